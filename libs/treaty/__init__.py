@@ -1,0 +1,1 @@
+"""Treaty: event-driven, domain-driven microservices for Python."""

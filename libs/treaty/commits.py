@@ -1,0 +1,152 @@
+"""The commit and the port of the log that keeps them: one step of one stream, written as one document."""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+Document = Mapping[str, Any]
+"""A plain tree of str, int, bool, float, bytes, datetime, None, lists and mappings: what BSON can hold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CauseEntry:
+    """One cause of a commit: `events` of the commit's events are its own, in the order of the causes.
+
+    `refusal` is empty, or what a durable cause was refused with: {error, message, reason, field}.
+    """
+
+    id: str
+    digest: str
+    actor: str
+    tenant: str
+    trace: str
+    correlation: str
+    events: int
+    refusal: Document | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """An integration event in the outbox of its commit. `cause` indexes the causes of the commit."""
+
+    type: str
+    body: bytes
+    time: datetime
+    cause: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingCall:
+    """A command to be carried out after the commit: at once, or at `due` (then it is a timer)."""
+
+    type: str
+    body: Document
+    cause: int
+    due: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """One immutable step of one stream.
+
+    `state` is the snapshot after this commit, `sequence` the number of integration events of the stream up to and
+    with this commit, `token` tells this attempt from a rival's for the same version, `position` is the server's
+    timestamp (seconds, increment), known once it is read back.
+    """
+
+    stream: str
+    version: int
+    causes: Sequence[CauseEntry]
+    events: Sequence[Document]
+    state: Document
+    outbox: Sequence[Outgoing]
+    sequence: int
+    calls: Sequence[PendingCall]
+    token: str
+    position: tuple[int, int] = (0, 0)
+
+    @property
+    def id(self) -> str:
+        return commit_id(self.stream, self.version)
+
+
+def commit_id(stream: str, version: int) -> str:
+    """Returns the id of a commit, which sorts like the version within a stream."""
+    return f"{stream}@{version:012d}"
+
+
+def revision(stream: str, version: int) -> str:
+    """Returns what a client is told of the commit its answer stands on."""
+    return f"{stream}@{version}"
+
+
+class VersionTaken(Exception):
+    """Another commit is proven to hold the version, or one of the causes has taken effect already."""
+
+
+class CommitRefused(Exception):
+    """The store will never take this commit, such as one that is too large. Nothing was written."""
+
+
+class StoreAway(Exception):
+    """The store cannot be reached. Nothing was changed; try again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How far a follower has come: `token` is the log's own, `position` that of the last commit before it."""
+
+    token: str = ""
+    position: tuple[int, int] = (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Commits in the order of the log, and the place behind them.
+
+    `again` says that the log looked them up anew (from the beginning, or because a place was too old to go on from),
+    so that some may have been seen before.
+    """
+
+    commits: Sequence[Commit]
+    place: Place
+    again: bool = False
+
+
+class CommitLog(Protocol):
+    """Keeps the commits of one context.
+
+    Every implementation passes `treaty.testing.commit_log_suite`.
+    """
+
+    async def append(self, commit: Commit) -> None:
+        """Returns when the commit is durable on a majority.
+
+        An unknown outcome is resolved inside, by sending the identical commit again; so this may take as long as the
+        store is away. Cancelling it leaves the outcome unknown.
+
+        Raises:
+            VersionTaken: another commit holds the version, or a cause of this one is in the stream already.
+            CommitRefused: the store will never take it.
+        """
+        ...
+
+    async def head(self, stream: str, *, fresh: bool = False) -> Commit | None:
+        """Returns the latest commit of the stream that a majority holds, or None.
+
+        With `fresh` it is at least the latest that the primary knew when it was asked; without it, it may lag.
+        """
+        ...
+
+    async def read(self, stream: str, *, first: int = 1, last: int | None = None) -> Sequence[Commit]:
+        """Returns the commits of a stream between two versions, both included, in order."""
+        ...
+
+    async def caused_by(self, stream: str, causes: Sequence[str]) -> Sequence[Commit]:
+        """Returns the commits of the stream that one of the causes led to."""
+        ...
+
+    def follow(self, place: Place) -> AsyncGenerator[Batch, None]:
+        """Yields all commits behind the place, for ever, without their `state`; an empty batch only moves the place."""
+        ...

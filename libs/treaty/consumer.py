@@ -1,0 +1,326 @@
+"""The consumer of one partition: each key in order, effects once; what fails is quarantined with all behind it."""
+
+import asyncio
+import hashlib
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+
+import structlog
+
+from treaty.broker import Broker, BrokerAway, Delivery, Topology, exchange_of
+from treaty.causes import Cause, acting
+from treaty.codec import Newer
+from treaty.domain import DomainError
+from treaty.envelope import PARTITION_HEADER, Envelope, Malformed, parse
+from treaty.keyed import Keyed
+from treaty.ports import Chance, Clock
+from treaty.probes import Probe
+from treaty.quarantine import Quarantine, Quarantined, next_try
+from treaty.subscriptions import Subscription
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How often a message is tried where it stands before it moves to quarantine, and how often that is looked at.
+
+    Attributes:
+        tries: attempts in the lane.
+        pause: seconds before the second attempt; doubles each time, with jitter.
+        look_every: seconds between looks at the quarantine for retries and people's intents.
+    """
+
+    tries: int = 4
+    pause: float = 0.1
+    look_every: float = 1.0
+
+
+class Handling:
+    """Does what the subscriptions of a context say with one event. It may run again; the effects do not."""
+
+    def __init__(self, context: str, subscriptions: Sequence[Subscription], probe: Probe) -> None:
+        self._context, self._probe = context, probe
+        self._by_type: dict[str, list[Subscription]] = {}
+        for subscription in subscriptions:
+            self._by_type.setdefault(subscription.type, []).append(subscription)
+
+    async def __call__(self, envelope: Envelope, queue: str) -> None:
+        for subscription in self._by_type.get(envelope.type, ()):
+            with self._probe.span(
+                f"process {queue}",
+                kind="consumer",
+                parent=envelope.trace,
+                links=(envelope.trace,),
+                attributes=_attributes(envelope, queue),
+            ) as span:
+                await self._handle(subscription, envelope, span.trace or envelope.trace)
+            self._probe.count("treaty.consumer.processed", type=envelope.type)
+
+    async def _handle(self, subscription: Subscription, envelope: Envelope, trace: str) -> None:
+        command = subscription.translate(subscription.parse(envelope.body))
+        if command is None:
+            return
+        cause = Cause(
+            id=f"{envelope.producer}/{envelope.id}/{subscription.name}",
+            tenant=envelope.tenant,
+            trace=trace,
+            correlation=envelope.correlation,
+            durable=True,
+        )
+        with acting(cause):
+            try:
+                await subscription.then(command)
+            except DomainError as refusal:
+                if not refusal.recorded:
+                    raise
+                log.info("a message was refused", event_id=envelope.id, type=envelope.type, reason=refusal.message)
+
+
+class PartitionConsumer:
+    """Owns one partition of a context's inbox, as long as the process holds its lease."""
+
+    def __init__(
+        self,
+        topology: Topology,
+        partition: int,
+        broker: Broker,
+        handle: Callable[[Envelope, str], Awaitable[None]],
+        quarantine: Quarantine,
+        *,
+        clock: Clock,
+        chance: Chance,
+        probe: Probe,
+        patience: Patience | None = None,
+    ) -> None:
+        self._topology, self._partition, self._broker = topology, partition, broker
+        self._handle, self._quarantine = handle, quarantine
+        self._clock, self._chance, self._probe = clock, chance, probe
+        self._patience = patience or Patience()
+        self._queue = topology.queue(partition)
+        self._lanes = Keyed()
+        self._held: set[str] = set()
+        self._releasing: set[str] = set()
+        self._next_order = 0
+        self._draining = asyncio.Event()
+        self.ended = asyncio.Event()
+
+    async def run(self) -> None:
+        """Consumes until `drain` was called, coming back after every lost channel. `ended` is set at the end."""
+        try:
+            while not self._draining.is_set():
+                await self._consume_or_wait()
+        finally:
+            self.ended.set()
+
+    async def _consume_or_wait(self) -> None:
+        try:
+            await self._consume()
+        except BrokerAway as error:
+            log.debug("the partition's channel is lost", queue=self._queue, error=str(error))
+        except Exception:
+            log.exception("the partition starts again", queue=self._queue)
+        if not self._draining.is_set():
+            await asyncio.sleep(self._chance.jitter(0.3))
+
+    def drain(self) -> None:
+        """Starts nothing new; `run` ends when everything that was started is acknowledged."""
+        self._draining.set()
+
+    async def _consume(self) -> None:
+        await self._read_quarantine()
+        async with self._broker.consume(self._topology, self._partition, self._accept) as lost:
+            looking = asyncio.create_task(self._look_after_quarantine())
+            try:
+                await _first(lost, self._draining)
+                if not lost.is_set():
+                    await self._lanes.drain()
+            finally:
+                looking.cancel()
+                await asyncio.gather(looking, return_exceptions=True)
+                await self._lanes.drop()
+
+    def _accept(self, delivery: Delivery) -> None:
+        self._probe.count("treaty.consumer.delivered", queue=self._queue)
+        try:
+            envelope = parse(delivery.headers, delivery.body)
+        except Malformed as error:
+            envelope = _unreadable(delivery, self._clock.now())
+            self._lanes.submit(envelope.partition_key, partial(self._isolate, delivery, envelope, error))
+        else:
+            self._lanes.submit(envelope.partition_key, partial(self._process, delivery, envelope))
+
+    async def _process(self, delivery: Delivery, envelope: Envelope) -> None:
+        if self._draining.is_set():
+            return
+        if envelope.partition_key in self._held:
+            await self._isolate(delivery, envelope, None)
+            return
+        error = await self._try(envelope)
+        if error is None:
+            await delivery.ack()
+        else:
+            await self._isolate(delivery, envelope, error)
+
+    async def _try(self, envelope: Envelope) -> Exception | None:
+        """Handles an event, a few times if need be; returns the last error, or None when it is done."""
+        for attempt in range(1, self._patience.tries + 1):
+            try:
+                await self._handle(envelope, self._queue)
+                return None
+            except Exception as error:
+                failure = error
+                self._probe.count("treaty.consumer.retries", type=envelope.type)
+            if isinstance(failure, Newer) or attempt == self._patience.tries:
+                break
+            await asyncio.sleep(self._chance.jitter(self._patience.pause * 2 ** (attempt - 1)))
+        return failure
+
+    async def _isolate(self, delivery: Delivery, envelope: Envelope, error: Exception | None) -> None:
+        """Moves a message to quarantine; it is acknowledged once a majority has it there.
+
+        While the store is away the message is handled again: then it was not the message's fault.
+        """
+        while True:
+            try:
+                await self._quarantine.add(self._quarantined(envelope, error))
+                break
+            except Exception as away:
+                log.warning("the quarantine cannot be written", queue=self._queue, error=str(away))
+                await asyncio.sleep(self._chance.jitter(1.0))
+                if error is not None and not isinstance(error, Malformed):
+                    error = await self._try(envelope)
+                    if error is None:
+                        await delivery.ack()
+                        return
+        self._held.add(envelope.partition_key)
+        self._next_order += 1
+        self._probe.count("treaty.quarantine.added", queue=self._queue)
+        log.warning(
+            "a message went to quarantine", event_id=envelope.id, type=envelope.type, error=str(error or "waits behind")
+        )
+        await delivery.ack()
+
+    def _quarantined(self, envelope: Envelope, error: Exception | None) -> Quarantined:
+        now = self._clock.now()
+        return Quarantined(
+            id=f"{envelope.producer}/{envelope.id}",
+            partition=self._partition,
+            key=envelope.partition_key,
+            order=self._next_order,
+            envelope=envelope,
+            since=now,
+            error=_name(error),
+            detail=_detail(error),
+            next_try=next_try(0, now) if error is not None else None,
+        )
+
+    async def _read_quarantine(self) -> None:
+        items = await self._quarantine.held(self._partition)
+        self._held = {item.key for item in items}
+        self._next_order = max((item.order for item in items), default=-1) + 1
+
+    async def _look_after_quarantine(self) -> None:
+        """Releases keys whose time has come, or that a person has decided about."""
+        while True:
+            await asyncio.sleep(self._patience.look_every)
+            try:
+                items = await self._quarantine.held(self._partition)
+            except Exception as away:
+                log.warning("the quarantine cannot be read", queue=self._queue, error=str(away))
+                continue
+            self._probe.gauge("treaty.quarantine.size", len(items), queue=self._queue)
+            now = self._clock.now()
+            for key in {item.key for item in items if item.intent or (item.next_try and item.next_try <= now)}:
+                if key not in self._releasing:
+                    self._releasing.add(key)
+                    self._lanes.submit(key, partial(self._release, key))
+
+    async def _release(self, key: str) -> None:
+        """Handles what waits on a key, in order, until one fails; runs in the key's lane, so nothing overtakes it."""
+        try:
+            for item in await self._quarantine.held(self._partition):
+                if item.key == key and not await self._release_one(item):
+                    return
+            self._held.discard(key)
+        except Exception as away:
+            log.warning("a key stays in quarantine", key=key, error=str(away))
+        finally:
+            self._releasing.discard(key)
+
+    async def _release_one(self, item: Quarantined) -> bool:
+        if item.intent is not None and item.intent.action == "discard":
+            await self._quarantine.update(replace(item, discarded=item.intent.reason, next_try=None))
+            log.warning("a message was discarded", id=item.id, reason=item.intent.reason)
+            return True
+        try:
+            await self._handle(item.envelope, self._queue)
+        except Exception as error:
+            attempts, now = item.attempts + 1, self._clock.now()
+            await self._quarantine.update(
+                replace(
+                    item,
+                    attempts=attempts,
+                    next_try=next_try(attempts, now),
+                    error=_name(error),
+                    detail=_detail(error),
+                    intent=None,
+                )
+            )
+            return False
+        await self._quarantine.remove(item.id)
+        self._probe.count("treaty.quarantine.released", queue=self._queue)
+        log.info("a message left quarantine", id=item.id)
+        return True
+
+
+async def _first(*events: asyncio.Event) -> None:
+    """Waits for the first of the events."""
+    waits = [asyncio.create_task(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+
+
+def _name(error: Exception | None) -> str:
+    return "" if error is None else f"{type(error).__name__}: {error}"[:500]
+
+
+def _detail(error: Exception | None) -> str:
+    return "" if error is None else "".join(traceback.format_exception(error))[-4000:]
+
+
+def _unreadable(delivery: Delivery, now: datetime) -> Envelope:
+    """Returns an envelope for a message that has none, so that it can be kept and looked at."""
+    digest = hashlib.blake2s(repr(sorted(delivery.headers.items())).encode() + delivery.body, digest_size=12)
+    return Envelope(
+        id=digest.hexdigest(),
+        type="unreadable",
+        source="unreadable",
+        subject="",
+        time=now,
+        partition_key=str(delivery.headers.get(PARTITION_HEADER) or "unreadable"),
+        sequence="",
+        body=delivery.body,
+    )
+
+
+def _attributes(envelope: Envelope, queue: str) -> dict[str, str | int | float | bool]:
+    exchange = exchange_of(envelope.producer)
+    return {
+        "messaging.system": "rabbitmq",
+        "messaging.operation.type": "process",
+        "messaging.operation.name": "process",
+        "messaging.destination.name": f"{exchange}:{envelope.type}:{queue}",
+        "messaging.rabbitmq.destination.routing_key": envelope.type,
+        "messaging.message.id": envelope.id,
+        "messaging.message.conversation_id": envelope.correlation,
+        "cloudevents.event_id": envelope.id,
+        "cloudevents.event_type": envelope.type,
+        "cloudevents.event_source": envelope.source,
+    }

@@ -1,0 +1,110 @@
+"""A process: one or several contexts behind one gRPC port, from start to drain."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from treaty.broker import Broker
+from treaty.consumer import Patience
+from treaty.contexts import load_context
+from treaty.ports import Chance, Clock, Ids, RandomChance, RandomIds, SystemClock
+from treaty.probes import NoProbe, Probe
+from treaty.rpc.server import GrpcServer
+from treaty.runner import Runner
+from treaty.service import Ports, Stores
+from treaty.settings import ProcessSettings
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True, kw_only=True)
+class Host:
+    """Runs contexts.
+
+    Args:
+        stores: makes the stores of a context, given its name.
+        broker: what carries their events; started and stopped by whoever made it.
+    """
+
+    contexts: Sequence[str]
+    settings: ProcessSettings
+    stores: Callable[[str], Stores]
+    broker: Broker
+    environ: Mapping[str, str] = field(default_factory=dict)
+    clock: Clock = field(default_factory=SystemClock)
+    ids: Ids = field(default_factory=RandomIds)
+    chance: Chance = field(default_factory=RandomChance)
+    probe: Probe = field(default_factory=NoProbe)
+    patience: Patience = field(default_factory=Patience)
+    runners: list[Runner] = field(default_factory=list)
+    server: GrpcServer | None = None
+    _watching: "asyncio.Task[None] | None" = None
+
+    async def start(self) -> None:
+        """Builds the contexts and starts to serve; the process is ready once each can commit and has its topology."""
+        self.runners = [self._runner(name) for name in self.contexts]
+        apis = [runner.service.api for runner in self.runners]
+        self.server = GrpcServer(settings=self.settings, apis=apis, probe=self.probe)
+        await self.server.start()
+        for runner in self.runners:
+            await runner.start()
+        self._watching = asyncio.create_task(self._watch(self.server))
+        log.info("serving", contexts=list(self.contexts), port=self.server.port)
+
+    async def stop(self) -> None:
+        """Drains: readiness first, then calls, then consumers and followers."""
+        log.info("draining", contexts=list(self.contexts))
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        if self.server is not None:
+            await self.server.stop()
+        await asyncio.gather(*(runner.stop() for runner in self.runners))
+        log.info("stopped", contexts=list(self.contexts))
+
+    def _runner(self, name: str) -> Runner:
+        stores = self.stores(name)
+        ports = Ports(
+            stores=stores,
+            clock=self.clock,
+            ids=self.ids,
+            chance=self.chance,
+            probe=self.probe,
+            environ=self.environ,
+        )
+        return Runner(
+            service=load_context(name)(ports),
+            stores=stores,
+            broker=self.broker,
+            clock=self.clock,
+            ids=self.ids,
+            chance=self.chance,
+            probe=self.probe,
+            environment=self.settings.environment,
+            partitions=self.settings.partitions,
+            lease_seconds=self.settings.lease_seconds,
+            patience=self.patience,
+        )
+
+    async def _watch(self, server: GrpcServer) -> None:
+        """Keeps readiness true to what the contexts can do."""
+        ready = False
+        while True:
+            now = await self._can_work()
+            if now != ready:
+                ready = now
+                await server.set_ready(ready)
+                log.info("readiness changed", ready=ready)
+            await asyncio.sleep(1.0 if ready else 0.05)
+
+    async def _can_work(self) -> bool:
+        try:
+            async with asyncio.timeout(2.0):
+                for runner in self.runners:
+                    await runner.check()
+        except Exception as error:
+            log.debug("not ready", why=str(error))
+            return False
+        return True

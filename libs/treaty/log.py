@@ -1,0 +1,148 @@
+"""The commit log on top of a store: group commit, and the resolution of unknown outcomes.
+
+Commits of different streams are independent, so whatever gathers while one batch is on its way leaves as the next one
+and shares its journal flush. A store only has to insert a batch and tell, for each commit, what came of it.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+import structlog
+
+from treaty.commits import Batch, Commit, CommitRefused, Place, VersionTaken
+from treaty.ports import Chance
+from treaty.probes import Probe
+
+log = structlog.get_logger()
+
+
+class Inserted(Enum):
+    """What became of one commit of a batch."""
+
+    STORED = "stored"
+    DUPLICATE = "duplicate"
+    REFUSED = "refused"
+
+
+class OutcomeUnknown(Exception):
+    """Some, all or none of the batch may be stored, now or later: a lost connection, or no majority in time."""
+
+
+class CommitStore(Protocol):
+    """Where commits are kept. See `treaty.commits.CommitLog` for the reads."""
+
+    async def insert(self, commits: Sequence[Commit]) -> Sequence[Inserted]:
+        """Inserts commits, each by itself, and answers for each when a majority has it, the duplicates included.
+
+        Raises:
+            OutcomeUnknown: then nothing is known of any of them.
+        """
+        ...
+
+    async def head(self, stream: str, *, fresh: bool = False) -> Commit | None: ...
+
+    async def read(self, stream: str, *, first: int = 1, last: int | None = None) -> Sequence[Commit]: ...
+
+    async def caused_by(self, stream: str, causes: Sequence[str]) -> Sequence[Commit]: ...
+
+    def follow(self, place: Place) -> AsyncGenerator[Batch, None]: ...
+
+
+@dataclass(slots=True)
+class _Append:
+    commit: Commit
+    done: "asyncio.Future[None]"
+    in_doubt: bool = False
+
+
+class GroupCommitLog:
+    """A commit log that writes in groups.
+
+    Args:
+        store: keeps the commits.
+        in_flight: batches on their way at the same time.
+        batch: commits in a batch at most.
+    """
+
+    def __init__(
+        self, store: CommitStore, *, chance: Chance, probe: Probe, in_flight: int = 2, batch: int = 500
+    ) -> None:
+        self._store = store
+        self._chance, self._probe = chance, probe
+        self._waiting: list[_Append] = []
+        self._free = in_flight
+        self._batch = batch
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.head = store.head
+        self.read = store.read
+        self.caused_by = store.caused_by
+        self.follow = store.follow
+
+    async def append(self, commit: Commit) -> None:
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Append(commit, done))
+        self._send_soon()
+        await done
+
+    def _send_soon(self) -> None:
+        """Starts a batch with what waits. It is cut when its task runs, so that all who are about to append join."""
+        if self._free and self._waiting:
+            self._free -= 1
+            task = asyncio.create_task(self._send())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _send(self) -> None:
+        try:
+            await asyncio.sleep(0)
+            batch, self._waiting = self._waiting[: self._batch], self._waiting[self._batch :]
+            if batch:
+                self._probe.measure("treaty.commit.batch", len(batch))
+                await self._insert_until_known(batch)
+        finally:
+            self._free += 1
+            self._send_soon()
+
+    async def _insert_until_known(self, batch: Sequence[_Append]) -> None:
+        """Sends the identical commits until the store has answered for each.
+
+        Reading back would prove nothing: an insert can land after the read.
+        """
+        tries = 0
+        while True:
+            try:
+                outcomes = await self._store.insert([append.commit for append in batch])
+            except OutcomeUnknown as unknown:
+                tries += 1
+                for append in batch:
+                    append.in_doubt = True
+                self._probe.count("treaty.commit.unknown")
+                log.warning("the outcome of a batch is unknown; sending it again", commits=len(batch), why=str(unknown))
+                await asyncio.sleep(self._chance.jitter(min(0.02 * 2**tries, 1.0)))
+            else:
+                break
+        for append, outcome in zip(batch, outcomes, strict=True):
+            await self._tell(append, outcome)
+
+    async def _tell(self, append: _Append, outcome: Inserted) -> None:
+        if append.done.done():
+            return
+        if outcome is Inserted.REFUSED:
+            append.done.set_exception(CommitRefused(f"the store does not take {append.commit.id}"))
+        elif outcome is Inserted.STORED or (append.in_doubt and await self._is_ours(append.commit)):
+            append.done.set_result(None)
+        else:
+            append.done.set_exception(VersionTaken(append.commit.id))
+
+    async def _is_ours(self, commit: Commit) -> bool:
+        """Tells whether the commit that holds the version is the very one that was sent before."""
+        while True:
+            try:
+                found = await self._store.read(commit.stream, first=commit.version, last=commit.version)
+                return bool(found) and found[0].token == commit.token
+            except Exception as away:
+                log.warning("a commit cannot be looked up yet", commit=commit.id, why=str(away))
+                await asyncio.sleep(self._chance.jitter(0.2))

@@ -1,0 +1,141 @@
+"""Leases, checkpoints, pending work, quarantine and rows in memory."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+
+from treaty.commits import Place
+from treaty.followers import LeaseLost
+from treaty.pending import Item
+from treaty.ports import Clock
+from treaty.projections import Key, Row
+from treaty.quarantine import Intent, Quarantined
+
+
+class MemoryLeases:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._held: dict[str, tuple[str, Any, int]] = {}
+
+    async def acquire(self, name: str, owner: str, seconds: float) -> int | None:
+        now = self._clock.now()
+        holder, until, epoch = self._held.get(name, ("", now, 0))
+        if holder not in ("", owner) and until > now:
+            return None
+        epoch += holder != owner
+        self._held[name] = (owner, now + timedelta(seconds=seconds), epoch)
+        return epoch
+
+    async def release(self, name: str, owner: str) -> None:
+        holder, _, epoch = self._held.get(name, ("", None, 0))
+        if holder == owner:
+            self._held[name] = ("", self._clock.now(), epoch)
+
+
+class MemoryCheckpoints:
+    def __init__(self) -> None:
+        self._places: dict[str, Place] = {}
+        self._epoch = 0
+
+    async def load(self) -> Mapping[str, Place]:
+        return dict(self._places)
+
+    async def save(self, places: Mapping[str, Place], epoch: int) -> None:
+        if epoch < self._epoch:
+            raise LeaseLost(f"epoch {epoch} is over; it is {self._epoch} now")
+        self._epoch = epoch
+        self._places.update(places)
+
+
+class MemoryPending:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._items: dict[str, Item] = {}
+
+    async def add(self, items: Sequence[Item]) -> None:
+        for item in items:
+            self._items.setdefault(item.id, item)
+
+    async def due(self, limit: int) -> Sequence[Item]:
+        first: dict[str, Item] = {}
+        for item in sorted(self._items.values(), key=lambda item: item.id):
+            first.setdefault(item.lane, item)
+        now = self._clock.now()
+        return [item for item in first.values() if item.due is None or item.due <= now][:limit]
+
+    async def delay(self, item: Item, seconds: float) -> None:
+        self._items[item.id] = replace(item, due=self._clock.now() + timedelta(seconds=seconds))
+
+    async def done(self, id: str) -> None:
+        self._items.pop(id, None)
+
+    async def lanes(self) -> Mapping[str, int]:
+        counts: dict[str, int] = {}
+        for item in self._items.values():
+            counts[item.lane] = counts.get(item.lane, 0) + 1
+        return counts
+
+
+class MemoryQuarantine:
+    def __init__(self) -> None:
+        self._items: dict[str, Quarantined] = {}
+
+    async def add(self, item: Quarantined) -> None:
+        self._items.setdefault(item.id, item)
+
+    async def held(self, partition: int) -> Sequence[Quarantined]:
+        return [i for i in self._waiting() if i.partition == partition]
+
+    async def update(self, item: Quarantined) -> None:
+        self._items[item.id] = item
+
+    async def remove(self, id: str) -> None:
+        self._items.pop(id, None)
+
+    async def find(self, *, limit: int = 100) -> Sequence[Quarantined]:
+        return self._waiting()[:limit]
+
+    async def get(self, id: str) -> Quarantined | None:
+        return self._items.get(id)
+
+    async def intend(self, id: str, intent: Intent) -> bool:
+        item = self._items.get(id)
+        if item is None or item.discarded:
+            return False
+        self._items[id] = replace(item, intent=intent)
+        return True
+
+    def _waiting(self) -> list[Quarantined]:
+        return sorted((i for i in self._items.values() if not i.discarded), key=lambda i: (i.partition, i.order))
+
+
+@dataclass(frozen=True, slots=True)
+class _Ordered:
+    key: Key
+    row: Row
+
+
+class MemoryRows:
+    def __init__(self, order_by: str) -> None:
+        self._order_by = order_by
+        self._rows: dict[str, Row] = {}
+        self._epoch = 0
+
+    async def load(self, ids: Sequence[str]) -> Mapping[str, Row]:
+        return {id: self._rows[id] for id in ids if id in self._rows}
+
+    async def store(self, rows: Sequence[Row], epoch: int) -> None:
+        if epoch < self._epoch:
+            raise LeaseLost(f"epoch {epoch} is over; it is {self._epoch} now")
+        self._epoch = epoch
+        self._rows.update({row.id: row for row in rows})
+
+    async def find(self, where: Mapping[str, Any], after: Key | None, limit: int) -> Sequence[Row]:
+        found = [
+            _Ordered((row.values[self._order_by], row.id), row)
+            for row in self._rows.values()
+            if row.values is not None and all(row.values.get(name) == value for name, value in where.items())
+        ]
+        found.sort(key=lambda ordered: ordered.key, reverse=True)
+        return [o.row for o in found if after is None or o.key < after][:limit]

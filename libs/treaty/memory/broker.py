@@ -1,0 +1,129 @@
+"""A broker in memory: exchanges, consistent hashing into partitions, confirms, redelivery, and faults."""
+
+import asyncio
+import zlib
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from treaty.broker import BrokerAway, Delivery, NotAccepted, Topology, Unroutable
+from treaty.envelope import Envelope
+
+
+@dataclass(slots=True)
+class _Message:
+    headers: Mapping[str, object]
+    body: bytes
+
+
+@dataclass(slots=True)
+class _Queue:
+    ready: deque[_Message] = field(default_factory=deque)
+    unacked: dict[int, _Message] = field(default_factory=dict)
+    consumer: "_Channel | None" = None
+    delivered: int = 0
+
+    def push(self) -> None:
+        """Hands what is ready to the consumer, up to its prefetch."""
+        while self.ready and self.consumer is not None and len(self.unacked) < self.consumer.prefetch:
+            message = self.ready.popleft()
+            self.delivered += 1
+            self.unacked[self.delivered] = message
+            self.consumer.receive(_MemoryDelivery(self, self.delivered, message))
+
+    def requeue(self) -> None:
+        """Puts back what was not acknowledged, first and in order."""
+        self.ready.extendleft(reversed(self.unacked.values()))
+        self.unacked.clear()
+
+
+@dataclass(slots=True)
+class _Channel:
+    receive: Callable[[Delivery], None]
+    prefetch: int
+    lost: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class _MemoryDelivery:
+    def __init__(self, queue: _Queue, tag: int, message: _Message) -> None:
+        self._queue, self._tag = queue, tag
+        self.headers, self.body = message.headers, message.body
+
+    async def ack(self) -> None:
+        self._queue.unacked.pop(self._tag, None)
+        self._queue.push()
+
+
+class MemoryBroker:
+    """Carries events between contexts of one process.
+
+    `away` makes publishing fail, `refused` are ids of events it does not accept, `twice` delivers every event twice.
+    """
+
+    def __init__(self, *, prefetch: int = 64) -> None:
+        self.away = False
+        self.twice = False
+        self.refused: set[str] = set()
+        self.published: list[Envelope] = []
+        self._prefetch = prefetch
+        self._bindings: dict[tuple[str, str], set[str]] = {}
+        self._inboxes: dict[str, list[_Queue]] = {}
+
+    async def declare(self, topology: Topology) -> None:
+        queues = self._inboxes.setdefault(topology.context, [_Queue() for _ in range(topology.partitions)])
+        if len(queues) != topology.partitions:
+            raise ValueError(f"{topology.context} has {len(queues)} partitions; their number never changes in place")
+        for producer, types in topology.subscribes.items():
+            for type in types:
+                self._bindings.setdefault((f"{producer}.events", type), set()).add(topology.context)
+
+    async def publish(self, exchange: str, envelope: Envelope) -> None:
+        await asyncio.sleep(0)
+        if self.away:
+            raise BrokerAway("the broker is away")
+        if envelope.id in self.refused:
+            raise NotAccepted(envelope.id)
+        self.published.append(envelope)
+        contexts = self._bindings.get((exchange, envelope.type), set())
+        if not contexts:
+            raise Unroutable(envelope.type)
+        for context in contexts:
+            self.deliver(context, envelope)
+
+    def deliver(self, context: str, envelope: Envelope) -> None:
+        """Puts an event into the inbox of a context, as a test or a duplicate does."""
+        queues = self._inboxes[context]
+        queue = queues[zlib.crc32(envelope.partition_key.encode()) % len(queues)]
+        for _ in range(2 if self.twice else 1):
+            queue.ready.append(_Message(envelope.headers(), envelope.body))
+        queue.push()
+
+    async def lose_channels(self) -> None:
+        """Closes every consumer's channel, as a broker does that restarts."""
+        for queues in self._inboxes.values():
+            for queue in queues:
+                if queue.consumer is not None:
+                    queue.consumer.lost.set()
+                    queue.consumer = None
+                    queue.requeue()
+        await asyncio.sleep(0)
+
+    @asynccontextmanager
+    async def consume(
+        self, topology: Topology, partition: int, receive: Callable[[Delivery], None]
+    ) -> AsyncIterator[asyncio.Event]:
+        queue = self._inboxes[topology.context][partition]
+        if self.away or queue.consumer is not None:
+            raise BrokerAway(f"{topology.queue(partition)} cannot be consumed now")
+        channel = queue.consumer = _Channel(receive, self._prefetch)
+        try:
+            queue.push()
+            yield channel.lost
+        finally:
+            if queue.consumer is channel:
+                queue.consumer = None
+                queue.requeue()
+
+    async def queued(self, topology: Topology) -> int:
+        return sum(len(queue.ready) + len(queue.unacked) for queue in self._inboxes.get(topology.context, ()))

@@ -1,0 +1,141 @@
+"""Commits in memory, with the faults of a replica set: unknown outcomes, late inserts, a lagging majority, rollback."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from treaty.commits import Batch, Commit, Place
+from treaty.log import Inserted, OutcomeUnknown
+
+
+class Fault(Enum):
+    """What happens to the next batch."""
+
+    APPLIED = "applied, but the answer is lost"
+    LOST = "not applied, and the answer is lost"
+    LATE = "the answer is lost, and it is applied only with the next batch"
+    LAGGING = "applied on the primary alone, until `catch_up` or `roll_back`"
+
+
+@dataclass(slots=True)
+class _Stored:
+    commit: Commit
+    durable: bool
+
+
+class MemoryCommits:
+    """A commit store. `faults` is a queue: each batch that is inserted takes the next one, if there is one."""
+
+    def __init__(self) -> None:
+        self.faults: deque[Fault] = deque()
+        self.history_lost = False
+        self._streams: dict[str, list[_Stored]] = {}
+        self._causes: dict[tuple[str, str], _Stored] = {}
+        self._order: list[Commit] = []
+        self._late: list[Commit] = []
+        self._lagging = False
+        self._moved = asyncio.Condition()
+
+    @property
+    def commits(self) -> Sequence[Commit]:
+        """All durable commits, in the order of the log."""
+        return tuple(self._order)
+
+    async def insert(self, commits: Sequence[Commit]) -> Sequence[Inserted]:
+        await asyncio.sleep(0)
+        late, self._late = self._late, []
+        self._apply(late)
+        fault = self.faults.popleft() if self.faults else None
+        if fault is Fault.LAGGING:
+            self._lagging = True
+        if fault is Fault.LATE:
+            self._late = list(commits)
+        outcomes = self._apply(commits) if fault in (None, Fault.APPLIED, Fault.LAGGING) else []
+        await self._notify()
+        if self._lagging or fault is not None:
+            raise OutcomeUnknown(fault.value if fault else Fault.LAGGING.value)
+        return outcomes
+
+    async def catch_up(self) -> None:
+        """The majority learns of everything."""
+        self._lagging = False
+        for stream in self._streams.values():
+            for stored in stream:
+                if not stored.durable:
+                    stored.durable = True
+                    self._order.append(stored.commit)
+        await self._notify()
+
+    async def roll_back(self) -> None:
+        """The primary dies: what no majority had is gone."""
+        self._lagging = False
+        for name, stream in self._streams.items():
+            self._streams[name] = [stored for stored in stream if stored.durable]
+        self._causes = {cause: stored for cause, stored in self._causes.items() if stored.durable}
+        await self._notify()
+
+    async def head(self, stream: str, *, fresh: bool = False) -> Commit | None:
+        await asyncio.sleep(0)
+        if fresh:
+            async with self._moved:
+                await self._moved.wait_for(lambda: all(s.durable for s in self._streams.get(stream, ())))
+        durable = self._durable(stream)
+        return durable[-1] if durable else None
+
+    async def read(self, stream: str, *, first: int = 1, last: int | None = None) -> Sequence[Commit]:
+        await asyncio.sleep(0)
+        return [c for c in self._durable(stream) if c.version >= first and (last is None or c.version <= last)]
+
+    async def caused_by(self, stream: str, causes: Sequence[str]) -> Sequence[Commit]:
+        await asyncio.sleep(0)
+        found = [self._causes.get((stream, cause)) for cause in causes]
+        commits = {s.commit.id: s.commit for s in found if s is not None and s.durable}
+        return list(commits.values())
+
+    async def follow(self, place: Place) -> AsyncGenerator[Batch, None]:
+        index = int(place.token or 0)
+        end = len(self._order)
+        if self.history_lost or not place.token:
+            self.history_lost = False
+            again = [c for c in self._order[:end] if c.position >= place.position]
+            yield Batch(again, _place(end, again, place), again=True)
+            index = end
+        while True:
+            await self._wait_behind(index)
+            commits = [replace(c, state={}) for c in self._order[index:]]
+            index += len(commits)
+            place = _place(index, commits, place)
+            yield Batch(commits, place)
+
+    async def _wait_behind(self, index: int) -> None:
+        async with self._moved:
+            await self._moved.wait_for(lambda: len(self._order) > index)
+
+    def _durable(self, stream: str) -> list[Commit]:
+        return [stored.commit for stored in self._streams.get(stream, ()) if stored.durable]
+
+    def _apply(self, commits: Sequence[Commit]) -> list[Inserted]:
+        return [self._apply_one(commit) for commit in commits]
+
+    def _apply_one(self, commit: Commit) -> Inserted:
+        stream = self._streams.setdefault(commit.stream, [])
+        repeated = any((commit.stream, cause.id) in self._causes for cause in commit.causes)
+        if repeated or any(stored.commit.version == commit.version for stored in stream):
+            return Inserted.DUPLICATE
+        stored = _Stored(replace(commit, position=(1, len(self._order) + 1)), durable=not self._lagging)
+        stream.append(stored)
+        for cause in commit.causes:
+            self._causes[commit.stream, cause.id] = stored
+        if stored.durable:
+            self._order.append(stored.commit)
+        return Inserted.STORED
+
+    async def _notify(self) -> None:
+        async with self._moved:
+            self._moved.notify_all()
+
+
+def _place(index: int, commits: Sequence[Commit], before: Place) -> Place:
+    return Place(str(index), commits[-1].position if commits else before.position)

@@ -1,0 +1,126 @@
+"""Pending work: calls, timers and messages that could not be delivered at once, so that the log can move on."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Literal, Protocol
+
+from treaty.commits import Document
+from treaty.keyed import Keyed
+from treaty.ports import Chance
+from treaty.probes import Probe
+
+Kind = Literal["call", "publish"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """Work that waits. Ids of one lane sort in its order; only the first of a lane may run.
+
+    `due` is None for "as soon as possible"; `body` is whatever the kind needs.
+    """
+
+    id: str
+    lane: str
+    kind: Kind
+    body: Document
+    due: datetime | None = None
+    attempts: int = 0
+    error: str = ""
+
+
+class Pending(Protocol):
+    """Keeps pending work of one context. Only the holder of the followers' lease touches it."""
+
+    async def add(self, items: Sequence[Item]) -> None:
+        """Keeps the items on a majority; ids that are there already stay as they are."""
+        ...
+
+    async def due(self, limit: int) -> Sequence[Item]:
+        """Returns items whose time has come by the server's clock and that are the first of their lane."""
+        ...
+
+    async def delay(self, item: Item, seconds: float) -> None:
+        """Puts an item off, and stores its attempts and error."""
+        ...
+
+    async def done(self, id: str) -> None:
+        """Forgets an item."""
+        ...
+
+    async def lanes(self) -> Mapping[str, int]:
+        """Returns the number of items by lane."""
+        ...
+
+
+class PendingWork:
+    """Parks work, and drains it in order within a lane; what fails is put off, longer each time, never given up.
+
+    Args:
+        run: does the work of an item; an exception means "not now".
+        interval: seconds between looks at the store.
+    """
+
+    def __init__(
+        self,
+        pending: Pending,
+        run: Callable[[Item], Awaitable[None]],
+        *,
+        chance: Chance,
+        probe: Probe,
+        interval: float = 0.1,
+    ) -> None:
+        self._pending, self._run = pending, run
+        self._chance, self._probe = chance, probe
+        self._interval = interval
+        self._keyed = Keyed()
+        self._busy: set[str] = set()
+        self._lanes: Counter[str] = Counter()
+
+    def parked(self, lane: str) -> bool:
+        """Tells whether something of the lane waits, so that what follows must wait behind it."""
+        return self._lanes[lane] > 0
+
+    async def park(self, item: Item, started: "asyncio.Task[None] | None" = None) -> None:
+        """Keeps an item; returns when a majority has it. `started` is a first attempt that is already running."""
+        self._lanes[item.lane] += 1
+        if started is not None:
+            self._busy.add(item.id)
+        await self._pending.add([item])
+        if started is not None:
+            self._keyed.submit(item.lane, partial(self._attempt, item, started))
+
+    async def load(self) -> None:
+        """Learns which lanes have something parked; before anything else is done."""
+        self._lanes = Counter(await self._pending.lanes())
+
+    async def work(self) -> None:
+        """Drains until it is cancelled."""
+        try:
+            while True:
+                for item in await self._pending.due(200):
+                    if item.id not in self._busy:
+                        self._busy.add(item.id)
+                        self._keyed.submit(item.lane, partial(self._attempt, item))
+                await asyncio.sleep(self._interval)
+        finally:
+            await self._keyed.drop()
+
+    async def _attempt(self, item: Item, started: "asyncio.Task[None] | None" = None) -> None:
+        try:
+            await (started or self._run(item))
+        except Exception as error:
+            await self._put_off(item, error)
+        else:
+            await self._pending.done(item.id)
+            self._lanes[item.lane] -= 1
+        finally:
+            self._busy.discard(item.id)
+
+    async def _put_off(self, item: Item, error: Exception) -> None:
+        self._probe.count("treaty.pending.retries", kind=item.kind)
+        failed = replace(item, attempts=item.attempts + 1, error=f"{type(error).__name__}: {error}"[:500])
+        await self._pending.delay(failed, self._chance.jitter(min(0.5 * 2**item.attempts, 60.0)))

@@ -1,0 +1,146 @@
+"""The relay: every integration event of every commit goes to the broker, in order for each stream, and is confirmed."""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from functools import partial
+
+import structlog
+
+from treaty.broker import Broker, BrokerAway, NotAccepted, Topology, Unroutable
+from treaty.commits import Commit
+from treaty.envelope import Envelope, envelopes, parse
+from treaty.keyed import Keyed
+from treaty.pending import Item, PendingWork
+from treaty.ports import Chance
+from treaty.probes import Probe
+
+log = structlog.get_logger()
+
+
+class Relay:
+    """A follower that publishes. At most one unconfirmed message per stream, many streams in flight.
+
+    While the broker is away it waits: the log is the queue. A message that the broker will not accept is parked, and
+    what follows on its stream waits behind it. An event that nobody is bound to is counted and passed.
+    """
+
+    name = "relay"
+
+    def __init__(
+        self,
+        topology: Topology,
+        broker: Broker,
+        pending: PendingWork,
+        *,
+        environment: str,
+        chance: Chance,
+        probe: Probe,
+        in_flight: int = 500,
+        attempts: int = 3,
+    ) -> None:
+        self._topology, self._broker, self._pending = topology, broker, pending
+        self._environment = environment
+        self._chance, self._probe = chance, probe
+        self._keyed = Keyed()
+        self._slots = asyncio.Semaphore(in_flight)
+        self._attempts = attempts
+
+    def take(self, commits: Sequence[Commit], epoch: int) -> Awaitable[None] | None:
+        publishing = [commit for commit in commits if commit.outbox]
+        if not publishing:
+            return None
+        done = [asyncio.get_running_loop().create_future() for _ in publishing]
+        for commit, future in zip(publishing, done, strict=True):
+            self._keyed.submit(commit.stream, partial(self._publish_all, commit, future))
+        return _all(done, self._keyed)
+
+    async def _publish_all(self, commit: Commit, done: "asyncio.Future[None]") -> None:
+        try:
+            for envelope in envelopes(commit, context=self._topology.context, environment=self._environment):
+                async with self._slots:
+                    await self._publish_or_park(commit.stream, envelope)
+        except Exception as error:
+            if not done.done():
+                done.set_exception(error)
+        else:
+            if not done.done():
+                done.set_result(None)
+
+    async def _publish_or_park(self, stream: str, envelope: Envelope) -> None:
+        if not self._pending.parked(stream):
+            refused = 0
+            while refused < self._attempts:
+                try:
+                    await self.publish(envelope)
+                    return
+                except NotAccepted as error:
+                    refused += 1
+                    log.warning("the broker did not accept an event", event_id=envelope.id, error=str(error))
+                    await asyncio.sleep(self._chance.jitter(0.1 * 2**refused))
+        await self._pending.park(_item(stream, envelope))
+
+    async def publish(self, envelope: Envelope) -> None:
+        """Publishes one event, however long the broker is away.
+
+        Raises:
+            NotAccepted: if the broker says no to this event.
+        """
+        tries = 0
+        while True:
+            try:
+                with self._probe.span(
+                    f"publish {self._topology.exchange}",
+                    kind="producer",
+                    parent=envelope.trace,
+                    attributes=_attributes(self._topology.exchange, envelope),
+                ):
+                    await self._broker.publish(self._topology.exchange, envelope)
+                self._probe.count("treaty.relay.published", type=envelope.type)
+                return
+            except Unroutable:
+                self._probe.count("treaty.relay.unroutable", type=envelope.type)
+                log.debug("nobody is bound to this event", event_id=envelope.id, type=envelope.type)
+                return
+            except BrokerAway as error:
+                tries += 1
+                self._probe.count("treaty.relay.retries")
+                log.debug("the broker is away", error=str(error))
+                await asyncio.sleep(self._chance.jitter(min(0.05 * 2**tries, 2.0)))
+
+    async def run_item(self, item: Item) -> None:
+        """Publishes a parked event."""
+        await self.publish(parse(item.body["headers"], item.body["body"]))
+
+
+async def _all(futures: "Sequence[asyncio.Future[None]]", keyed: Keyed) -> None:
+    try:
+        await asyncio.gather(*futures)
+    except asyncio.CancelledError:
+        await keyed.drop()
+        raise
+
+
+def _item(stream: str, envelope: Envelope) -> Item:
+    commit, _, index = envelope.id.rpartition("#")
+    version = int(commit.rpartition("@")[2])
+    return Item(
+        id=f"{stream}@{version:012d}#{int(index):04d}",
+        lane=stream,
+        kind="publish",
+        body={"headers": envelope.headers(), "body": envelope.body},
+    )
+
+
+def _attributes(exchange: str, envelope: Envelope) -> dict[str, str | int | float | bool]:
+    return {
+        "messaging.system": "rabbitmq",
+        "messaging.operation.type": "send",
+        "messaging.operation.name": "publish",
+        "messaging.destination.name": f"{exchange}:{envelope.type}",
+        "messaging.rabbitmq.destination.routing_key": envelope.type,
+        "messaging.message.id": envelope.id,
+        "messaging.message.conversation_id": envelope.correlation,
+        "cloudevents.event_id": envelope.id,
+        "cloudevents.event_type": envelope.type,
+        "cloudevents.event_source": envelope.source,
+    }

@@ -1,0 +1,54 @@
+"""Channels to other services: a deadline on every call, the trace passed on, and retries of what was not answered."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import grpc
+
+from treaty.probes import Probe
+
+T = TypeVar("T")
+
+_AGAIN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.DEADLINE_EXCEEDED)
+
+
+def channel(target: str) -> Any:
+    """Opens a channel that spreads calls over all addresses of the target."""
+    return grpc.aio.insecure_channel(
+        target,
+        options=[
+            ("grpc.lb_policy_name", "round_robin"),
+            ("grpc.keepalive_time_ms", 60_000),
+            ("grpc.max_reconnect_backoff_ms", 1_000),
+            ("grpc.use_local_subchannel_pool", 1),
+        ],
+    )
+
+
+async def call_traced(
+    probe: Probe, method: Callable[..., Awaitable[T]], path: str, request: Any, *, timeout: float, parent: str = ""
+) -> T:
+    """Makes one call inside a client span.
+
+    Args:
+        path: `package.Service/Method`, for the span.
+        timeout: seconds.
+        parent: the traceparent that the call belongs to.
+    """
+    attributes: dict[str, str | int | float | bool] = {"rpc.system.name": "grpc", "rpc.method": path}
+    with probe.span(path, kind="client", parent=parent, attributes=attributes) as span:
+        metadata = (("traceparent", span.trace),) if span.trace else ()
+        return await method(request, timeout=timeout, metadata=metadata)
+
+
+async def until_answered(call: Callable[[], Awaitable[T]], *, attempts: int = 30, pause: float = 0.2) -> T:
+    """Repeats a call whose outcome is unknown. Safe, because its request_id takes effect once."""
+    while True:
+        try:
+            return await call()
+        except grpc.aio.AioRpcError as error:
+            attempts -= 1
+            if error.code() not in _AGAIN or attempts <= 0:
+                raise
+            await asyncio.sleep(pause)

@@ -1,0 +1,100 @@
+"""Errors on the wire: our error family as gRPC statuses with google.rpc details (AIP-193)."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import grpc
+from google.protobuf import any_pb2, duration_pb2
+from google.rpc import error_details_pb2, status_pb2
+
+from treaty.codec import Newer
+from treaty.commits import CommitRefused, StoreAway
+from treaty.domain import Conflict, DomainError, Invalid, NotFound, Rejected
+from treaty.repository import Overloaded
+
+Violation = tuple[str, str]
+"""(field, what is wrong with it)"""
+
+_DOMAIN_CODES: dict[type[DomainError], grpc.StatusCode] = {
+    NotFound: grpc.StatusCode.NOT_FOUND,
+    Rejected: grpc.StatusCode.FAILED_PRECONDITION,
+    Conflict: grpc.StatusCode.ABORTED,
+    Invalid: grpc.StatusCode.INVALID_ARGUMENT,
+}
+
+
+class InvalidRequest(Invalid):
+    """A request that breaks the rules written in its proto."""
+
+    reason = "INVALID_REQUEST"
+
+    def __init__(self, violations: Iterable[Violation]) -> None:
+        self.violations = tuple(violations)
+        super().__init__("; ".join(f"{field}: {text}" if field else text for field, text in self.violations))
+
+
+def status_of(error: Exception, domain: str) -> status_pb2.Status | None:
+    """Returns the status a client sees, or None for a fault of ours, which a client must learn nothing of.
+
+    Args:
+        domain: who says so: the name of the context.
+    """
+    if isinstance(error, DomainError):
+        return _domain_status(error, domain)
+    if isinstance(error, Overloaded):
+        return overloaded(str(error), domain)
+    if isinstance(error, Newer):
+        return _status(grpc.StatusCode.UNAVAILABLE, str(error), "NEWER_DATA", domain)
+    if isinstance(error, StoreAway):
+        return _status(grpc.StatusCode.UNAVAILABLE, "the store cannot be reached; try again", "STORE_AWAY", domain)
+    if isinstance(error, CommitRefused):
+        return _status(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error), "COMMIT_REFUSED", domain)
+    if isinstance(error, TimeoutError):
+        text = "not answered in time; the outcome is unknown, so repeat the call with the same request_id"
+        return _status(grpc.StatusCode.DEADLINE_EXCEEDED, text, "DEADLINE_EXCEEDED", domain)
+    return None
+
+
+def overloaded(text: str, domain: str) -> status_pb2.Status:
+    """Returns RESOURCE_EXHAUSTED with the advice to come back in a second."""
+    retry = error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=1))
+    return _status(grpc.StatusCode.RESOURCE_EXHAUSTED, text, "OVERLOADED", domain, retry)
+
+
+def internal(domain: str) -> status_pb2.Status:
+    """Returns INTERNAL and nothing more: the log has the rest."""
+    return _status(grpc.StatusCode.INTERNAL, "something went wrong on our side", "INTERNAL", domain)
+
+
+def _domain_status(error: DomainError, domain: str) -> status_pb2.Status:
+    code = next((_DOMAIN_CODES[k] for k in type(error).__mro__ if k in _DOMAIN_CODES), grpc.StatusCode.UNKNOWN)
+    details = []
+    if isinstance(error, InvalidRequest):
+        details.append(_bad_request(error.violations))
+    elif isinstance(error, Invalid) and error.field:
+        details.append(_bad_request([(error.field, error.message)]))
+    return _status(code, error.message, error.reason, domain, *details)
+
+
+def _bad_request(violations: Iterable[Violation]) -> error_details_pb2.BadRequest:
+    return error_details_pb2.BadRequest(
+        field_violations=[
+            error_details_pb2.BadRequest.FieldViolation(field=field, description=text) for field, text in violations
+        ]
+    )
+
+
+def _status(code: grpc.StatusCode, text: str, reason: str, domain: str, *details: Any) -> status_pb2.Status:
+    info = error_details_pb2.ErrorInfo(reason=_upper_snake(reason), domain=domain)
+    return status_pb2.Status(code=code.value[0], message=text, details=[_packed(d) for d in (info, *details)])
+
+
+def _packed(detail: Any) -> any_pb2.Any:
+    packed = any_pb2.Any()
+    packed.Pack(detail)
+    return packed
+
+
+def _upper_snake(reason: str) -> str:
+    return re.sub(r"[^A-Z0-9_]", "_", reason.upper())[:63]

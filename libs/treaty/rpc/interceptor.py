@@ -1,0 +1,188 @@
+"""The one interceptor: bound, deadline, span, validation, cause and errors of every call of every service."""
+
+import asyncio
+import hmac
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+import protovalidate
+import structlog
+from grpc_status import rpc_status
+
+from treaty.causes import Cause, acting
+from treaty.probes import Probe
+from treaty.rpc.errors import InvalidRequest, internal, overloaded, status_of
+
+log = structlog.get_logger()
+
+Method = Callable[[Any, Any], Awaitable[Any]]
+
+_UNBOUND = ("/grpc.health.", "/grpc.reflection.")
+
+
+class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+    """Wraps every unary method of our services.
+
+    Args:
+        digest_key: keys the hash by which a repeated request_id is compared with its first body.
+        max_calls: calls at a time; more are refused at once.
+        deadline: seconds for a call whose client set none.
+    """
+
+    def __init__(self, *, probe: Probe, digest_key: bytes, max_calls: int, deadline: float) -> None:
+        self._probe = probe
+        self._digest_key = digest_key
+        self._max_calls = max_calls
+        self._deadline = deadline
+        self._running = 0
+        self._wrapped: dict[str, Any] = {}
+
+    async def intercept_service(self, continuation: Any, details: Any) -> Any:
+        wrapped = self._wrapped.get(details.method)
+        if wrapped is not None:
+            return wrapped
+        handler = await continuation(details)
+        if handler is None or handler.unary_unary is None or details.method.startswith(_UNBOUND):
+            return handler
+        wrapped = self._wrapped[details.method] = grpc.unary_unary_rpc_method_handler(
+            self._wrap(details.method, handler.unary_unary),
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+        return wrapped
+
+    def _wrap(self, path: str, method: Method) -> Method:
+        service, _, name = path[1:].partition("/")
+        domain = service.rpartition(".")[0].rpartition(".")[0]
+        return _Call(self, path[1:], name, domain, method).handle
+
+    def enter(self) -> bool:
+        if self._running >= self._max_calls:
+            return False
+        self._running += 1
+        return True
+
+    def leave(self) -> None:
+        self._running -= 1
+
+    @property
+    def running(self) -> int:
+        """How many calls are being answered now."""
+        return self._running
+
+    def digest(self, request: Any) -> str:
+        """Returns a keyed hash of the request; keyed, so that nobody can guess personal data from it."""
+        body: bytes = request.SerializeToString(deterministic=True)
+        digest = hmac.digest(self._digest_key, body, "sha256")
+        return digest.hex()[:32]
+
+    @property
+    def probe(self) -> Probe:
+        return self._probe
+
+    @property
+    def deadline(self) -> float:
+        return self._deadline
+
+
+class _Call:
+    """One method of one service, wrapped."""
+
+    def __init__(self, interceptor: Interceptor, path: str, name: str, domain: str, method: Method) -> None:
+        self._interceptor, self._method = interceptor, method
+        self._path, self._name, self._domain = path, name, domain
+
+    async def handle(self, request: Any, context: Any) -> Any:
+        started = time.perf_counter()
+        code = "OK"
+        try:
+            if not self._interceptor.enter():
+                raise _Refused(overloaded("too many calls at once; try again later", self._domain))
+            try:
+                return await self._answer(request, context)
+            finally:
+                self._interceptor.leave()
+        except _Refused as refused:
+            code = _code_name(refused.status)
+            await context.abort_with_status(rpc_status.to_status(refused.status))
+        finally:
+            seconds = time.perf_counter() - started
+            self._interceptor.probe.measure("rpc.server.call.duration", seconds, method=self._path, code=code)
+
+    async def _answer(self, request: Any, context: Any) -> Any:
+        metadata = {item[0]: item[1] for item in context.invocation_metadata() or ()}
+        attributes: dict[str, str | int | float | bool] = {"rpc.system.name": "grpc", "rpc.method": self._path}
+        with self._interceptor.probe.span(
+            self._path, kind="server", parent=str(metadata.get("traceparent", "")), attributes=attributes
+        ) as span:
+            try:
+                if context.time_remaining() is not None:
+                    response = await self._caused(request, context, span.trace)
+                else:
+                    async with asyncio.timeout(self._interceptor.deadline):
+                        response = await self._caused(request, context, span.trace)
+            except Exception as error:
+                status = self._status(error)
+                span.note(rpc_status_code=_code_name(status), error_type=type(error).__name__)
+                raise _Refused(status) from None
+            span.note(rpc_status_code="OK")
+            return response
+
+    async def _caused(self, request: Any, context: Any, trace: str) -> Any:
+        _validate(request)
+        request_id = getattr(request, "request_id", None)
+        if request_id is None:
+            return await self._method(request, context)
+        request_id = request_id.lower()
+        cause = Cause(
+            id=f"{self._name}/{request_id}",
+            digest=self._interceptor.digest(request),
+            trace=trace,
+            correlation=request_id,
+        )
+        with acting(cause):
+            return await self._method(request, context)
+
+    def _status(self, error: Exception) -> Any:
+        status = status_of(error, self._domain)
+        if status is None:
+            log.exception("a call failed", method=self._path, exc_info=error)
+            return internal(self._domain)
+        return status
+
+
+class _Refused(Exception):
+    """Carries the status out to where the call is aborted; abort must not run inside our own error handling."""
+
+    def __init__(self, status: Any) -> None:
+        self.status = status
+
+
+_CODES = {code.value[0]: code.name for code in grpc.StatusCode}
+
+
+def _code_name(status: Any) -> str:
+    return str(_CODES.get(status.code, "UNKNOWN"))
+
+
+def _validate(request: Any) -> None:
+    """Checks a request by the rules in its proto.
+
+    Raises:
+        InvalidRequest: naming each field that is wrong.
+    """
+    violations = protovalidate.collect_violations(request)
+    if violations:
+        raise InvalidRequest((_field(v), v.proto.message or v.proto.rule_id) for v in violations)
+
+
+def _field(violation: protovalidate.Violation) -> str:
+    """Returns the path of a field as a person writes it: lines[0].quantity."""
+    path = ""
+    for element in violation.proto.field.elements if violation.proto.field else ():
+        path += f".{element.field_name}" if path else element.field_name
+        if element.subscript is not None:
+            path += f"[{element.subscript.value}]"
+    return path

@@ -1,0 +1,204 @@
+"""Runs what happens behind the API of one context: its followers and its consumers, each under a lease."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import structlog
+
+from treaty.broker import Broker, Topology
+from treaty.calls import Caller
+from treaty.consumer import Handling, PartitionConsumer, Patience
+from treaty.followers import Follower, Following, LeaseLost
+from treaty.pending import Item, PendingWork
+from treaty.ports import Chance, Clock, Ids
+from treaty.probes import Probe
+from treaty.projections import Projector
+from treaty.relay import Relay
+from treaty.service import Service, Stores
+from treaty.subscriptions import by_producer
+
+log = structlog.get_logger()
+
+
+def topology_of(service: Service, partitions: int) -> Topology:
+    """Returns what a service has at the broker."""
+    return Topology(
+        context=service.name,
+        publishes=[_full_name(event) for event in service.publishes],
+        subscribes=by_producer(service.subscriptions),
+        partitions=partitions,
+    )
+
+
+def _full_name(event: Any) -> str:
+    name: str = event.DESCRIPTOR.full_name
+    return name
+
+
+@dataclass(slots=True, kw_only=True)
+class Runner:
+    """One context's life behind its API.
+
+    Several processes may run the same context: a lease in its store says which of them runs the followers, and one
+    for each partition which of them consumes it.
+    """
+
+    service: Service
+    stores: Stores
+    broker: Broker
+    clock: Clock
+    ids: Ids
+    chance: Chance
+    probe: Probe
+    environment: str = "dev"
+    partitions: int = 4
+    lease_seconds: float = 5.0
+    patience: Patience = field(default_factory=Patience)
+    ready: bool = False
+    _tasks: list["asyncio.Task[None]"] = field(default_factory=list)
+    _consumers: dict[int, PartitionConsumer] = field(default_factory=dict)
+    _stopping: bool = False
+    _owner: str = ""
+    _resources: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
+
+    @property
+    def topology(self) -> Topology:
+        return topology_of(self.service, self.partitions)
+
+    async def start(self) -> None:
+        """Prepares the store and starts in the background; the broker may come later."""
+        self._owner = self.ids.new()
+        await self.stores.prepare(self.service.projections)
+        for resource in self.service.resources:
+            await self._resources.enter_async_context(resource)
+        self._tasks = [asyncio.create_task(self._hold("followers", self._follow))]
+        self._tasks.append(asyncio.create_task(self._declare_and_consume()))
+
+    async def stop(self) -> None:
+        """Finishes what was started, and gives the leases up."""
+        self._stopping = True
+        self.ready = False
+        for consumer in self._consumers.values():
+            consumer.drain()
+        await asyncio.gather(*(consumer.ended.wait() for consumer in self._consumers.values()))
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._resources.aclose()
+
+    async def check(self) -> None:
+        """Raises if the context could not do its work now: commit commands, reach its part of the broker."""
+        await self.stores.ping()
+        if not self.ready:
+            raise RuntimeError(f"{self.service.name} has not declared its topology yet")
+
+    async def _declare_and_consume(self) -> None:
+        tries = 0
+        while True:
+            try:
+                await self.broker.declare(self.topology)
+                break
+            except Exception as error:
+                tries += 1
+                log.warning("the topology cannot be declared yet", context=self.service.name, error=str(error))
+                await asyncio.sleep(self.chance.jitter(min(0.2 * 2**tries, 5.0)))
+        self.ready = True
+        if self.service.subscriptions:
+            async with asyncio.TaskGroup() as group:
+                for partition in range(self.partitions):
+                    group.create_task(self._hold(f"p{partition}", partial(self._consume, partition)))
+
+    async def _consume(self, partition: int, epoch: int) -> None:
+        consumer = PartitionConsumer(
+            self.topology,
+            partition,
+            self.broker,
+            Handling(self.service.name, self.service.subscriptions, self.probe),
+            self.stores.quarantine,
+            clock=self.clock,
+            chance=self.chance,
+            probe=self.probe,
+            patience=self.patience,
+        )
+        self._consumers[partition] = consumer
+        try:
+            await consumer.run()
+        finally:
+            self._consumers.pop(partition, None)
+
+    async def _follow(self, epoch: int) -> None:
+        runs: dict[str, Callable[[Item], Awaitable[None]]] = {}
+        pending = PendingWork(
+            self.stores.pending, lambda item: runs[item.kind](item), chance=self.chance, probe=self.probe
+        )
+        relay = Relay(
+            self.topology,
+            self.broker,
+            pending,
+            environment=self.environment,
+            chance=self.chance,
+            probe=self.probe,
+        )
+        caller = Caller(self.service.commands, self.service.calls, pending, probe=self.probe)
+        runs.update(publish=relay.run_item, call=caller.run_item)
+        projectors = [Projector(p, self.stores.rows(p), self.probe) for p in self.service.projections]
+        followers: list[Follower] = [relay, caller, *projectors]
+        following = Following(
+            log=self.stores.log, checkpoints=self.stores.checkpoints, followers=followers, probe=self.probe
+        )
+        await pending.load()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(pending.work())
+            group.create_task(following.run(epoch))
+
+    async def _hold(self, name: str, work: Callable[[int], Awaitable[None]]) -> None:
+        """Does the work whenever this process holds the lease, until the runner stops."""
+        while not self._stopping:
+            try:
+                epoch = await self.stores.leases.acquire(name, self._owner, self.lease_seconds)
+                if epoch is not None:
+                    await self._work_while_held(name, epoch, work)
+            except asyncio.CancelledError:
+                raise
+            except Exception:
+                log.exception("starting again", context=self.service.name, lease=name)
+            if not self._stopping:
+                await asyncio.sleep(self.chance.jitter(self.lease_seconds / 5))
+
+    async def _work_while_held(self, name: str, epoch: int, work: Callable[[int], Awaitable[None]]) -> None:
+        working = asyncio.ensure_future(work(epoch))
+        renewing = asyncio.create_task(self._renew(name, epoch))
+        try:
+            await asyncio.wait([working, renewing], return_when=asyncio.FIRST_COMPLETED)
+            for task in (working, renewing):
+                if task.done():
+                    task.result()
+        finally:
+            for task in (working, renewing):
+                task.cancel()
+            await asyncio.gather(working, renewing, return_exceptions=True)
+            with contextlib.suppress(Exception):
+                await self.stores.leases.release(name, self._owner)
+
+    async def _renew(self, name: str, epoch: int) -> None:
+        """Renews the lease until it is lost, or could be: then the work stops before anybody else starts."""
+        loop = asyncio.get_running_loop()
+        sure_until = loop.time() + self.lease_seconds
+        while True:
+            await asyncio.sleep(self.lease_seconds / 4)
+            asked = loop.time()
+            try:
+                async with asyncio.timeout_at(sure_until - self.lease_seconds / 10):
+                    renewed = await self.stores.leases.acquire(name, self._owner, self.lease_seconds)
+            except TimeoutError:
+                raise LeaseLost(f"{name} could not be renewed in time") from None
+            except Exception as error:
+                log.warning("a lease could not be renewed yet", lease=name, error=str(error))
+                continue
+            if renewed != epoch:
+                raise LeaseLost(f"{name} belongs to another process")
+            sure_until = asked + self.lease_seconds

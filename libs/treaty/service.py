@@ -1,0 +1,137 @@
+"""A service, declared: what `build(ports)` of a context returns, and the ports it is built from."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from treaty.calls import Handler
+from treaty.codec import Names
+from treaty.commits import CommitLog
+from treaty.domain import Aggregate
+from treaty.effects import Policy
+from treaty.followers import Checkpoints, Leases
+from treaty.pending import Pending
+from treaty.ports import Chance, Clock, Ids
+from treaty.probes import Probe
+from treaty.projections import Projection, Rows, View
+from treaty.quarantine import Quarantine
+from treaty.repository import Limits, Repository
+from treaty.sagas import Process, Saga, StoredSaga
+from treaty.settings import Settings, read_settings
+from treaty.stored import Stored
+from treaty.subscriptions import Subscription
+
+A = TypeVar("A", bound=Aggregate[Any])
+S = TypeVar("S")
+R = TypeVar("R")
+T = TypeVar("T", bound=Settings)
+
+
+class Stores(Protocol):
+    """Everything one context keeps, in one database of its own."""
+
+    @property
+    def log(self) -> CommitLog: ...
+    @property
+    def leases(self) -> Leases: ...
+    @property
+    def checkpoints(self) -> Checkpoints: ...
+    @property
+    def pending(self) -> Pending: ...
+    @property
+    def quarantine(self) -> Quarantine: ...
+
+    def rows(self, projection: Projection[Any]) -> Rows: ...
+
+    async def prepare(self, projections: Sequence[Projection[Any]]) -> None:
+        """Makes indexes and whatever else must be there before the first commit."""
+        ...
+
+    async def ping(self) -> None:
+        """Raises if commands could not commit now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """What a context is built from; it sees no more of the world than this."""
+
+    stores: Stores
+    clock: Clock
+    ids: Ids
+    chance: Chance
+    probe: Probe
+    environ: Mapping[str, str] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+
+    def repository(
+        self, stored: Stored[A], *, policies: Iterable[Policy] = (), commands: Names | None = None
+    ) -> Repository[A]:
+        """Returns the repository of one kind of aggregate."""
+        return Repository(
+            self.stores.log,
+            stored,
+            clock=self.clock,
+            ids=self.ids,
+            chance=self.chance,
+            probe=self.probe,
+            policies=policies,
+            commands=commands,
+            limits=self.limits,
+        )
+
+    def saga(self, stored: StoredSaga[S], *, key: Callable[[Any], str], commands: Names) -> Saga[S]:
+        """Returns a saga; `key` tells from a fact which run it belongs to."""
+        processes: Repository[Process[S]] = self.repository(stored, commands=commands)
+        return Saga(processes, key)
+
+    def view(self, projection: Projection[R]) -> View[R]:
+        """Returns what queries see of a projection."""
+        return View(projection, self.stores.rows(projection))
+
+    def settings(self, model: type[T]) -> T:
+        """Reads the context's own settings."""
+        return read_settings(model, self.environ)
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """A gRPC service: the generated `add_…Servicer_to_server`, the servicer, and its full name."""
+
+    add: Callable[[Any, Any], None]
+    servicer: Any
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One bounded context, ready to run.
+
+    Attributes:
+        name: `<domain>.<context>`.
+        api: what clients may ask.
+        publishes: the protobuf classes of its integration events.
+        subscriptions: the integration events of others that it takes.
+        commands: the stored names of the calls that its commits may ask for.
+        calls: who carries out a call, by the command's type.
+        projections: its read models.
+        resources: clients of other systems, opened before the first call and closed after the last.
+    """
+
+    name: str
+    api: Api
+    publishes: Sequence[type] = ()
+    subscriptions: Sequence[Subscription] = ()
+    commands: Names = field(default_factory=lambda: Names(()))
+    calls: Mapping[type, Handler] = field(default_factory=dict)
+    projections: Sequence[Projection[Any]] = ()
+    resources: Sequence[AbstractAsyncContextManager[Any]] = ()
+
+    def __post_init__(self) -> None:
+        unhandled = {shape.kind.__name__ for shape in self.commands.shapes if shape.kind not in self.calls}
+        if unhandled:
+            raise ValueError(f"{self.name}: nobody carries out {', '.join(sorted(unhandled))}")
+        names = [(subscription.type, subscription.name) for subscription in self.subscriptions]
+        if len(set(names)) != len(names):
+            raise ValueError(f"{self.name}: two subscriptions to one event need different names")

@@ -1,0 +1,81 @@
+"""Settings from the environment, and from files for secrets: one frozen object, errors that name the variable."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+_DEVELOPMENT_KEY = "for development only"
+
+
+class SettingsError(Exception):
+    """A variable is missing or makes no sense."""
+
+
+class Settings(BaseModel):
+    """What a process is told. Every field is read from the variable of its alias, or from the file `<alias>_FILE`."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class ProcessSettings(Settings):
+    """The toolkit's own settings. Times are in seconds, sizes in bytes."""
+
+    environment: str = Field("dev", alias="TREATY_ENVIRONMENT")
+    mongodb_uri: SecretStr = Field(SecretStr(""), alias="MONGODB_URI")
+    mongodb_driver: Literal["motor", "pymongo"] = Field("motor", alias="MONGODB_DRIVER")
+    amqp_url: SecretStr = Field(SecretStr(""), alias="AMQP_URL")
+    digest_key: SecretStr = Field(SecretStr(_DEVELOPMENT_KEY), alias="TREATY_DIGEST_KEY")
+    partitions: int = Field(4, alias="TREATY_PARTITIONS", ge=1, le=256)
+    lease_seconds: float = Field(5.0, alias="TREATY_LEASE_SECONDS", ge=0.3, le=300)
+    grpc_host: str = Field("0.0.0.0", alias="GRPC_HOST")
+    grpc_port: int = Field(50051, alias="GRPC_PORT", ge=0, le=65535)
+    grpc_max_calls: int = Field(1000, alias="GRPC_MAX_CALLS", ge=1)
+    grpc_max_message_bytes: int = Field(1_048_576, alias="GRPC_MAX_MESSAGE_BYTES", ge=1024)
+    grpc_deadline_seconds: float = Field(10.0, alias="GRPC_DEADLINE_SECONDS", gt=0)
+    grpc_drain_seconds: float = Field(10.0, alias="GRPC_DRAIN_SECONDS", ge=0)
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", alias="LOG_LEVEL")
+    log_format: Literal["json", "console"] = Field("json", alias="LOG_FORMAT")
+
+    @model_validator(mode="after")
+    def _no_development_key_elsewhere(self) -> "ProcessSettings":
+        if self.environment != "dev" and self.digest_key.get_secret_value() == _DEVELOPMENT_KEY:
+            raise ValueError("TREATY_DIGEST_KEY must be set, or TREATY_DIGEST_KEY_FILE name a file that holds it")
+        return self
+
+
+T = TypeVar("T", bound=Settings)
+
+
+def read_settings(model: type[T], environ: Mapping[str, str]) -> T:
+    """Reads the settings that a model asks for.
+
+    Raises:
+        SettingsError: naming every variable that is missing or wrong.
+    """
+    names = [field.alias or name for name, field in model.model_fields.items()]
+    values = {name: value for name in names if (value := _value(name, environ)) is not None}
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        problems = "; ".join(_sentence(problem) for problem in error.errors())
+        raise SettingsError(problems) from None
+
+
+def _value(name: str, environ: Mapping[str, str]) -> str | None:
+    path = environ.get(f"{name}_FILE")
+    if not path:
+        return environ.get(name)
+    if name in environ:
+        raise SettingsError(f"{name} and {name}_FILE are both set: keep one of them")
+    try:
+        return Path(path).read_text().rstrip("\n")
+    except OSError as error:
+        raise SettingsError(f"{name}_FILE names {path}, which cannot be read: {error.strerror}") from None
+
+
+def _sentence(problem: Mapping[str, Any]) -> str:
+    where = ".".join(str(part) for part in problem["loc"])
+    what = str(problem["msg"]).removeprefix("Value error, ")
+    return f"{where}: {what}" if where else what

@@ -1,0 +1,50 @@
+"""Runs pytest, with MongoDB and RabbitMQ around it when a selected test needs them: scripts/test."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+
+from scripts import devservers
+from scripts.lib import infra_selected
+from scripts.lib.signals import POLITE, interrupt_on_kill
+
+
+def main() -> int:
+    arguments = sys.argv[1:]
+    interrupt_on_kill()
+    try:
+        with ExitStack() as borrowed:
+            uris = borrowed.enter_context(devservers.borrow()) if _needs_servers(arguments) else {}
+            return _pytest(arguments, {**os.environ, **uris})
+    except devservers.Failed as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _needs_servers(arguments: Sequence[str]) -> bool:
+    """Collects the tests to find out, but only where the answer saves a start."""
+    if "--collect-only" in arguments or "--co" in arguments:
+        return False
+    if all(server.running() or os.environ.get(server.variable) for server in devservers.servers()):
+        return True
+    question = [sys.executable, "-m", "pytest", "-p", infra_selected.__name__, *arguments, "--collect-only"]
+    return subprocess.run(question, capture_output=True, check=False).returncode == infra_selected.YES
+
+
+def _pytest(arguments: Sequence[str], env: Mapping[str, str]) -> int:
+    """Waits for pytest to end, whatever signals come: Ctrl-C reaches it by itself, the others are passed on."""
+    signal.signal(signal.SIGINT, lambda *_: None)  # before the start: pytest would inherit a SIGINT that is ignored
+    with subprocess.Popen([sys.executable, "-m", "pytest", *arguments], env=env) as child:
+        for number in POLITE:
+            signal.signal(number, lambda *_: child.send_signal(signal.SIGINT))
+        code = child.wait()
+    return code if code >= 0 else 128 - code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The services, by domain and bounded context."""

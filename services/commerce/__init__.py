@@ -1,0 +1,1 @@
+"""Commerce: selling goods, from the order to the money. Its contexts share one thing, `money`."""

@@ -1,0 +1,106 @@
+"""The checkout: from a placed order to a confirmed or cancelled one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from treaty.effects import Call
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckoutStarted:
+    order_id: str
+    answer_by: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockAnswered:
+    order_id: str
+    allocated: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentAnswered:
+    order_id: str
+    authorised: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerOverdue:
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderEnded:
+    order_id: str
+
+
+CheckoutFact = CheckoutStarted | StockAnswered | PaymentAnswered | AnswerOverdue | OrderEnded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfirmOrder:
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelOrder:
+    order_id: str
+    reason: str
+
+
+Command = ConfirmOrder | CancelOrder | Call
+
+
+class Answer(StrEnum):
+    WAITING = "waiting"
+    YES = "yes"
+    NO = "no"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkout:
+    """What is known so far. Once ended, nothing more is done: later answers change nothing."""
+
+    stock: Answer = Answer.WAITING
+    payment: Answer = Answer.WAITING
+    ended: bool = False
+
+
+def checkout(state: Checkout, fact: CheckoutFact) -> tuple[Checkout, Sequence[Command]]:
+    """Confirms the order when both answers are yes, cancels it at the first no or when time is up."""
+    if state.ended:
+        return state, ()
+    match fact:
+        case CheckoutStarted():
+            return state, [Call(AnswerOverdue(order_id=fact.order_id), due=fact.answer_by)]
+        case StockAnswered():
+            return _conclude(replace(state, stock=_answer(fact.allocated)), fact.order_id, fact.reason)
+        case PaymentAnswered():
+            return _conclude(replace(state, payment=_answer(fact.authorised)), fact.order_id, fact.reason)
+        case AnswerOverdue():
+            reason = f"no answer in time from {_missing(state)}"
+            return replace(state, ended=True), [CancelOrder(order_id=fact.order_id, reason=reason)]
+        case OrderEnded():
+            return replace(state, ended=True), ()
+
+
+def _answer(yes: bool) -> Answer:
+    return Answer.YES if yes else Answer.NO
+
+
+def _missing(state: Checkout) -> str:
+    missing = {"stock": state.stock, "payment": state.payment}
+    return " and ".join(name for name, answer in missing.items() if answer is Answer.WAITING)
+
+
+def _conclude(state: Checkout, order_id: str, reason: str) -> tuple[Checkout, Sequence[Command]]:
+    answers = (state.stock, state.payment)
+    if Answer.NO in answers:
+        return replace(state, ended=True), [CancelOrder(order_id=order_id, reason=reason)]
+    if Answer.WAITING in answers:
+        return state, ()
+    return replace(state, ended=True), [ConfirmOrder(order_id=order_id)]

@@ -1,0 +1,18 @@
+"""What Ordering announces, in Payments' words."""
+
+from commerce.ordering.v1 import ordering_events_pb2 as ordering
+
+from services.commerce.payments.application import CancelPayment, ConfirmPayment, RequestPayment
+from services.commerce.wire import money_from_wire
+
+
+def order_placed(event: ordering.OrderPlaced) -> RequestPayment:
+    return RequestPayment(order_id=event.order_id, amount=money_from_wire(event.total))
+
+
+def order_confirmed(event: ordering.OrderConfirmed) -> ConfirmPayment:
+    return ConfirmPayment(order_id=event.order_id)
+
+
+def order_cancelled(event: ordering.OrderCancelled) -> CancelPayment:
+    return CancelPayment(order_id=event.order_id)

@@ -1,0 +1,160 @@
+"""The gateway behind our port: over its socket, or in this process for embedded runs."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Self
+
+import structlog
+
+from services.commerce.money import Money
+from services.commerce.payments.application import Answer, GatewayAway, GatewayTimeout
+from services.commerce.payments.gateway import (
+    APPROVED,
+    AUTHORISE,
+    CAPTURE,
+    REFUND,
+    REVERSE,
+    ForeignMessage,
+    Line,
+    decode,
+    request,
+    to_answer,
+)
+from services.commerce.payments.simulator import Simulator
+
+log = structlog.get_logger()
+
+Transmit = Callable[[Line], Awaitable[None]]
+
+
+class GatewayClient:
+    """Matches answers to requests. An answer that nobody waits for any more, or that came before, is dropped.
+
+    Args:
+        patience: seconds to wait for an answer.
+    """
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self._waiting: dict[tuple[str, str], asyncio.Future[Line]] = {}
+
+    async def authorise(self, reference: str, amount: Money) -> Answer:
+        return to_answer(await self._ask(request(AUTHORISE, reference, amount)))
+
+    async def capture(self, reference: str, amount: Money) -> None:
+        await self._must_succeed(request(CAPTURE, reference, amount))
+
+    async def void(self, reference: str) -> None:
+        await self._must_succeed(request(REVERSE, reference))
+
+    async def refund(self, reference: str, amount: Money) -> None:
+        await self._must_succeed(request(REFUND, reference, amount))
+
+    async def transmit(self, line: Line) -> None:
+        """Sends a line to the gateway."""
+        raise NotImplementedError
+
+    def receive(self, line: Line) -> None:
+        """Takes a line from the gateway."""
+        waiting = self._waiting.get((line.answers, line.reference))
+        if waiting is None or waiting.done():
+            log.info("the gateway answered late or again", reference=line.reference, code=line.amount)
+        else:
+            waiting.set_result(line)
+
+    async def _must_succeed(self, line: Line) -> None:
+        said = await self._ask(line)
+        if said.amount != APPROVED:
+            raise GatewayAway(f"the gateway answered {said.type} for {line.reference} with {said.amount}")
+
+    async def _ask(self, line: Line) -> Line:
+        key = (line.type, line.reference)
+        waiting = self._waiting.setdefault(key, asyncio.get_running_loop().create_future())
+        try:
+            await self.transmit(line)
+            async with asyncio.timeout(self._patience):
+                return await asyncio.shield(waiting)
+        except TimeoutError:
+            raise GatewayTimeout(f"no answer for {line.reference} within {self._patience} s") from None
+        finally:
+            self._waiting.pop(key, None)
+
+
+class SocketGateway(GatewayClient):
+    """Talks to the gateway over one connection, which is made anew when it breaks."""
+
+    def __init__(self, host: str, port: int, patience: float) -> None:
+        super().__init__(patience)
+        self._host, self._port = host, port
+        self._writer: asyncio.StreamWriter | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._connecting = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.gather(self._reading, return_exceptions=True)
+        self._hang_up()
+
+    async def transmit(self, line: Line) -> None:
+        writer = await self._connected()
+        try:
+            writer.write(line.encode())
+            await writer.drain()
+        except OSError as error:
+            self._hang_up()
+            raise GatewayAway(str(error)) from error
+
+    async def _connected(self) -> asyncio.StreamWriter:
+        async with self._connecting:
+            if self._writer is None or self._writer.is_closing():
+                try:
+                    async with asyncio.timeout(2.0):
+                        reader, self._writer = await asyncio.open_connection(self._host, self._port)
+                except (OSError, TimeoutError) as error:
+                    raise GatewayAway(f"the gateway at {self._host}:{self._port} cannot be reached") from error
+                self._reading = asyncio.create_task(self._read(reader))
+            return self._writer
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        try:
+            async for data in reader:
+                self.receive(decode(data))
+        except (OSError, ForeignMessage) as error:
+            log.warning("the connection to the gateway broke", error=str(error))
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        if self._writer is not None:
+            with contextlib.suppress(OSError):
+                self._writer.close()
+        self._writer = None
+
+
+class InProcessGateway(GatewayClient):
+    """The simulator without a socket, for embedded runs and tests."""
+
+    def __init__(self, simulator: Simulator, patience: float) -> None:
+        super().__init__(patience)
+        self.simulator = simulator
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self.simulator.close()
+
+    async def transmit(self, line: Line) -> None:
+        asyncio.get_running_loop().call_soon(self.simulator.take, line, self.receive)
+
+
+def gateway_at(address: str, patience: float) -> SocketGateway | InProcessGateway:
+    """Returns the gateway at `host:port`, or a simulated one in this process for "simulated"."""
+    if address == "simulated":
+        return InProcessGateway(Simulator(), patience)
+    host, _, port = address.rpartition(":")
+    return SocketGateway(host, int(port), patience)

@@ -1,0 +1,69 @@
+"""The gateway's own message format, and the anti-corruption layer to ours.
+
+The gateway speaks lines of fields separated by bars, after the message types of ISO 8583: a request is
+`type|reference|amount|currency`, its answer `type+10|reference|code|text`. Answers come in any order, late, or twice.
+"""
+
+from dataclasses import dataclass
+
+from services.commerce.money import Money
+from services.commerce.payments.application import Answer, Verdict
+
+AUTHORISE, CAPTURE, REFUND, REVERSE = "0100", "0220", "0200", "0400"
+REQUESTS = (AUTHORISE, CAPTURE, REFUND, REVERSE)
+APPROVED, DO_NOT_HONOUR = "00", "05"
+_REASONS = {"05": "declined by the bank", "51": "insufficient funds", "54": "the card has expired"}
+
+
+class ForeignMessage(Exception):
+    """A line that is not of the gateway's format."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A request or an answer. For answers, `amount` holds the response code and `currency` the text."""
+
+    type: str
+    reference: str
+    amount: str = ""
+    currency: str = ""
+
+    def encode(self) -> bytes:
+        return f"{self.type}|{self.reference}|{self.amount}|{self.currency}\n".encode()
+
+    @property
+    def answers(self) -> str:
+        """The type of the request that an answer belongs to: 0110 answers 0100."""
+        return f"{int(self.type) - 10:04d}"
+
+
+def decode(data: bytes) -> Line:
+    """Reads a line.
+
+    Raises:
+        ForeignMessage: if it is none.
+    """
+    fields = data.decode("utf-8", "replace").rstrip("\r\n").split("|")
+    if len(fields) != 4 or not fields[0].isdigit() or not fields[1]:
+        raise ForeignMessage(f"{data[:100]!r} is not type|reference|amount|currency")
+    return Line(type=fields[0], reference=fields[1], amount=fields[2], currency=fields[3])
+
+
+def request(type: str, reference: str, amount: Money | None = None) -> Line:
+    """Translates a request of ours."""
+    if amount is None:
+        return Line(type=type, reference=reference)
+    return Line(type=type, reference=reference, amount=str(amount.minor_units), currency=amount.currency)
+
+
+def answer(request: Line, code: str, text: str = "") -> Line:
+    """Returns the gateway's answer to a request."""
+    return Line(type=f"{int(request.type) + 10:04d}", reference=request.reference, amount=code, currency=text)
+
+
+def to_answer(line: Line) -> Answer:
+    """Translates the gateway's answer; a code that we do not know is a no, never a yes."""
+    if line.amount == APPROVED:
+        return Answer(verdict=Verdict.APPROVED)
+    reason = _REASONS.get(line.amount, f"declined with code {line.amount}")
+    return Answer(verdict=Verdict.DECLINED, reason=reason)

@@ -1,0 +1,29 @@
+"""How the shared kernel looks on the wire. Only the edges of a context may import this."""
+
+from datetime import datetime
+
+from commerce.money.v1 import money_pb2
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from services.commerce.money import Money
+
+
+def money_to_wire(money: Money) -> money_pb2.Money:
+    """Returns the protobuf message of an amount."""
+    return money_pb2.Money(minor_units=money.minor_units, currency=money.currency)
+
+
+def money_from_wire(message: money_pb2.Money) -> Money:
+    """Returns the amount of a protobuf message.
+
+    Raises:
+        Invalid: if we do not trade in the currency.
+    """
+    return Money(message.minor_units, message.currency)
+
+
+def time_to_wire(time: datetime) -> Timestamp:
+    """Returns the protobuf message of a moment in UTC."""
+    message = Timestamp()
+    message.FromDatetime(time)
+    return message
