@@ -117,7 +117,7 @@ def _item(commit: Commit, index: int) -> Item:
     id = f"{commit.id}!{index:04d}"
     return Item(
         id=id,
-        lane=commit.stream if call.due is None else id,
+        lane=f"calls of {commit.stream}" if call.due is None else id,
         kind="call",
         due=call.due,
         body={

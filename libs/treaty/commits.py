@@ -114,6 +114,15 @@ class Batch:
     again: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What the commits behind a place hold."""
+
+    commits: int
+    events: int
+    calls: int
+
+
 class CommitLog(Protocol):
     """Keeps the commits of one context.
 
@@ -149,4 +158,8 @@ class CommitLog(Protocol):
 
     def follow(self, place: Place) -> AsyncGenerator[Batch, None]:
         """Yields all commits behind the place, for ever, without their `state`; an empty batch only moves the place."""
+        ...
+
+    async def behind(self, place: Place) -> Behind:
+        """Counts what a follower at the place has before it, by position: good for a gauge, not for a decision."""
         ...

@@ -186,7 +186,7 @@ class PartitionConsumer:
         """
         while True:
             try:
-                await self._quarantine.add(self._quarantined(envelope, error))
+                discarded = await self._keep(self._quarantined(envelope, error))
                 break
             except Exception as away:
                 log.warning("the quarantine cannot be written", queue=self._queue, error=str(away))
@@ -196,6 +196,9 @@ class PartitionConsumer:
                     if error is None:
                         await delivery.ack()
                         return
+        if discarded:
+            await delivery.ack()
+            return
         self._held.add(envelope.partition_key)
         self._next_order += 1
         self._probe.count("treaty.quarantine.added", queue=self._queue)
@@ -203,6 +206,12 @@ class PartitionConsumer:
             "a message went to quarantine", event_id=envelope.id, type=envelope.type, error=str(error or "waits behind")
         )
         await delivery.ack()
+
+    async def _keep(self, item: Quarantined) -> bool:
+        """Writes to quarantine; tells whether a person has discarded this very message before."""
+        await self._quarantine.add(item)
+        known = await self._quarantine.get(item.id)
+        return known is not None and bool(known.discarded)
 
     def _quarantined(self, envelope: Envelope, error: Exception | None) -> Quarantined:
         now = self._clock.now()
@@ -220,6 +229,7 @@ class PartitionConsumer:
 
     async def _read_quarantine(self) -> None:
         items = await self._quarantine.held(self._partition)
+        self._releasing.clear()
         self._held = {item.key for item in items}
         self._next_order = max((item.order for item in items), default=-1) + 1
 
@@ -242,20 +252,33 @@ class PartitionConsumer:
     async def _release(self, key: str) -> None:
         """Handles what waits on a key, in order, until one fails; runs in the key's lane, so nothing overtakes it."""
         try:
-            for item in await self._quarantine.held(self._partition):
-                if item.key == key and not await self._release_one(item):
-                    return
-            self._held.discard(key)
+            waiting = [item for item in await self._quarantine.held(self._partition) if item.key == key]
+            for item in waiting:
+                if _to_discard(item):
+                    await self._discard(item)
+            if await self._release_all([item for item in waiting if not _to_discard(item)]):
+                self._held.discard(key)
         except Exception as away:
             log.warning("a key stays in quarantine", key=key, error=str(away))
         finally:
             self._releasing.discard(key)
 
+    async def _discard(self, item: Quarantined) -> None:
+        reason = item.intent.reason if item.intent else ""
+        await self._quarantine.update(replace(item, discarded=reason or "discarded", next_try=None))
+        log.warning("a message was discarded", id=item.id, reason=reason)
+
+    async def _release_all(self, items: Sequence[Quarantined]) -> bool:
+        """Releases items until one fails; then a retry that was asked for one behind it has been answered too."""
+        for index, item in enumerate(items):
+            if not await self._release_one(item):
+                for behind in items[index + 1 :]:
+                    if behind.intent:
+                        await self._quarantine.update(replace(behind, intent=None))
+                return False
+        return True
+
     async def _release_one(self, item: Quarantined) -> bool:
-        if item.intent is not None and item.intent.action == "discard":
-            await self._quarantine.update(replace(item, discarded=item.intent.reason, next_try=None))
-            log.warning("a message was discarded", id=item.id, reason=item.intent.reason)
-            return True
         try:
             await self._handle(item.envelope, self._queue)
         except Exception as error:
@@ -285,6 +308,10 @@ async def _first(*events: asyncio.Event) -> None:
     finally:
         for wait in waits:
             wait.cancel()
+
+
+def _to_discard(item: Quarantined) -> bool:
+    return item.intent is not None and item.intent.action == "discard"
 
 
 def _name(error: Exception | None) -> str:

@@ -34,12 +34,16 @@ class Committed(Generic[A]):
 
 @dataclass(frozen=True, slots=True)
 class Head(Generic[A]):
-    """The latest durable state of a stream, as far as this process knows."""
+    """The latest durable state of a stream, as far as this process knows.
+
+    An aggregate exists once it has an event; refusals alone, which are recorded for messages, do not make one.
+    """
 
     stream: str
     state: A
     version: int = 0
     sequence: int = 0
+    exists: bool = False
 
 
 @dataclass(slots=True)
@@ -83,18 +87,19 @@ class Decider(Generic[A]):
             self._decide_one(request, writing, draft)
         if writing.causes:
             draft.commit = writing.commit(token)
-            draft.head = Head(head.stream, writing.state, head.version + 1, writing.sequence)
+            draft.head = Head(head.stream, writing.state, head.version + 1, writing.sequence, writing.exists)
         return draft
 
     def _decide_one(self, request: Request[A], writing: "_Writing[A]", draft: Draft[A]) -> None:
         work = writing.state.fork()
         try:
-            if request.must_exist and work == self.stored.blank(work.id):
+            if request.must_exist and not writing.exists:
                 raise NotFound(f"{type(work).__name__} {work.id} does not exist")
             calls = list(request.decide(work) or ())
             events = work.take_recorded()
             if not events and not calls and not request.cause.durable:
-                draft.declined.append((request, Committed(work, writing.stream, writing.head.version)))
+                version = writing.head.version + bool(writing.causes)
+                draft.declined.append((request, Committed(work, writing.stream, version)))
                 return
             writing.add(request.cause, work, events, calls)
         except DomainError as refusal:
@@ -122,6 +127,7 @@ class _Writing(Generic[A]):
         self.stream = head.stream
         self.state = head.state
         self.sequence = head.sequence
+        self.exists = head.exists
         self.causes: list[CauseEntry] = []
         self._decider = decider
         self._now = now
@@ -144,6 +150,7 @@ class _Writing(Generic[A]):
         self._outbox += outbox
         self._calls += pending
         self.sequence += len(outbox)
+        self.exists = self.exists or bool(documents)
         self.state = state
 
     def add_refusal(self, cause: Cause, refusal: DomainError) -> None:

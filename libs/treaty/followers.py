@@ -134,34 +134,27 @@ class Following:
     async def _catch_up(self, new: list[_Track], others: list[_Track], epoch: int) -> None:
         """A follower that starts from nothing reads the history by itself, so that the others need not see it again."""
         going_on = asyncio.create_task(self._pump(others, epoch))
-        try:
-            await self._pump(new, epoch, only_history=True)
-        finally:
-            going_on.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await going_on
+        await _until_one_ends(asyncio.create_task(self._pump(new, epoch, only_history=True)), going_on)
 
     async def _pump(self, tracks: list[_Track], epoch: int, *, only_history: bool = False) -> None:
         start = min((t.place for t in tracks), key=lambda place: (place.position, place.token))
-        saving = asyncio.create_task(self._save_often(tracks, epoch))
+        reading = asyncio.create_task(self._read(start, tracks, epoch, only_history))
         try:
-            async with contextlib.aclosing(self.log.follow(start)) as batches:
-                async for batch in batches:
-                    await self._feed(tracks, batch, epoch)
-                    if saving.done():
-                        saving.result()
-                    if only_history and not batch.again:
-                        break
-            for track in tracks:
-                while track.open:
-                    await track.settle()
+            await _until_one_ends(reading, asyncio.create_task(self._save_often(tracks, epoch)))
         finally:
-            saving.cancel()
             for track in tracks:
                 await track.abandon()
-            with contextlib.suppress(asyncio.CancelledError):
-                await saving
         await self._save(tracks, epoch)
+
+    async def _read(self, start: Place, tracks: list[_Track], epoch: int, only_history: bool) -> None:
+        async with contextlib.aclosing(self.log.follow(start)) as batches:
+            async for batch in batches:
+                await self._feed(tracks, batch, epoch)
+                if only_history and not batch.again:
+                    break
+        for track in tracks:
+            while track.open:
+                await track.settle()
 
     async def _feed(self, tracks: list[_Track], batch: Batch, epoch: int) -> None:
         if batch.again and batch.commits:
@@ -185,6 +178,18 @@ class Following:
         for track in tracks:
             track.saved = moved.get(track.follower.name, track.saved)
             self.probe.gauge("treaty.follower.open", len(track.open), follower=track.follower.name)
+
+
+async def _until_one_ends(*tasks: "asyncio.Task[None]") -> None:
+    """Waits for the first task to end, ends the others, and raises what it raised."""
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _track(follower: Follower, place: Place) -> _Track:

@@ -26,6 +26,7 @@ class Host:
     Args:
         stores: makes the stores of a context, given its name.
         broker: what carries their events; started and stopped by whoever made it.
+        probes: who watches each context; nobody by default.
     """
 
     contexts: Sequence[str]
@@ -36,7 +37,7 @@ class Host:
     clock: Clock = field(default_factory=SystemClock)
     ids: Ids = field(default_factory=RandomIds)
     chance: Chance = field(default_factory=RandomChance)
-    probe: Probe = field(default_factory=NoProbe)
+    probes: Mapping[str, Probe] = field(default_factory=dict)
     patience: Patience = field(default_factory=Patience)
     runners: list[Runner] = field(default_factory=list)
     server: GrpcServer | None = None
@@ -46,7 +47,7 @@ class Host:
         """Builds the contexts and starts to serve; the process is ready once each can commit and has its topology."""
         self.runners = [self._runner(name) for name in self.contexts]
         apis = [runner.service.api for runner in self.runners]
-        self.server = GrpcServer(settings=self.settings, apis=apis, probe=self.probe)
+        self.server = GrpcServer(settings=self.settings, apis=apis, probe=self._probe)
         await self.server.start()
         for runner in self.runners:
             await runner.start()
@@ -64,14 +65,17 @@ class Host:
         await asyncio.gather(*(runner.stop() for runner in self.runners))
         log.info("stopped", contexts=list(self.contexts))
 
+    def _probe(self, context: str) -> Probe:
+        return self.probes.get(context) or NoProbe()
+
     def _runner(self, name: str) -> Runner:
-        stores = self.stores(name)
+        stores, probe = self.stores(name), self._probe(name)
         ports = Ports(
             stores=stores,
             clock=self.clock,
             ids=self.ids,
             chance=self.chance,
-            probe=self.probe,
+            probe=probe,
             environ=self.environ,
         )
         return Runner(
@@ -81,7 +85,7 @@ class Host:
             clock=self.clock,
             ids=self.ids,
             chance=self.chance,
-            probe=self.probe,
+            probe=probe,
             environment=self.settings.environment,
             partitions=self.settings.partitions,
             lease_seconds=self.settings.lease_seconds,

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import structlog
 
-from treaty.commits import Batch, Commit, CommitRefused, Place, VersionTaken
+from treaty.commits import Batch, Behind, Commit, CommitRefused, Place, VersionTaken
 from treaty.ports import Chance
 from treaty.probes import Probe
 
@@ -50,6 +50,8 @@ class CommitStore(Protocol):
 
     def follow(self, place: Place) -> AsyncGenerator[Batch, None]: ...
 
+    async def behind(self, place: Place) -> Behind: ...
+
 
 @dataclass(slots=True)
 class _Append:
@@ -80,6 +82,7 @@ class GroupCommitLog:
         self.read = store.read
         self.caused_by = store.caused_by
         self.follow = store.follow
+        self.behind = store.behind
 
     async def append(self, commit: Commit) -> None:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -101,10 +104,19 @@ class GroupCommitLog:
             batch, self._waiting = self._waiting[: self._batch], self._waiting[self._batch :]
             if batch:
                 self._probe.measure("treaty.commit.batch", len(batch))
-                await self._insert_until_known(batch)
+                await self._insert_or_fail(batch)
         finally:
             self._free += 1
             self._send_soon()
+
+    async def _insert_or_fail(self, batch: Sequence[_Append]) -> None:
+        """A fault of the store's code reaches those who wait; they would wait for ever otherwise."""
+        try:
+            await self._insert_until_known(batch)
+        except Exception as fault:
+            for append in batch:
+                if not append.done.done():
+                    append.done.set_exception(fault)
 
     async def _insert_until_known(self, batch: Sequence[_Append]) -> None:
         """Sends the identical commits until the store has answered for each.

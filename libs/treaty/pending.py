@@ -1,7 +1,6 @@
 """Pending work: calls, timers and messages that could not be delivered at once, so that the log can move on."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -51,8 +50,8 @@ class Pending(Protocol):
         """Forgets an item."""
         ...
 
-    async def lanes(self) -> Mapping[str, int]:
-        """Returns the number of items by lane."""
+    async def lanes(self) -> Mapping[str, str]:
+        """Returns the id of the last item of each lane. Timers, which are lanes of their own, may be left out."""
         ...
 
 
@@ -78,15 +77,16 @@ class PendingWork:
         self._interval = interval
         self._keyed = Keyed()
         self._busy: set[str] = set()
-        self._lanes: Counter[str] = Counter()
+        self._settled: set[str] = set()
+        self._last: dict[str, str] = {}
 
     def parked(self, lane: str) -> bool:
         """Tells whether something of the lane waits, so that what follows must wait behind it."""
-        return self._lanes[lane] > 0
+        return lane in self._last
 
     async def park(self, item: Item, started: "asyncio.Task[None] | None" = None) -> None:
         """Keeps an item; returns when a majority has it. `started` is a first attempt that is already running."""
-        self._lanes[item.lane] += 1
+        self._last[item.lane] = max(self._last.get(item.lane, ""), item.id)
         if started is not None:
             self._busy.add(item.id)
         await self._pending.add([item])
@@ -95,19 +95,24 @@ class PendingWork:
 
     async def load(self) -> None:
         """Learns which lanes have something parked; before anything else is done."""
-        self._lanes = Counter(await self._pending.lanes())
+        self._last = dict(await self._pending.lanes())
 
     async def work(self) -> None:
         """Drains until it is cancelled."""
         try:
             while True:
-                for item in await self._pending.due(200):
-                    if item.id not in self._busy:
-                        self._busy.add(item.id)
-                        self._keyed.submit(item.lane, partial(self._attempt, item))
+                await self._look()
                 await asyncio.sleep(self._interval)
         finally:
             await self._keyed.drop()
+
+    async def _look(self) -> None:
+        """Starts what is due. What was settled while the store was asked may be in its answer, and is over."""
+        self._settled.clear()
+        for item in await self._pending.due(200):
+            if item.id not in self._busy and item.id not in self._settled:
+                self._busy.add(item.id)
+                self._keyed.submit(item.lane, partial(self._attempt, item))
 
     async def _attempt(self, item: Item, started: "asyncio.Task[None] | None" = None) -> None:
         try:
@@ -116,8 +121,10 @@ class PendingWork:
             await self._put_off(item, error)
         else:
             await self._pending.done(item.id)
-            self._lanes[item.lane] -= 1
+            if self._last.get(item.lane, "") <= item.id:
+                self._last.pop(item.lane, None)
         finally:
+            self._settled.add(item.id)
             self._busy.discard(item.id)
 
     async def _put_off(self, item: Item, error: Exception) -> None:

@@ -12,7 +12,7 @@ from treaty.envelope import Envelope, envelopes, parse
 from treaty.keyed import Keyed
 from treaty.pending import Item, PendingWork
 from treaty.ports import Chance
-from treaty.probes import Probe
+from treaty.probes import Probe, Span
 
 log = structlog.get_logger()
 
@@ -58,7 +58,7 @@ class Relay:
         try:
             for envelope in envelopes(commit, context=self._topology.context, environment=self._environment):
                 async with self._slots:
-                    await self._publish_or_park(commit.stream, envelope)
+                    await self._publish_or_park(_item(commit.stream, envelope), envelope)
         except Exception as error:
             if not done.done():
                 done.set_exception(error)
@@ -66,8 +66,8 @@ class Relay:
             if not done.done():
                 done.set_result(None)
 
-    async def _publish_or_park(self, stream: str, envelope: Envelope) -> None:
-        if not self._pending.parked(stream):
+    async def _publish_or_park(self, item: Item, envelope: Envelope) -> None:
+        if not self._pending.parked(item.lane):
             refused = 0
             while refused < self._attempts:
                 try:
@@ -77,7 +77,7 @@ class Relay:
                     refused += 1
                     log.warning("the broker did not accept an event", event_id=envelope.id, error=str(error))
                     await asyncio.sleep(self._chance.jitter(0.1 * 2**refused))
-        await self._pending.park(_item(stream, envelope))
+        await self._pending.park(item)
 
     async def publish(self, envelope: Envelope) -> None:
         """Publishes one event, however long the broker is away.
@@ -93,19 +93,25 @@ class Relay:
                     kind="producer",
                     parent=envelope.trace,
                     attributes=_attributes(self._topology.exchange, envelope),
-                ):
-                    await self._broker.publish(self._topology.exchange, envelope)
-                self._probe.count("treaty.relay.published", type=envelope.type)
-                return
-            except Unroutable:
-                self._probe.count("treaty.relay.unroutable", type=envelope.type)
-                log.debug("nobody is bound to this event", event_id=envelope.id, type=envelope.type)
+                ) as span:
+                    await self._publish_once(envelope, span)
                 return
             except BrokerAway as error:
                 tries += 1
                 self._probe.count("treaty.relay.retries")
                 log.debug("the broker is away", error=str(error))
                 await asyncio.sleep(self._chance.jitter(min(0.05 * 2**tries, 2.0)))
+
+    async def _publish_once(self, envelope: Envelope, span: Span) -> None:
+        """Publishes one event; one that nobody is bound to is no failure."""
+        try:
+            await self._broker.publish(self._topology.exchange, envelope)
+        except Unroutable:
+            self._probe.count("treaty.relay.unroutable", type=envelope.type)
+            span.note(treaty_unroutable=True)
+            log.debug("nobody is bound to this event", event_id=envelope.id, type=envelope.type)
+        else:
+            self._probe.count("treaty.relay.published", type=envelope.type)
 
     async def run_item(self, item: Item) -> None:
         """Publishes a parked event."""
@@ -121,11 +127,12 @@ async def _all(futures: "Sequence[asyncio.Future[None]]", keyed: Keyed) -> None:
 
 
 def _item(stream: str, envelope: Envelope) -> Item:
+    """Returns the event as pending work; in a lane of its own, so that a call of the stream never holds it up."""
     commit, _, index = envelope.id.rpartition("#")
     version = int(commit.rpartition("@")[2])
     return Item(
         id=f"{stream}@{version:012d}#{int(index):04d}",
-        lane=stream,
+        lane=f"events of {stream}",
         kind="publish",
         body={"headers": envelope.headers(), "body": envelope.body},
     )

@@ -110,7 +110,7 @@ class Repository(Generic[A]):
             NotFound: if it does not exist.
         """
         head = await self._load(self._stored.stream_of(id))
-        if head.state == self._stored.blank(id):
+        if not head.exists:
             raise NotFound(f"{self._stored.kind.__name__} {id} does not exist")
         return Committed(head.state, head.stream, head.version)
 
@@ -225,12 +225,14 @@ class Repository(Generic[A]):
     async def _append(self, commit: Commit) -> None:
         traces = [cause.trace for cause in commit.causes]
         attributes: dict[str, str | int | float | bool] = {
+            "db.system.name": "mongodb",
+            "db.operation.name": "insert",
+            "db.collection.name": "commits",
             "treaty.commit.id": commit.id,
             "treaty.commit.causes": len(commit.causes),
         }
-        with self._probe.span(
-            f"commit {self._stored.stream}", parent=traces[0], links=traces[1:], attributes=attributes
-        ):
+        name = f"commit {self._stored.stream}"
+        with self._probe.span(name, kind="client", parent=traces[0], links=traces[1:], attributes=attributes):
             await self._log.append(commit)
         self._probe.measure("treaty.commit.commands", len(commit.causes))
 
@@ -279,8 +281,8 @@ class Repository(Generic[A]):
         index = commit.causes.index(entry)
         end = sum(cause.events for cause in commit.causes[: index + 1])
         state = self._stored.fold(before.id, commit.events[:end], onto=before)
-        own = [self._stored.events.decode(event) for event in commit.events[end - entry.events : end]]
-        return Committed(state, commit.stream, commit.version, own)
+        own = (self._stored.events.decode(event) for event in commit.events[end - entry.events : end])
+        return Committed(state, commit.stream, commit.version, tuple(own))
 
     async def _state_at(self, stream: str, version: int) -> A:
         commits = await self._log.read(stream, first=version, last=version) if version else ()
@@ -288,12 +290,19 @@ class Repository(Generic[A]):
 
     async def _load(self, stream: str, *, fresh: bool = False) -> Head[A]:
         commit = await self._log.head(stream, fresh=fresh)
-        state = await self._state_of(stream, commit)
-        head = Head(stream, state, commit.version, commit.sequence) if commit else self._blank(stream)
+        head = await self._head_at(commit) if commit else self._blank(stream)
         known = self._heads.get(stream)
         if known is None or known.version < head.version:
             self._remember(head)
         return head if known is None or known.version <= head.version else known
+
+    async def _head_at(self, commit: Commit) -> Head[A]:
+        state = await self._state_of(commit.stream, commit)
+        exists = bool(commit.events) or state != self._stored.blank(state.id)
+        if not exists:
+            history = await self._log.read(commit.stream, last=commit.version)
+            exists = any(past.events for past in history)
+        return Head(commit.stream, state, commit.version, commit.sequence, exists)
 
     async def _state_of(self, stream: str, commit: Commit | None) -> A:
         """Returns the state after a commit: its snapshot, or the folded events if other code wrote that."""

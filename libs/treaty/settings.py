@@ -44,6 +44,16 @@ class ProcessSettings(Settings):
             raise ValueError("TREATY_DIGEST_KEY must be set, or TREATY_DIGEST_KEY_FILE name a file that holds it")
         return self
 
+    def require(self, *names: str) -> None:
+        """Raises SettingsError unless each of the variables is set."""
+        missing = [name for name in names if not _plain(getattr(self, name.lower()))]
+        if missing:
+            raise SettingsError("; ".join(f"{name} must be set, or {name}_FILE name a file" for name in missing))
+
+
+def _plain(value: Any) -> Any:
+    return value.get_secret_value() if isinstance(value, SecretStr) else value
+
 
 T = TypeVar("T", bound=Settings)
 

@@ -60,7 +60,7 @@ class Container:
 
     def start(self) -> None:
         ports.settle(self.folder / "ports.json", [_PORT_NAMES[self.name]])
-        self._compose("up", "--detach", "--wait", self.name)
+        self._compose("up", "--detach", self.name)
 
     def stop(self) -> None:
         self._compose("stop", self.name)

@@ -1,7 +1,7 @@
 # Gives the other scripts a .venv that fits pyproject.toml and constraints.txt. Source it after setting $root.
 # shellcheck shell=bash
 
-venv="$root/.venv"
+venv="${root:?must be set before this is sourced}/.venv"
 
 bootstrap() {
     if is_fresh; then return; fi

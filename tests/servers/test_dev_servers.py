@@ -23,6 +23,32 @@ from scripts.lib import infra_selected
 MONGODB_ONLY = {"AMQP_URL": "amqp://elsewhere/"}
 NOTHING = {**MONGODB_ONLY, "MONGODB_URI": "mongodb://elsewhere/"}
 
+# Its broker answers every connection with the first byte of a handshake; the file beside it holds the broker's pid.
+FAKE_DOCKER = """
+import os, pathlib, signal, subprocess, sys
+broker = pathlib.Path(__file__).with_name("broker")
+greet = '''
+import os, socket
+with socket.create_server(("127.0.0.1", int(os.environ["AMQP_PORT"]))) as server:
+    while True:
+        connection, _ = server.accept()
+        connection.recv(8)
+        connection.sendall(bytes([1]))
+        connection.close()
+'''
+if sys.argv[1:3] == ["compose", "--project-name"]:
+    verb = sys.argv[6:]
+    print(*verb, file=pathlib.Path(__file__).with_name("docker.log").open("a"))
+    if verb[0] == "up":
+        quiet = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+        broker.write_text(str(subprocess.Popen([sys.executable, "-c", greet], **quiet).pid))
+    elif verb[0] == "ps" and broker.exists():
+        print("id")
+    elif verb[0] in ("stop", "kill") and broker.exists():
+        os.kill(int(broker.read_text()), signal.SIGKILL)
+        broker.unlink()
+"""
+
 
 @contextmanager
 def running(folder: Path, environ: Mapping[str, str]) -> Iterator[dict[str, str]]:
@@ -223,6 +249,28 @@ def test_without_a_docker_engine_a_container_is_refused(tmp_path: Path, monkeypa
     with pytest.raises(Unavailable, match="Docker"):
         container.prepare()
     assert not container.chosen
+
+
+@pytest.mark.slow
+def test_where_only_docker_answers_compose_runs_the_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    docker = tmp_path / "docker"
+    docker.write_text(f"#!{sys.executable}\n{FAKE_DOCKER}")
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    folder = tmp_path / "dev"
+    (folder / "rabbitmq").mkdir(parents=True)
+    Container(devservers.servers(folder)[1]).prepare()
+    rabbitmq_only = {"MONGODB_URI": "mongodb://elsewhere/"}
+    with running(folder, rabbitmq_only) as uris:
+        assert f":{devservers.status(folder)[1].port}/" in uris["AMQP_URL"]
+        assert devservers.status(folder)[1].ready
+        devservers.kill("rabbitmq", folder)
+        assert not devservers.status(folder)[1].ready
+        assert devservers.up(folder, environ=rabbitmq_only) == uris
+    assert not devservers.status(folder)[1].ready
+    devservers.down(folder, wipe=True)
+    verbs = [line.split()[0] for line in (tmp_path / "docker.log").read_text().splitlines()]
+    assert [verb for verb in verbs if verb != "ps"] == ["up", "kill", "up", "stop", "stop", "rm"]
 
 
 @pytest.mark.slow

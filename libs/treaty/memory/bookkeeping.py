@@ -70,11 +70,8 @@ class MemoryPending:
     async def done(self, id: str) -> None:
         self._items.pop(id, None)
 
-    async def lanes(self) -> Mapping[str, int]:
-        counts: dict[str, int] = {}
-        for item in self._items.values():
-            counts[item.lane] = counts.get(item.lane, 0) + 1
-        return counts
+    async def lanes(self) -> Mapping[str, str]:
+        return {item.lane: item.id for item in sorted(self._items.values(), key=lambda item: item.id)}
 
 
 class MemoryQuarantine:

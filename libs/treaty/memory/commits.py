@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from treaty.commits import Batch, Commit, Place
+from treaty.commits import Batch, Behind, Commit, Place
 from treaty.log import Inserted, OutcomeUnknown
 
 
@@ -26,11 +26,16 @@ class _Stored:
 
 
 class MemoryCommits:
-    """A commit store. `faults` is a queue: each batch that is inserted takes the next one, if there is one."""
+    """A commit store.
+
+    `faults` is a queue: each batch that is inserted takes the next one, if there is one. `history_lost` makes the next
+    reading of the log look everything up again. A commit with more than `largest` causes is refused.
+    """
 
     def __init__(self) -> None:
         self.faults: deque[Fault] = deque()
         self.history_lost = False
+        self.largest = 1_000_000
         self._streams: dict[str, list[_Stored]] = {}
         self._causes: dict[tuple[str, str], _Stored] = {}
         self._order: list[Commit] = []
@@ -95,11 +100,11 @@ class MemoryCommits:
         return list(commits.values())
 
     async def follow(self, place: Place) -> AsyncGenerator[Batch, None]:
-        index = int(place.token or 0)
         end = len(self._order)
-        if self.history_lost or not place.token:
+        index = int(place.token) if place.token.isdecimal() else end + 1
+        if self.history_lost or index > end:
             self.history_lost = False
-            again = [c for c in self._order[:end] if c.position >= place.position]
+            again = [replace(c, state={}) for c in self._order[:end] if c.position >= place.position]
             yield Batch(again, _place(end, again, place), again=True)
             index = end
         while True:
@@ -108,6 +113,10 @@ class MemoryCommits:
             index += len(commits)
             place = _place(index, commits, place)
             yield Batch(commits, place)
+
+    async def behind(self, place: Place) -> Behind:
+        left = [commit for commit in self._order if commit.position > place.position]
+        return Behind(len(left), sum(len(c.outbox) for c in left), sum(len(c.calls) for c in left))
 
     async def _wait_behind(self, index: int) -> None:
         async with self._moved:
@@ -120,6 +129,8 @@ class MemoryCommits:
         return [self._apply_one(commit) for commit in commits]
 
     def _apply_one(self, commit: Commit) -> Inserted:
+        if len(commit.causes) > self.largest:
+            return Inserted.REFUSED
         stream = self._streams.setdefault(commit.stream, [])
         repeated = any((commit.stream, cause.id) in self._causes for cause in commit.causes)
         if repeated or any(stored.commit.version == commit.version for stored in stream):

@@ -5,12 +5,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import grpc
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
 
 from treaty.probes import Probe
 
 T = TypeVar("T")
 
-_AGAIN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.DEADLINE_EXCEEDED)
+_UNKNOWN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
 def channel(target: str) -> Any:
@@ -43,12 +45,21 @@ async def call_traced(
 
 
 async def until_answered(call: Callable[[], Awaitable[T]], *, attempts: int = 30, pause: float = 0.2) -> T:
-    """Repeats a call whose outcome is unknown. Safe, because its request_id takes effect once."""
+    """Repeats a call whose outcome is unknown, or that an overloaded server put off.
+
+    Safe, because its request_id takes effect once.
+    """
     while True:
         try:
             return await call()
         except grpc.aio.AioRpcError as error:
             attempts -= 1
-            if error.code() not in _AGAIN or attempts <= 0:
+            if attempts <= 0 or not (error.code() in _UNKNOWN or _put_off(error)):
                 raise
             await asyncio.sleep(pause)
+
+
+def _put_off(error: grpc.aio.AioRpcError) -> bool:
+    """Tells whether the server asks for the call to be repeated later."""
+    status = rpc_status.from_call(error)
+    return status is not None and any(d.Is(error_details_pb2.RetryInfo.DESCRIPTOR) for d in status.details)

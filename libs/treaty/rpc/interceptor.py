@@ -29,9 +29,10 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         digest_key: keys the hash by which a repeated request_id is compared with its first body.
         max_calls: calls at a time; more are refused at once.
         deadline: seconds for a call whose client set none.
+        probe: tells who watches a context.
     """
 
-    def __init__(self, *, probe: Probe, digest_key: bytes, max_calls: int, deadline: float) -> None:
+    def __init__(self, *, probe: Callable[[str], Probe], digest_key: bytes, max_calls: int, deadline: float) -> None:
         self._probe = probe
         self._digest_key = digest_key
         self._max_calls = max_calls
@@ -56,7 +57,7 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
     def _wrap(self, path: str, method: Method) -> Method:
         service, _, name = path[1:].partition("/")
         domain = service.rpartition(".")[0].rpartition(".")[0]
-        return _Call(self, path[1:], name, domain, method).handle
+        return _Call(self, self._probe(domain), path[1:], name, domain, method).handle
 
     def enter(self) -> bool:
         if self._running >= self._max_calls:
@@ -79,10 +80,6 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         return digest.hex()[:32]
 
     @property
-    def probe(self) -> Probe:
-        return self._probe
-
-    @property
     def deadline(self) -> float:
         return self._deadline
 
@@ -90,8 +87,10 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
 class _Call:
     """One method of one service, wrapped."""
 
-    def __init__(self, interceptor: Interceptor, path: str, name: str, domain: str, method: Method) -> None:
-        self._interceptor, self._method = interceptor, method
+    def __init__(
+        self, interceptor: Interceptor, probe: Probe, path: str, name: str, domain: str, method: Method
+    ) -> None:
+        self._interceptor, self._probe, self._method = interceptor, probe, method
         self._path, self._name, self._domain = path, name, domain
 
     async def handle(self, request: Any, context: Any) -> Any:
@@ -109,12 +108,12 @@ class _Call:
             await context.abort_with_status(rpc_status.to_status(refused.status))
         finally:
             seconds = time.perf_counter() - started
-            self._interceptor.probe.measure("rpc.server.call.duration", seconds, method=self._path, code=code)
+            self._probe.measure("rpc.server.call.duration", seconds, method=self._path, code=code)
 
     async def _answer(self, request: Any, context: Any) -> Any:
         metadata = {item[0]: item[1] for item in context.invocation_metadata() or ()}
         attributes: dict[str, str | int | float | bool] = {"rpc.system.name": "grpc", "rpc.method": self._path}
-        with self._interceptor.probe.span(
+        with self._probe.span(
             self._path, kind="server", parent=str(metadata.get("traceparent", "")), attributes=attributes
         ) as span:
             try:

@@ -1,6 +1,6 @@
 """The gRPC server of a process: all its services on one port, with health and reflection."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,12 +23,13 @@ _HEADROOM = 64
 class GrpcServer:
     """Serves the APIs.
 
-    Health knows `liveness` (the process runs), `readiness` (it can do its work) and each service by its name.
+    `probe` tells who watches a context. Health knows `liveness` (the process runs), `readiness` (it can do its work)
+    and each service by its name.
     """
 
     settings: ProcessSettings
     apis: Sequence[Api]
-    probe: Probe
+    probe: Callable[[str], Probe]
     port: int = 0
     _server: Any = None
     _health: Any = field(default_factory=health.aio.HealthServicer)

@@ -1,0 +1,48 @@
+"""What is still to be done in a context: in its outbox, its calls, its queues and its quarantine."""
+
+from dataclasses import dataclass
+
+from treaty.broker import Broker, Topology
+from treaty.commits import Place
+from treaty.service import Stores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """Numbers of things left to do.
+
+    Attributes:
+        outbox: integration events that are committed and not known to be confirmed by the broker.
+        calls: calls that are committed and neither made nor parked, and parked ones; timers are not counted.
+        queued: messages in the partitions of the inbox.
+        quarantined: messages in quarantine.
+        projecting: commits that a read model does not show yet.
+    """
+
+    outbox: int
+    calls: int
+    queued: int
+    quarantined: int
+    projecting: int
+
+    @property
+    def empty(self) -> bool:
+        return not (self.outbox or self.calls or self.queued or self.quarantined or self.projecting)
+
+
+async def backlog(stores: Stores, broker: Broker, topology: Topology) -> Backlog:
+    """Returns what is left to do in a context, as a look from outside."""
+    places = await stores.checkpoints.load()
+    views = [place for name, place in places.items() if name.startswith("projection ")]
+    lanes = await stores.pending.lanes()
+    relayed = await stores.log.behind(places.get("relay", Place()))
+    called = await stores.log.behind(places.get("calls", Place()))
+    projected = [await stores.log.behind(place) for place in views]
+    parked_events = sum(lane.startswith("events of ") for lane in lanes)
+    return Backlog(
+        outbox=relayed.events + parked_events,
+        calls=called.calls + sum(lane.startswith("calls of ") for lane in lanes),
+        queued=await broker.queued(topology) if topology.subscribes else 0,
+        quarantined=len(await stores.quarantine.find(limit=10_000)),
+        projecting=sum(behind.commits for behind in projected),
+    )

@@ -1,0 +1,5 @@
+"""`python -m treaty.cli`."""
+
+from treaty.cli.app import app
+
+app()

@@ -1,0 +1,43 @@
+"""The commands of `treaty`."""
+
+import asyncio
+import contextlib
+import os
+from typing import Annotated
+
+import typer
+import uvloop
+
+from treaty.cli import quarantine
+from treaty.contexts import UnknownContext, find_contexts
+from treaty.process import run_until_signal
+from treaty.settings import ProcessSettings, SettingsError, read_settings
+from treaty.telemetry.logs import configure_logging
+from treaty.telemetry.setup import start_telemetry
+
+app = typer.Typer(help="Event-driven, domain-driven microservices.", no_args_is_help=True, add_completion=False)
+app.add_typer(quarantine.app, name="quarantine")
+
+
+@app.command()
+def contexts() -> None:
+    """List the bounded contexts that can be run."""
+    for name in find_contexts():
+        typer.echo(name)
+
+
+@app.command()
+def run(
+    names: Annotated[list[str], typer.Argument(metavar="CONTEXT...", help="such as commerce.ordering")],
+) -> None:
+    """Run one or several contexts in this process, until SIGTERM."""
+    try:
+        settings = read_settings(ProcessSettings, os.environ)
+        configure_logging(level=settings.log_level, format=settings.log_format)
+        with contextlib.ExitStack() as telemetry:
+            probes = {name: telemetry.enter_context(start_telemetry(name, os.environ)).probe for name in names}
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(run_until_signal(names, settings, os.environ, probes))
+    except (SettingsError, UnknownContext) as error:
+        typer.echo(f"treaty: {error}", err=True)
+        raise typer.Exit(2) from None

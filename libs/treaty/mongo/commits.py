@@ -1,0 +1,187 @@
+"""Commits in MongoDB: one document each, in the collection `commits` of the context's database."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import Any
+
+import structlog
+from bson import encode
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
+from bson.timestamp import Timestamp
+from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
+
+from treaty.commits import Batch, Behind, Commit, Place
+from treaty.log import Inserted, OutcomeUnknown
+from treaty.mongo.documents import from_document, to_document
+from treaty.mongo.driver import LOCAL, reaching, session
+
+log = structlog.get_logger()
+
+MAX_BYTES = 2_000_000
+"""A larger commit is refused: MongoDB would take 16 MB, but every reader would have to as well."""
+
+MARGIN_SECONDS = 10
+"""How far behind the last position a lost token is searched for: positions are nearly in the order of the log."""
+
+_CODEC: CodecOptions[Any] = CodecOptions(tz_aware=True)
+_DUPLICATE_KEY = 11000
+_TOKEN_LOST = {136, 222, 260, 280, 286}
+"""CappedPositionLost, CloseChangeStream, InvalidResumeToken, ChangeStreamFatalError, ChangeStreamHistoryLost."""
+
+
+class MongoCommits:
+    """The commit store of one context."""
+
+    def __init__(self, client: Any, database: Any) -> None:
+        self._client = client
+        self._database = database
+        self._commits = database.get_collection("commits")
+        self._local = database.get_collection("commits", read_concern=LOCAL)
+
+    async def prepare(self) -> None:
+        """Makes the indexes: a cause once per stream, and the order for scans after a lost token."""
+        with reaching():
+            await self._commits.create_index([("stream", 1), ("causes.id", 1)], unique=True, name="causes")
+            await self._commits.create_index([("position", 1)], name="position")
+
+    async def insert(self, commits: Sequence[Commit]) -> Sequence[Inserted]:
+        """Inserts with `insert_many`, also a single one: it reports a missing majority beside a duplicate."""
+        documents = [RawBSONDocument(encode(to_document(commit))) for commit in commits]
+        outcomes = [Inserted.STORED if len(d.raw) <= MAX_BYTES else Inserted.REFUSED for d in documents]
+        sent = [index for index, outcome in enumerate(outcomes) if outcome is Inserted.STORED]
+        if not sent:
+            return outcomes
+        try:
+            await self._commits.insert_many([documents[index] for index in sent], ordered=False)
+        except BulkWriteError as error:
+            if error.details and error.details.get("writeConcernErrors"):
+                raise OutcomeUnknown(str(error.details["writeConcernErrors"][0].get("errmsg"))) from error
+            for failed in (error.details or {})["writeErrors"]:
+                outcomes[sent[failed["index"]]] = _outcome(failed)
+        except PyMongoError as error:
+            raise OutcomeUnknown(f"{type(error).__name__}: {error}") from error
+        return outcomes
+
+    async def head(self, stream: str, *, fresh: bool = False) -> Commit | None:
+        with reaching():
+            if not fresh:
+                return await self._latest(self._commits, stream, None)
+            async with session(self._client) as causal:
+                await self._latest(self._local, stream, causal)
+                return await self._latest(self._commits, stream, causal)
+
+    async def read(self, stream: str, *, first: int = 1, last: int | None = None) -> Sequence[Commit]:
+        with reaching():
+            lowest, end = f"{stream}@{first:012d}", f"{stream}@:" if last is None else f"{stream}@{last + 1:012d}"
+            found = self._commits.find({"_id": {"$gte": lowest, "$lt": end}}).sort("_id", 1)
+            return [from_document(document) for document in await found.to_list(None)]
+
+    async def caused_by(self, stream: str, causes: Sequence[str]) -> Sequence[Commit]:
+        with reaching():
+            found = self._commits.find({"stream": stream, "causes.id": {"$in": list(causes)}})
+            return [from_document(document) for document in await found.to_list(None)]
+
+    async def follow(self, place: Place) -> AsyncGenerator[Batch, None]:
+        """Follows the majority change stream; a place that is too old is searched for by position instead."""
+        pause = 0.1
+        while True:
+            try:
+                async with session(self._client) as own:
+                    async for batch in _Reading(self._database, self._commits, own).batches(place):
+                        pause = 0.1
+                        place = batch.place
+                        yield batch
+            except PyMongoError as error:
+                if isinstance(error, OperationFailure) and error.code in _TOKEN_LOST and place.token:
+                    log.warning("the log is searched for a lost place", why=str(error))
+                    place = Place("", place.position)
+                    continue
+                log.debug("the log is read again", why=str(error))
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, 3.0)
+
+    async def behind(self, place: Place) -> Behind:
+        total = {"events": {"$sum": {"$size": "$outbox"}}, "calls": {"$sum": {"$size": "$calls"}}}
+        pipeline = [
+            {"$match": {"position": {"$gt": Timestamp(*place.position)}}},
+            {"$group": {"_id": None, "commits": {"$sum": 1}, **total}},
+        ]
+        with reaching():
+            answer = await self._database.command({"aggregate": "commits", "pipeline": pipeline, "cursor": {}})
+        counts = next(iter(answer["cursor"]["firstBatch"]), {"commits": 0, "events": 0, "calls": 0})
+        return Behind(counts["commits"], counts["events"], counts["calls"])
+
+    async def _latest(self, commits: Any, stream: str, causal: Any) -> Commit | None:
+        within = {"_id": {"$gte": f"{stream}@", "$lt": f"{stream}@:"}}
+        found = await commits.find(within, session=causal).sort("_id", -1).limit(1).to_list(1)
+        return from_document(found[0]) if found else None
+
+
+def _outcome(failed: Mapping[str, Any]) -> Inserted:
+    return Inserted.DUPLICATE if failed["code"] == _DUPLICATE_KEY else Inserted.REFUSED
+
+
+class _Reading:
+    """One reading of the change stream, in batches, with raw commands in one session.
+
+    The drivers' own change streams hand over one event at a time; this is several times as fast.
+    """
+
+    def __init__(self, database: Any, commits: Any, own_session: Any) -> None:
+        self._database, self._commits, self._session = database, commits, own_session
+
+    async def batches(self, place: Place) -> AsyncGenerator[Batch, None]:
+        cursor = await self._open(place.token)
+        if not place.token:
+            token = cursor["postBatchResumeToken"]["_data"]
+            async for batch in self._history(place):
+                place = batch.place
+                yield batch
+            place = Place(token, place.position)
+        batch = self._batch(cursor, "firstBatch", place)
+        while True:
+            place = batch.place
+            yield batch
+            batch = self._batch(await self._more(cursor["id"]), "nextBatch", place)
+
+    async def _history(self, place: Place) -> AsyncGenerator[Batch, None]:
+        """Scans by position. The new stream is open already, so nothing falls between the two."""
+        since = Timestamp(max(place.position[0] - MARGIN_SECONDS, 0), 0)
+        found = self._commits.find({"position": {"$gte": since}}, {"state": 0}).sort("position", 1)
+        while documents := await found.to_list(1000):
+            commits = [from_document(document) for document in documents]
+            yield Batch(commits, Place("", commits[-1].position), again=True)
+
+    async def _open(self, token: str) -> Any:
+        start = {"resumeAfter": {"_data": token}} if token else {}
+        pipeline = [
+            {"$changeStream": start},
+            {"$match": {"operationType": "insert"}},
+            {"$project": {"fullDocument.state": 0}},
+        ]
+        answer = await self._database.command(
+            {
+                "aggregate": "commits",
+                "pipeline": pipeline,
+                "cursor": {"batchSize": 1000},
+                "readConcern": {"level": "majority"},
+            },
+            session=self._session,
+            codec_options=_CODEC,
+        )
+        return answer["cursor"]
+
+    async def _more(self, cursor: int) -> Any:
+        answer = await self._database.command(
+            {"getMore": cursor, "collection": "commits", "batchSize": 1000, "maxTimeMS": 1000},
+            session=self._session,
+            codec_options=_CODEC,
+        )
+        return answer["cursor"]
+
+    @staticmethod
+    def _batch(cursor: Any, name: str, before: Place) -> Batch:
+        commits = [from_document(change["fullDocument"]) for change in cursor[name]]
+        position = commits[-1].position if commits else before.position
+        return Batch(commits, Place(cursor["postBatchResumeToken"]["_data"], position))

@@ -1,0 +1,57 @@
+"""Commits as MongoDB documents and back."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from bson.timestamp import Timestamp
+
+from treaty.commits import CauseEntry, Commit, Outgoing, PendingCall
+
+
+def to_document(commit: Commit) -> dict[str, Any]:
+    """Returns the document; the server fills its empty timestamp in."""
+    return {
+        "_id": commit.id,
+        "stream": commit.stream,
+        "version": commit.version,
+        "position": Timestamp(0, 0),
+        "causes": [_cause(entry) for entry in commit.causes],
+        "events": list(commit.events),
+        "state": commit.state,
+        "outbox": [{"type": o.type, "body": o.body, "time": o.time, "cause": o.cause} for o in commit.outbox],
+        "sequence": commit.sequence,
+        "calls": [{"type": c.type, "body": c.body, "cause": c.cause, "due": c.due} for c in commit.calls],
+        "token": commit.token,
+    }
+
+
+def _cause(entry: CauseEntry) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "id": entry.id,
+        "digest": entry.digest,
+        "actor": entry.actor,
+        "tenant": entry.tenant,
+        "trace": entry.trace,
+        "correlation": entry.correlation,
+        "events": entry.events,
+    }
+    if entry.refusal is not None:
+        document["refusal"] = dict(entry.refusal)
+    return document
+
+
+def from_document(document: Mapping[str, Any]) -> Commit:
+    """Returns the commit; without a state if that was projected away."""
+    position: Timestamp = document["position"]
+    return Commit(
+        stream=document["stream"],
+        version=document["version"],
+        causes=[CauseEntry(**{"refusal": None, **cause}) for cause in document["causes"]],
+        events=document["events"],
+        state=document.get("state", {}),
+        outbox=[Outgoing(**outgoing) for outgoing in document["outbox"]],
+        sequence=document["sequence"],
+        calls=[PendingCall(**call) for call in document["calls"]],
+        token=document["token"],
+        position=(position.time, position.inc),
+    )

@@ -1,0 +1,62 @@
+"""The two drivers: Motor, and its successor PyMongo Async, whose interfaces differ in little more than sessions."""
+
+import inspect
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Literal
+
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo import AsyncMongoClient
+from pymongo.errors import PyMongoError
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
+
+from treaty.commits import StoreAway
+
+Driver = Literal["motor", "pymongo"]
+
+DURABLE = WriteConcern("majority", j=True, wtimeout=5000)
+"""On the journal of a majority, or told within five seconds that it may not be."""
+
+MAJORITY, LOCAL = ReadConcern("majority"), ReadConcern("local")
+
+
+def connect(uri: str, driver: Driver) -> Any:
+    """Returns a client; nothing is sent yet. Bounds on waiting are ours unless the URI has its own."""
+    make: Any = AsyncIOMotorClient if driver == "motor" else AsyncMongoClient
+    bounds = {"serverSelectionTimeoutMS": 3000, "connectTimeoutMS": 3000, "socketTimeoutMS": 20_000}
+    given = uri.partition("?")[2].lower()
+    options = {name: value for name, value in bounds.items() if name.lower() not in given}
+    return make(uri, tz_aware=True, appname="treaty", maxPoolSize=100, **options)
+
+
+async def close(client: Any) -> None:
+    """Closes a client of either driver."""
+    closing = client.close()
+    if inspect.isawaitable(closing):
+        await closing
+
+
+def database(client: Any, context: str) -> Any:
+    """Returns the database of a context: commerce_ordering for commerce.ordering."""
+    return client.get_database(context.replace(".", "_"), write_concern=DURABLE, read_concern=MAJORITY)
+
+
+@asynccontextmanager
+async def session(client: Any) -> AsyncIterator[Any]:
+    """Opens a causally consistent session."""
+    starting = client.start_session(causal_consistency=True)
+    started = await starting if inspect.isawaitable(starting) else starting
+    try:
+        yield started
+    finally:
+        await started.end_session()
+
+
+@contextmanager
+def reaching() -> Iterator[None]:
+    """Turns every failure to reach the store into the core's word for it."""
+    try:
+        yield
+    except PyMongoError as error:
+        raise StoreAway(f"{type(error).__name__}: {error}") from error

@@ -1,0 +1,96 @@
+"""The quarantine in MongoDB, in the collection `quarantine` of the consuming context's database."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pymongo.errors import DuplicateKeyError
+
+from treaty.envelope import parse
+from treaty.mongo.driver import reaching
+from treaty.quarantine import Intent, Quarantined
+
+_WAITING = {"discarded": ""}
+
+
+class MongoQuarantine:
+    def __init__(self, database: Any) -> None:
+        self._items = database.get_collection("quarantine")
+
+    async def prepare(self) -> None:
+        with reaching():
+            await self._items.create_index([("discarded", 1), ("partition", 1), ("order", 1)], name="order")
+
+    async def add(self, item: Quarantined) -> None:
+        with reaching():
+            try:
+                await self._items.insert_one(_document(item))
+            except DuplicateKeyError:
+                return
+
+    async def held(self, partition: int) -> Sequence[Quarantined]:
+        return await self._find({**_WAITING, "partition": partition}, 0)
+
+    async def update(self, item: Quarantined) -> None:
+        with reaching():
+            await self._items.replace_one({"_id": item.id}, _document(item))
+
+    async def remove(self, id: str) -> None:
+        with reaching():
+            await self._items.delete_one({"_id": id})
+
+    async def find(self, *, limit: int = 100) -> Sequence[Quarantined]:
+        return await self._find(_WAITING, limit)
+
+    async def get(self, id: str) -> Quarantined | None:
+        with reaching():
+            document = await self._items.find_one({"_id": id})
+        return _item(document) if document else None
+
+    async def intend(self, id: str, intent: Intent) -> bool:
+        with reaching():
+            result = await self._items.update_one({"_id": id, **_WAITING}, {"$set": {"intent": _intent(intent)}})
+        return bool(result.matched_count)
+
+    async def _find(self, where: Mapping[str, Any], limit: int) -> Sequence[Quarantined]:
+        with reaching():
+            found = self._items.find(where).sort([("partition", 1), ("order", 1)]).limit(limit)
+            return [_item(document) for document in await found.to_list(None)]
+
+
+def _document(item: Quarantined) -> dict[str, Any]:
+    return {
+        "_id": item.id,
+        "partition": item.partition,
+        "key": item.key,
+        "order": item.order,
+        "headers": item.envelope.headers(),
+        "body": item.envelope.body,
+        "since": item.since,
+        "error": item.error,
+        "detail": item.detail,
+        "attempts": item.attempts,
+        "next_try": item.next_try,
+        "intent": None if item.intent is None else _intent(item.intent),
+        "discarded": item.discarded,
+    }
+
+
+def _intent(intent: Intent) -> dict[str, Any]:
+    return {"action": intent.action, "reason": intent.reason, "at": intent.at}
+
+
+def _item(document: Mapping[str, Any]) -> Quarantined:
+    return Quarantined(
+        id=document["_id"],
+        partition=document["partition"],
+        key=document["key"],
+        order=document["order"],
+        envelope=parse(document["headers"], document["body"]),
+        since=document["since"],
+        error=document["error"],
+        detail=document["detail"],
+        attempts=document["attempts"],
+        next_try=document["next_try"],
+        intent=Intent(**document["intent"]) if document["intent"] else None,
+        discarded=document["discarded"],
+    )

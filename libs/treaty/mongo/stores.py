@@ -1,0 +1,50 @@
+"""All the stores of one context, in its own database."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from treaty.commits import StoreAway
+from treaty.log import GroupCommitLog
+from treaty.mongo.bookkeeping import MongoCheckpoints, MongoLeases, MongoPending
+from treaty.mongo.commits import MongoCommits
+from treaty.mongo.driver import database, reaching
+from treaty.mongo.quarantine import MongoQuarantine
+from treaty.mongo.rows import MongoRows
+from treaty.ports import Chance
+from treaty.probes import Probe
+from treaty.projections import Projection
+
+
+class MongoStores:
+    """One context's stores.
+
+    Args:
+        client: of either driver; shared by the contexts of a process, closed by whoever made it.
+    """
+
+    def __init__(self, client: Any, context: str, *, chance: Chance, probe: Probe) -> None:
+        self._client = client
+        self._database = database(client, context)
+        self.commits = MongoCommits(client, self._database)
+        self.log = GroupCommitLog(self.commits, chance=chance, probe=probe)
+        self.leases = MongoLeases(self._database)
+        self.checkpoints = MongoCheckpoints(self._database)
+        self.pending = MongoPending(self._database)
+        self.quarantine = MongoQuarantine(self._database)
+
+    def rows(self, projection: Projection[Any]) -> MongoRows:
+        return MongoRows(self._client, self._database, projection)
+
+    async def prepare(self, projections: Sequence[Projection[Any]]) -> None:
+        await self.commits.prepare()
+        await self.pending.prepare()
+        await self.quarantine.prepare()
+        for projection in projections:
+            await self.rows(projection).prepare()
+
+    async def ping(self) -> None:
+        """Raises StoreAway unless there is a primary that writes could go to."""
+        with reaching():
+            hello = await self._client.admin.command("hello")
+        if not hello.get("isWritablePrimary"):
+            raise StoreAway("there is no primary to write to")

@@ -1,0 +1,60 @@
+"""A service process on the real MongoDB and RabbitMQ: opened, run until a signal, drained."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from treaty.contexts import load_context
+from treaty.host import Host
+from treaty.mongo.driver import close, connect
+from treaty.mongo.stores import MongoStores
+from treaty.ports import RandomChance, RandomIds
+from treaty.probes import NoProbe, Probe
+from treaty.rabbit.broker import RabbitBroker
+from treaty.settings import ProcessSettings
+
+
+@asynccontextmanager
+async def running(
+    contexts: Sequence[str], settings: ProcessSettings, environ: Mapping[str, str], probes: Mapping[str, Probe]
+) -> AsyncIterator[Host]:
+    """Runs contexts inside the block.
+
+    Raises:
+        UnknownContext, SettingsError
+    """
+    settings.require("MONGODB_URI", "AMQP_URL")
+    for name in contexts:
+        load_context(name)
+    ids, chance = RandomIds(), RandomChance()
+    client = connect(settings.mongodb_uri.get_secret_value(), settings.mongodb_driver)
+    broker = RabbitBroker(settings.amqp_url.get_secret_value(), name="+".join(contexts), ids=ids)
+    host = Host(
+        contexts=contexts,
+        settings=settings,
+        stores=lambda name: MongoStores(client, name, chance=chance, probe=probes.get(name) or NoProbe()),
+        broker=broker,
+        environ=environ,
+        ids=ids,
+        chance=chance,
+        probes=probes,
+    )
+    try:
+        await host.start()
+        yield host
+    finally:
+        await host.stop()
+        await broker.close()
+        await close(client)
+
+
+async def run_until_signal(
+    contexts: Sequence[str], settings: ProcessSettings, environ: Mapping[str, str], probes: Mapping[str, Probe]
+) -> None:
+    """Runs contexts until SIGTERM or SIGINT, then drains them."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with running(contexts, settings, environ, probes):
+        await stop.wait()

@@ -1,0 +1,1 @@
+"""RabbitMQ behind the port of the broker. Every call of aio-pika is in this package."""

@@ -1,0 +1,216 @@
+"""The broker on RabbitMQ: one connection to publish, one to consume, each made anew by us when it breaks.
+
+aio-pika's robust connections restore channels behind our back; ours are plain, so that a lost channel is seen and
+whatever was in its buffers is dropped.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aio_pika
+import structlog
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, AbstractIncomingMessage
+from aio_pika.exceptions import AMQPError, DeliveryError, PublishError
+from pamqp.commands import Basic
+
+from treaty.broker import BrokerAway, Delivery, NotAccepted, Topology, Unroutable
+from treaty.envelope import CONTENT_TYPE, Envelope
+from treaty.ports import Ids
+from treaty.rabbit.topology import declare
+
+log = structlog.get_logger()
+
+_FAILURES = (AMQPError, ConnectionError, OSError, TimeoutError, RuntimeError, asyncio.InvalidStateError)
+
+
+class _Link:
+    """A connection that is opened when it is needed and forgotten when it breaks."""
+
+    def __init__(self, url: str, name: str, timeout: float) -> None:
+        self._url, self._name, self._timeout = url, name, timeout
+        self._connection: AbstractConnection | None = None
+        self._opening = asyncio.Lock()
+
+    async def channel(self, **options: Any) -> AbstractChannel:
+        """Opens a channel.
+
+        Raises:
+            BrokerAway
+        """
+        async with self._opening:
+            try:
+                async with asyncio.timeout(self._timeout):
+                    if self._connection is None or self._connection.is_closed:
+                        self._connection = await aio_pika.connect(
+                            self._url, client_properties={"connection_name": self._name}
+                        )
+                    channel = self._connection.channel(**options)
+                    await channel.initialize()
+                    return channel
+            except _FAILURES as error:
+                await self._forget()
+                raise BrokerAway(f"{type(error).__name__}: {error}") from error
+
+    async def close(self) -> None:
+        async with self._opening:
+            await self._forget()
+
+    async def _forget(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(1.0):
+                    await connection.close()
+
+
+class RabbitBroker:
+    """Carries events over RabbitMQ 3.10 or later, with the plugin rabbitmq_consistent_hash_exchange.
+
+    Args:
+        url: amqp(s)://…
+        name: shown as the connection's name.
+        prefetch: unacknowledged messages per partition.
+        timeout: seconds for everything that is asked of the broker; past it the outcome is unknown.
+    """
+
+    def __init__(self, url: str, *, name: str, ids: Ids, prefetch: int = 128, timeout: float = 5.0) -> None:
+        self._publishing = _Link(url, f"{name} publishing", timeout)
+        self._consuming = _Link(url, f"{name} consuming", timeout)
+        self._ids, self._prefetch, self._timeout = ids, prefetch, timeout
+        self._exchanges: dict[str, AbstractExchange] = {}
+        self._channel: AbstractChannel | None = None
+        self._opening = asyncio.Lock()
+        self._attempts = 0
+        self._run = ids.new()[:8]
+
+    async def close(self) -> None:
+        """Closes both connections."""
+        await self._publishing.close()
+        await self._consuming.close()
+
+    async def declare(self, topology: Topology) -> None:
+        channel = await self._consuming.channel()
+        try:
+            async with asyncio.timeout(4 * self._timeout):
+                await declare(channel, topology)
+        except _FAILURES as error:
+            raise BrokerAway(f"the topology of {topology.context} is not as declared: {error}") from error
+        finally:
+            await _close(channel)
+
+    async def publish(self, exchange: str, envelope: Envelope) -> None:
+        target = await self._exchange(exchange)
+        self._attempts += 1
+        message = aio_pika.Message(
+            envelope.body,
+            headers={**envelope.headers(), **({"traceparent": envelope.trace} if envelope.trace else {})},
+            content_type=CONTENT_TYPE,
+            delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+            message_id=f"{envelope.id}/{self._run}-{self._attempts}",
+            correlation_id=envelope.correlation,
+            timestamp=envelope.time,
+            type=envelope.type,
+            app_id=envelope.producer,
+        )
+        try:
+            confirmed = await target.publish(message, envelope.type, mandatory=True, timeout=self._timeout)
+        except PublishError as error:
+            raise Unroutable(envelope.type) from error
+        except DeliveryError as error:
+            raise NotAccepted(f"{envelope.id}: {error}") from error
+        except _FAILURES as error:
+            if not isinstance(error, TimeoutError):
+                self._channel = None
+            raise BrokerAway(f"{type(error).__name__}: {error}") from error
+        if not isinstance(confirmed, Basic.Ack):
+            raise NotAccepted(f"{envelope.id}: the broker answered {type(confirmed).__name__}")
+
+    @asynccontextmanager
+    async def consume(
+        self, topology: Topology, partition: int, receive: Callable[[Delivery], None]
+    ) -> AsyncIterator[asyncio.Event]:
+        channel = await self._consuming.channel(publisher_confirms=False)
+        lost = asyncio.Event()
+        channel.close_callbacks.add(lambda *_: lost.set())
+
+        async def on_message(message: AbstractIncomingMessage) -> None:
+            receive(_RabbitDelivery(message))
+
+        try:
+            async with asyncio.timeout(2 * self._timeout):
+                await channel.set_qos(prefetch_count=self._prefetch)
+                queue = await channel.get_queue(topology.queue(partition), ensure=True)
+                tag = await queue.consume(on_message)
+        except _FAILURES as error:
+            await _close(channel)
+            raise BrokerAway(f"{type(error).__name__}: {error}") from error
+        watching = asyncio.create_task(_watch(channel, tag, lost))
+        try:
+            yield lost
+        finally:
+            watching.cancel()
+            await _close(channel)
+
+    async def queued(self, topology: Topology) -> int:
+        channel = await self._consuming.channel(publisher_confirms=False)
+        try:
+            async with asyncio.timeout(self._timeout):
+                counts = [await _depth(channel, topology.queue(p)) for p in range(topology.partitions)]
+        except _FAILURES as error:
+            raise BrokerAway(f"{type(error).__name__}: {error}") from error
+        finally:
+            await _close(channel)
+        return sum(counts)
+
+    async def _exchange(self, name: str) -> AbstractExchange:
+        """Returns the exchange on the channel that publishes; opens that anew if it was lost."""
+        channel = self._channel
+        if channel is None or channel.is_closed:
+            async with self._opening:
+                channel = self._channel
+                if channel is None or channel.is_closed:
+                    channel = await self._publishing.channel(publisher_confirms=True, on_return_raises=True)
+                    self._channel, self._exchanges = channel, {}
+        if name not in self._exchanges:
+            self._exchanges[name] = await channel.get_exchange(name, ensure=False)
+        return self._exchanges[name]
+
+
+class _RabbitDelivery:
+    def __init__(self, message: AbstractIncomingMessage) -> None:
+        self._message = message
+
+    @property
+    def headers(self) -> Mapping[str, object]:
+        return self._message.headers
+
+    @property
+    def body(self) -> bytes:
+        return self._message.body
+
+    async def ack(self) -> None:
+        with contextlib.suppress(*_FAILURES):
+            await self._message.ack()
+
+
+async def _watch(channel: AbstractChannel, tag: str, lost: asyncio.Event) -> None:
+    """Notices that the broker cancelled the consumer, as it does when the queue is deleted: the channel lives on."""
+    underlay: Any = await channel.get_underlay_channel()
+    while tag in underlay.consumers:  # noqa: ASYNC110 - the library has no event for it
+        await asyncio.sleep(2.0)
+    log.warning("the broker cancelled a consumer", tag=tag)
+    lost.set()
+
+
+async def _depth(channel: AbstractChannel, queue: str) -> int:
+    declared = await channel.declare_queue(queue, passive=True)
+    return declared.declaration_result.message_count or 0
+
+
+async def _close(channel: AbstractChannel) -> None:
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(2.0):
+            await channel.close()

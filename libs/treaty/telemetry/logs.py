@@ -1,0 +1,108 @@
+"""Log lines: JSON for machines or columns for people, each with its trace, its cause and no secrets."""
+
+import logging
+import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any, Literal, TextIO
+
+import structlog
+from opentelemetry.trace import get_current_span
+from structlog.stdlib import ProcessorFormatter
+from structlog.typing import Processor
+
+from treaty.causes import Cause, current_cause
+from treaty.telemetry.redaction import HIDDEN, is_secret, without_credentials
+from treaty.telemetry.traceparent import ids_of, render
+
+Level = Literal["debug", "info", "warning", "error"]
+Format = Literal["json", "console"]
+Line = MutableMapping[str, Any]
+
+
+def configure_logging(
+    level: Level = "info", format: Format = "json", *, context: str = "", stream: TextIO | None = None
+) -> None:
+    """Configures the log lines of this process: ours from `level` on, those of the libraries from WARNING on.
+
+    Args:
+        context: what the process runs, such as commerce.ordering; on every line.
+        stream: where they go; standard error by default.
+    """
+    out = stream or sys.stderr
+    shared, ending = _beginning(context), _ending(format, out)
+    structlog.configure(
+        processors=[*shared, *ending],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(out),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        ProcessorFormatter(
+            foreign_pre_chain=[_add_logger, *shared], processors=[ProcessorFormatter.remove_processors_meta, *ending]
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def _beginning(context: str) -> list[Processor]:
+    def add_context(logger: Any, method: str, line: Line) -> Line:
+        if context:
+            line["context"] = context
+        return line
+
+    return [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
+        add_context,
+        _add_trace_and_cause,
+    ]
+
+
+def _ending(format: Format, out: TextIO) -> list[Processor]:
+    renderer: Processor = structlog.processors.JSONRenderer(ensure_ascii=False)
+    if format == "console":
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=out.isatty(), timestamp_key="time", exception_formatter=structlog.dev.plain_traceback
+        )
+    return [structlog.processors.format_exc_info, _hide_secrets, renderer]
+
+
+def _add_logger(logger: Any, method: str, line: Line) -> Line:
+    line["logger"] = line["_record"].name
+    return line
+
+
+def _add_trace_and_cause(logger: Any, method: str, line: Line) -> Line:
+    """Adds what connects a line with its trace and with the request that it belongs to."""
+    cause = _cause()
+    trace = render(get_current_span().get_span_context()) or (cause.trace if cause else "")
+    trace_id, span_id = ids_of(trace)
+    if trace_id:
+        line["trace_id"], line["span_id"] = trace_id, span_id
+    if cause is not None:
+        line["correlation_id"], line["cause_id"] = cause.correlation or cause.id, cause.id
+    return line
+
+
+def _cause() -> Cause | None:
+    try:
+        return current_cause()
+    except RuntimeError:
+        return None
+
+
+def _hide_secrets(logger: Any, method: str, line: Line) -> Line:
+    return {name: _shown(name, value) for name, value in line.items()}
+
+
+def _shown(name: str, value: Any) -> Any:
+    if is_secret(name):
+        return HIDDEN
+    if isinstance(value, str):
+        return without_credentials(value)
+    if isinstance(value, Mapping):
+        return {key: _shown(str(key), inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_shown("", inner) for inner in value]
+    return value if isinstance(value, int | float | None) else without_credentials(str(value))

@@ -1,0 +1,159 @@
+"""A small OTLP receiver: takes spans and metrics over gRPC and keeps them in memory, for tests, demos and a terminal.
+
+    python -m treaty.telemetry.receiver --port 4317
+
+prints every trace as a tree once it has been quiet for a moment.
+"""
+
+import argparse
+import asyncio
+import contextlib
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, Self, TypeVar
+
+import grpc
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
+from rich.console import Console
+
+from treaty.telemetry.spans import FinishedSpan, attributes_of, from_otlp
+from treaty.telemetry.tree import heading, table
+
+T = TypeVar("T")
+
+
+class TraceReceiver:
+    """Receives while the block runs.
+
+    Args:
+        port: of the loopback interface unless `host` says otherwise; 0 for a free one.
+        keep: spans to keep at most; the oldest traces go first.
+    """
+
+    def __init__(self, port: int = 0, *, host: str = "127.0.0.1", keep: int = 50_000) -> None:
+        self.port = port
+        self._host, self._keep = host, keep
+        self._traces: OrderedDict[str, list[FinishedSpan]] = OrderedDict()
+        self._count = 0
+        self._metrics: dict[tuple[str, str], Metric] = {}
+        self._news = asyncio.Condition()
+        self._server: Any = None
+
+    async def __aenter__(self) -> Self:
+        self._server = grpc.aio.server()
+        trace_service_pb2_grpc.add_TraceServiceServicer_to_server(_Traces(self), self._server)  # type: ignore[no-untyped-call]
+        metrics_service_pb2_grpc.add_MetricsServiceServicer_to_server(_Metrics(self), self._server)  # type: ignore[no-untyped-call]
+        self.port = self._server.add_insecure_port(f"{self._host}:{self.port}")
+        await self._server.start()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._server.stop(None)
+
+    @property
+    def endpoint(self) -> str:
+        """What OTEL_EXPORTER_OTLP_ENDPOINT must say."""
+        return f"http://{self._host}:{self.port}"
+
+    def traces(self) -> Sequence[str]:
+        """Returns the ids of the traces that are kept, the oldest first."""
+        return list(self._traces)
+
+    def trace(self, trace_id: str) -> Sequence[FinishedSpan]:
+        """Returns the spans of a trace that have come so far."""
+        return list(self._traces.get(trace_id, ()))
+
+    def services(self, trace_id: str) -> Sequence[str]:
+        """Returns the services that took part in a trace, by name."""
+        return sorted({span.service for span in self._traces.get(trace_id, ())})
+
+    def metric(self, service: str, name: str) -> Metric | None:
+        """Returns the latest export of a metric."""
+        return self._metrics.get((service, name))
+
+    async def wait_for(self, predicate: Callable[[], T], timeout: float) -> T:
+        """Returns the first true value of a condition, which is looked at whenever something has come.
+
+        Raises:
+            TimeoutError: if that takes longer than `timeout` seconds.
+        """
+        async with asyncio.timeout(timeout), self._news:
+            return await self._news.wait_for(predicate)
+
+    async def take_spans(self, spans: Sequence[FinishedSpan]) -> None:
+        """Keeps spans, and tells those who wait."""
+        for span in spans:
+            self._traces.setdefault(span.trace_id, []).append(span)
+        self._count += len(spans)
+        while self._count > self._keep:
+            _, oldest = self._traces.popitem(last=False)
+            self._count -= len(oldest)
+        async with self._news:
+            self._news.notify_all()
+
+    async def take_metrics(self, service: str, metrics: Sequence[Metric]) -> None:
+        """Keeps the latest values of metrics, and tells those who wait."""
+        self._metrics.update({(service, metric.name): metric for metric in metrics})
+        async with self._news:
+            self._news.notify_all()
+
+
+class _Traces(trace_service_pb2_grpc.TraceServiceServicer):
+    def __init__(self, receiver: TraceReceiver) -> None:
+        self._receiver = receiver
+
+    async def Export(
+        self, request: trace_service_pb2.ExportTraceServiceRequest, context: Any
+    ) -> trace_service_pb2.ExportTraceServiceResponse:
+        await self._receiver.take_spans(list(from_otlp(request)))
+        return trace_service_pb2.ExportTraceServiceResponse()
+
+
+class _Metrics(metrics_service_pb2_grpc.MetricsServiceServicer):
+    def __init__(self, receiver: TraceReceiver) -> None:
+        self._receiver = receiver
+
+    async def Export(
+        self, request: metrics_service_pb2.ExportMetricsServiceRequest, context: Any
+    ) -> metrics_service_pb2.ExportMetricsServiceResponse:
+        for resource in request.resource_metrics:
+            service = str(attributes_of(resource.resource.attributes).get("service.name", ""))
+            for scope in resource.scope_metrics:
+                await self._receiver.take_metrics(service, scope.metrics)
+        return metrics_service_pb2.ExportMetricsServiceResponse()
+
+
+async def quiet_traces(receiver: TraceReceiver, quiet: float) -> AsyncIterator[Sequence[FinishedSpan]]:
+    """Yields every trace once nothing more has come for it in `quiet` seconds; again, if more comes later."""
+    shown: dict[str, int] = {}
+    sizes: dict[str, int] = {}
+    while True:
+        await asyncio.sleep(quiet)
+        before, sizes = sizes, {id: len(receiver.trace(id)) for id in receiver.traces()}
+        shown = {id: size for id, size in shown.items() if id in sizes}
+        for id, size in sizes.items():
+            if before.get(id) == size != shown.get(id):
+                shown[id] = size
+                yield receiver.trace(id)
+
+
+async def _main(host: str, port: int, quiet: float) -> None:
+    console = Console()
+    async with TraceReceiver(port, host=host) as receiver:
+        console.print(f"listening on {host}:{receiver.port}")
+        async for spans in quiet_traces(receiver, quiet):
+            console.print()
+            console.print(heading(spans))
+            console.print(table(spans))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Prints the traces that services export over OTLP/gRPC.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=4317)
+    parser.add_argument("--quiet", type=float, default=2.0, help="seconds without news after which a trace is printed")
+    arguments = parser.parse_args()
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_main(arguments.host, arguments.port, arguments.quiet))

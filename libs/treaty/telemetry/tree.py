@@ -1,0 +1,130 @@
+"""One trace as a tree, for people: who did what because of what, when, and for how long.
+
+A message is handled because it was published, so its handling stands below its publishing, although both are children
+of the span that caused the message: its trace is stored with it and never changed on the way.
+"""
+
+import io
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from treaty.telemetry.spans import FinishedSpan
+
+_MESSAGE = "messaging.message.id"
+_ROUTING_KEY = "messaging.rabbitmq.destination.routing_key"
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A span in its place: `guides` are the lines that lead to it."""
+
+    span: FinishedSpan
+    guides: str
+
+
+def lines(spans: Sequence[FinishedSpan], *, width: int = 160) -> list[str]:
+    """Returns a trace as lines of plain text, at most `width` wide."""
+    console = Console(file=io.StringIO(), width=width, color_system=None, legacy_windows=False)
+    with console.capture() as capture:
+        console.print(heading(spans))
+        console.print(table(spans))
+    return [line.rstrip() for line in capture.get().splitlines()]
+
+
+def heading(spans: Sequence[FinishedSpan]) -> Text:
+    """Returns one line about a trace as a whole."""
+    services = {span.service for span in spans}
+    took = (max(span.end for span in spans) - min(span.start for span in spans)) / 1e6
+    return Text(f"trace {spans[0].trace_id} · {len(spans)} spans · {len(services)} services · {took:.1f} ms")
+
+
+def table(spans: Sequence[FinishedSpan]) -> Table:
+    """Returns a trace for a rich console. Times are milliseconds; `start` counts from the beginning of the trace."""
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    grid.add_column("start", justify="right", no_wrap=True)
+    grid.add_column("took", justify="right", no_wrap=True)
+    grid.add_column("service", no_wrap=True)
+    grid.add_column("span", no_wrap=True, overflow="ellipsis")
+    begin = min(span.start for span in spans)
+    for placed in place(spans):
+        span = placed.span
+        row = f"{(span.start - begin) / 1e6:.1f}", f"{span.milliseconds:.1f}", span.service
+        grid.add_row(*row, Text.assemble(placed.guides, _label(span)), style="red" if span.failed else "")
+    return grid
+
+
+def place(spans: Sequence[FinishedSpan]) -> Iterator[Placed]:
+    """Yields every span once, each below the one that it follows from, in the order of their starts."""
+    parents = parents_of(spans)
+    children: defaultdict[str, list[FinishedSpan]] = defaultdict(list)
+    once = {span.span_id: span for span in spans}
+    for span in sorted(once.values(), key=lambda span: (span.start, span.span_id)):
+        children[parents.get(span.span_id, "")].append(span)
+    for root in children[""]:
+        yield from _below(root, "", "", children)
+
+
+def _below(
+    span: FinishedSpan, guides: str, beyond: str, children: Mapping[str, Sequence[FinishedSpan]]
+) -> Iterator[Placed]:
+    yield Placed(span, guides)
+    following = children.get(span.span_id, ())
+    for child in following:
+        last = child is following[-1]
+        yield from _below(child, beyond + ("└─ " if last else "├─ "), beyond + ("   " if last else "│  "), children)
+
+
+def parents_of(spans: Sequence[FinishedSpan]) -> dict[str, str]:
+    """Returns the span that each one stands below, by span id; roots are left out.
+
+    That is, as far as the trace has it: the publishing of the message that is handled, the parent, a linked span.
+    """
+    known = {span.span_id: span for span in spans}
+    published = _published(spans)
+    parents: dict[str, str] = {}
+    for span in known.values():
+        for candidate in (_publishing(span, published), span.parent_id, *(link[1] for link in span.links)):
+            if candidate in known and not _is_above(span.span_id, candidate, parents):
+                parents[span.span_id] = candidate
+                break
+    return parents
+
+
+def _published(spans: Sequence[FinishedSpan]) -> Mapping[str, Sequence[FinishedSpan]]:
+    """Returns the publishing spans by message, the earliest first."""
+    found: defaultdict[str, list[FinishedSpan]] = defaultdict(list)
+    for span in sorted(spans, key=lambda span: span.start):
+        if span.kind == "producer" and _MESSAGE in span.attributes:
+            found[span.attributes[_MESSAGE]].append(span)
+    return found
+
+
+def _publishing(span: FinishedSpan, published: Mapping[str, Sequence[FinishedSpan]]) -> str:
+    """Returns the last attempt to publish the message that a span handles, among those before it."""
+    attempts = published.get(span.attributes.get(_MESSAGE, ""), ()) if span.kind == "consumer" else ()
+    if not attempts:
+        return ""
+    before = [attempt for attempt in attempts if attempt.start <= span.start]
+    return (before or attempts)[-1].span_id
+
+
+def _is_above(span_id: str, below: str, parents: Mapping[str, str]) -> bool:
+    """Tells whether putting a span below another would close a circle."""
+    while below and below != span_id:
+        below = parents.get(below, "")
+    return below == span_id
+
+
+def _label(span: FinishedSpan) -> str:
+    label = span.name
+    if _ROUTING_KEY in span.attributes:
+        label += f" {str(span.attributes[_ROUTING_KEY]).rpartition('.')[2]}"
+    if span.failed:
+        label += f" ✗ {span.attributes.get('error.type', 'error')}"
+        label += f": {span.message}" if span.message else ""
+    return label

@@ -1,0 +1,243 @@
+"""The contracts of leases, checkpoints, pending work, quarantine and rows; memory and MongoDB pass the same suites."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from treaty.commits import Place
+from treaty.followers import LeaseLost
+from treaty.pending import Item
+from treaty.projections import Key, Row, Rows
+from treaty.quarantine import Intent, Quarantined
+from treaty.service import Stores
+from treaty.testing.samples import NOON, NOTES, envelope
+from treaty.testing.waiting import eventually
+
+
+class _OnStores:
+    @pytest.fixture
+    async def stores(self) -> Stores:
+        """Returns (or yields) empty stores, prepared for the projection `treaty.testing.samples.NOTES`."""
+        raise NotImplementedError("say where the stores are")
+
+
+class LeasesSuite(_OnStores):
+    """Override the fixture `stores`."""
+
+    async def test_a_lease_has_one_owner(self, stores: Stores) -> None:
+        assert await stores.leases.acquire("followers", "ann", 60) is not None
+        assert await stores.leases.acquire("followers", "bob", 60) is None
+        assert await stores.leases.acquire("p0", "bob", 60) is not None
+
+    async def test_renewing_keeps_the_epoch(self, stores: Stores) -> None:
+        first = await stores.leases.acquire("followers", "ann", 60)
+        assert await stores.leases.acquire("followers", "ann", 60) == first
+
+    async def test_every_new_owner_has_a_higher_epoch(self, stores: Stores) -> None:
+        epochs = []
+        for owner in ("ann", "bob", "ann", "ann"):
+            epochs.append(await stores.leases.acquire("followers", owner, 60))
+            await stores.leases.release("followers", owner)
+        assert None not in epochs
+        assert epochs == sorted(set(epochs), key=lambda epoch: epoch or 0)
+
+    async def test_an_expired_lease_goes_to_who_asks(self, stores: Stores) -> None:
+        first = await stores.leases.acquire("followers", "ann", 0.2)
+        assert first is not None
+        second = await eventually(lambda: stores.leases.acquire("followers", "bob", 60))
+        assert second is not None
+        assert second > first
+        assert await stores.leases.acquire("followers", "ann", 60) is None
+
+    async def test_only_the_owner_releases(self, stores: Stores) -> None:
+        await stores.leases.acquire("followers", "ann", 60)
+        await stores.leases.release("followers", "bob")
+        assert await stores.leases.acquire("followers", "bob", 60) is None
+
+
+class CheckpointsSuite(_OnStores):
+    """Override the fixture `stores`."""
+
+    async def test_places_come_back(self, stores: Stores) -> None:
+        assert not await stores.checkpoints.load()
+        places = {"relay": Place("token", (7, 3)), "projection x": Place("", (1, 0))}
+        await stores.checkpoints.save(places, 1)
+        await stores.checkpoints.save({"relay": Place("later", (8, 1))}, 1)
+        assert dict(await stores.checkpoints.load()) == {**places, "relay": Place("later", (8, 1))}
+
+    async def test_an_older_epoch_is_refused(self, stores: Stores) -> None:
+        await stores.checkpoints.save({"relay": Place("old", (1, 1))}, 1)
+        await stores.checkpoints.save({"relay": Place("new", (2, 1))}, 2)
+        with pytest.raises(LeaseLost):
+            await stores.checkpoints.save({"relay": Place("old", (1, 2))}, 1)
+        assert dict(await stores.checkpoints.load()) == {"relay": Place("new", (2, 1))}
+
+
+def call(id: str, lane: str, *, due: datetime | None = None, attempts: int = 0, error: str = "") -> Item:
+    """Returns a pending call."""
+    body = {"type": "ring", "raw": b"\x00", "at": NOON}
+    return Item(id=id, lane=lane, kind="call", body=body, due=due, attempts=attempts, error=error)
+
+
+class PendingSuite(_OnStores):
+    """Override the fixture `stores`."""
+
+    async def _due(self, stores: Stores) -> list[str]:
+        return sorted(item.id for item in await stores.pending.due(100))
+
+    async def test_only_the_first_of_a_lane_is_due(self, stores: Stores) -> None:
+        await stores.pending.add([call("a@2", "a"), call("b@1", "b"), call("a@1", "a")])
+        assert await self._due(stores) == ["a@1", "b@1"]
+        await stores.pending.done("a@1")
+        assert await self._due(stores) == ["a@2", "b@1"]
+
+    async def test_an_item_that_is_put_off_holds_its_lane(self, stores: Stores) -> None:
+        await stores.pending.add([call("a@1", "a"), call("a@2", "a")])
+        await stores.pending.delay(call("a@1", "a", attempts=1, error="no"), 60)
+        assert await self._due(stores) == []
+
+    async def test_an_item_comes_when_its_time_has_come(self, stores: Stores) -> None:
+        await stores.pending.add([call("a@1", "a")])
+        [item] = await stores.pending.due(10)
+        await stores.pending.delay(replace(item, attempts=3, error="no"), 0.2)
+        [again] = await eventually(lambda: stores.pending.due(10))
+        assert (again.attempts, again.error, dict(again.body)) == (3, "no", dict(item.body))
+
+    async def test_a_timer_is_due_at_its_time(self, stores: Stores) -> None:
+        await stores.pending.add([call("t@1", "t@1", due=NOON), call("t@2", "t@2", due=NOON + timedelta(days=50_000))])
+        assert await self._due(stores) == ["t@1"]
+
+    async def test_adding_again_changes_nothing(self, stores: Stores) -> None:
+        await stores.pending.add([call("a@1", "a")])
+        await stores.pending.delay(call("a@1", "a", attempts=1), 60)
+        await stores.pending.add([call("a@1", "a"), call("b@1", "b")])
+        assert await self._due(stores) == ["b@1"]
+
+    async def test_no_more_are_due_than_asked_for(self, stores: Stores) -> None:
+        await stores.pending.add([call(f"{n}@1", str(n)) for n in range(5)])
+        assert len(await stores.pending.due(3)) == 3
+
+    async def test_lanes_name_their_last_item(self, stores: Stores) -> None:
+        await stores.pending.add([call("a@2", "a"), call("a@1", "a"), call("b@1", "b")])
+        await stores.pending.done("b@1")
+        assert dict(await stores.pending.lanes()) == {"a": "a@2"}
+
+
+def kept(id: str, order: int, *, key: str = "k", partition: int = 0) -> Quarantined:
+    """Returns a message in quarantine."""
+    return Quarantined(
+        id=f"made.up/{id}", partition=partition, key=key, order=order, envelope=envelope("made.up", id), since=NOON
+    )
+
+
+def _ids(items: Sequence[Quarantined]) -> list[str]:
+    return [item.id for item in items]
+
+
+class QuarantineSuite(_OnStores):
+    """Override the fixture `stores`."""
+
+    async def test_a_partition_is_held_in_order(self, stores: Stores) -> None:
+        for item in (kept("b", 12), kept("a", 2), kept("c", 3, partition=1), kept("d", 101)):
+            await stores.quarantine.add(item)
+        assert _ids(await stores.quarantine.held(0)) == ["made.up/a", "made.up/b", "made.up/d"]
+        assert _ids(await stores.quarantine.held(1)) == ["made.up/c"]
+
+    async def test_everything_about_a_message_comes_back(self, stores: Stores) -> None:
+        item = replace(
+            kept("a", 1),
+            error="ValueError: no",
+            detail="a\nb",
+            attempts=2,
+            next_try=NOON,
+            intent=Intent(action="retry", reason="fixed", at=NOON),
+        )
+        await stores.quarantine.add(item)
+        assert await stores.quarantine.get(item.id) == item
+        await stores.quarantine.update(replace(item, attempts=3, next_try=None, intent=None))
+        assert await stores.quarantine.get(item.id) == replace(item, attempts=3, next_try=None, intent=None)
+
+    async def test_adding_again_changes_nothing(self, stores: Stores) -> None:
+        await stores.quarantine.add(kept("a", 1))
+        await stores.quarantine.add(kept("a", 9))
+        assert [item.order for item in await stores.quarantine.held(0)] == [1]
+
+    async def test_a_removed_message_is_gone(self, stores: Stores) -> None:
+        await stores.quarantine.add(kept("a", 1))
+        await stores.quarantine.remove("made.up/a")
+        assert not await stores.quarantine.held(0)
+        assert await stores.quarantine.get("made.up/a") is None
+
+    async def test_a_discarded_message_is_held_no_longer_but_known(self, stores: Stores) -> None:
+        await stores.quarantine.add(kept("a", 1))
+        await stores.quarantine.update(replace(kept("a", 1), discarded="spam"))
+        await stores.quarantine.add(kept("a", 2))
+        assert not await stores.quarantine.held(0)
+        assert not await stores.quarantine.find()
+        known = await stores.quarantine.get("made.up/a")
+        assert known is not None
+        assert known.discarded == "spam"
+
+    async def test_people_find_and_decide(self, stores: Stores) -> None:
+        for n in range(3):
+            await stores.quarantine.add(kept(str(n), n))
+        assert len(await stores.quarantine.find(limit=2)) == 2
+        intent = Intent(action="discard", reason="spam", at=NOON)
+        assert await stores.quarantine.intend("made.up/1", intent)
+        assert not await stores.quarantine.intend("made.up/unknown", intent)
+        assert [item.intent for item in await stores.quarantine.held(0)] == [None, intent, None]
+
+
+def row(id: str, rank: int, owner: str = "ann", *, version: int = 1) -> Row:
+    """Returns a row of `NOTES`."""
+    return Row(id, version, {"owner": owner, "rank": rank})
+
+
+class RowsSuite(_OnStores):
+    """Override the fixture `stores`."""
+
+    @pytest.fixture
+    def rows(self, stores: Stores) -> Rows:
+        return stores.rows(NOTES)
+
+    async def test_rows_come_back(self, rows: Rows) -> None:
+        await rows.store([row("a", 1), row("b", 2), Row("gone", 4, None)], 1)
+        assert dict(await rows.load(["a", "gone", "unknown"])) == {"a": row("a", 1), "gone": Row("gone", 4, None)}
+
+    async def test_a_row_is_replaced(self, rows: Rows) -> None:
+        await rows.store([row("a", 1)], 1)
+        await rows.store([row("a", 5, version=2)], 1)
+        assert dict(await rows.load(["a"])) == {"a": row("a", 5, version=2)}
+
+    async def test_the_highest_come_first_and_equal_ones_by_id(self, rows: Rows) -> None:
+        await rows.store([row("a", 1), row("b", 3), row("c", 1), row("d", 2)], 1)
+        assert [found.id for found in await rows.find({}, None, 10)] == ["b", "d", "c", "a"]
+
+    async def test_pages_cover_everything_once(self, rows: Rows) -> None:
+        await rows.store([row(f"{n:02d}", n // 3) for n in range(20)], 1)
+        pages: list[str] = []
+        after: Key | None = None
+        while found := await rows.find({}, after, 3):
+            pages += [r.id for r in found]
+            assert found[-1].values is not None
+            after = (found[-1].values["rank"], found[-1].id)
+        assert pages == [f"{n:02d}" for n in reversed(range(20))]
+
+    async def test_filters_must_all_match(self, rows: Rows) -> None:
+        await rows.store([row("a", 1, "ann"), row("b", 1, "bob"), row("c", 2, "ann")], 1)
+        assert [found.id for found in await rows.find({"owner": "ann"}, None, 10)] == ["c", "a"]
+        assert [found.id for found in await rows.find({"owner": "ann", "rank": 1}, None, 10)] == ["a"]
+        assert not await rows.find({"owner": "eve"}, None, 10)
+
+    async def test_removed_rows_are_not_found(self, rows: Rows) -> None:
+        await rows.store([row("a", 1), row("b", 2)], 1)
+        await rows.store([Row("b", 2, None)], 1)
+        assert [found.id for found in await rows.find({}, None, 10)] == ["a"]
+
+    async def test_an_older_epoch_is_refused(self, rows: Rows) -> None:
+        await rows.store([row("a", 1)], 2)
+        with pytest.raises(LeaseLost):
+            await rows.store([row("a", 9, version=2), row("b", 1)], 1)
+        assert dict(await rows.load(["a", "b"])) == {"a": row("a", 1)}

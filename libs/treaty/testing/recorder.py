@@ -1,0 +1,59 @@
+"""A probe that remembers what it was told."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from treaty.probes import Span
+
+
+@dataclass(slots=True)
+class RecordedSpan:
+    """A span that was opened, as it was asked for."""
+
+    name: str
+    kind: str
+    parent: str
+    links: Sequence[str]
+    notes: dict[str, str | int | float | bool] = field(default_factory=dict)
+
+    @property
+    def trace(self) -> str:
+        return self.parent
+
+    def note(self, **attributes: str | int | float | bool) -> None:
+        self.notes.update(attributes)
+
+
+class Recorder:
+    """Keeps counts, measures, gauges and spans by name."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.measures: defaultdict[str, list[float]] = defaultdict(list)
+        self.gauges: dict[str, float] = {}
+        self.spans: list[RecordedSpan] = []
+
+    @contextmanager
+    def span(
+        self,
+        name: str,
+        *,
+        kind: str = "internal",
+        parent: str = "",
+        links: Sequence[str] = (),
+        attributes: dict[str, str | int | float | bool] | None = None,
+    ) -> Iterator[Span]:
+        span = RecordedSpan(name, kind, parent, tuple(links), dict(attributes or {}))
+        self.spans.append(span)
+        yield span
+
+    def count(self, name: str, amount: int = 1, **attributes: str) -> None:
+        self.counts[name] += amount
+
+    def measure(self, name: str, value: float, **attributes: str) -> None:
+        self.measures[name].append(value)
+
+    def gauge(self, name: str, value: float, **attributes: str) -> None:
+        self.gauges[name] = value

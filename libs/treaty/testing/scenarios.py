@@ -1,0 +1,119 @@
+"""Given, when, then: tests of aggregates and sagas in the words of the domain.
+
+given(Order, "o-1", [placed]).when(Order.confirm).then([OrderConfirmed()])
+given(Order, "o-1", [placed, cancelled]).when(Order.confirm).then_raises(Rejected, "ORDER_CANCELLED")
+given_facts(checkout, Checkout(), [stock_yes]).when(payment_yes).then([ConfirmOrder(order_id="o-1")])
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from treaty.domain import Aggregate, DomainError
+from treaty.sagas import React
+from treaty.stored import Stored, event_documents
+
+A = TypeVar("A", bound=Aggregate[Any])
+D = TypeVar("D", bound=DomainError)
+S = TypeVar("S")
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome(Generic[A]):
+    """What came of a command: its events and the state after them, or the error."""
+
+    state: A
+    events: Sequence[Any]
+    error: DomainError | None
+
+    def then(self, events: Sequence[object]) -> A:
+        """Expects exactly these events; returns the state after them."""
+        if self.error is not None:
+            raise AssertionError(f"{list(events)} expected, but it was refused: {self.error!r}") from self.error
+        assert list(self.events) == list(events)
+        return self.state
+
+    def then_nothing(self) -> A:
+        """Expects that nothing happened, and nobody minded."""
+        return self.then([])
+
+    def then_raises(self, kind: type[D], reason: str = "") -> D:
+        """Expects a refusal, with its reason if given; returns the error."""
+        assert isinstance(self.error, kind), f"{kind.__name__} expected, not {self.error!r} with {list(self.events)}"
+        assert not reason or self.error.reason == reason
+        return self.error
+
+
+@dataclass(frozen=True, slots=True)
+class Given(Generic[A]):
+    """An aggregate with a past."""
+
+    state: A
+    past: Sequence[Any]
+
+    def when(self, command: Callable[[A], object]) -> Outcome[A]:
+        """Carries out one command, on a copy; checks that its events alone make the new state."""
+        work = self.state.fork()
+        try:
+            command(work)
+        except DomainError as error:
+            return Outcome(self.state, (), error)
+        events = work.take_recorded()
+        assert _evolved(self.state.fork(), events) == work, "the state was changed by more than its events"
+        return Outcome(work, events, None)
+
+
+def given(kind: type[A], id: str, events: Iterable[Any] = ()) -> Given[A]:
+    """An aggregate to which these events happened."""
+    past = tuple(events)
+    return Given(_evolved(kind(id=id), past), past)
+
+
+def _evolved(state: A, events: Iterable[Any]) -> A:
+    for event in events:
+        state.evolve(event)
+    return state
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction(Generic[S]):
+    """What a saga made of a fact."""
+
+    state: S
+    commands: Sequence[object]
+
+    def then(self, commands: Sequence[object]) -> S:
+        """Expects exactly these commands; returns the state."""
+        assert list(self.commands) == list(commands)
+        return self.state
+
+    def then_nothing(self) -> S:
+        """Expects no commands; returns the state."""
+        return self.then([])
+
+
+@dataclass(frozen=True, slots=True)
+class GivenFacts(Generic[S]):
+    """A saga that was told some facts."""
+
+    react: React[S]
+    state: S
+
+    def when(self, fact: object) -> Reaction[S]:
+        """Tells the next fact."""
+        return Reaction(*self.react(self.state, fact))
+
+
+def given_facts(react: React[S], initial: S, facts: Iterable[object] = ()) -> GivenFacts[S]:
+    """A saga that was told these facts."""
+    state = initial
+    for fact in facts:
+        state, _ = react(state, fact)
+    return GivenFacts(react, state)
+
+
+def assert_folds(stored: Stored[A], state: A, events: Sequence[object]) -> None:
+    """Expects that the events alone, through their stored form, give the state, and its snapshot gives it back."""
+    folded = stored.fold(state.id, event_documents(stored.events, events))
+    assert folded == state, f"the events give {folded}, not {state}"
+    assert stored.restore(stored.snapshot(state)) == state

@@ -1,0 +1,134 @@
+"""A world in memory for tests: a clock moved by hand, chance and ids that repeat, and whole contexts running."""
+
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from treaty.consumer import Patience
+from treaty.host import Host
+from treaty.memory.broker import MemoryBroker
+from treaty.memory.stores import MemoryStores
+from treaty.ports import Clock, SystemClock
+from treaty.probes import NoProbe, Probe
+from treaty.rpc.client import channel
+from treaty.runner import Runner
+from treaty.settings import ProcessSettings, read_settings
+from treaty.testing.waiting import eventually
+
+_GOLDEN = 0.6180339887498949
+
+
+class ManualClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, start: datetime = datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)) -> None:
+        self._now = start
+
+    def now(self) -> datetime:
+        return self._now
+
+    def advance(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
+
+
+class SeededIds:
+    """The same ids in every run with the same seed."""
+
+    def __init__(self, seed: str = "") -> None:
+        self._namespace = uuid.uuid5(uuid.NAMESPACE_OID, seed)
+        self._count = 0
+
+    def new(self) -> str:
+        self._count += 1
+        return str(uuid.uuid5(self._namespace, str(self._count)))
+
+
+class SeededChance:
+    """The same jitter in every run with the same seed, spread evenly; `scale` shortens every pause."""
+
+    def __init__(self, seed: int = 0, *, scale: float = 1.0) -> None:
+        self._count = seed
+        self._scale = scale
+
+    def jitter(self, seconds: float) -> float:
+        self._count += 1
+        return seconds * self._scale * (0.5 + self._count * _GOLDEN % 1)
+
+
+@dataclass(slots=True)
+class World:
+    """Contexts that run in this process, on memory adapters, behind one gRPC port.
+
+    Attributes:
+        stores: by context.
+        channel: to the port.
+    """
+
+    host: Host
+    broker: MemoryBroker
+    stores: Mapping[str, MemoryStores]
+    channel: Any
+    ids: SeededIds = field(default_factory=SeededIds)
+
+    def runner(self, context: str) -> Runner:
+        """Returns what runs a context."""
+        return next(runner for runner in self.host.runners if runner.service.name == context)
+
+    def resource(self, context: str) -> Any:
+        """Returns the first client of another system that a context has."""
+        return self.runner(context).service.resources[0]
+
+    async def is_settled(self) -> bool:
+        """Tells whether nothing is left to do: no message waits, and nothing is pending or in quarantine."""
+        if not all(runner.ready for runner in self.host.runners):
+            return False
+        waiting = [await self.broker.queued(runner.topology) for runner in self.host.runners]
+        parked = [await stores.pending.lanes() for stores in self.stores.values()]
+        held = [await stores.quarantine.find() for stores in self.stores.values()]
+        return not any(waiting) and not any(parked) and not any(held)
+
+
+@asynccontextmanager
+async def embedded(
+    *contexts: str,
+    environ: Mapping[str, str] | None = None,
+    broker: MemoryBroker | None = None,
+    stores: dict[str, MemoryStores] | None = None,
+    clock: Clock | None = None,
+    probe: Probe | None = None,
+) -> AsyncIterator[World]:
+    """Runs contexts on a free port of the loopback interface until the block is left.
+
+    Args:
+        contexts: their names, such as commerce.ordering.
+        environ: settings, of the process and of the contexts.
+        broker: to go on with; a new one by default.
+        stores: by context, to go on with.
+    """
+    clock, chance, probe = clock or SystemClock(), SeededChance(scale=0.1), probe or NoProbe()
+    kept = {} if stores is None else stores
+    told = {"GRPC_HOST": "127.0.0.1", "GRPC_PORT": "0", "GRPC_DRAIN_SECONDS": "2", **(environ or {})}
+    host = Host(
+        contexts=contexts,
+        settings=read_settings(ProcessSettings, told),
+        stores=lambda name: kept.setdefault(name, MemoryStores(clock, chance, probe)),
+        broker=broker or MemoryBroker(),
+        environ=told,
+        clock=clock,
+        chance=chance,
+        probes=dict.fromkeys(contexts, probe),
+        patience=Patience(pause=0.01, look_every=0.05),
+    )
+    await host.start()
+    assert host.server is not None
+    opened = channel(f"127.0.0.1:{host.server.port}")
+    try:
+        await eventually(lambda: all(runner.ready for runner in host.runners))
+        assert isinstance(host.broker, MemoryBroker)
+        yield World(host, host.broker, kept, opened)
+    finally:
+        await opened.close()
+        await host.stop()

@@ -1,0 +1,196 @@
+"""`scripts/demo`: see --help."""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from treaty.telemetry.logs import configure_logging
+from treaty.telemetry.receiver import TraceReceiver
+from treaty.telemetry.setup import Telemetry, start_telemetry
+from treaty.telemetry.tree import lines
+
+from scripts import devservers
+from scripts.demonstration.invoices import Invoices, NotInvoices, read_invoices
+from scripts.demonstration.places import CONTEXTS, Place, embedded, processes
+from scripts.demonstration.report import Results, show, show_json
+from scripts.demonstration.shop import Outcome, Shop
+from scripts.lib.processes import DidNotStart
+
+ROOT = Path(__file__).parents[2]
+SETTLE_SECONDS = 90.0
+
+
+def main() -> int:
+    arguments = _arguments()
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    # Under Python's own handling SIGTERM would end us with our processes still running.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        results = _run(arguments, console)
+    except (NotInvoices, DidNotStart, devservers.Failed, devservers.Unavailable) as error:
+        console.print(f"[red]demo:[/] {error}", highlight=False)
+        return 2
+    except KeyboardInterrupt:
+        console.print("stopped")
+        return 130
+    if arguments.json:
+        show_json(results)
+    if not results.balanced:
+        console.print("[red]the demo did not balance: see .dev/demo/*.log[/]")
+    return 0 if results.balanced else 1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/demo", description="Runs orders through three services.")
+    parser.add_argument("--orders", type=Path, default=ROOT / "examples" / "orders.csv", help="a CSV file of invoices")
+    parser.add_argument("--stock", type=int, default=1000, help="pieces of every SKU at the start (default 1000)")
+    parser.add_argument("--embedded", action="store_true", help="all in one process, on memory adapters")
+    parser.add_argument("--json", action="store_true", help="end with one line of JSON")
+    ending = parser.add_mutually_exclusive_group()
+    ending.add_argument("--once", action="store_true", help="stop everything at the end (the default)")
+    ending.add_argument("--keep", action="store_true", help="leave everything running, and say how to call it")
+    arguments = parser.parse_args()
+    if not 1 <= arguments.stock <= 1_000_000_000:
+        parser.error("--stock takes a number of pieces from 1 to 1000000000")
+    return arguments
+
+
+def _run(arguments: argparse.Namespace, console: Console) -> Results:
+    configure_logging(level="warning", format="console")
+    if arguments.embedded:
+        return asyncio.run(_demonstrate(arguments, console, dict(os.environ)))
+    with console.status("starting MongoDB and RabbitMQ"):
+        servers = contextlib.ExitStack()
+        uris = servers.enter_context(devservers.borrow())
+    with servers:
+        return asyncio.run(_demonstrate(arguments, console, {**os.environ, **uris}))
+
+
+async def _demonstrate(arguments: argparse.Namespace, console: Console, environ: dict[str, str]) -> Results:
+    invoices = await asyncio.to_thread(read_invoices, arguments.orders)
+    async with AsyncExitStack() as stack:
+        receiver = await stack.enter_async_context(TraceReceiver())
+        environ |= {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint, "OTEL_BSP_SCHEDULE_DELAY": "200"}
+        telemetry = await _telemetry("client", environ, stack)
+        with console.status("starting the services"):
+            place = await stack.enter_async_context(_place(arguments.embedded, environ))
+        addresses = place.addresses
+        shop = Shop(addresses["commerce.ordering"], addresses["commerce.inventory"], telemetry.probe)
+        await stack.enter_async_context(shop)
+        with console.status(f"stocking {len(invoices.descriptions)} SKUs"):
+            await shop.stock(invoices.descriptions, arguments.stock)
+        with _progress(console) as progress:
+            task = progress.add_task("placing orders", total=len(invoices.invoices))
+            outcomes = await shop.run(invoices.invoices, lambda: progress.advance(task))
+            await _settle(shop, outcomes, place, progress)
+        results = await _results(shop, outcomes, place, receiver, invoices)
+        show(results, console)
+        if arguments.keep:
+            await _keep(place, environ, console)
+    return results
+
+
+@asynccontextmanager
+async def _place(in_memory: bool, environ: dict[str, str]) -> AsyncIterator[Place]:
+    async with AsyncExitStack() as stack:
+        if in_memory:
+            probes = {name: (await _telemetry(name, environ, stack)).probe for name in CONTEXTS}
+            yield await stack.enter_async_context(embedded(probes))
+        else:
+            yield await stack.enter_async_context(processes(environ, ROOT / ".dev" / "demo"))
+
+
+async def _telemetry(name: str, environ: dict[str, str], stack: AsyncExitStack) -> Telemetry:
+    """Starts telemetry. Its end waits for the receiver, which runs in our loop: so it must not be in its way."""
+    telemetry = start_telemetry(name, environ)
+    stack.push_async_callback(asyncio.to_thread, telemetry.close)
+    return telemetry
+
+
+def _progress(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, console=console, transient=not console.is_terminal)
+
+
+async def _settle(shop: Shop, outcomes: Sequence[Outcome], place: Place, progress: Progress) -> None:
+    """Waits until every order has come to its end and nothing is left to do, or time is up."""
+    orders = [outcome for outcome in outcomes if not outcome.invoice.cancels]
+    task = progress.add_task("carrying them out", total=len(orders))
+    open_orders = orders
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(SETTLE_SECONDS):
+            while open_orders:
+                ended = [await shop.follow(outcome) for outcome in open_orders]
+                open_orders = [o for o, end in zip(open_orders, ended, strict=True) if not end]
+                progress.update(task, completed=len(orders) - len(open_orders))
+                await asyncio.sleep(0.05)
+            calm = 0
+            while calm < 3:
+                calm = calm + 1 if all(b.empty for b in (await place.backlogs()).values()) else 0
+                await asyncio.sleep(0.1)
+
+
+async def _results(
+    shop: Shop, outcomes: Sequence[Outcome], place: Place, receiver: TraceReceiver, invoices: Invoices
+) -> Results:
+    """Gathers what the report shows; the traces arrive a moment after the work is done."""
+    traced = [o for o in outcomes if o.trace and not o.invoice.cancels and o.state in ("confirmed", "cancelled")]
+    await _until_quiet(receiver)
+    spans = {o.trace: receiver.trace(o.trace) for o in traced}
+    effects = [(max(s.end for s in own) - min(s.start for s in own)) / 1e6 for own in spans.values() if own]
+    shown = min((o for o in traced if o.state == "confirmed"), key=lambda o: len(spans[o.trace]), default=None)
+    tree = spans[shown.trace] if shown else []
+    return Results(
+        invoices=invoices,
+        outcomes=outcomes,
+        shop=shop,
+        effects_ms=effects,
+        backlogs=await place.backlogs(),
+        tree=lines(tree),
+        trace_spans=len(tree),
+        trace_services=len({span.service for span in tree}),
+    )
+
+
+async def _until_quiet(receiver: TraceReceiver) -> None:
+    """Waits until no more spans have come for half a second."""
+    before = -1
+    for _ in range(20):
+        now = sum(len(receiver.trace(trace)) for trace in receiver.traces())
+        if now == before:
+            return
+        before = now
+        await asyncio.sleep(0.5)
+
+
+async def _keep(place: Place, environ: dict[str, str], console: Console) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    console.print("\n[bold]Everything is running[/]; press Ctrl-C to stop it. Call it with any gRPC client:")
+    for name, address in place.addresses.items():
+        console.print(f"  {name:20} {address}", highlight=False)
+    address = place.addresses["commerce.ordering"]
+    console.print(
+        f'  buf curl --protocol grpc --http2-prior-knowledge -d \'{{"status":"ORDER_STATUS_CONFIRMED"}}\' '
+        f"http://{address}/commerce.ordering.v1.OrderingService/ListOrders",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if "MONGODB_URI" in environ:
+        console.print(
+            f"  MONGODB_URI={environ['MONGODB_URI']}\n  AMQP_URL={environ.get('AMQP_URL', '')}", soft_wrap=True
+        )
+    await stop.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

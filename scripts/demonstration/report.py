@@ -1,0 +1,125 @@
+"""What the demo shows at the end."""
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from treaty.backlog import Backlog
+
+from scripts.demonstration.invoices import Invoices
+from scripts.demonstration.shop import Outcome, Shop
+
+_SHOWN = 150
+"""Outcomes that are listed one by one; of a larger file, the reasons are counted instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results:
+    """All that was found out. `effects_ms` are times from a command to its last effect, of the traced orders."""
+
+    invoices: Invoices
+    outcomes: Sequence[Outcome]
+    shop: Shop
+    effects_ms: Sequence[float]
+    backlogs: Mapping[str, Backlog]
+    tree: Sequence[str]
+    trace_spans: int
+    trace_services: int
+
+    def figures(self) -> dict[str, Any]:
+        """Returns the figures of the JSON line."""
+        orders = [o for o in self.outcomes if not o.invoice.cancels]
+        wishes = [o for o in self.outcomes if o.invoice.cancels]
+        states = Counter(o.state for o in orders)
+        return {
+            "orders": len(orders),
+            "confirmed": states["confirmed"],
+            "cancelled": states["cancelled"],
+            "refused": states["refused"],
+            "cancellations": sum(o.state == "cancels" for o in wishes),
+            "cancellations_refused": sum(o.state == "refused" for o in wishes),
+            "bad_rows": len(self.invoices.bad_rows),
+            "commands_per_s": round(self.shop.commands / self.shop.seconds, 1) if self.shop.seconds else 0.0,
+            "effect_ms_p50": _percentile(self.effects_ms, 0.50),
+            "effect_ms_p99": _percentile(self.effects_ms, 0.99),
+            "outbox": sum(b.outbox + b.calls for b in self.backlogs.values()),
+            "queued": sum(b.queued for b in self.backlogs.values()),
+            "quarantined": sum(b.quarantined for b in self.backlogs.values()),
+            "trace_spans": self.trace_spans,
+            "trace_services": self.trace_services,
+        }
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every order came to an end and nothing is left anywhere."""
+        f = self.figures()
+        ended = f["confirmed"] + f["cancelled"] + f["refused"]
+        return bool(ended == f["orders"] and not f["outbox"] and not f["queued"] and not f["quarantined"])
+
+
+def show(results: Results, console: Console) -> None:
+    """Prints the report for a person."""
+    _bad_rows(results, console)
+    _outcomes(results.outcomes, console)
+    figures = results.figures()
+    console.print(
+        f"\n[bold]{figures['orders']} orders[/]: {figures['confirmed']} confirmed, {figures['cancelled']} cancelled, "
+        f"{figures['refused']} refused; {figures['cancellations']} cancellations "
+        f"({figures['cancellations_refused']} refused)"
+    )
+    console.print(
+        f"{figures['commands_per_s']} commands/s; from a command to its last effect "
+        f"p50 {figures['effect_ms_p50']} ms, p99 {figures['effect_ms_p99']} ms"
+    )
+    console.print(
+        f"left over: {figures['outbox']} in the outbox, {figures['queued']} in queues, "
+        f"{figures['quarantined']} in quarantine"
+    )
+    if results.tree:
+        console.print(f"\n[bold]One order's trace[/]: {results.trace_spans} spans in {results.trace_services} services")
+        for line in results.tree:
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def show_json(results: Results) -> None:
+    """Prints the JSON line."""
+    print(json.dumps(results.figures()), flush=True)
+
+
+def _bad_rows(results: Results, console: Console) -> None:
+    bad = results.invoices.bad_rows
+    for line, reason in bad[:_SHOWN]:
+        console.print(f"[yellow]line {line}[/]: {reason}", highlight=False, soft_wrap=True)
+    if len(bad) > _SHOWN:
+        console.print(f"… and {len(bad) - _SHOWN} more bad rows")
+
+
+def _outcomes(outcomes: Sequence[Outcome], console: Console) -> None:
+    colours = {"confirmed": "green", "cancelled": "red", "refused": "yellow", "cancels": "cyan", "placed": "magenta"}
+    table = Table("invoice", "customer", "outcome", "why", title="What became of the invoices")
+    for outcome in outcomes[:_SHOWN]:
+        colour = colours[outcome.state]
+        table.add_row(
+            outcome.invoice.number,
+            outcome.invoice.customer or "guest",
+            f"[{colour}]{outcome.state}[/]",
+            outcome.reason,
+        )
+    console.print(table)
+    if len(outcomes) > _SHOWN:
+        console.print(f"… and {len(outcomes) - _SHOWN} more; by outcome and reason:")
+        for (state, reason), count in Counter((o.state, _kind(o.reason)) for o in outcomes).most_common(20):
+            console.print(f"  {count:6} {state} {reason}", highlight=False, soft_wrap=True)
+
+
+def _kind(reason: str) -> str:
+    return reason.partition(":")[0] if reason.startswith("out of stock") else reason.partition(" C")[0][:80]
+
+
+def _percentile(values: Sequence[float], share: float) -> float:
+    ordered = sorted(values)
+    return round(ordered[min(int(len(ordered) * share), len(ordered) - 1)], 1) if ordered else 0.0

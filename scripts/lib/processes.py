@@ -1,0 +1,97 @@
+"""Python processes for the demo, the benchmarks and the tests: they end with whoever started them."""
+
+import asyncio
+import ctypes
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from treaty.rpc.client import channel
+from treaty.rpc.server import READINESS
+
+
+class DidNotStart(Exception):
+    """A process ended, or was not ready in time."""
+
+
+@asynccontextmanager
+async def process(name: str, arguments: Sequence[str], environ: Mapping[str, str], logs: Path) -> AsyncIterator[int]:
+    """Runs a Python process inside the block, and ends it with SIGTERM; yields its id.
+
+    It dies with this process, however that ends.
+    """
+    logs.mkdir(parents=True, exist_ok=True)
+    with (logs / f"{name}.log").open("wb") as output:
+        running = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *arguments,
+            env=dict(environ),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            preexec_fn=_die_with_parent,
+            start_new_session=True,
+        )
+        try:
+            yield running.pid
+        finally:
+            await _end(running)
+
+
+async def _end(running: asyncio.subprocess.Process) -> None:
+    if running.returncode is None:
+        running.terminate()
+        try:
+            async with asyncio.timeout(15):
+                await running.wait()
+        except TimeoutError:
+            running.kill()
+            await running.wait()
+
+
+def _die_with_parent() -> None:
+    """Asks Linux to end the child when its parent ends, also by kill -9."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
+async def ready(address: str, seconds: float = 30.0) -> None:
+    """Waits until the service at an address says that it can do its work.
+
+    Raises:
+        DidNotStart
+    """
+    asking = channel(address)
+    try:
+        async with asyncio.timeout(seconds):
+            while not await _is_ready(health_pb2_grpc.HealthStub(asking)):
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise DidNotStart(f"the service at {address} is not ready after {seconds:.0f} s") from None
+    finally:
+        await asking.close()
+
+
+async def _is_ready(health: health_pb2_grpc.HealthStub) -> bool:
+    try:
+        answer = await health.Check(health_pb2.HealthCheckRequest(service=READINESS), timeout=2.0)
+    except grpc.aio.AioRpcError:
+        return False
+    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+def free_ports(count: int) -> list[int]:
+    """Returns ports that nobody listens on now."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()

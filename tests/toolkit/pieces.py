@@ -1,0 +1,126 @@
+"""Pieces of what happens after a commit, to put together in a test."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from treaty.broker import Topology
+from treaty.commits import Commit, Outgoing, PendingCall
+from treaty.consumer import PartitionConsumer, Patience
+from treaty.envelope import Envelope
+from treaty.memory.bookkeeping import MemoryPending, MemoryQuarantine
+from treaty.memory.broker import MemoryBroker
+from treaty.pending import Item, PendingWork
+from treaty.testing import eventually
+from treaty.testing.broker_suite import subscriber
+from treaty.testing.recorder import Recorder
+from treaty.testing.samples import NOON, envelope, plain_commit
+from treaty.testing.world import ManualClock, SeededChance
+
+from tests.toolkit.bank import COMMANDS, Ring
+
+BANK = Topology(context="test.bank", publishes=["test.bank.v1.Happened"], subscribes={}, partitions=1)
+DESK = subscriber("test.desk", "test.bank")
+
+
+@asynccontextmanager
+async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator["asyncio.Task[None]"]:
+    """Runs something endless until the block is left."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def publishing(stream: str, version: int, *, events: int = 1) -> Commit:
+    """Returns a commit with integration events."""
+    outgoing = [Outgoing(type="test.bank.v1.Happened", body=b"%d" % n, time=NOON, cause=0) for n in range(events)]
+    return replace(plain_commit(stream, version), outbox=outgoing, sequence=version * events)
+
+
+def calling(stream: str, version: int, *texts: str, **known: Any) -> Commit:
+    """Returns a commit that asks for calls, at `due` if that is given."""
+    calls = [PendingCall(type="ring", body=COMMANDS.encode(Ring(text=text)), cause=0, **known) for text in texts]
+    return replace(plain_commit(stream, version), calls=calls)
+
+
+@dataclass(slots=True)
+class Parking:
+    """Pending work with a clock that is moved by hand."""
+
+    clock: ManualClock = field(default_factory=ManualClock)
+    probe: Recorder = field(default_factory=Recorder)
+    store: MemoryPending = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.store = MemoryPending(self.clock)
+
+    def work(self, run: Callable[[Item], Awaitable[None]]) -> PendingWork:
+        """Returns what the holder of the lease would have."""
+        return PendingWork(self.store, run, chance=SeededChance(scale=0.1), probe=self.probe, interval=0.002)
+
+    async def is_empty(self) -> bool:
+        return not await self.store.lanes()
+
+
+@dataclass(slots=True)
+class Desk:
+    """A consumer of one partition, and what its handler was given. Ids in `poison` fail; `gates` hold their ids."""
+
+    broker: MemoryBroker = field(default_factory=MemoryBroker)
+    quarantine: MemoryQuarantine = field(default_factory=MemoryQuarantine)
+    clock: ManualClock = field(default_factory=ManualClock)
+    probe: Recorder = field(default_factory=Recorder)
+    poison: set[str] = field(default_factory=set)
+    gates: dict[str, asyncio.Event] = field(default_factory=dict)
+    started: list[str] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)
+
+    async def declared(self) -> "Desk":
+        await self.broker.declare(DESK)
+        return self
+
+    async def handle(self, event: Envelope, queue: str) -> None:
+        self.started.append(event.id)
+        if event.id in self.gates:
+            await self.gates[event.id].wait()
+        if event.id in self.poison:
+            raise ValueError(f"{event.id} is poison")
+        self.done.append(event.id)
+
+    def consumer(self, handle: Callable[[Envelope, str], Awaitable[None]] | None = None) -> PartitionConsumer:
+        return PartitionConsumer(
+            DESK,
+            0,
+            self.broker,
+            handle or self.handle,
+            self.quarantine,
+            clock=self.clock,
+            chance=SeededChance(scale=0.02),
+            probe=self.probe,
+            patience=Patience(tries=3, pause=0.01, look_every=0.02),
+        )
+
+    def deliver(self, *ids: str) -> None:
+        """Delivers events; the key of one is the first letter of its id."""
+        for id in ids:
+            self.broker.deliver(DESK.context, envelope("test.bank", id, key=id[0]))
+
+    async def held(self) -> list[str]:
+        return [item.id.removeprefix("test.bank/") for item in await self.quarantine.held(0)]
+
+    async def idle(self) -> None:
+        """Waits until every delivery is acknowledged."""
+        await eventually(self._is_idle)
+
+    async def _is_idle(self) -> bool:
+        return await self.broker.queued(DESK) == 0
+
+
+def of(key: str, ids: Sequence[str]) -> list[str]:
+    """Returns the ids of a key, in their order."""
+    return [id for id in ids if id.startswith(key)]

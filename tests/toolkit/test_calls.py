@@ -1,0 +1,217 @@
+"""Calls and timers: made until they are answered, in order for each stream, each taking effect once."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pytest
+from treaty.calls import Caller
+from treaty.causes import Cause, current_cause
+from treaty.commits import Commit
+from treaty.domain import Rejected
+from treaty.pending import Item, PendingWork
+from treaty.testing import eventually
+from treaty.testing.recorder import Recorder
+
+from tests.toolkit.bank import COMMANDS, Account, Bank, Ring, alarm, deposit, request, withdraw
+from tests.toolkit.pieces import Parking, calling, running
+
+
+@dataclass(slots=True)
+class Phone:
+    """A caller whose handler notes what it is told; `failing` texts fail, `gates` hold theirs."""
+
+    parking: Parking = field(default_factory=Parking)
+    failing: dict[str, Exception] = field(default_factory=dict)
+    gates: dict[str, asyncio.Event] = field(default_factory=dict)
+    started: list[str] = field(default_factory=list)
+    rung: list[str] = field(default_factory=list)
+    causes: list[Cause] = field(default_factory=list)
+    pending: PendingWork = field(init=False)
+    caller: Caller = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        self.pending = self.parking.work(lambda item: self.caller.run_item(item))
+        self.caller = Caller(COMMANDS, {Ring: self.ring}, self.pending, probe=Recorder(), patience=0.02)
+
+    async def ring(self, command: Ring) -> None:
+        self.started.append(command.text)
+        if command.text in self.gates:
+            await self.gates[command.text].wait()
+        if command.text in self.failing:
+            raise self.failing[command.text]
+        self.causes.append(current_cause())
+        self.rung.append(command.text)
+
+    async def take(self, *commits: Commit) -> None:
+        work = self.caller.take(commits, 1)
+        assert work is not None
+        await asyncio.wait_for(asyncio.ensure_future(work), 20)
+
+
+@pytest.fixture
+def phone() -> Phone:
+    return Phone()
+
+
+async def test_calls_are_made_in_the_order_of_their_stream(phone: Phone) -> None:
+    await phone.take(calling("thing-1", 1, "a", "b"), calling("thing-1", 2, "c"))
+    await phone.take(calling("thing-1", 3, "d"))
+    assert phone.rung == ["a", "b", "c", "d"]
+    assert await phone.parking.is_empty()
+
+
+async def test_a_call_acts_under_a_cause_of_its_own_and_for_whom_it_was_asked(phone: Phone) -> None:
+    commit = calling("thing-1", 7, "a", "b")
+    entry = commit.causes[0]
+    await phone.take(commit)
+    assert [cause.id for cause in phone.causes] == ["thing-1@000000000007!0000", "thing-1@000000000007!0001"]
+    assert all(cause.durable and cause.correlation == entry.id for cause in phone.causes)
+
+
+async def test_a_call_that_fails_is_made_again_until_it_is_done(phone: Phone) -> None:
+    phone.failing["a"] = OSError("away")
+    await phone.take(calling("thing-1", 1, "a"))
+    async with running(phone.pending.work()):
+        for tries in (1, 2, 3):
+            await eventually(lambda wanted=tries: phone.parking.probe.counts["treaty.pending.retries"] == wanted)  # type: ignore[misc]
+            assert len(phone.started) == tries
+            phone.parking.clock.advance(60)
+        await eventually(lambda: len(phone.started) == 4)
+        phone.failing.clear()
+        phone.parking.clock.advance(60)
+        await eventually(phone.parking.is_empty)
+    assert phone.rung == ["a"]
+
+
+async def test_what_follows_a_failing_call_on_its_stream_waits_and_other_streams_do_not(phone: Phone) -> None:
+    phone.failing["a"] = OSError("away")
+    await phone.take(calling("thing-1", 1, "a"), calling("thing-1", 2, "b"), calling("thing-2", 1, "x"))
+    await phone.take(calling("thing-1", 3, "c"))
+    assert phone.rung == ["x"]
+    phone.failing.clear()
+    async with running(phone.pending.work()):
+        phone.parking.clock.advance(60)
+        await eventually(phone.parking.is_empty)
+    assert phone.rung == ["x", "a", "b", "c"]
+
+
+async def test_a_slow_call_is_parked_so_that_the_log_moves_on_and_is_made_once(phone: Phone) -> None:
+    phone.gates["a"] = asyncio.Event()
+    async with running(phone.pending.work()):
+        await phone.take(calling("thing-1", 1, "a"), calling("thing-1", 2, "b"), calling("thing-2", 1, "x"))
+        assert phone.rung == ["x"]
+        phone.gates["a"].set()
+        await eventually(phone.parking.is_empty)
+    assert phone.rung == ["x", "a", "b"]
+    assert phone.started.count("a") == 1
+
+
+async def test_a_parked_call_survives_a_restart(phone: Phone) -> None:
+    phone.gates["a"] = asyncio.Event()
+    async with running(phone.pending.work()):
+        await phone.take(calling("thing-1", 1, "a"), calling("thing-1", 2, "b"))
+    del phone.gates["a"]
+    phone.restart()
+    await phone.pending.load()
+    await phone.take(calling("thing-1", 3, "c"))
+    assert not phone.rung
+    async with running(phone.pending.work()):
+        await eventually(phone.parking.is_empty)
+    assert phone.rung == ["a", "b", "c"]
+
+
+async def test_a_recorded_refusal_is_an_answer(phone: Phone) -> None:
+    refusal = Rejected("no")
+    refusal.recorded = True
+    phone.failing["a"] = refusal
+    await phone.take(calling("thing-1", 1, "a", "b"))
+    assert phone.rung == ["b"]
+    assert await phone.parking.is_empty()
+
+
+async def test_a_refusal_that_is_not_recorded_is_no_answer(phone: Phone) -> None:
+    phone.failing["a"] = Rejected("no")
+    await phone.take(calling("thing-1", 1, "a"))
+    assert not await phone.parking.is_empty()
+
+
+async def test_a_timer_fires_at_its_time_and_once(phone: Phone) -> None:
+    due = phone.parking.clock.now() + timedelta(seconds=30)
+    await phone.take(calling("thing-1", 1, "late", due=due), calling("thing-1", 2, "now"))
+    assert phone.rung == ["now"]
+    phone.restart()
+    await phone.pending.load()
+    async with running(phone.pending.work()):
+        phone.parking.clock.advance(29)
+        await phone.take(calling("thing-2", 1, "other", due=phone.parking.clock.now()))
+        await eventually(lambda: "other" in phone.rung)
+        assert "late" not in phone.rung
+        phone.parking.clock.advance(1)
+        await eventually(phone.parking.is_empty)
+    assert phone.rung == ["now", "other", "late"]
+
+
+async def test_a_call_that_is_made_twice_takes_effect_once() -> None:
+    bank, phone = Bank(), Phone()
+    accounts = bank.accounts(policies=[alarm])
+    await accounts.add("ann", deposit(10), cause=request("1"))
+    await accounts.change("ann", withdraw(4), cause=request("2"))
+
+    async def tip(command: Ring) -> None:
+        await accounts.add("tips", lambda account: account.deposit(int(command.text)))
+
+    phone.caller = Caller(COMMANDS, {Ring: tip}, phone.pending, probe=Recorder())
+    for _ in range(3):
+        await phone.take(bank.commits[1])
+    assert (await accounts.get("tips")).state == Account(id="tips", balance=4)
+
+
+async def test_an_item_that_was_settled_while_the_store_was_asked_is_not_run_again() -> None:
+    parking, ran = Parking(), []
+    asked, answer = asyncio.Event(), asyncio.Event()
+    due = parking.store.due
+
+    async def slowly(limit: int) -> list[Item]:
+        found = list(await due(limit))
+        asked.set()
+        await answer.wait()
+        return found
+
+    parking.store.due = slowly  # type: ignore[method-assign]
+
+    async def run(item: Item) -> None:
+        ran.append(item.id)
+
+    pending = parking.work(run)
+    released = asyncio.Event()
+    item = Item(id="thing-1@1", lane="calls of thing-1", kind="call", body={})
+    behind = Item(id="thing-1@2", lane="calls of thing-1", kind="call", body={})
+
+    async def first_attempt() -> None:
+        await released.wait()
+        ran.append(item.id)
+
+    await pending.park(item, started=asyncio.create_task(first_attempt()))
+    await pending.park(behind)
+    async with running(pending.work()):
+        await asked.wait()
+        released.set()
+        await eventually(lambda: ran)
+        await eventually(lambda: item.id not in pending._busy)
+        answer.set()
+        await eventually(parking.is_empty)
+    assert ran == [item.id, behind.id]
+
+
+async def test_what_is_done_leaves_nothing_in_memory(phone: Phone) -> None:
+    due = phone.parking.clock.now()
+    async with running(phone.pending.work()):
+        for n in range(50):
+            await phone.take(calling(f"thing-{n}", 1, "t", due=due))
+        await eventually(phone.parking.is_empty)
+        await eventually(lambda: not phone.pending._busy)
+    assert not phone.pending._last

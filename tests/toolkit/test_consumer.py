@@ -1,0 +1,203 @@
+"""The consumer of a partition: each key in order, one effect for each message, nothing lost when a channel is."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from treaty.causes import current_cause
+from treaty.consumer import Handling
+from treaty.domain import Rejected
+from treaty.envelope import Envelope
+from treaty.probes import NoProbe
+from treaty.subscriptions import Subscription
+from treaty.testing import eventually
+from treaty.testing.samples import envelope
+
+from tests.toolkit.bank import Bank, deposit, withdraw
+from tests.toolkit.pieces import DESK, Desk, of, running
+
+
+@pytest.fixture
+async def desk() -> Desk:
+    return await Desk().declared()
+
+
+def subscription(then: Callable[[Any], Awaitable[Any]], *, name: str = "Happened") -> Subscription:
+    """Wants `test.bank.v1.Happened`, whose body is a number; none for an empty body."""
+    return Subscription(name, "test.bank.v1.Happened", bytes.decode, lambda text: int(text) if text else None, then)
+
+
+def handling(*subscriptions: Subscription) -> Handling:
+    return Handling(DESK.context, subscriptions, NoProbe())
+
+
+async def test_messages_are_handled_in_the_order_of_their_key_and_acknowledged(desk: Desk) -> None:
+    desk.deliver("a1", "b1", "a2", "b2", "a3")
+    async with running(desk.consumer().run()):
+        desk.deliver("a4")
+        await desk.idle()
+    assert of("a", desk.done) == ["a1", "a2", "a3", "a4"]
+    assert of("b", desk.done) == ["b1", "b2"]
+
+
+async def test_a_duplicate_has_no_second_effect(desk: Desk) -> None:
+    bank = Bank()
+    accounts = bank.accounts()
+    handle = handling(subscription(lambda amount: accounts.add("ann", deposit(amount))))
+    desk.broker.twice = True
+    async with running(desk.consumer(handle).run()):
+        for n in (1, 2, 3):
+            desk.broker.deliver(DESK.context, envelope("test.bank", f"a{n}", key="a", body=b"%d" % n))
+        await desk.idle()
+    assert await bank.balance("ann") == 6
+    assert len(bank.commits) == 3
+
+
+async def test_a_message_takes_effect_once_for_each_subscription(desk: Desk) -> None:
+    bank = Bank()
+    accounts = bank.accounts()
+    fails = [True]
+
+    async def second(amount: int) -> None:
+        if fails:
+            raise OSError("away")
+        await accounts.add("ann", deposit(10 * amount))
+
+    handle = handling(
+        subscription(lambda amount: accounts.add("ann", deposit(amount)), name="first"),
+        subscription(second, name="second"),
+    )
+    event = envelope("test.bank", "a1", body=b"1")
+    with pytest.raises(OSError, match="away"):
+        await handle(event, "queue")
+    fails.clear()
+    for _ in range(2):
+        await handle(event, "queue")
+    assert await bank.balance("ann") == 11
+
+
+async def test_a_message_acts_under_its_own_cause() -> None:
+    causes = []
+
+    async def note(amount: int) -> None:
+        causes.append(current_cause())
+
+    event = envelope("test.bank", "thing-k@1#1", body=b"1")
+    await handling(subscription(note, name="Noting"))(event, "queue")
+    [cause] = causes
+    assert (cause.id, cause.durable) == ("test.bank/thing-k@1#1/Noting", True)
+
+
+async def test_a_message_that_does_not_concern_us_is_passed() -> None:
+    async def never(amount: int) -> None:
+        raise AssertionError("it was handled")
+
+    await handling(subscription(never))(envelope("test.bank", "a1", body=b""), "queue")
+    await handling(subscription(never))(envelope("test.bank", "a1", type="test.bank.v1.Other"), "queue")
+
+
+async def test_a_refused_message_is_done_with_and_recorded(desk: Desk) -> None:
+    bank = Bank()
+    accounts = bank.accounts()
+    handle = handling(subscription(lambda amount: accounts.add("ann", withdraw(amount))))
+    async with running(desk.consumer(handle).run()):
+        desk.broker.deliver(DESK.context, envelope("test.bank", "a1", body=b"5"))
+        await desk.idle()
+    assert not await desk.held()
+    assert bank.commits[0].causes[0].refusal is not None
+
+
+async def test_a_refusal_that_was_not_recorded_is_a_failure() -> None:
+    async def refuse(amount: int) -> None:
+        raise Rejected("no")
+
+    with pytest.raises(Rejected):
+        await handling(subscription(refuse))(envelope("test.bank", "a1", body=b"5"), "queue")
+
+
+async def test_the_order_of_a_key_is_kept_through_failures(desk: Desk) -> None:
+    tried: set[str] = set()
+
+    async def shaky(event: Envelope, queue: str) -> None:
+        if int(event.id[1:]) % 3 == 0 and event.id not in tried:
+            tried.add(event.id)
+            raise OSError("away")
+        await desk.handle(event, queue)
+
+    async with running(desk.consumer(shaky).run()):
+        for n in range(20):
+            desk.deliver(f"a{n}", f"b{n}", f"c{n}")
+        await desk.idle()
+    for key in "abc":
+        assert of(key, desk.done) == [f"{key}{n}" for n in range(20)]
+    assert desk.probe.counts["treaty.consumer.retries"] == 21
+
+
+async def test_other_keys_go_on_while_one_is_stuck(desk: Desk) -> None:
+    desk.gates["a1"] = asyncio.Event()
+    async with running(desk.consumer().run()):
+        desk.deliver("a1", "a2", "b1", "b2")
+        await eventually(lambda: of("b", desk.done) == ["b1", "b2"])
+        assert of("a", desk.started) == ["a1"]
+        desk.gates["a1"].set()
+        await desk.idle()
+    assert of("a", desk.done) == ["a1", "a2"]
+
+
+async def test_a_message_is_not_acknowledged_before_it_is_handled(desk: Desk) -> None:
+    desk.gates["a1"] = asyncio.Event()
+    async with running(desk.consumer().run()):
+        desk.deliver("a1")
+        await eventually(lambda: desk.started)
+        assert await desk.broker.queued(DESK) == 1
+    assert await desk.broker.queued(DESK) == 1
+
+
+async def test_after_a_lost_channel_messages_come_again_in_order_with_one_effect(desk: Desk) -> None:
+    bank = Bank()
+    accounts = bank.accounts()
+
+    async def slowly(event: Envelope, queue: str) -> None:
+        await pay(event, queue)
+        await desk.handle(event, queue)
+
+    pay = handling(subscription(lambda amount: accounts.add("ann", deposit(amount))))
+    desk.gates["a2"] = asyncio.Event()
+    async with running(desk.consumer(slowly).run()):
+        for n in (1, 2, 3):
+            desk.broker.deliver(DESK.context, envelope("test.bank", f"a{n}", key="a", body=b"%d" % n))
+        await eventually(lambda: "a2" in desk.started)
+        await desk.broker.lose_channels()
+        desk.gates["a2"].set()
+        await desk.idle()
+    assert desk.started == ["a1", "a2", "a2", "a3"]
+    assert await bank.balance("ann") == 6
+
+
+async def test_draining_finishes_what_was_started_and_starts_nothing_else(desk: Desk) -> None:
+    desk.gates["a1"] = asyncio.Event()
+    consumer = desk.consumer()
+    async with running(consumer.run()):
+        desk.deliver("a1", "a2", "a3")
+        await eventually(lambda: desk.started)
+        consumer.drain()
+        desk.deliver("b1")
+        assert not consumer.ended.is_set()
+        desk.gates["a1"].set()
+        await eventually(consumer.ended.is_set)
+    assert desk.started == ["a1"]
+    assert await desk.broker.queued(DESK) == 3
+    async with running(desk.consumer().run()):
+        await desk.idle()
+    assert of("a", desk.done) == ["a1", "a2", "a3"]
+
+
+async def test_a_consumer_comes_back_when_the_broker_does(desk: Desk) -> None:
+    desk.broker.away = True
+    desk.deliver("a1")
+    async with running(desk.consumer().run()):
+        await asyncio.sleep(0)
+        desk.broker.away = False
+        await desk.idle()
+    assert desk.done == ["a1"]

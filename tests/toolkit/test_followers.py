@@ -1,0 +1,217 @@
+"""Followers: each sees every commit in order, goes on where it was, and stops when its lease is over."""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+from treaty.commits import Commit, Place
+from treaty.followers import Follower, Following, LeaseLost
+from treaty.memory.bookkeeping import MemoryCheckpoints
+from treaty.memory.commits import MemoryCommits
+from treaty.probes import NoProbe
+from treaty.testing import eventually
+from treaty.testing.samples import plain_commit
+
+from tests.toolkit.pieces import running
+
+
+@dataclass(slots=True)
+class Noting:
+    """Notes the commits it is given; holds back those of a stream in `holding`, breaks at those in `breaking`."""
+
+    name: str
+    taken: list[str] = field(default_factory=list)
+    holding: set[str] = field(default_factory=set)
+    breaking: set[str] = field(default_factory=set)
+
+    def take(self, commits: Sequence[Commit], epoch: int) -> Awaitable[None] | None:
+        self.taken += [commit.id for commit in commits]
+        if not any(commit.stream in self.holding | self.breaking for commit in commits):
+            return None
+        return self._hold(commits)
+
+    async def _hold(self, commits: Sequence[Commit]) -> None:
+        if any(commit.stream in self.breaking for commit in commits):
+            raise RuntimeError(f"{self.name} broke")
+        await eventually(lambda: not any(commit.stream in self.holding for commit in commits))
+
+
+@dataclass(slots=True)
+class Scene:
+    store: MemoryCommits = field(default_factory=MemoryCommits)
+    checkpoints: MemoryCheckpoints = field(default_factory=MemoryCheckpoints)
+
+    def following(self, *followers: Follower, window: int = 64) -> Following:
+        return Following(
+            log=self.store,  # type: ignore[arg-type]
+            checkpoints=self.checkpoints,
+            followers=followers,
+            probe=NoProbe(),
+            window=window,
+            save_every=0.005,
+        )
+
+    async def write(self, stream: str, *versions: int) -> list[str]:
+        """Appends commits one by one, so that each is a batch of its own; returns their ids."""
+        for version in versions:
+            await self.store.insert([plain_commit(stream, version)])
+            await asyncio.sleep(0)
+        return [plain_commit(stream, version).id for version in versions]
+
+    async def saved(self, name: str) -> Place:
+        return (await self.checkpoints.load()).get(name, Place())
+
+    async def saved_all(self, *names: str) -> None:
+        """Waits until the followers' checkpoints are at the end of the log."""
+        end = self.store.commits[-1].position
+        await eventually(lambda: self._at(end, names))
+
+    async def _at(self, end: tuple[int, int], names: Sequence[str]) -> bool:
+        return all([(await self.saved(name)).position == end for name in names])
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+async def test_every_follower_sees_every_commit_in_order(scene: Scene) -> None:
+    old = await scene.write("thing-1", 1, 2)
+    one, two = Noting("one"), Noting("two")
+    async with running(scene.following(one, two).run(1)):
+        new = await scene.write("thing-1", 3, 4)
+        await scene.saved_all("one", "two")
+    assert one.taken == two.taken == [*old, *new]
+
+
+async def test_a_follower_goes_on_behind_its_checkpoint(scene: Scene) -> None:
+    await scene.write("thing-1", 1, 2)
+    async with running(scene.following(Noting("one")).run(1)):
+        await scene.saved_all("one")
+    later = await scene.write("thing-1", 3, 4)
+    again = Noting("one")
+    async with running(scene.following(again).run(2)):
+        await scene.saved_all("one")
+    assert again.taken == later
+
+
+async def test_what_was_not_finished_is_taken_again(scene: Scene) -> None:
+    ids = await scene.write("thing-1", 1) + await scene.write("thing-2", 1) + await scene.write("thing-3", 1)
+    first = Noting("one", holding={"thing-4"})
+    async with running(scene.following(first).run(1)):
+        await scene.saved_all("one")
+        ids += await scene.write("thing-4", 1) + await scene.write("thing-5", 1)
+        await eventually(lambda: first.taken == ids)
+    assert (await scene.saved("one")).position == scene.store.commits[2].position
+    second = Noting("one")
+    async with running(scene.following(second).run(2)):
+        await scene.saved_all("one")
+    assert second.taken == ids[3:]
+
+
+async def test_a_slow_follower_does_not_hold_the_checkpoint_of_another(scene: Scene) -> None:
+    slow, quick = Noting("slow", holding={"thing-1"}), Noting("quick")
+    async with running(scene.following(slow, quick).run(1)):
+        await scene.write("thing-1", 1, 2)
+        await scene.saved_all("quick")
+        assert (await scene.saved("slow")).position == (0, 0)
+        slow.holding.clear()
+        await scene.saved_all("slow")
+
+
+async def test_no_more_is_read_than_a_follower_may_have_open(scene: Scene) -> None:
+    await scene.write("thing-0", 1)
+    slow = Noting("slow", holding={"thing-1"})
+    async with running(scene.following(slow, window=3).run(1)):
+        await scene.saved_all("slow")
+        for version in range(1, 21):
+            await scene.write("thing-1", version)
+            for _ in range(20):
+                await asyncio.sleep(0)  # lets the follower read each by itself
+        await eventually(lambda: len(slow.taken) > 1)
+        assert len(slow.taken) < 21
+        slow.holding.clear()
+        await eventually(lambda: len(slow.taken) == 21)
+
+
+async def test_the_holder_of_an_older_lease_is_refused_and_stops(scene: Scene) -> None:
+    await scene.write("thing-1", 1)
+    old = asyncio.create_task(scene.following(Noting("one")).run(1))
+    await scene.saved_all("one")
+    async with running(scene.following(Noting("one")).run(2)):
+        await scene.write("thing-1", 2)
+        await scene.saved_all("one")
+        place = await scene.saved("one")
+        await scene.write("thing-1", 3)
+        with pytest.raises(LeaseLost):
+            await old
+        await scene.saved_all("one")
+        assert await scene.saved("one") != place
+
+
+async def test_a_new_follower_reads_history_while_the_others_go_on(scene: Scene) -> None:
+    old = await scene.write("thing-1", 1, 2, 3)
+    async with running(scene.following(Noting("old")).run(1)):
+        await scene.saved_all("old")
+    veteran, novice = Noting("old"), Noting("new", holding={"thing-1"})
+    async with running(scene.following(veteran, novice).run(2)):
+        await eventually(lambda: novice.taken)
+        live = await scene.write("thing-2", 1, 2)
+        await scene.saved_all("old")
+        assert veteran.taken == live
+        novice.holding.clear()
+        live += await scene.write("thing-2", 3)
+        await scene.saved_all("old", "new")
+    assert novice.taken[:3] == old
+    assert sorted(set(novice.taken)) == sorted([*old, *live])
+
+
+async def test_a_lost_history_is_looked_up_again_and_nothing_is_missed(scene: Scene) -> None:
+    await scene.write("thing-1", 1, 2)
+    async with running(scene.following(Noting("one")).run(1)):
+        await scene.saved_all("one")
+    later = await scene.write("thing-1", 3, 4)
+    scene.store.history_lost = True
+    again = Noting("one")
+    async with running(scene.following(again).run(2)):
+        await scene.saved_all("one")
+    assert again.taken[-2:] == later
+
+
+async def test_a_follower_that_breaks_ends_the_run_at_once_even_if_nothing_else_is_committed(scene: Scene) -> None:
+    broken = scene.following(Noting("one", breaking={"thing-1"})).run(1)
+    await scene.write("thing-1", 1)
+    with pytest.raises(RuntimeError, match="one broke"):
+        await asyncio.wait_for(broken, 20)
+    assert (await scene.saved("one")).position == (0, 0)
+
+
+async def test_a_follower_that_breaks_is_noticed_while_another_reads_history(scene: Scene) -> None:
+    await scene.write("thing-1", 1)
+    async with running(scene.following(Noting("old")).run(1)):
+        await scene.saved_all("old")
+    novice = Noting("new", holding={"thing-1"})
+    running_both = asyncio.create_task(scene.following(Noting("old", breaking={"thing-2"}), novice).run(2))
+    await eventually(lambda: novice.taken)
+    await scene.write("thing-2", 1)
+    with pytest.raises(RuntimeError, match="old broke"):
+        await asyncio.wait_for(running_both, 20)
+
+
+async def test_what_a_follower_has_open_is_ended_with_it(scene: Scene) -> None:
+    ended = asyncio.Event()
+
+    class Endless(Noting):
+        async def _hold(self, commits: Sequence[Commit]) -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.set()
+
+    follower = Endless("one", holding={"thing-1"})
+    await scene.write("thing-1", 1)
+    async with running(scene.following(follower).run(1)):
+        await eventually(lambda: follower.taken)
+        await asyncio.sleep(0)
+    assert ended.is_set()

@@ -1,0 +1,107 @@
+"""Projections: applying a commit again does nothing, the order across streams does not matter, pages cover all."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from treaty.commits import Commit
+from treaty.followers import LeaseLost
+from treaty.memory.bookkeeping import MemoryRows
+from treaty.probes import NoProbe
+from treaty.projections import Projector, View
+from treaty.testing.samples import NOTES, Noted, NoteRow, plain_commit
+
+
+def noted(id: str, version: int, owner: str, rank: int) -> Commit:
+    event = NOTES.source.events.encode(Noted(owner=owner, rank=rank))
+    return replace(plain_commit(f"note-{id}", version), events=[event])
+
+
+async def applied(*batches: Sequence[Commit], rows: MemoryRows | None = None, epoch: int = 1) -> MemoryRows:
+    rows = rows or MemoryRows(NOTES.order_by)
+    projector = Projector(NOTES, rows, NoProbe())
+    for batch in batches:
+        work = projector.take(batch, epoch)
+        if work is not None:
+            await work
+    return rows
+
+
+async def listed(rows: MemoryRows) -> list[tuple[str, int]]:
+    values, after = await View(NOTES, rows).page({}, after=None, limit=200)
+    assert after is None
+    return [(value.owner, value.rank) for value in values]
+
+
+HISTORY = [noted("a", 1, "ann", 1), noted("b", 1, "bob", 5), noted("a", 2, "ann", 9), noted("c", 1, "cat", 3)]
+
+
+async def test_rows_follow_the_events_of_their_aggregate() -> None:
+    assert await listed(await applied(HISTORY)) == [("ann", 9), ("bob", 5), ("cat", 3)]
+
+
+async def test_other_streams_are_passed() -> None:
+    assert await listed(await applied([replace(HISTORY[0], stream="other-a")], HISTORY)) == await listed(
+        await applied(HISTORY)
+    )
+
+
+async def test_applying_again_changes_nothing() -> None:
+    rows = await applied(HISTORY)
+    before = await listed(rows)
+    await applied(HISTORY, HISTORY[:2], HISTORY[2:], HISTORY[:1], rows=rows)
+    assert await listed(rows) == before
+    assert (await rows.load(["a"]))["a"].version == 2
+
+
+async def test_batches_are_applied_one_after_another_even_if_nobody_waits_in_between() -> None:
+    rows = MemoryRows(NOTES.order_by)
+    projector = Projector(NOTES, rows, NoProbe())
+    works = [projector.take([noted("a", version, "ann", version)], 1) for version in range(1, 30)]
+    for work in works:
+        assert work is not None
+        await work
+    assert await listed(rows) == [("ann", 29)]
+
+
+async def test_a_removed_row_is_not_listed_and_its_past_does_not_come_back() -> None:
+    rows = await applied(HISTORY, [noted("a", 3, "ann", -1)], HISTORY)
+    assert await listed(rows) == [("bob", 5), ("cat", 3)]
+
+
+async def test_a_rebuilt_projection_equals_the_lived_one() -> None:
+    lived = await applied(*([commit] for commit in HISTORY))
+    assert await listed(await applied(HISTORY)) == await listed(lived)
+
+
+async def test_an_older_epoch_writes_nothing() -> None:
+    rows = await applied(HISTORY[:1], epoch=2)
+    with pytest.raises(LeaseLost):
+        await applied(HISTORY[1:], rows=rows, epoch=1)
+    assert await listed(rows) == [("ann", 1)]
+
+
+@given(st.permutations(["a"] * 3 + ["b"] * 3 + ["c"] * 3), st.integers(1, 9))
+async def test_the_order_across_streams_makes_no_difference(order: list[str], cut: int) -> None:
+    versions = {"a": 0, "b": 0, "c": 0}
+    commits = []
+    for id in order:
+        versions[id] += 1
+        commits.append(noted(id, versions[id], id, versions[id]))
+    expected = {id: NoteRow(owner=id, rank=3) for id in "abc"}
+    rows = await applied(commits[:cut], commits[cut:])
+    found = {id: NOTES.codec.decode(row.values) for id, row in (await rows.load(list("abc"))).items()}
+    assert found == expected
+
+
+async def test_pages_go_on_where_the_last_one_ended() -> None:
+    rows = await applied([noted(f"{n:02d}", 1, "ann" if n % 2 else "bob", n // 4) for n in range(20)])
+    view, pages, after = View(NOTES, rows), [], None
+    while True:
+        values, after = await view.page({"owner": "ann"}, after=after, limit=3)
+        pages.append([value.rank for value in values])
+        if after is None:
+            break
+    assert pages == [[4, 4, 3], [3, 2, 2], [1, 1, 0], [0]]

@@ -1,0 +1,306 @@
+"""Quarantine: a poison message waits there with all that follows on its key, in order; nothing else is held up."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from treaty.codec import Newer
+from treaty.envelope import Envelope
+from treaty.memory.bookkeeping import MemoryQuarantine
+from treaty.quarantine import SCHEDULE, Action, Intent, Quarantined
+from treaty.testing import eventually
+from treaty.testing.samples import NOON, envelope
+
+from tests.toolkit.pieces import DESK, Desk, of, running
+
+
+@pytest.fixture
+async def desk() -> Desk:
+    desk = await Desk(poison={"a1"}).declared()
+    desk.deliver("a1", "a2", "b1", "a3", "b2")
+    return desk
+
+
+async def _intend(desk: Desk, id: str, action: Action) -> None:
+    intent = Intent(action=action, reason="a person said so", at=desk.clock.now())
+    assert await desk.quarantine.intend(f"test.bank/{id}", intent)
+
+
+async def _known(desk: Desk, id: str) -> Quarantined:
+    item = await desk.quarantine.get(f"test.bank/{id}")
+    assert item is not None
+    return item
+
+
+async def _attempts(desk: Desk, id: str, wanted: int) -> bool:
+    return (await _known(desk, id)).attempts == wanted
+
+
+async def _nothing_held(desk: Desk) -> bool:
+    return not await desk.held()
+
+
+async def test_a_poison_message_moves_with_what_follows_on_its_key_and_other_keys_flow(desk: Desk) -> None:
+    async with running(desk.consumer().run()):
+        await desk.idle()
+    assert await desk.held() == ["a1", "a2", "a3"]
+    assert desk.done == ["b1", "b2"]
+    assert desk.started.count("a1") == 3
+    assert "a2" not in desk.started
+
+
+async def test_quarantine_tells_why_since_when_and_when_it_tries_again(desk: Desk) -> None:
+    async with running(desk.consumer().run()):
+        await desk.idle()
+    first, second, _ = await desk.quarantine.held(0)
+    assert first.error == "ValueError: a1 is poison"
+    assert "Traceback" in first.detail
+    assert (first.since, first.next_try) == (desk.clock.now(), desk.clock.now() + timedelta(seconds=SCHEDULE[0]))
+    assert first.envelope.id == "a1"
+    assert (second.error, second.next_try) == ("", None)
+
+
+async def test_what_comes_later_on_the_key_waits_behind(desk: Desk) -> None:
+    async with running(desk.consumer().run()):
+        await desk.idle()
+        desk.deliver("a4", "b3")
+        await desk.idle()
+    assert await desk.held() == ["a1", "a2", "a3", "a4"]
+    assert of("b", desk.done) == ["b1", "b2", "b3"]
+
+
+async def test_at_its_time_the_key_is_released_in_order(desk: Desk) -> None:
+    async with running(desk.consumer().run()):
+        await desk.idle()
+        desk.poison.clear()
+        desk.clock.advance(SCHEDULE[0])
+        await eventually(lambda: _nothing_held(desk))
+        await eventually(lambda: of("a", desk.done) == ["a1", "a2", "a3"])
+        desk.deliver("a4")
+        await desk.idle()
+    assert of("a", desk.done) == ["a1", "a2", "a3", "a4"]
+
+
+async def test_before_its_time_nothing_is_tried(desk: Desk) -> None:
+    async with running(desk.consumer().run()):
+        await desk.idle()
+        desk.poison.clear()
+        desk.clock.advance(SCHEDULE[0] - 1)
+        desk.probe.gauges.clear()
+        await eventually(lambda: "treaty.quarantine.size" in desk.probe.gauges)
+        assert await desk.held() == ["a1", "a2", "a3"]
+
+
+async def test_release_stops_at_the_first_that_fails(desk: Desk) -> None:
+    async with running(desk.consumer().run()):
+        await desk.idle()
+        desk.poison = {"a2"}
+        desk.clock.advance(SCHEDULE[0])
+        await eventually(lambda: _attempts(desk, "a2", 1))
+    assert await desk.held() == ["a2", "a3"]
+    assert of("a", desk.done) == ["a1"]
+    assert (await _known(desk, "a2")).error == "ValueError: a2 is poison"
+
+
+async def test_after_the_schedule_it_is_left_to_a_person(desk: Desk) -> None:
+    async with running(desk.consumer().run()):
+        await desk.idle()
+        for attempt, pause in enumerate(SCHEDULE, start=1):
+            desk.clock.advance(pause)
+            await eventually(lambda wanted=attempt: _attempts(desk, "a1", wanted))  # type: ignore[misc]
+    assert (await _known(desk, "a1")).next_try is None
+    assert await desk.held() == ["a1", "a2", "a3"]
+
+
+async def test_a_person_may_ask_for_a_retry_at_once(desk: Desk) -> None:
+    async with running(desk.consumer().run()):
+        await desk.idle()
+        desk.poison.clear()
+        await _intend(desk, "a1", "retry")
+        await eventually(lambda: _nothing_held(desk))
+    assert of("a", desk.done) == ["a1", "a2", "a3"]
+
+
+@pytest.mark.parametrize("asked", ["a1", "a2"])
+async def test_a_retry_that_was_asked_for_is_one_attempt(desk: Desk, asked: str) -> None:
+    async with running(desk.consumer().run()):
+        await desk.idle()
+        await _intend(desk, asked, "retry")
+        await eventually(lambda: _attempts(desk, "a1", 1))
+        await eventually(lambda: _is_answered(desk, asked))
+        for _ in range(2):
+            desk.probe.gauges.clear()
+            await eventually(lambda: "treaty.quarantine.size" in desk.probe.gauges)
+        assert (await _known(desk, "a1")).attempts == 1
+
+
+async def _is_answered(desk: Desk, id: str) -> bool:
+    return (await _known(desk, id)).intent is None
+
+
+async def test_a_discarded_message_stays_on_record_and_lets_the_others_through(desk: Desk) -> None:
+    async with running(desk.consumer().run()):
+        await desk.idle()
+        await _intend(desk, "a1", "discard")
+        await eventually(lambda: _nothing_held(desk))
+        await eventually(lambda: of("a", desk.done) == ["a2", "a3"])
+        desk.deliver("a4")
+        await desk.idle()
+    assert of("a", desk.done) == ["a2", "a3", "a4"]
+    known = await _known(desk, "a1")
+    assert (known.discarded, known.envelope.id) == ("a person said so", "a1")
+
+
+async def test_a_message_that_only_waits_may_be_discarded_too(desk: Desk) -> None:
+    async with running(desk.consumer().run()):
+        await desk.idle()
+        await _intend(desk, "a2", "discard")
+        await eventually(lambda: _is_held(desk, ["a1", "a3"]))
+        desk.poison.clear()
+        await _intend(desk, "a1", "retry")
+        await eventually(lambda: _nothing_held(desk))
+    assert of("a", desk.done) == ["a1", "a3"]
+
+
+async def _is_held(desk: Desk, wanted: list[str]) -> bool:
+    return await desk.held() == wanted
+
+
+async def test_a_duplicate_of_a_discarded_message_holds_nothing_up(desk: Desk) -> None:
+    async with running(desk.consumer().run()):
+        await desk.idle()
+        await _intend(desk, "a1", "discard")
+        await eventually(lambda: of("a", desk.done) == ["a2", "a3"])
+        desk.deliver("a1", "a4")
+        await desk.idle()
+    assert of("a", desk.done) == ["a2", "a3", "a4"]
+    assert not await desk.held()
+
+
+async def test_a_duplicate_of_what_is_in_quarantine_changes_nothing(desk: Desk) -> None:
+    async with running(desk.consumer().run()):
+        await desk.idle()
+        desk.deliver("a1", "a2")
+        await desk.idle()
+    assert await desk.held() == ["a1", "a2", "a3"]
+
+
+async def test_the_next_owner_reads_the_quarantine_before_its_first_delivery(desk: Desk) -> None:
+    async with running(desk.consumer().run()):
+        await desk.idle()
+    desk.deliver("a4", "b3")
+    desk.poison.clear()
+    async with running(desk.consumer().run()):
+        await desk.idle()
+        assert await desk.held() == ["a1", "a2", "a3", "a4"]
+        desk.clock.advance(SCHEDULE[0])
+        await eventually(lambda: _nothing_held(desk))
+    assert of("a", desk.done) == ["a1", "a2", "a3", "a4"]
+
+
+async def test_a_release_that_a_lost_channel_cut_short_is_done_later(desk: Desk) -> None:
+    async with running(desk.consumer().run()):
+        await desk.idle()
+        desk.poison.clear()
+        desk.gates["a2"] = asyncio.Event()
+        await _intend(desk, "a1", "retry")
+        await eventually(lambda: "a2" in desk.started)
+        await desk.broker.lose_channels()
+        desk.gates["a2"].set()
+        desk.clock.advance(SCHEDULE[0])
+        await _intend(desk, "a2", "retry")
+        await eventually(lambda: _nothing_held(desk))
+    assert of("a", desk.done) == ["a1", "a2", "a3"]
+
+
+class SlowQuarantine(MemoryQuarantine):
+    """Takes its time to write down the message a4."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.answer = asyncio.Event(), asyncio.Event()
+
+    async def add(self, item: Quarantined) -> None:
+        if item.envelope.id == "a4":
+            self.asked.set()
+            await self.answer.wait()
+        await super().add(item)
+
+
+async def test_a_release_that_waited_in_its_lane_when_the_channel_was_lost_is_done_later() -> None:
+    quarantine = SlowQuarantine()
+    desk = await Desk(quarantine=quarantine, poison={"a1"}).declared()
+    desk.deliver("a1", "a2")
+    consumer = desk.consumer()
+    async with running(consumer.run()):
+        await desk.idle()
+        desk.poison.clear()
+        desk.deliver("a4")
+        await quarantine.asked.wait()
+        await _intend(desk, "a1", "retry")
+        await eventually(lambda: "a" in consumer._releasing)
+        await desk.broker.lose_channels()
+        await eventually(lambda: "a" not in consumer._releasing)
+        quarantine.answer.set()
+        await eventually(lambda: _nothing_held(desk))
+        await desk.idle()
+    assert of("a", desk.done) == ["a1", "a2", "a4"]
+
+
+async def test_a_message_newer_than_the_code_is_not_tried_in_vain(desk: Desk) -> None:
+    async def newer(event: Envelope, queue: str) -> None:
+        desk.started.append(event.id)
+        raise Newer("it is from tomorrow")
+
+    async with running(desk.consumer(newer).run()):
+        await desk.idle()
+    assert sorted(desk.started) == ["a1", "b1"]
+    assert sorted(await desk.held()) == ["a1", "a2", "a3", "b1", "b2"]
+
+
+async def test_an_unreadable_message_is_kept_with_what_is_behind_it_on_its_key(desk: Desk) -> None:
+    broken = Envelope(
+        id="", type="test.bank.v1.Happened", source="", subject="", time=NOON, partition_key="c", sequence="", body=b"?"
+    )
+    desk.broker.deliver(DESK.context, broken)
+    desk.deliver("c1", "b3")
+    async with running(desk.consumer().run()):
+        await desk.idle()
+    held = [item for item in await desk.quarantine.held(0) if item.key == "c"]
+    assert [item.envelope.body for item in held] == [b"?", envelope("test.bank", "c1").body]
+    assert "lacks the CloudEvents attributes id, source" in held[0].error
+    assert "b3" in desk.done
+
+
+class AwayQuarantine(MemoryQuarantine):
+    """Cannot be written for a while."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.refused = 0
+
+    async def add(self, item: Quarantined) -> None:
+        if self.refused < 3:
+            self.refused += 1
+            raise OSError("the store is away")
+        await super().add(item)
+
+
+async def test_nothing_is_acknowledged_while_the_quarantine_cannot_be_written() -> None:
+    desk = await Desk(quarantine=AwayQuarantine(), poison={"a1"}).declared()
+    desk.deliver("a1", "a2")
+    async with running(desk.consumer().run()):
+        await desk.idle()
+    assert await desk.held() == ["a1", "a2"]
+    assert not desk.done
+
+
+async def test_a_message_that_works_once_the_store_is_back_does_not_go_to_quarantine() -> None:
+    desk = await Desk(quarantine=AwayQuarantine(), poison={"a1"}).declared()
+    desk.deliver("a1", "a2")
+    async with running(desk.consumer().run()):
+        await eventually(lambda: isinstance(desk.quarantine, AwayQuarantine) and desk.quarantine.refused)
+        desk.poison.clear()
+        await desk.idle()
+    assert desk.done == ["a1", "a2"]
+    assert not await desk.held()

@@ -1,0 +1,185 @@
+"""The relay: every integration event reaches the broker, in order for each stream, whatever the broker says."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+import pytest
+from treaty.commits import Commit
+from treaty.envelope import Envelope, envelopes
+from treaty.memory.broker import MemoryBroker
+from treaty.pending import Item, PendingWork
+from treaty.relay import Relay
+from treaty.testing import eventually
+from treaty.testing.recorder import Recorder
+from treaty.testing.world import SeededChance
+
+from tests.toolkit.pieces import BANK, DESK, Parking, publishing, running
+
+
+@dataclass(slots=True)
+class Wire:
+    """A relay with a broker behind it."""
+
+    broker: MemoryBroker = field(default_factory=MemoryBroker)
+    parking: Parking = field(default_factory=Parking)
+    probe: Recorder = field(default_factory=Recorder)
+    pending: PendingWork = field(init=False)
+    relay: Relay = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Makes the relay anew, as another process does."""
+        self.pending = self.parking.work(lambda item: self.relay.run_item(item))
+        self.relay = Relay(
+            BANK, self.broker, self.pending, environment="test", chance=SeededChance(scale=0.01), probe=self.probe
+        )
+
+    async def take(self, *commits: Commit) -> None:
+        work = self.relay.take(commits, 1)
+        assert work is not None
+        await work
+
+    @property
+    def published(self) -> list[str]:
+        return [event.id for event in self.broker.published]
+
+
+@pytest.fixture
+async def wire() -> Wire:
+    wire = Wire()
+    await wire.broker.declare(DESK)
+    return wire
+
+
+def id_of(stream: str, version: int, n: int = 1) -> str:
+    return f"{stream}@{version}#{n}"
+
+
+async def test_every_event_is_published_in_the_order_of_its_stream(wire: Wire) -> None:
+    commits = [publishing(f"thing-{n}", version, events=2) for version in (1, 2, 3) for n in range(20)]
+    await wire.take(*commits)
+    for n in range(20):
+        expected = [id_of(f"thing-{n}", version, k) for version in (1, 2, 3) for k in (1, 2)]
+        assert [id for id in wire.published if id.startswith(f"thing-{n}@")] == expected
+
+
+async def test_an_event_is_published_as_its_commit_says(wire: Wire) -> None:
+    commit = publishing("thing-1", 3)
+    await wire.take(commit)
+    assert wire.broker.published == list(envelopes(commit, context="test.bank", environment="test"))
+
+
+async def test_commits_without_integration_events_are_passed(wire: Wire) -> None:
+    assert wire.relay.take([publishing("thing-1", 1, events=0)], 1) is None
+
+
+async def test_while_the_broker_is_away_the_relay_waits_and_then_goes_on_in_order(wire: Wire) -> None:
+    wire.broker.away = True
+    work = asyncio.ensure_future(wire.take(*(publishing("thing-1", version) for version in (1, 2, 3))))
+    await eventually(lambda: wire.probe.counts["treaty.relay.retries"] >= 3)
+    assert not work.done()
+    wire.broker.away = False
+    await work
+    assert wire.published == [id_of("thing-1", version) for version in (1, 2, 3)]
+    assert await wire.parking.is_empty()
+
+
+async def test_what_the_broker_does_not_accept_is_parked_with_its_successors_in_order(wire: Wire) -> None:
+    wire.broker.refused.add(id_of("thing-1", 1))
+    await wire.take(publishing("thing-1", 1), publishing("thing-1", 2), publishing("thing-2", 1))
+    await wire.take(publishing("thing-1", 3))
+    assert wire.published == [id_of("thing-2", 1)]
+    wire.broker.refused.clear()
+    async with running(wire.pending.work()):
+        await eventually(wire.parking.is_empty)
+    assert wire.published[1:] == [id_of("thing-1", version) for version in (1, 2, 3)]
+
+
+async def test_a_parked_event_keeps_its_successors_behind_it_until_it_is_accepted(wire: Wire) -> None:
+    wire.broker.refused.add(id_of("thing-1", 1))
+    await wire.take(publishing("thing-1", 1), publishing("thing-1", 2))
+    async with running(wire.pending.work()):
+        for _ in range(3):
+            wire.parking.clock.advance(60)
+            retries = wire.parking.probe.counts["treaty.pending.retries"]
+            await eventually(lambda seen=retries: wire.parking.probe.counts["treaty.pending.retries"] > seen)  # type: ignore[misc]
+        assert not wire.published
+        wire.broker.refused.clear()
+        wire.parking.clock.advance(60)
+        await eventually(wire.parking.is_empty)
+    assert wire.published == [id_of("thing-1", 1), id_of("thing-1", 2)]
+
+
+async def test_a_stream_is_published_directly_again_once_nothing_of_it_is_parked(wire: Wire) -> None:
+    wire.broker.refused.add(id_of("thing-1", 1))
+    await wire.take(publishing("thing-1", 1))
+    wire.broker.refused.clear()
+    async with running(wire.pending.work()):
+        await eventually(wire.parking.is_empty)
+        await eventually(lambda: not wire.pending.parked("events of thing-1"))
+    await wire.take(publishing("thing-1", 2))
+    assert wire.published == [id_of("thing-1", 1), id_of("thing-1", 2)]
+
+
+async def test_after_a_restart_parked_events_still_go_first_and_block_nothing_later(wire: Wire) -> None:
+    wire.broker.refused.add(id_of("thing-1", 1))
+    commits = [publishing("thing-1", 1), publishing("thing-1", 2)]
+    await wire.take(*commits)
+    wire.restart()
+    await wire.pending.load()
+    wire.broker.refused.clear()
+    await wire.take(*commits, publishing("thing-1", 3))  # the checkpoint was behind: two of them are read again
+    assert not wire.published
+    async with running(wire.pending.work()):
+        await eventually(wire.parking.is_empty)
+    assert wire.published == [id_of("thing-1", version) for version in (1, 2, 3)]
+    await wire.take(publishing("thing-1", 4))
+    assert wire.published[-1] == id_of("thing-1", 4)
+
+
+async def test_a_call_that_waits_does_not_hold_the_events_of_its_stream(wire: Wire) -> None:
+    await wire.pending.park(Item(id="thing-1@000000000001!0000", lane="calls of thing-1", kind="call", body={}))
+    await wire.take(publishing("thing-1", 1))
+    assert wire.published == [id_of("thing-1", 1)]
+
+
+async def test_an_event_that_nobody_wants_is_counted_and_passed() -> None:
+    wire = Wire()
+    await wire.take(publishing("thing-1", 1), publishing("thing-1", 2))
+    assert wire.probe.counts["treaty.relay.unroutable"] == 2
+    assert await wire.parking.is_empty()
+
+
+class CountingBroker(MemoryBroker):
+    """Counts the events of each stream that are on their way at the same time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.together = 0
+
+    async def publish(self, exchange: str, event: Envelope) -> None:
+        assert event.source not in self.open, "two events of one stream were on their way"
+        self.open.append(event.source)
+        self.together = max(self.together, len(self.open))
+        await super().publish(exchange, event)
+        self.open.remove(event.source)
+
+
+async def test_one_event_of_a_stream_is_on_its_way_at_a_time_and_many_streams_are() -> None:
+    wire = Wire(CountingBroker())
+    await wire.broker.declare(DESK)
+    await wire.take(*(publishing(f"thing-{n}", version) for version in (1, 2) for n in range(20)))
+    assert isinstance(wire.broker, CountingBroker)
+    assert wire.broker.together == 20
+
+
+async def test_when_the_relay_is_stopped_nothing_more_is_published(wire: Wire) -> None:
+    wire.broker.away = True
+    work = asyncio.ensure_future(wire.take(*(publishing("thing-1", version) for version in (1, 2))))
+    await eventually(lambda: wire.probe.counts["treaty.relay.retries"])
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
+    assert asyncio.all_tasks() == {asyncio.current_task()}

@@ -1,0 +1,61 @@
+"""Settings: from variables or files, and a mistake names its variable."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import Field, ValidationError
+from treaty.settings import ProcessSettings, Settings, SettingsError, read_settings
+
+
+class Wanted(Settings):
+    name: str = Field(alias="WANTED_NAME")
+    size: int = Field(3, alias="WANTED_SIZE", ge=1)
+
+
+def test_values_come_from_their_variables() -> None:
+    assert read_settings(Wanted, {"WANTED_NAME": "x", "WANTED_SIZE": "7", "OTHER": "y"}) == Wanted.model_validate(
+        {"WANTED_NAME": "x", "WANTED_SIZE": 7}
+    )
+
+
+def test_a_variable_may_come_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("from a file\n")
+    assert read_settings(Wanted, {"WANTED_NAME_FILE": str(tmp_path / "secret")}).name == "from a file"
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"WANTED_NAME_FILE names .*/nothing, which cannot be read"):
+        read_settings(Wanted, {"WANTED_NAME_FILE": str(tmp_path / "nothing")})
+
+
+def test_a_variable_and_its_file_are_not_both_set(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="WANTED_NAME and WANTED_NAME_FILE are both set"):
+        read_settings(Wanted, {"WANTED_NAME": "x", "WANTED_NAME_FILE": str(tmp_path)})
+
+
+def test_every_variable_that_is_missing_or_wrong_is_named() -> None:
+    with pytest.raises(SettingsError, match=r"WANTED_NAME: .*WANTED_SIZE: "):
+        read_settings(Wanted, {"WANTED_SIZE": "-1"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("GRPC_PORT", "port"), ("TREATY_PARTITIONS", "0"), ("MONGODB_DRIVER", "mysql"), ("LOG_LEVEL", "loud")],
+)
+def test_a_wrong_setting_of_the_process_is_named(name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        read_settings(ProcessSettings, {name: value})
+
+
+def test_outside_of_development_the_digest_key_must_be_set() -> None:
+    with pytest.raises(SettingsError, match="TREATY_DIGEST_KEY"):
+        read_settings(ProcessSettings, {"TREATY_ENVIRONMENT": "prod"})
+    told = {"TREATY_ENVIRONMENT": "prod", "TREATY_DIGEST_KEY": "k"}
+    assert read_settings(ProcessSettings, told).digest_key.get_secret_value() == "k"
+
+
+def test_settings_do_not_show_secrets_and_do_not_change() -> None:
+    settings = read_settings(ProcessSettings, {"MONGODB_URI": "mongodb://ann:hush@db"})
+    assert "hush" not in repr(settings)
+    with pytest.raises(ValidationError):
+        settings.grpc_port = 1
