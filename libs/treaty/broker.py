@@ -96,5 +96,8 @@ class Broker(Protocol):
         ...
 
     async def queued(self, topology: Topology) -> int:
-        """Returns how many messages wait in the context's partitions, delivered but unacknowledged ones included."""
+        """Returns how many messages wait in the context's partitions.
+
+        Those that a consumer has and did not acknowledge yet may be left out.
+        """
         ...

@@ -23,6 +23,10 @@ _SERVERS = {
 }
 
 
+class LoadFailed(Exception):
+    """The load could not be run to its end."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """How to measure: each round loads every server once, in turn, so that noise falls on all alike."""
@@ -96,6 +100,8 @@ async def _load(target: str, prefix: str, items: int, callers: int, seconds: flo
         if loading.returncode is None:
             loading.kill()
             await loading.wait()
+    if loading.returncode:
+        raise LoadFailed(f"the load on {prefix} failed: its error is above")
     figures: dict[str, Any] = json.loads(output.splitlines()[-1])
     return figures
 

@@ -5,6 +5,7 @@ import asyncio
 import json
 import time
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,11 +32,13 @@ class Load:
 
     async def register(self) -> None:
         """Registers the items that the load is for."""
-        await asyncio.gather(*(self._register(n) for n in range(self.items)))
+        left = iter(range(self.items))
+        await asyncio.gather(*(self._register(left) for _ in range(64)))
 
-    async def _register(self, number: int) -> None:
-        request = pb.RegisterItemRequest(request_id=str(uuid.uuid4()), sku=f"{self.prefix}-{number}")
-        await self.stub.RegisterItem(request, timeout=60)
+    async def _register(self, numbers: Iterator[int]) -> None:
+        for number in numbers:
+            request = pb.RegisterItemRequest(request_id=str(uuid.uuid4()), sku=f"{self.prefix}-{number}")
+            await self.stub.RegisterItem(request, timeout=60)
 
     async def run(self, callers: int, seconds: float) -> float:
         """Returns the seconds it took, warm-up not counted."""

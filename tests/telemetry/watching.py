@@ -67,7 +67,8 @@ class Watch:
     def metrics(self) -> dict[str, Any]:
         """Returns what an export would contain, by name."""
         exported = self._reader.get_metrics_data()
-        scopes = (scope for resource in exported.resource_metrics for scope in resource.scope_metrics)
+        resources = exported.resource_metrics if exported else ()
+        scopes = (scope for resource in resources for scope in resource.scope_metrics)
         return {metric.name: metric for scope in scopes for metric in scope.metrics}
 
 
@@ -89,7 +90,7 @@ class Shop:
 
     async def place_order(self, request_id: str, sku: str, *, parent: str = "") -> None:
         """Orders two pieces, inside a client's span."""
-        price = money_pb2.Money(currency_code="GBP", minor_units=250)
+        price = money_pb2.Money(currency="GBP", minor_units=250)
         line = ordering.OrderLine(sku=sku, quantity=2, unit_price=price)
         method = ordering_grpc.OrderingServiceStub(self.channel).PlaceOrder
         request = ordering.PlaceOrderRequest(request_id=request_id, lines=[line])

@@ -1,6 +1,7 @@
 """Projections: applying a commit again does nothing, the order across streams does not matter, pages cover all."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,7 @@ from treaty.commits import Commit
 from treaty.followers import LeaseLost
 from treaty.memory.bookkeeping import MemoryRows
 from treaty.probes import NoProbe
-from treaty.projections import Projector, View
+from treaty.projections import Projector, Row, View
 from treaty.testing.samples import NOTES, Noted, NoteRow, plain_commit
 
 
@@ -56,8 +57,21 @@ async def test_applying_again_changes_nothing() -> None:
     assert (await rows.load(["a"]))["a"].version == 2
 
 
+class SlowRows(MemoryRows):
+    """Takes its time to answer, less each time."""
+
+    turns = 100
+
+    async def load(self, ids: Sequence[str]) -> Mapping[str, Row]:
+        found = await super().load(ids)
+        self.turns -= 3
+        for _ in range(self.turns):
+            await asyncio.sleep(0)
+        return found
+
+
 async def test_batches_are_applied_one_after_another_even_if_nobody_waits_in_between() -> None:
-    rows = MemoryRows(NOTES.order_by)
+    rows = SlowRows(NOTES.order_by)
     projector = Projector(NOTES, rows, NoProbe())
     works = [projector.take([noted("a", version, "ann", version)], 1) for version in range(1, 30)]
     for work in works:

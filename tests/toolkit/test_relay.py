@@ -123,6 +123,20 @@ async def test_a_stream_is_published_directly_again_once_nothing_of_it_is_parked
     assert wire.published == [id_of("thing-1", 1), id_of("thing-1", 2)]
 
 
+async def test_nothing_overtakes_an_event_that_is_parked_even_if_another_one_got_through(wire: Wire) -> None:
+    wire.broker.refused |= {id_of("thing-1", 1), id_of("thing-1", 2)}
+    await wire.take(publishing("thing-1", 1), publishing("thing-1", 2))
+    wire.broker.refused.remove(id_of("thing-1", 1))
+    async with running(wire.pending.work()):
+        await eventually(lambda: wire.parking.probe.counts["treaty.pending.retries"])
+        await wire.take(publishing("thing-1", 3))
+        assert wire.published == [id_of("thing-1", 1)]
+        wire.broker.refused.clear()
+        wire.parking.clock.advance(60)
+        await eventually(wire.parking.is_empty)
+    assert wire.published == [id_of("thing-1", version) for version in (1, 2, 3)]
+
+
 async def test_after_a_restart_parked_events_still_go_first_and_block_nothing_later(wire: Wire) -> None:
     wire.broker.refused.add(id_of("thing-1", 1))
     commits = [publishing("thing-1", 1), publishing("thing-1", 2)]

@@ -26,8 +26,8 @@ MARGIN_SECONDS = 10
 
 _CODEC: CodecOptions[Any] = CodecOptions(tz_aware=True)
 _DUPLICATE_KEY = 11000
-_TOKEN_LOST = {136, 222, 260, 280, 286}
-"""CappedPositionLost, CloseChangeStream, InvalidResumeToken, ChangeStreamFatalError, ChangeStreamHistoryLost."""
+_PASSING = {6, 7, 13, 18, 43, 50, 63, 89, 91, 133, 150, 189, 234, 237, 262, 9001, 10107, 11600, 11602, 13435, 13436}
+"""Errors of a reading that another one may not meet: unreachable hosts, elections, killed cursors, missing rights."""
 
 
 class MongoCommits:
@@ -93,7 +93,7 @@ class MongoCommits:
                         place = batch.place
                         yield batch
             except PyMongoError as error:
-                if isinstance(error, OperationFailure) and error.code in _TOKEN_LOST and place.token:
+                if place.token and isinstance(error, OperationFailure) and error.code not in _PASSING:
                     log.warning("the log is searched for a lost place", why=str(error))
                     place = Place("", place.position)
                     continue

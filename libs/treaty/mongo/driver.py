@@ -1,5 +1,6 @@
 """The two drivers: Motor, and its successor PyMongo Async, whose interfaces differ in little more than sessions."""
 
+import contextlib
 import inspect
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -7,7 +8,7 @@ from typing import Any, Literal
 
 from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo import AsyncMongoClient
-from pymongo.errors import PyMongoError
+from pymongo.errors import ConfigurationError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -38,8 +39,14 @@ async def close(client: Any) -> None:
 
 
 def database(client: Any, context: str) -> Any:
-    """Returns the database of a context: commerce_ordering for commerce.ordering."""
-    return client.get_database(context.replace(".", "_"), write_concern=DURABLE, read_concern=MAJORITY)
+    """Returns the database of a context: commerce_ordering for commerce.ordering.
+
+    A database named in the URI goes before it, so that environments can share a server: staging_commerce_ordering.
+    """
+    name = context.replace(".", "_")
+    with contextlib.suppress(ConfigurationError):
+        name = f"{client.get_default_database().name}_{name}"
+    return client.get_database(name, write_concern=DURABLE, read_concern=MAJORITY)
 
 
 @asynccontextmanager

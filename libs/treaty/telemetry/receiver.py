@@ -9,7 +9,7 @@ import argparse
 import asyncio
 import contextlib
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, Self, TypeVar
 
 import grpc
@@ -125,7 +125,7 @@ class _Metrics(metrics_service_pb2_grpc.MetricsServiceServicer):
         return metrics_service_pb2.ExportMetricsServiceResponse()
 
 
-async def quiet_traces(receiver: TraceReceiver, quiet: float) -> AsyncIterator[Sequence[FinishedSpan]]:
+async def quiet_traces(receiver: TraceReceiver, quiet: float) -> AsyncGenerator[Sequence[FinishedSpan], None]:
     """Yields every trace once nothing more has come for it in `quiet` seconds; again, if more comes later."""
     shown: dict[str, int] = {}
     sizes: dict[str, int] = {}

@@ -5,11 +5,12 @@ OTEL_RESOURCE_ATTRIBUTES, OTEL_EXPORTER_OTLP_HEADERS, _TIMEOUT, _CERTIFICATE, OT
 """
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Self
 
@@ -43,16 +44,15 @@ class Telemetry:
     """Running telemetry; close it, or use it as a context manager. `close` blocks for two seconds at most."""
 
     probe: Probe
-    _flushes: Sequence[Callable[[], object]] = ()
-    _closes: Sequence[Callable[[], object]] = ()
-    _gives_up: Sequence[Callable[[], object]] = ()
+    _parts: "Sequence[_Part]" = ()
 
     def close(self) -> None:
         """Exports what is left, if that is possible within two seconds, and ends."""
-        closes, self._closes, self._flushes = self._closes, (), ()
-        if not _within(FLUSH_SECONDS, closes):
-            for give_up in self._gives_up:
-                give_up()
+        parts, self._parts = self._parts, ()
+        if not _within(FLUSH_SECONDS, [part.provider.shutdown for part in parts]):
+            for part in parts:
+                part.reach.note(False)
+                part.exporter.shutdown()
 
     async def aclose(self) -> None:
         """Like `close`, while the event loop goes on."""
@@ -60,7 +60,9 @@ class Telemetry:
 
     async def flush(self) -> bool:
         """Exports what there is now; tells whether that was possible within two seconds."""
-        return await asyncio.to_thread(_within, FLUSH_SECONDS, self._flushes)
+        parts = self._parts
+        ended = await asyncio.to_thread(_within, FLUSH_SECONDS, [part.provider.force_flush for part in parts])
+        return ended and not any(part.reach.away for part in parts)
 
     def __enter__(self) -> Self:
         return self
@@ -87,35 +89,14 @@ def start_telemetry(service_name: str, environ: Mapping[str, str]) -> Telemetry:
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     resource = _resource(service_name, environ)
-    tracing, metering = _Tracing(resource, traces, environ), _Metering(resource, metrics)
-    parts = [part for part in (tracing, metering) if part.exporter is not None]
+    tracing, metering = _tracing(resource, traces, environ), _metering(resource, metrics)
     return Telemetry(
-        OpenTelemetryProbe(tracing.provider.get_tracer("treaty"), metering.provider.get_meter("treaty")),
-        [part.provider.force_flush for part in parts],
-        [part.provider.shutdown for part in parts],
-        [part.exporter.shutdown for part in parts],
+        OpenTelemetryProbe(
+            (tracing.provider if tracing else NoOpTracerProvider()).get_tracer("treaty"),
+            (metering.provider if metering else NoOpMeterProvider()).get_meter("treaty"),
+        ),
+        [part for part in (tracing, metering) if part is not None],
     )
-
-
-class _Tracing:
-    def __init__(self, resource: Resource, endpoint: str, environ: Mapping[str, str]) -> None:
-        self.provider: Any = NoOpTracerProvider()
-        self.exporter: Any = None
-        if endpoint:
-            self.exporter = _SpanExporter(endpoint)
-            delay = float(environ.get("OTEL_BSP_SCHEDULE_DELAY") or _EXPORT_EVERY_MS)
-            self.provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-            self.provider.add_span_processor(BatchSpanProcessor(self.exporter, schedule_delay_millis=delay))
-
-
-class _Metering:
-    def __init__(self, resource: Resource, endpoint: str) -> None:
-        self.provider: Any = NoOpMeterProvider()
-        self.exporter: Any = None
-        if endpoint:
-            self.exporter = _MetricExporter(endpoint)
-            reader = PeriodicExportingMetricReader(self.exporter)
-            self.provider = MeterProvider([reader], resource, shutdown_on_exit=False)
 
 
 @dataclass(slots=True)
@@ -124,14 +105,14 @@ class _Reach:
 
     endpoint: str
     signal: str
-    _away: bool = field(default=False)
+    away: bool = False
 
     def note(self, reached: bool) -> None:
-        if reached is not self._away:
+        if reached is not self.away:
             return
-        self._away = not reached
-        if reached:
-            log.info("the collector is back", signal=self.signal, endpoint=self.endpoint)
+        self.away = not reached
+        if reached:  # as loud as the other, so that nobody who saw that one believes it is still so
+            log.warning("the collector is back", signal=self.signal, endpoint=self.endpoint)
         else:
             log.warning("the collector is away; what it misses is dropped", signal=self.signal, endpoint=self.endpoint)
 
@@ -139,29 +120,60 @@ class _Reach:
 class _SpanExporter(OTLPSpanExporter):
     def __init__(self, endpoint: str) -> None:
         super().__init__(endpoint=endpoint)
-        self._reach = _Reach(without_credentials(endpoint), "traces")
+        self.reach = _Reach(without_credentials(endpoint), "traces")
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         try:
             result = super().export(spans)
         except Exception:
             result = SpanExportResult.FAILURE
-        self._reach.note(result is SpanExportResult.SUCCESS)
+        self.reach.note(result is SpanExportResult.SUCCESS)
         return result
 
 
 class _MetricExporter(OTLPMetricExporter):
     def __init__(self, endpoint: str) -> None:
         super().__init__(endpoint=endpoint)
-        self._reach = _Reach(without_credentials(endpoint), "metrics")
+        self.reach = _Reach(without_credentials(endpoint), "metrics")
 
     def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> MetricExportResult:
         try:
             result = super().export(metrics_data, timeout_millis, **kwargs)
         except Exception:
             result = MetricExportResult.FAILURE
-        self._reach.note(result is MetricExportResult.SUCCESS)
+        self.reach.note(result is MetricExportResult.SUCCESS)
         return result
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What exports one signal."""
+
+    provider: Any
+    exporter: Any
+
+    @property
+    def reach(self) -> _Reach:
+        reach: _Reach = self.exporter.reach
+        return reach
+
+
+def _tracing(resource: Resource, endpoint: str, environ: Mapping[str, str]) -> _Part | None:
+    if not endpoint:
+        return None
+    exporter = _SpanExporter(endpoint)
+    delay = float(environ.get("OTEL_BSP_SCHEDULE_DELAY") or _EXPORT_EVERY_MS)
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=delay))
+    return _Part(provider, exporter)
+
+
+def _metering(resource: Resource, endpoint: str) -> _Part | None:
+    if not endpoint:
+        return None
+    exporter = _MetricExporter(endpoint)
+    provider = MeterProvider([PeriodicExportingMetricReader(exporter)], resource, shutdown_on_exit=False)
+    return _Part(provider, exporter)
 
 
 def _endpoint(signal: str, environ: Mapping[str, str]) -> str:
@@ -195,9 +207,14 @@ def _version() -> str:
 def _within(seconds: float, steps: Sequence[Callable[[], object]]) -> bool:
     """Takes the steps beside each other, in threads that may be left behind; tells whether all ended in time."""
     deadline = time.monotonic() + seconds
-    threads = [threading.Thread(target=step, daemon=True) for step in steps]
+    threads = [threading.Thread(target=_quietly, args=[step], daemon=True) for step in steps]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
     return not any(thread.is_alive() for thread in threads)
+
+
+def _quietly(step: Callable[[], object]) -> None:
+    with contextlib.suppress(Exception):
+        step()

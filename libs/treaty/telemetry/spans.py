@@ -28,6 +28,7 @@ class FinishedSpan:
     message: str = ""
     attributes: Mapping[str, Any] = field(default_factory=dict)
     links: Sequence[Link] = ()
+    resource: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def milliseconds(self) -> float:
@@ -37,10 +38,10 @@ class FinishedSpan:
 def from_otlp(request: ExportTraceServiceRequest) -> Iterator[FinishedSpan]:
     """Yields the spans of an export."""
     for resource in request.resource_spans:
-        service = str(attributes_of(resource.resource.attributes).get("service.name", ""))
+        told = attributes_of(resource.resource.attributes)
         for scope in resource.scope_spans:
             for span in scope.spans:
-                yield _finished(span, service)
+                yield _finished(span, told)
 
 
 def attributes_of(pairs: Iterable[KeyValue]) -> dict[str, Any]:
@@ -48,20 +49,21 @@ def attributes_of(pairs: Iterable[KeyValue]) -> dict[str, Any]:
     return {pair.key: _value(pair.value) for pair in pairs}
 
 
-def _finished(span: trace_pb2.Span, service: str) -> FinishedSpan:
+def _finished(span: trace_pb2.Span, resource: Mapping[str, Any]) -> FinishedSpan:
     return FinishedSpan(
         trace_id=span.trace_id.hex(),
         span_id=span.span_id.hex(),
         parent_id=span.parent_span_id.hex(),
         name=span.name,
         kind=trace_pb2.Span.SpanKind.Name(span.kind).removeprefix("SPAN_KIND_").lower(),
-        service=service,
+        service=str(resource.get("service.name", "")),
         start=span.start_time_unix_nano,
         end=span.end_time_unix_nano,
         failed=span.status.code == trace_pb2.Status.STATUS_CODE_ERROR,
         message=span.status.message,
         attributes=attributes_of(span.attributes),
         links=[(link.trace_id.hex(), link.span_id.hex()) for link in span.links],
+        resource=resource,
     )
 
 

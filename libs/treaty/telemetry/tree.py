@@ -38,9 +38,9 @@ def lines(spans: Sequence[FinishedSpan], *, width: int = 160) -> list[str]:
 
 def heading(spans: Sequence[FinishedSpan]) -> Text:
     """Returns one line about a trace as a whole."""
-    services = {span.service for span in spans}
+    count, services = len({span.span_id for span in spans}), {span.service for span in spans}
     took = (max(span.end for span in spans) - min(span.start for span in spans)) / 1e6
-    return Text(f"trace {spans[0].trace_id} · {len(spans)} spans · {len(services)} services · {took:.1f} ms")
+    return Text(f"trace {spans[0].trace_id} · {count} spans · {len(services)} services · {took:.1f} ms")
 
 
 def table(spans: Sequence[FinishedSpan]) -> Table:

@@ -35,8 +35,11 @@ def ids(batches: Sequence[Batch]) -> list[str]:
 
 
 def seen(*wanted: Commit) -> Callable[[Sequence[Batch]], bool]:
-    """Says that there is enough once all these commits are there."""
-    return lambda batches: {commit.id for commit in wanted} <= set(ids(batches))
+    """Says that there is enough once all these commits are there, and a place from which a follower can go on.
+
+    While a log is still looking its history up, the place has no token: an interrupted look-up begins again.
+    """
+    return lambda batches: {commit.id for commit in wanted} <= set(ids(batches)) and bool(batches[-1].place.token)
 
 
 class CommitLogSuite:

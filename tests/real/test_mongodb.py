@@ -1,0 +1,173 @@
+"""The contract suites on MongoDB, with both drivers, and what only a real server can do to us."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from treaty.commits import CommitLog, CommitRefused, Place, VersionTaken
+from treaty.mongo.driver import Driver, close, connect
+from treaty.mongo.stores import MongoStores
+from treaty.ports import RandomChance
+from treaty.probes import NoProbe, Probe
+from treaty.service import Stores
+from treaty.testing.bookkeeping_suite import CheckpointsSuite, LeasesSuite, PendingSuite, QuarantineSuite, RowsSuite
+from treaty.testing.commit_log_suite import CommitLogSuite, MakeLog, ids, read_until, seen
+from treaty.testing.recorder import Recorder
+from treaty.testing.samples import NOTES, plain_commit
+
+
+class _WithMotor:
+    driver: Driver = "motor"
+
+
+class _WithPyMongo:
+    driver: Driver = "pymongo"
+
+
+class _OnMongoDB:
+    driver: Driver
+
+    @pytest.fixture
+    async def stores(self, servers: dict[str, str], context: str) -> AsyncIterator[Stores]:
+        client = connect(servers["MONGODB_URI"], self.driver)
+        stores = MongoStores(client, context, chance=RandomChance(), probe=NoProbe())
+        await stores.prepare([NOTES])
+        yield stores
+        await close(client)
+
+    @pytest.fixture
+    async def make_log(self, servers: dict[str, str], context: str) -> AsyncIterator[MakeLog]:
+        clients: list[Any] = []
+
+        async def make(probe: Probe | None = None) -> CommitLog:
+            clients.append(connect(servers["MONGODB_URI"], self.driver))
+            stores = MongoStores(clients[-1], context, chance=RandomChance(), probe=probe or NoProbe())
+            await stores.prepare([])
+            return stores.log
+
+        yield make
+        for client in clients:
+            await close(client)
+
+
+class TestMotorCommitLog(_WithMotor, _OnMongoDB, CommitLogSuite):
+    pass
+
+
+class TestPyMongoCommitLog(_WithPyMongo, _OnMongoDB, CommitLogSuite):
+    pass
+
+
+class TestMotorLeases(_WithMotor, _OnMongoDB, LeasesSuite):
+    pass
+
+
+class TestPyMongoLeases(_WithPyMongo, _OnMongoDB, LeasesSuite):
+    pass
+
+
+class TestMotorCheckpoints(_WithMotor, _OnMongoDB, CheckpointsSuite):
+    pass
+
+
+class TestPyMongoCheckpoints(_WithPyMongo, _OnMongoDB, CheckpointsSuite):
+    pass
+
+
+class TestMotorPending(_WithMotor, _OnMongoDB, PendingSuite):
+    pass
+
+
+class TestPyMongoPending(_WithPyMongo, _OnMongoDB, PendingSuite):
+    pass
+
+
+class TestMotorQuarantine(_WithMotor, _OnMongoDB, QuarantineSuite):
+    pass
+
+
+class TestPyMongoQuarantine(_WithPyMongo, _OnMongoDB, QuarantineSuite):
+    pass
+
+
+class TestMotorRows(_WithMotor, _OnMongoDB, RowsSuite):
+    pass
+
+
+class TestPyMongoRows(_WithPyMongo, _OnMongoDB, RowsSuite):
+    pass
+
+
+@asynccontextmanager
+async def failing(servers: dict[str, str], times: int, **data: Any) -> AsyncIterator[None]:
+    """Makes the next inserts fail in a way that MongoDB itself can, by its fail point `failCommand`."""
+    client = connect(servers["MONGODB_URI"], "motor")
+    point = {"configureFailPoint": "failCommand", "data": {"failCommands": ["insert"], "appName": "treaty", **data}}
+    try:
+        await client.admin.command({**point, "mode": {"times": times}})
+        yield
+    finally:
+        await client.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
+        await close(client)
+
+
+class _UnknownOutcomes(_OnMongoDB):
+    async def test_a_missing_majority_is_no_success_and_resolved_by_sending_again(
+        self, servers: dict[str, str], make_log: MakeLog
+    ) -> None:
+        recorder = Recorder()
+        log = await make_log(recorder)
+        error = {"code": 64, "codeName": "WriteConcernFailed", "errmsg": "waiting for replication timed out"}
+        async with failing(servers, 2, writeConcernError=error):
+            await log.append(plain_commit("thing-1"))
+        assert recorder.counts["treaty.commit.unknown"] == 2
+        assert len(await log.read("thing-1")) == 1
+
+    async def test_a_lost_connection_is_resolved_by_sending_again(
+        self, servers: dict[str, str], make_log: MakeLog
+    ) -> None:
+        recorder = Recorder()
+        log = await make_log(recorder)
+        async with failing(servers, 4, closeConnection=True):
+            await asyncio.gather(*(log.append(plain_commit(f"thing-{n}")) for n in range(5)))
+        assert recorder.counts["treaty.commit.unknown"] >= 1
+        assert [len(await log.read(f"thing-{n}")) for n in range(5)] == [1] * 5
+
+    async def test_a_rival_is_told_even_when_the_outcome_was_unknown(
+        self, servers: dict[str, str], make_log: MakeLog
+    ) -> None:
+        log = await make_log()
+        await log.append(plain_commit("thing-1", token="first"))
+        async with failing(servers, 3, closeConnection=True):
+            with pytest.raises(VersionTaken):
+                await log.append(plain_commit("thing-1", causes=["other"], token="second"))
+
+    async def test_a_commit_that_is_too_large_is_refused_and_the_others_of_its_batch_are_not(
+        self, make_log: MakeLog
+    ) -> None:
+        log = await make_log()
+        large = plain_commit("thing-1", causes=["x" * 2_100_000])
+        refused, stored = await asyncio.gather(
+            log.append(large), log.append(plain_commit("thing-2")), return_exceptions=True
+        )
+        assert isinstance(refused, CommitRefused)
+        assert stored is None
+
+    async def test_a_token_that_the_server_does_not_know_is_searched_for_by_position(self, make_log: MakeLog) -> None:
+        log = await make_log()
+        first, second = plain_commit("thing-1"), plain_commit("thing-2")
+        await log.append(first)
+        batches = await read_until(log, Place(), seen(first))
+        await log.append(second)
+        lost = Place("82" + "0" * 60, batches[-1].place.position)
+        assert second.id in ids(await read_until(log, lost, seen(second)))
+
+
+class TestMotorUnknownOutcomes(_WithMotor, _UnknownOutcomes):
+    pass
+
+
+class TestPyMongoUnknownOutcomes(_WithPyMongo, _UnknownOutcomes):
+    pass
