@@ -138,9 +138,8 @@ class Town:
         """Returns (context, event id) of every integration event in the logs."""
         found = set()
         for name in CONTEXTS:
-            async for commit in self.stores[name].commits._commits.find(
-                {}, {"stream": 1, "version": 1, "outbox.type": 1}
-            ):
+            commits = database(self.client, name).get_collection("commits")
+            async for commit in commits.find({}, {"stream": 1, "version": 1, "outbox.type": 1}):
                 for n in range(len(commit["outbox"])):
                     found.add((name, f"{commit['stream']}@{commit['version']}#{n + 1}"))
         return found
