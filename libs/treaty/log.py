@@ -65,12 +65,12 @@ class GroupCommitLog:
 
     Args:
         store: keeps the commits.
-        in_flight: batches on their way at the same time.
+        in_flight: batches on their way at the same time; with one, the next is as large as it can be.
         batch: commits in a batch at most.
     """
 
     def __init__(
-        self, store: CommitStore, *, chance: Chance, probe: Probe, in_flight: int = 2, batch: int = 500
+        self, store: CommitStore, *, chance: Chance, probe: Probe, in_flight: int = 1, batch: int = 500
     ) -> None:
         self._store = store
         self._chance, self._probe = chance, probe

@@ -8,6 +8,7 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import count, repeat
 from typing import Any, Generic, TypeVar
 
 from treaty.causes import Cause, current_cause
@@ -98,8 +99,9 @@ class Repository(Generic[A]):
         self._log = log
         self._stored = stored
         self._decider = Decider(stored, tuple(policies), commands or Names(()))
-        self._clock, self._ids, self._chance, self._probe = clock, ids, chance, probe
+        self._clock, self._chance, self._probe = clock, chance, probe
         self._limits = limits or Limits()
+        self._tokens = map("{}-{}".format, repeat(ids.new()), count())
         self._lanes: dict[str, _Lane[A]] = {}
         self._heads: OrderedDict[str, Head[A]] = OrderedDict()
 
@@ -220,7 +222,7 @@ class Repository(Generic[A]):
     def _decide(self, head: Head[A], requests: "Sequence[_Waiting[A]]") -> Draft[A]:
         traces = [request.cause.trace for request in requests]
         with self._probe.span(f"decide {self._stored.stream}", parent=traces[0], links=traces[1:]):
-            return self._decider.decide(head, requests, now=self._clock.now(), token=self._ids.new())
+            return self._decider.decide(head, requests, now=self._clock.now(), token=next(self._tokens))
 
     async def _append(self, commit: Commit) -> None:
         traces = [cause.trace for cause in commit.causes]

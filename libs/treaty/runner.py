@@ -88,7 +88,14 @@ class Runner:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._release_leases()
         await self._resources.aclose()
+
+    async def _release_leases(self) -> None:
+        """Gives up what this process holds, so that another goes on at once; what it does not hold stays as it is."""
+        names = ["followers", *(f"p{partition}" for partition in range(self.partitions))]
+        releases = (self.stores.leases.release(name, self._owner) for name in names)
+        await asyncio.gather(*releases, return_exceptions=True)
 
     async def check(self) -> None:
         """Raises if the context could not do its work now: commit commands, reach its part of the broker."""

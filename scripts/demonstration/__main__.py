@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from treaty.telemetry.logs import configure_logging
 from treaty.telemetry.receiver import TraceReceiver
 from treaty.telemetry.setup import Telemetry, start_telemetry
+from treaty.telemetry.spans import FinishedSpan
 from treaty.telemetry.tree import lines
 
 from scripts import devservers
@@ -146,8 +147,7 @@ async def _results(
     await _until_quiet(receiver)
     spans = {o.trace: receiver.trace(o.trace) for o in traced}
     effects = [(max(s.end for s in own) - min(s.start for s in own)) / 1e6 for own in spans.values() if own]
-    shown = min((o for o in traced if o.state == "confirmed"), key=lambda o: len(spans[o.trace]), default=None)
-    tree = spans[shown.trace] if shown else []
+    tree = _shortest(spans[o.trace] for o in traced if o.state == "confirmed")
     return Results(
         invoices=invoices,
         outcomes=outcomes,
@@ -158,6 +158,11 @@ async def _results(
         trace_spans=len(tree),
         trace_services=len({span.service for span in tree}),
     )
+
+
+def _shortest(traces: Iterable[Sequence[FinishedSpan]]) -> Sequence[FinishedSpan]:
+    """Returns the trace that is shown: of those through the most services, the one with the fewest spans."""
+    return min(traces, key=lambda spans: (-len({span.service for span in spans}), len(spans)), default=())
 
 
 async def _until_quiet(receiver: TraceReceiver) -> None:

@@ -2,11 +2,13 @@
 
 import asyncio
 import ctypes
+import os
 import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import grpc
@@ -34,7 +36,7 @@ async def process(name: str, arguments: Sequence[str], environ: Mapping[str, str
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            preexec_fn=_die_with_parent,
+            preexec_fn=partial(_die_with, os.getpid()),
             start_new_session=True,
         )
         try:
@@ -54,10 +56,12 @@ async def _end(running: asyncio.subprocess.Process) -> None:
             await running.wait()
 
 
-def _die_with_parent() -> None:
-    """Asks Linux to end the child when its parent ends, also by kill -9."""
+def _die_with(parent: int) -> None:
+    """Asks Linux to end this new process when its parent ends, also by kill -9; the parent may be gone already."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+        if os.getppid() != parent:
+            os._exit(1)
 
 
 async def ready(address: str, seconds: float = 30.0) -> None:

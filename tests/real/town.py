@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,13 +88,15 @@ class Town:
     async def order(self, order_id: str) -> ordering.Order:
         stub = ordering_grpc.OrderingServiceStub(self.channel("commerce.ordering"))
         request = ordering.GetOrderRequest(order_id=order_id)
-        found = await until_answered(lambda: stub.GetOrder(request, timeout=5), attempts=100)
+        found: ordering.GetOrderResponse = await until_answered(lambda: stub.GetOrder(request, timeout=5), attempts=100)
         return found.order
 
     async def payment(self, order_id: str) -> payments.Payment:
         stub = payments_grpc.PaymentsServiceStub(self.channel("commerce.payments"))
         request = payments.GetPaymentRequest(order_id=order_id)
-        found = await until_answered(lambda: stub.GetPayment(request, timeout=5), attempts=100)
+        found: payments.GetPaymentResponse = await until_answered(
+            lambda: stub.GetPayment(request, timeout=5), attempts=100
+        )
         return found.payment
 
     async def stock(self, sku: str, pieces: int) -> None:
@@ -107,12 +110,13 @@ class Town:
 
     async def item(self, sku: str) -> inventory.StockItem:
         stub = inventory_grpc.InventoryServiceStub(self.channel("commerce.inventory"))
-        return (await stub.GetStock(inventory.GetStockRequest(sku=sku), timeout=5)).item
+        found: inventory.GetStockResponse = await stub.GetStock(inventory.GetStockRequest(sku=sku), timeout=5)
+        return found.item
 
     async def settled(self, orders: Iterable["Order"]) -> None:
         """Waits until no order is pending and nothing is left to do anywhere."""
         for order in orders:
-            await eventually(lambda order=order: self._has_ended(order.id), within=60)
+            await eventually(partial(self._has_ended, order.id), within=60)
         await eventually(self._is_idle, within=60)
         expected = await self.events_committed()
         await eventually(lambda: expected <= {(e.producer, e.id) for e in self.events}, within=30)

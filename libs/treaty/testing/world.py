@@ -82,13 +82,14 @@ class World:
         return self.runner(context).service.resources[0]
 
     async def is_settled(self) -> bool:
-        """Tells whether nothing is left to do: no message waits, and nothing is pending or in quarantine."""
+        """Tells whether nothing is left to do now: no message waits, nothing is parked but timers, or in quarantine."""
         if not all(runner.ready for runner in self.host.runners):
             return False
         waiting = [await self.broker.queued(runner.topology) for runner in self.host.runners]
-        parked = [await stores.pending.lanes() for stores in self.stores.values()]
+        lanes = [await stores.pending.lanes() for stores in self.stores.values()]
+        parked = [lane for last in lanes for lane, id in last.items() if lane != id]
         held = [await stores.quarantine.find() for stores in self.stores.values()]
-        return not any(waiting) and not any(parked) and not any(held)
+        return not any(waiting) and not parked and not any(held)
 
 
 @asynccontextmanager
