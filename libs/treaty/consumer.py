@@ -2,9 +2,8 @@
 
 import asyncio
 import hashlib
-import traceback
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
@@ -15,10 +14,11 @@ from treaty.causes import Cause, acting
 from treaty.codec import Newer
 from treaty.domain import DomainError
 from treaty.envelope import PARTITION_HEADER, Envelope, Malformed, parse
+from treaty.isolation import Isolation
 from treaty.keyed import Keyed
 from treaty.ports import Chance, Clock
 from treaty.probes import Probe
-from treaty.quarantine import Quarantine, Quarantined, next_try
+from treaty.quarantine import Quarantine
 from treaty.subscriptions import Subscription
 
 log = structlog.get_logger()
@@ -97,14 +97,12 @@ class PartitionConsumer:
         patience: Patience | None = None,
     ) -> None:
         self._topology, self._partition, self._broker = topology, partition, broker
-        self._handle, self._quarantine = handle, quarantine
+        self._queue = topology.queue(partition)
+        self._handle = partial(_in_queue, handle, self._queue)
         self._clock, self._chance, self._probe = clock, chance, probe
         self._patience = patience or Patience()
-        self._queue = topology.queue(partition)
+        self._isolation = Isolation(quarantine, partition, self._queue, self._handle, clock=clock, probe=probe)
         self._lanes = Keyed()
-        self._held: set[str] = set()
-        self._releasing: set[str] = set()
-        self._next_order = 0
         self._draining = asyncio.Event()
         self.ended = asyncio.Event()
 
@@ -131,7 +129,7 @@ class PartitionConsumer:
         self._draining.set()
 
     async def _consume(self) -> None:
-        await self._read_quarantine()
+        await self._isolation.load()
         async with self._broker.consume(self._topology, self._partition, self._accept) as lost:
             looking = asyncio.create_task(self._look_after_quarantine())
             try:
@@ -156,7 +154,7 @@ class PartitionConsumer:
     async def _process(self, delivery: Delivery, envelope: Envelope) -> None:
         if self._draining.is_set():
             return
-        if envelope.partition_key in self._held:
+        if self._isolation.holds(envelope.partition_key):
             await self._isolate(delivery, envelope, None)
             return
         error = await self._try(envelope)
@@ -169,7 +167,7 @@ class PartitionConsumer:
         """Handles an event, a few times if need be; returns the last error, or None when it is done."""
         for attempt in range(1, self._patience.tries + 1):
             try:
-                await self._handle(envelope, self._queue)
+                await self._handle(envelope)
                 return None
             except Exception as error:
                 failure = error
@@ -186,7 +184,7 @@ class PartitionConsumer:
         """
         while True:
             try:
-                discarded = await self._keep(self._quarantined(envelope, error))
+                await self._isolation.put(envelope, error)
                 break
             except Exception as away:
                 log.warning("the quarantine cannot be written", queue=self._queue, error=str(away))
@@ -194,110 +192,22 @@ class PartitionConsumer:
                 if error is not None and not isinstance(error, Malformed):
                     error = await self._try(envelope)
                     if error is None:
-                        await delivery.ack()
-                        return
-        if discarded:
-            await delivery.ack()
-            return
-        self._held.add(envelope.partition_key)
-        self._next_order += 1
-        self._probe.count("treaty.quarantine.added", queue=self._queue)
-        log.warning(
-            "a message went to quarantine", event_id=envelope.id, type=envelope.type, error=str(error or "waits behind")
-        )
+                        break
         await delivery.ack()
 
-    async def _keep(self, item: Quarantined) -> bool:
-        """Writes to quarantine; tells whether a person has discarded this very message before."""
-        await self._quarantine.add(item)
-        known = await self._quarantine.get(item.id)
-        return known is not None and bool(known.discarded)
-
-    def _quarantined(self, envelope: Envelope, error: Exception | None) -> Quarantined:
-        now = self._clock.now()
-        return Quarantined(
-            id=f"{envelope.producer}/{envelope.id}",
-            partition=self._partition,
-            key=envelope.partition_key,
-            order=self._next_order,
-            envelope=envelope,
-            since=now,
-            error=_name(error),
-            detail=_detail(error),
-            next_try=next_try(0, now) if error is not None else None,
-        )
-
-    async def _read_quarantine(self) -> None:
-        items = await self._quarantine.held(self._partition)
-        self._releasing.clear()
-        self._held = {item.key for item in items}
-        self._next_order = max((item.order for item in items), default=-1) + 1
-
     async def _look_after_quarantine(self) -> None:
-        """Releases keys whose time has come, or that a person has decided about."""
+        """Releases keys whose time has come, or that a person has decided about, each in its own lane."""
         while True:
             await asyncio.sleep(self._patience.look_every)
             try:
-                items = await self._quarantine.held(self._partition)
+                for key in await self._isolation.due():
+                    self._lanes.submit(key, partial(self._isolation.release, key))
             except Exception as away:
                 log.warning("the quarantine cannot be read", queue=self._queue, error=str(away))
-                continue
-            self._probe.gauge("treaty.quarantine.size", len(items), queue=self._queue)
-            now = self._clock.now()
-            for key in {item.key for item in items if item.intent or (item.next_try and item.next_try <= now)}:
-                if key not in self._releasing:
-                    self._releasing.add(key)
-                    self._lanes.submit(key, partial(self._release, key))
 
-    async def _release(self, key: str) -> None:
-        """Handles what waits on a key, in order, until one fails; runs in the key's lane, so nothing overtakes it."""
-        try:
-            waiting = [item for item in await self._quarantine.held(self._partition) if item.key == key]
-            for item in waiting:
-                if _to_discard(item):
-                    await self._discard(item)
-            if await self._release_all([item for item in waiting if not _to_discard(item)]):
-                self._held.discard(key)
-        except Exception as away:
-            log.warning("a key stays in quarantine", key=key, error=str(away))
-        finally:
-            self._releasing.discard(key)
 
-    async def _discard(self, item: Quarantined) -> None:
-        reason = item.intent.reason if item.intent else ""
-        await self._quarantine.update(replace(item, discarded=reason or "discarded", next_try=None))
-        log.warning("a message was discarded", id=item.id, reason=reason)
-
-    async def _release_all(self, items: Sequence[Quarantined]) -> bool:
-        """Releases items until one fails; then a retry that was asked for one behind it has been answered too."""
-        for index, item in enumerate(items):
-            if not await self._release_one(item):
-                for behind in items[index + 1 :]:
-                    if behind.intent:
-                        await self._quarantine.update(replace(behind, intent=None))
-                return False
-        return True
-
-    async def _release_one(self, item: Quarantined) -> bool:
-        try:
-            await self._handle(item.envelope, self._queue)
-        except Exception as error:
-            attempts, now = item.attempts + 1, self._clock.now()
-            await self._quarantine.update(
-                replace(
-                    item,
-                    attempts=attempts,
-                    next_try=next_try(attempts, now),
-                    error=_name(error),
-                    detail=_detail(error),
-                    intent=None,
-                )
-            )
-            return False
-        await self._quarantine.remove(item.id)
-        self._probe.count("treaty.quarantine.released", queue=self._queue)
-        log.info("a message left quarantine", id=item.id)
-        return True
+async def _in_queue(handle: Callable[[Envelope, str], Awaitable[None]], queue: str, envelope: Envelope) -> None:
+    await handle(envelope, queue)
 
 
 async def _first(*events: asyncio.Event) -> None:
@@ -308,18 +218,6 @@ async def _first(*events: asyncio.Event) -> None:
     finally:
         for wait in waits:
             wait.cancel()
-
-
-def _to_discard(item: Quarantined) -> bool:
-    return item.intent is not None and item.intent.action == "discard"
-
-
-def _name(error: Exception | None) -> str:
-    return "" if error is None else f"{type(error).__name__}: {error}"[:500]
-
-
-def _detail(error: Exception | None) -> str:
-    return "" if error is None else "".join(traceback.format_exception(error))[-4000:]
 
 
 def _unreadable(delivery: Delivery, now: datetime) -> Envelope:

@@ -35,7 +35,7 @@ class Relay:
         environment: str,
         chance: Chance,
         probe: Probe,
-        in_flight: int = 200,
+        in_flight: int = 64,
         attempts: int = 3,
     ) -> None:
         self._topology, self._broker, self._pending = topology, broker, pending

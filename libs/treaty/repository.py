@@ -13,10 +13,11 @@ from typing import Any, Generic, TypeVar
 
 from treaty.causes import Cause, current_cause
 from treaty.codec import Names
-from treaty.commits import CauseEntry, Commit, CommitLog, CommitRefused, VersionTaken
-from treaty.deciding import Committed, Decide, Decider, Draft, Head, Request, refusal_from
-from treaty.domain import Aggregate, DomainError, Invalid, NotFound
+from treaty.commits import Commit, CommitLog, CommitRefused, VersionTaken
+from treaty.deciding import Committed, Decide, Decider, Draft, Head, Request
+from treaty.domain import Aggregate, DomainError, NotFound
 from treaty.effects import Policy
+from treaty.history import History, RequestReused
 from treaty.ports import Chance, Clock, Ids
 from treaty.probes import Probe
 from treaty.stored import Stored
@@ -26,12 +27,6 @@ A = TypeVar("A", bound=Aggregate[Any])
 
 class Overloaded(Exception):
     """The lane is full; nothing was done. Try again later."""
-
-
-class RequestReused(Invalid):
-    """The same request id came with another body."""
-
-    reason = "REQUEST_ID_REUSED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +93,7 @@ class Repository(Generic[A]):
     ) -> None:
         self._log = log
         self._stored = stored
+        self._history = History(log, stored)
         self._decider = Decider(stored, tuple(policies), commands or Names(()))
         self._clock, self._chance, self._probe = clock, chance, probe
         self._limits = limits or Limits()
@@ -140,7 +136,7 @@ class Repository(Generic[A]):
         waiting = lane.by_cause.get(cause.id)
         if waiting is not None:
             if waiting.cause.digest != cause.digest:
-                raise _reused(cause.id)
+                raise RequestReused(cause.id)
             return await asyncio.shield(waiting.answer)
         if len(lane.queue) >= self._limits.per_lane:
             raise Overloaded(f"{len(lane.queue)} commands wait for {lane.stream} already")
@@ -216,7 +212,7 @@ class Repository(Generic[A]):
     async def _first_head(self, stream: str, requests: "Sequence[_Waiting[A]]") -> Head[A]:
         """Loads the head; for a stream that is probably new, the insert itself finds out."""
         if not requests[0].must_exist:
-            return self._blank(stream)
+            return self._history.blank(stream)
         return await self._load(stream)
 
     def _decide(self, head: Head[A], requests: "Sequence[_Waiting[A]]") -> Draft[A]:
@@ -263,62 +259,18 @@ class Repository(Generic[A]):
 
     async def _answer_repeats(self, stream: str, requests: "Sequence[_Waiting[A]]") -> "Sequence[_Waiting[A]]":
         """Answers the requests whose cause took effect before, and returns the others."""
-        commits = await self._log.caused_by(stream, [request.cause.id for request in requests])
-        before = {entry.id: (commit, entry) for commit in commits for entry in commit.causes}
+        answers = await self._history.answers(stream, [request.cause for request in requests])
         for request in requests:
-            if request.cause.id not in before:
-                continue
-            commit, entry = before[request.cause.id]
-            if entry.digest != request.cause.digest:
-                request.resolve(_reused(request.cause.id))
-            else:
-                request.resolve(await self._answer_again(commit, entry))
-        return [request for request in requests if request.cause.id not in before]
-
-    async def _answer_again(self, commit: Commit, entry: CauseEntry) -> Committed[A] | DomainError:
-        """Returns the first answer: the state before the commit, and the events up to the cause's own."""
-        if entry.refusal is not None:
-            return refusal_from(entry.refusal)
-        before = await self._state_at(commit.stream, commit.version - 1)
-        index = commit.causes.index(entry)
-        end = sum(cause.events for cause in commit.causes[: index + 1])
-        state = self._stored.fold(before.id, commit.events[:end], onto=before)
-        own = (self._stored.events.decode(event) for event in commit.events[end - entry.events : end])
-        return Committed(state, commit.stream, commit.version, tuple(own))
-
-    async def _state_at(self, stream: str, version: int) -> A:
-        commits = await self._log.read(stream, first=version, last=version) if version else ()
-        return await self._state_of(stream, commits[0] if commits else None)
+            if request.cause.id in answers:
+                request.resolve(answers[request.cause.id])
+        return [request for request in requests if request.cause.id not in answers]
 
     async def _load(self, stream: str, *, fresh: bool = False) -> Head[A]:
-        commit = await self._log.head(stream, fresh=fresh)
-        head = await self._head_at(commit) if commit else self._blank(stream)
+        head = await self._history.head(stream, fresh=fresh)
         known = self._heads.get(stream)
         if known is None or known.version < head.version:
             self._remember(head)
         return head if known is None or known.version <= head.version else known
-
-    async def _head_at(self, commit: Commit) -> Head[A]:
-        state = await self._state_of(commit.stream, commit)
-        exists = bool(commit.events) or state != self._stored.blank(state.id)
-        if not exists:
-            history = await self._log.read(commit.stream, last=commit.version)
-            exists = any(past.events for past in history)
-        return Head(commit.stream, state, commit.version, commit.sequence, exists)
-
-    async def _state_of(self, stream: str, commit: Commit | None) -> A:
-        """Returns the state after a commit: its snapshot, or the folded events if other code wrote that."""
-        id = self._stored.id_of(stream)
-        if commit is None:
-            return self._stored.blank(id)
-        state = self._stored.restore(commit.state)
-        if state is not None:
-            return state
-        history = await self._log.read(stream, last=commit.version)
-        return self._stored.fold(id, (event for past in history for event in past.events))
-
-    def _blank(self, stream: str) -> Head[A]:
-        return Head(stream, self._stored.blank(self._stored.id_of(stream)))
 
     def _remember(self, head: Head[A]) -> None:
         """Caches a state that a majority is known to hold; no other may be cached."""
@@ -331,7 +283,3 @@ class Repository(Generic[A]):
 def _waiting(request: Request[A]) -> "_Waiting[A]":
     assert isinstance(request, _Waiting)
     return request
-
-
-def _reused(cause: str) -> RequestReused:
-    return RequestReused(f"{cause} was used before with another body: choose a new request id", field="request_id")

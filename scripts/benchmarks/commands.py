@@ -4,14 +4,19 @@ import asyncio
 import json
 import sys
 import uuid
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
+import aio_pika
+from treaty.commits import Place
 from treaty.mongo.driver import close, connect, database
+from treaty.mongo.stores import MongoStores
+from treaty.ports import RandomChance
+from treaty.probes import NoProbe
 
 from scripts.lib.processes import free_ports, process, ready
 
@@ -50,6 +55,9 @@ async def measure(plan: Plan, environ: Mapping[str, str], logs: Path) -> dict[st
             own = {**environ, "GRPC_PORT": str(port), "GRPC_HOST": "127.0.0.1", "LOG_LEVEL": "warning"}
             await stack.enter_async_context(process(f"bench-{kind}", _SERVERS[kind], own, logs))
             await ready(targets[kind])
+        await stack.enter_async_context(_subscriber(environ["AMQP_URL"]))
+        stores = await stack.enter_async_context(_stores(environ["MONGODB_URI"]))
+        await _drained(stores)
         for turn in range(plan.rounds):
             for kind in KINDS:
                 for name, items, callers in (("", plan.items, plan.callers), ("hot_", 1, plan.hot_callers)):
@@ -58,8 +66,10 @@ async def measure(plan: Plan, environ: Mapping[str, str], logs: Path) -> dict[st
                     prefix = f"b{run}{name[:1]}{turn}"
                     figures = await _load(targets[kind], prefix, items, callers, plan.seconds)
                     rates.setdefault(name + kind, []).append(figures["per_s"])
-                    acknowledged += figures["acknowledged"] if kind == "treaty" else 0
                     _progress(kind, name, figures)
+                    if kind == "treaty":
+                        acknowledged += figures["acknowledged"]
+                        await _drained(stores)
     found = await _count(environ["MONGODB_URI"], f"b{run}")
     return _figures({name: median(values) for name, values in rates.items()}, acknowledged, found)
 
@@ -104,6 +114,37 @@ async def _load(target: str, prefix: str, items: int, callers: int, seconds: flo
         raise LoadFailed(f"the load on {prefix} failed: its error is above")
     figures: dict[str, Any] = json.loads(output.splitlines()[-1])
     return figures
+
+
+@asynccontextmanager
+async def _subscriber(url: str) -> AsyncIterator[None]:
+    """Binds a queue to what both publish, so that every event has somewhere to go; it keeps the last thousand."""
+    connection = await aio_pika.connect(url)
+    channel = await connection.channel()
+    queue = await channel.declare_queue(exclusive=True, arguments={"x-max-length": 1000})
+    for name in ("commerce.inventory.events", "bench.textbook.events"):
+        exchange = await channel.declare_exchange(name, aio_pika.ExchangeType.TOPIC, durable=True)
+        await queue.bind(exchange, routing_key="#")
+    try:
+        yield
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def _stores(uri: str) -> AsyncIterator[MongoStores]:
+    client = connect(uri, "motor")
+    try:
+        yield MongoStores(client, "commerce.inventory", chance=RandomChance(), probe=NoProbe())
+    finally:
+        await close(client)
+
+
+async def _drained(stores: MongoStores, seconds: float = 120.0) -> None:
+    """Waits until the relay has published everything, so that it does not disturb what is measured next."""
+    async with asyncio.timeout(seconds):
+        while (await stores.log.behind((await stores.checkpoints.load()).get("relay", Place()))).events:
+            await asyncio.sleep(0.2)
 
 
 async def _count(uri: str, prefix: str) -> dict[str, int]:

@@ -10,7 +10,7 @@ from commerce.ordering.v1 import ordering_service_pb2 as ordering_pb
 from commerce.payments.v1 import payments_service_pb2 as payments_pb
 from treaty.memory.broker import MemoryBroker
 from treaty.testing import eventually
-from treaty.testing.world import embedded
+from treaty.testing.world import SeededIds, embedded
 
 from services.commerce.payments.simulator import Account
 from tests.services.clients import Shop, line
@@ -124,6 +124,7 @@ async def _are_given_back(shop: Shop, orders: list[str]) -> bool:
     return all(one.held == 0 and one.captured == one.refunded for one in known)
 
 
+@pytest.mark.slow
 async def test_an_order_whose_answers_do_not_come_is_cancelled_at_its_deadline() -> None:
     environ = {**QUICK, "ORDERING_ANSWER_SECONDS": "0.2"}
     async with embedded("commerce.ordering", environ=environ) as world:
@@ -133,6 +134,7 @@ async def test_an_order_whose_answers_do_not_come_is_cancelled_at_its_deadline()
         await shop.settled()
 
 
+@pytest.mark.slow
 async def test_answers_after_the_deadline_change_nothing_and_free_what_they_took() -> None:
     broker, stores = MemoryBroker(), {}  # type: ignore[var-annotated]
     environ = {**QUICK, "ORDERING_ANSWER_SECONDS": "0.2"}
@@ -155,21 +157,42 @@ async def _released(shop: Shop, order_id: str) -> bool:
     return {"OrderCancelled", "AllocationReleased"} <= seen
 
 
-async def test_a_process_goes_on_where_the_last_one_stopped() -> None:
+async def test_a_process_goes_on_at_once_where_the_last_one_stopped() -> None:
     broker, stores = MemoryBroker(), {}  # type: ignore[var-annotated]
-    async with embedded(*CONTEXTS, environ=QUICK, broker=broker, stores=stores) as world:
+    environ = {**QUICK, "TREATY_LEASE_SECONDS": "300"}
+    async with embedded(*CONTEXTS, environ=environ, broker=broker, stores=stores) as world:
         shop = Shop(world)
         await shop.stock("tea", 10)
         broker.away = True
         request = shop.order(line("tea", 2))
         first = await shop.place(request)
     broker.away = False
-    async with embedded(*CONTEXTS, environ=QUICK, broker=broker, stores=stores) as world:
+    async with embedded(*CONTEXTS, environ=environ, broker=broker, stores=stores) as world:
         shop = Shop(world)
         assert await shop.place(request) == first
         assert (await shop.ended(request.request_id)).status == CONFIRMED
         await shop.settled()
         assert await shop.on_hand("tea") == (10, 2)
+
+
+@pytest.mark.slow
+async def test_two_processes_share_the_work_and_one_takes_over_from_the_other() -> None:
+    broker, stores = MemoryBroker(), {}  # type: ignore[var-annotated]
+    environ = {**QUICK, "TREATY_LEASE_SECONDS": "2"}
+    async with embedded(*CONTEXTS, environ=environ, broker=broker, stores=stores) as other:
+        second = Shop(other)
+        async with embedded(*CONTEXTS, environ=environ, broker=broker, stores=stores) as world:
+            first = Shop(world)
+            first.ids = SeededIds("first")
+            await second.stock("tea", 100)
+            orders = [await buy(shop, line("tea", 1)) for _ in range(5) for shop in (first, second)]
+            statuses = [(await second.ended(order_id)).status for order_id in orders]
+            assert statuses == [CONFIRMED] * 10
+        orders += [await buy(second, line("tea", 1)) for _ in range(5)]
+        assert [(await second.ended(order_id)).status for order_id in orders] == [CONFIRMED] * 15
+        await second.settled()
+        assert await second.on_hand("tea") == (100, 15)
+    assert set(Counter(event.id for event in broker.published).values()) == {1}
 
 
 OUTCOMES = {100: CONFIRMED, 123: CONFIRMED, 113: CANCELLED, 117: CANCELLED, 119: CANCELLED}

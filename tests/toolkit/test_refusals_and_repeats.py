@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 from treaty.domain import NotFound, Rejected
+from treaty.history import RequestReused
 from treaty.memory.commits import Fault
-from treaty.repository import RequestReused
 from treaty.testing import eventually
 
 from tests.toolkit.bank import Account, Bank, balances, deposit, request, withdraw

@@ -29,10 +29,13 @@ class Receiver:
         """The ids of the events that came, in order."""
         return [parse(delivery.headers, delivery.body).id for delivery in self.deliveries]
 
-    async def ack_all(self) -> None:
-        for delivery in self.deliveries:
+    async def ack_all(self) -> list[str]:
+        """Acknowledges what has come so far, and returns the ids; what comes meanwhile stays."""
+        got, taken = self.got, self.deliveries
+        self.deliveries = []
+        for delivery in taken:
             await delivery.ack()
-        self.deliveries.clear()
+        return got
 
 
 def subscriber(context: str, producer: str, *, partitions: int = 1) -> Topology:
@@ -137,6 +140,23 @@ class BrokerSuite:
         async with broker.consume(topology, 0, second):
             await eventually(lambda: len(second.got) == 4)
             assert second.got == ["e1", "e3", "e4", "e5"]
+
+    async def test_what_was_not_delivered_yet_never_overtakes_what_comes_again(
+        self, broker: Broker, producer: str
+    ) -> None:
+        [topology] = await self._bound(broker, producer, "a")
+        first, second = Receiver(), Receiver()
+        events = [f"e{n}" for n in range(300)]
+        for id in events:
+            await broker.publish(exchange_of(producer), envelope(producer, id))
+        async with broker.consume(topology, 0, first):
+            await eventually(lambda: first.got)
+        async with broker.consume(topology, 0, second):
+            got: list[str] = []
+            while len(got) < len(events):
+                await eventually(lambda: second.deliveries)
+                got += await second.ack_all()
+        assert got == events
 
     async def test_acknowledged_events_do_not_come_again(self, broker: Broker, producer: str) -> None:
         [topology] = await self._bound(broker, producer, "a")

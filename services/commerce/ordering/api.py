@@ -2,7 +2,7 @@
 
 import base64
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from commerce.ordering.v1 import ordering_service_pb2 as pb
@@ -115,6 +115,6 @@ def _from_token(token: str) -> Key | None:
         return None
     try:
         placed_at, order_id = json.loads(base64.urlsafe_b64decode(token.encode()))
-        return datetime.fromisoformat(placed_at), str(order_id)
+        return datetime.fromisoformat(placed_at).astimezone(UTC), str(order_id)
     except (ValueError, TypeError):
         raise Invalid("use the next_page_token of the page before, as it is", field="page_token") from None

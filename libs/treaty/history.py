@@ -1,0 +1,79 @@
+"""What the log knows of a stream: its head, and the first answers to what took effect before."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+from treaty.causes import Cause
+from treaty.commits import CauseEntry, Commit, CommitLog
+from treaty.deciding import Committed, Head, refusal_from
+from treaty.domain import Aggregate, DomainError, Invalid
+from treaty.stored import Stored
+
+A = TypeVar("A", bound=Aggregate[Any])
+
+
+class RequestReused(Invalid):
+    """The same request id came with another body."""
+
+    reason = "REQUEST_ID_REUSED"
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(f"{cause} was used before with another body: choose a new request id", field="request_id")
+
+
+class History(Generic[A]):
+    """Reads the streams of one kind of aggregate. Nothing here is cached."""
+
+    def __init__(self, log: CommitLog, stored: Stored[A]) -> None:
+        self._log, self._stored = log, stored
+
+    def blank(self, stream: str) -> Head[A]:
+        """Returns the head of a stream without commits."""
+        return Head(stream, self._stored.blank(self._stored.id_of(stream)))
+
+    async def head(self, stream: str, *, fresh: bool = False) -> Head[A]:
+        """Returns the head of a stream; `fresh` as `CommitLog.head` has it."""
+        commit = await self._log.head(stream, fresh=fresh)
+        if commit is None:
+            return self.blank(stream)
+        state = await self._state_after(commit)
+        return Head(stream, state, commit.version, commit.sequence, await self._exists(commit, state))
+
+    async def answers(self, stream: str, causes: Sequence[Cause]) -> Mapping[str, Committed[A] | DomainError]:
+        """Returns the first answers to those causes that took effect on the stream, by their ids."""
+        commits = await self._log.caused_by(stream, [cause.id for cause in causes])
+        before = {entry.id: (commit, entry) for commit in commits for entry in commit.causes}
+        return {cause.id: await self._answer(cause, *before[cause.id]) for cause in causes if cause.id in before}
+
+    async def _answer(self, cause: Cause, commit: Commit, entry: CauseEntry) -> Committed[A] | DomainError:
+        """Follows from the state before the commit, and its events up to the cause's own."""
+        if entry.digest != cause.digest:
+            return RequestReused(cause.id)
+        if entry.refusal is not None:
+            return refusal_from(entry.refusal)
+        before = await self._state_before(commit)
+        end = sum(other.events for other in commit.causes[: commit.causes.index(entry) + 1])
+        state = self._stored.fold(before.id, commit.events[:end], onto=before)
+        own = (self._stored.events.decode(event) for event in commit.events[end - entry.events : end])
+        return Committed(state, commit.stream, commit.version, tuple(own))
+
+    async def _state_before(self, commit: Commit) -> A:
+        if commit.version == 1:
+            return self._stored.blank(self._stored.id_of(commit.stream))
+        [before] = await self._log.read(commit.stream, first=commit.version - 1, last=commit.version - 1)
+        return await self._state_after(before)
+
+    async def _state_after(self, commit: Commit) -> A:
+        """Returns the snapshot of a commit, or the folded events if other code wrote that."""
+        state = self._stored.restore(commit.state)
+        if state is not None:
+            return state
+        past = await self._log.read(commit.stream, last=commit.version)
+        return self._stored.fold(self._stored.id_of(commit.stream), (event for one in past for event in one.events))
+
+    async def _exists(self, commit: Commit, state: A) -> bool:
+        """Tells whether anything ever happened; a message that was refused leaves a commit without an event."""
+        if commit.events or state != self._stored.blank(state.id):
+            return True
+        past = await self._log.read(commit.stream, last=commit.version)
+        return any(one.events for one in past)

@@ -1,0 +1,64 @@
+"""Work by key: in order for each key, side by side across keys."""
+
+import asyncio
+from functools import partial
+
+from treaty.keyed import Keyed
+from treaty.testing import eventually
+
+
+async def test_the_work_of_a_key_is_done_in_order_and_one_at_a_time() -> None:
+    keyed = Keyed()
+    done: list[int] = []
+    open_: list[int] = []
+
+    async def work(n: int) -> None:
+        assert not open_
+        open_.append(n)
+        await asyncio.sleep(0)
+        done.append(open_.pop())
+
+    for n in range(10):
+        keyed.submit("a", partial(work, n))
+    await keyed.drain()
+    assert done == list(range(10))
+    assert len(keyed) == 0
+
+
+async def test_keys_do_not_wait_for_each_other() -> None:
+    keyed, gate, done = Keyed(), asyncio.Event(), []
+
+    async def stuck() -> None:
+        await gate.wait()
+        done.append("stuck")
+
+    async def quick() -> None:
+        done.append("quick")
+
+    keyed.submit("a", stuck)
+    keyed.submit("b", quick)
+    await eventually(lambda: done == ["quick"])
+    gate.set()
+    await keyed.drain()
+    assert done == ["quick", "stuck"]
+
+
+async def test_what_is_dropped_is_cancelled_or_never_started() -> None:
+    keyed, started, ended = Keyed(), asyncio.Event(), []
+
+    async def endless() -> None:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("cancelled")
+
+    async def never() -> None:
+        raise AssertionError("it was started")
+
+    keyed.submit("a", endless)
+    keyed.submit("a", never)
+    await started.wait()
+    await keyed.drop()
+    assert ended == ["cancelled"]
+    assert len(keyed) == 0

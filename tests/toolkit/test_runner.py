@@ -1,0 +1,182 @@
+"""The runner: leases say who does the work, and whoever loses one stops before anybody else starts."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from treaty.memory.broker import MemoryBroker
+from treaty.memory.stores import MemoryStores
+from treaty.ports import SystemClock
+from treaty.projections import Projection
+from treaty.runner import Runner
+from treaty.service import Api, Service
+from treaty.testing import eventually
+from treaty.testing.recorder import Recorder
+from treaty.testing.samples import NOTES
+from treaty.testing.world import SeededChance, SeededIds
+
+from tests.toolkit.bank import COMMANDS
+from tests.toolkit.pieces import publishing
+
+LEASE = 0.3
+
+
+def service(**parts: Any) -> Service:
+    return Service(name="test.bank", api=Api(lambda *_: None, None, "test.bank.v1.Bank"), **parts)
+
+
+@dataclass(slots=True)
+class Site:
+    """What processes share."""
+
+    stores: MemoryStores = field(default_factory=lambda: MemoryStores(SystemClock(), SeededChance(scale=0.1)))
+    broker: MemoryBroker = field(default_factory=MemoryBroker)
+
+    @asynccontextmanager
+    async def process(self, name: str, **parts: Any) -> AsyncIterator[Runner]:
+        runner = Runner(
+            service=service(**parts),
+            stores=self.stores,
+            broker=self.broker,
+            clock=SystemClock(),
+            ids=SeededIds(name),
+            chance=SeededChance(scale=0.1),
+            probe=Recorder(),
+            partitions=2,
+            lease_seconds=LEASE,
+        )
+        await runner.start()
+        try:
+            yield runner
+        finally:
+            await runner.stop()
+
+    @property
+    def published(self) -> list[str]:
+        return [event.id for event in self.broker.published]
+
+    async def commit(self, stream: str) -> None:
+        await self.stores.log.append(publishing(stream, 1))
+
+    def holder(self, lease: str) -> str:
+        return self.stores.leases._held.get(lease, ("", None, 0))[0]
+
+
+@pytest.fixture
+def site() -> Site:
+    return Site()
+
+
+async def test_one_process_at_a_time_runs_the_followers_of_a_context(site: Site) -> None:
+    async with site.process("one") as one, site.process("two"):
+        await eventually(lambda: site.holder("followers") == one._owner)
+        for n in range(10):
+            await site.commit(f"thing-{n}")
+        await eventually(lambda: len(site.published) == 10)
+    assert sorted(site.published) == [f"thing-{n}@1#1" for n in range(10)]
+
+
+async def test_another_process_takes_over_when_one_stops(site: Site) -> None:
+    async with site.process("two") as two:
+        async with site.process("one"):
+            await site.commit("thing-1")
+            await eventually(lambda: site.published)
+        await eventually(lambda: site.holder("followers") == two._owner)
+        await site.commit("thing-2")
+        await eventually(lambda: len(site.published) == 2)
+    assert site.published == ["thing-1@1#1", "thing-2@1#1"]
+
+
+async def test_a_stopped_process_holds_no_lease(site: Site) -> None:
+    async with site.process("one"):
+        await eventually(lambda: site.holder("followers"))
+    assert {site.holder(lease) for lease in ("followers", "p0", "p1")} == {""}
+
+
+@pytest.mark.slow
+async def test_a_process_keeps_its_lease_as_long_as_it_lives(site: Site) -> None:
+    async with site.process("one") as one, site.process("two"):
+        await eventually(lambda: site.holder("followers") == one._owner)
+        _, until, epoch = site.stores.leases._held["followers"]
+        for _ in range(5):
+            await eventually(lambda before=until: site.stores.leases._held["followers"][1] > before)  # type: ignore[misc]
+            _, until, now = site.stores.leases._held["followers"]
+            assert now == epoch
+
+
+@pytest.mark.slow
+async def test_a_process_that_lost_its_lease_stops_and_comes_back_with_a_new_epoch(site: Site) -> None:
+    async with site.process("one") as one:
+        await site.commit("thing-1")
+        await eventually(lambda: site.published)
+        first_epoch = site.stores.leases._held["followers"][2]
+        await site.stores.leases.release("followers", one._owner)
+        assert await site.stores.leases.acquire("followers", "a rival", 0.5) == first_epoch + 1
+        await site.stores.checkpoints.save({}, first_epoch + 1)
+        await site.commit("thing-2")
+        await eventually(lambda: site.holder("followers") == one._owner)
+        assert site.stores.leases._held["followers"][2] == first_epoch + 2
+        await site.commit("thing-3")
+        await eventually(lambda: "thing-3@1#1" in site.published)
+    assert {"thing-2@1#1", "thing-3@1#1"} <= set(site.published)
+
+
+async def test_a_process_is_ready_once_its_topology_is_declared(site: Site) -> None:
+    class NotYet(MemoryBroker):
+        open = False
+
+        async def declare(self, topology: Any) -> None:
+            if not self.open:
+                raise OSError("not yet")
+            await super().declare(topology)
+
+    site.broker = NotYet()
+    async with site.process("one") as one:
+        with pytest.raises(RuntimeError, match="topology"):
+            await one.check()
+        site.broker.open = True
+        await eventually(lambda: one.ready)
+        await one.check()
+
+
+async def test_resources_are_open_while_the_context_runs(site: Site) -> None:
+    seen: list[str] = []
+
+    @asynccontextmanager
+    async def client() -> AsyncIterator[None]:
+        seen.append("open")
+        yield
+        seen.append("closed")
+
+    async with site.process("one", resources=[client()]):
+        assert seen == ["open"]
+    assert seen == ["open", "closed"]
+
+
+async def test_the_stores_are_prepared_for_the_projections_first(site: Site) -> None:
+    prepared: list[str] = []
+
+    class Preparing(MemoryStores):
+        async def prepare(self, projections: Any) -> None:
+            prepared.extend(projection.name for projection in projections)
+
+    site.stores = Preparing(SystemClock(), SeededChance())
+    projections: Mapping[str, list[Projection[Any]]] = {"projections": [NOTES]}
+    async with site.process("one", **projections):
+        assert prepared == ["notes"]
+
+
+def test_a_service_whose_calls_nobody_carries_out_is_not_built() -> None:
+    with pytest.raises(ValueError, match="nobody carries out Ring"):
+        service(commands=COMMANDS)
+
+
+async def test_nothing_runs_on_after_a_stop(site: Site) -> None:
+    before = asyncio.all_tasks()
+    async with site.process("one"):
+        await site.commit("thing-1")
+        await eventually(lambda: site.published)
+    assert asyncio.all_tasks() == before
