@@ -106,6 +106,9 @@ def _attributes(headers: Mapping[str, object]) -> Iterator[tuple[str, str]]:
 
 
 def _time(text: str) -> datetime:
+    """Reads a time; CloudEvents lets it be left out."""
+    if not text:
+        return datetime.fromtimestamp(0, UTC)
     try:
         time = datetime.fromisoformat(text)
     except ValueError:

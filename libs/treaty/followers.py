@@ -6,7 +6,7 @@ One process of a context holds the lease and runs them; one reading of the log f
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -107,6 +107,7 @@ class Following:
 
     Attributes:
         window: batches that a follower may have open before the reading waits for it.
+        stall_seconds: how long the others wait for one that has no room.
         save_every: seconds between checkpoints; what came after the last one is done again after a crash.
     """
 
@@ -115,6 +116,7 @@ class Following:
     followers: Sequence[Follower]
     probe: Probe
     window: int = 64
+    stall_seconds: float = 1.0
     save_every: float = 0.2
 
     async def run(self, epoch: int) -> None:
@@ -123,22 +125,45 @@ class Following:
         Raises:
             LeaseLost: if another process has taken over.
         """
+        stalled: set[str] = set()
         while True:
             places = await self.checkpoints.load()
             tracks = [_track(f, places.get(f.name, Place())) for f in self.followers]
-            new = [t for t in tracks if not t.place.token]
-            if not new or len(new) == len(tracks):
-                await self._pump(tracks, epoch)
-            await self._catch_up(new, [t for t in tracks if t.place.token], epoch)
+            try:
+                await self._run_in_groups(tracks, stalled, epoch)
+                stalled.clear()
+            except _Stalled as stall:
+                log.warning("a follower falls behind and goes on by itself", follower=stall.name)
+                stalled.add(stall.name)
 
-    async def _catch_up(self, new: list[_Track], others: list[_Track], epoch: int) -> None:
-        """A follower that starts from nothing reads the history by itself, so that the others need not see it again."""
-        going_on = asyncio.create_task(self._pump(others, epoch))
-        await _until_one_ends(asyncio.create_task(self._pump(new, epoch, only_history=True)), going_on)
+    async def _run_in_groups(self, tracks: list[_Track], stalled: set[str], epoch: int) -> None:
+        """Runs until a group that reads by itself has reached the others.
 
-    async def _pump(self, tracks: list[_Track], epoch: int, *, only_history: bool = False) -> None:
-        start = min((t.place for t in tracks), key=lambda place: (place.position, place.token))
-        reading = asyncio.create_task(self._read(start, tracks, epoch, only_history))
+        A follower that starts from nothing reads the history by itself, so that the others need not see it again;
+        one that cannot keep up goes on by itself, so that the others need not wait for it.
+        """
+        new = [t for t in tracks if not t.place.token]
+        late = [t for t in tracks if t.place.token and t.follower.name in stalled]
+        together = [t for t in tracks if t not in new and t not in late]
+        if not together:
+            together, new, late = tracks, [], []
+        reached = max((t.place for t in together), key=_order)
+        pumps = [self._pump(together, epoch, may_stall=len(together) > 1)]
+        if new:
+            pumps.append(self._pump(new, epoch, until=lambda batch: not batch.again))
+        if late:
+            pumps.append(self._pump(late, epoch, until=lambda batch: _order(batch.place) >= _order(reached)))
+        await _until_one_ends(*(asyncio.create_task(pump) for pump in pumps))
+
+    async def _pump(
+        self,
+        tracks: list[_Track],
+        epoch: int,
+        *,
+        until: Callable[[Batch], bool] = lambda batch: False,
+        may_stall: bool = False,
+    ) -> None:
+        reading = asyncio.create_task(self._read(tracks, epoch, until, may_stall))
         try:
             await _until_one_ends(reading, asyncio.create_task(self._save_often(tracks, epoch)))
         finally:
@@ -146,23 +171,29 @@ class Following:
                 await track.abandon()
         await self._save(tracks, epoch)
 
-    async def _read(self, start: Place, tracks: list[_Track], epoch: int, only_history: bool) -> None:
+    async def _read(self, tracks: list[_Track], epoch: int, until: Callable[[Batch], bool], may_stall: bool) -> None:
+        start = min((t.place for t in tracks), key=_order)
         async with contextlib.aclosing(self.log.follow(start)) as batches:
             async for batch in batches:
-                await self._feed(tracks, batch, epoch)
-                if only_history and not batch.again:
+                if batch.again and batch.commits:
+                    log.info("reading history again", commits=len(batch.commits))
+                for track in tracks:
+                    await self._make_room(track, may_stall)
+                    track.feed(batch, epoch)
+                if until(batch):
                     break
         for track in tracks:
             while track.open:
                 await track.settle()
 
-    async def _feed(self, tracks: list[_Track], batch: Batch, epoch: int) -> None:
-        if batch.again and batch.commits:
-            log.info("reading history again", commits=len(batch.commits))
-        for track in tracks:
-            while len(track.open) >= self.window:
-                await track.settle()
-            track.feed(batch, epoch)
+    async def _make_room(self, track: _Track, may_stall: bool) -> None:
+        """Waits until the follower may take another batch; not for long, if others wait with it."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.stall_seconds if may_stall else None):
+                while len(track.open) >= self.window:
+                    await track.settle()
+                return
+        raise _Stalled(track.follower.name)
 
     async def _save_often(self, tracks: list[_Track], epoch: int) -> None:
         while True:
@@ -180,6 +211,14 @@ class Following:
             self.probe.gauge("treaty.follower.open", len(track.open), follower=track.follower.name)
 
 
+class _Stalled(Exception):
+    """A follower has had no room for a while."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+
 async def _until_one_ends(*tasks: "asyncio.Task[None]") -> None:
     """Waits for the first task to end, ends the others, and raises what it raised."""
     try:
@@ -190,6 +229,10 @@ async def _until_one_ends(*tasks: "asyncio.Task[None]") -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _order(place: Place) -> tuple[tuple[int, int], str]:
+    return place.position, place.token
 
 
 def _track(follower: Follower, place: Place) -> _Track:

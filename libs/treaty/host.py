@@ -89,6 +89,7 @@ class Host:
             environment=self.settings.environment,
             partitions=self.settings.partitions,
             lease_seconds=self.settings.lease_seconds,
+            drain_seconds=self.settings.grpc_drain_seconds,
             patience=self.patience,
         )
 

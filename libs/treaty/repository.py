@@ -134,7 +134,7 @@ class Repository(Generic[A]):
         cause = cause or current_cause()
         lane = self._lane(self._stored.stream_of(id))
         waiting = lane.by_cause.get(cause.id)
-        if waiting is not None:
+        if waiting is not None and not waiting.answer.done():
             if waiting.cause.digest != cause.digest:
                 raise RequestReused(cause.id)
             return await asyncio.shield(waiting.answer)
@@ -160,7 +160,8 @@ class Repository(Generic[A]):
                 batch = [lane.queue.popleft() for _ in range(min(len(lane.queue), self._limits.per_commit))]
                 await self._settle_or_fail(lane.stream, batch)
                 for request in batch:
-                    del lane.by_cause[request.cause.id]
+                    if lane.by_cause.get(request.cause.id) is request:
+                        del lane.by_cause[request.cause.id]
         finally:
             for request in lane.by_cause.values():
                 request.answer.cancel()

@@ -57,6 +57,7 @@ class Runner:
     environment: str = "dev"
     partitions: int = 4
     lease_seconds: float = 5.0
+    drain_seconds: float = 10.0
     patience: Patience = field(default_factory=Patience)
     ready: bool = False
     _tasks: list["asyncio.Task[None]"] = field(default_factory=list)
@@ -79,12 +80,14 @@ class Runner:
         self._tasks.append(asyncio.create_task(self._declare_and_consume()))
 
     async def stop(self) -> None:
-        """Finishes what was started, and gives the leases up."""
+        """Finishes what was started, and gives the leases up. What takes too long is cut off: it comes again."""
         self._stopping = True
         self.ready = False
         for consumer in self._consumers.values():
             consumer.drain()
-        await asyncio.gather(*(consumer.ended.wait() for consumer in self._consumers.values()))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.drain_seconds):
+                await asyncio.gather(*(consumer.ended.wait() for consumer in self._consumers.values()))
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

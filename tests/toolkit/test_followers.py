@@ -145,7 +145,7 @@ async def test_the_holder_of_an_older_lease_is_refused_and_stops(scene: Scene) -
         place = await scene.saved("one")
         await scene.write("thing-1", 3)
         with pytest.raises(LeaseLost):
-            await old
+            await asyncio.wait_for(old, 20)
         await scene.saved_all("one")
         assert await scene.saved("one") != place
 
@@ -215,3 +215,21 @@ async def test_what_a_follower_has_open_is_ended_with_it(scene: Scene) -> None:
         await eventually(lambda: follower.taken)
         await asyncio.sleep(0)
     assert ended.is_set()
+
+
+async def test_a_follower_that_is_stuck_does_not_hold_up_the_others_and_misses_nothing(scene: Scene) -> None:
+    stuck, quick = Noting("stuck"), Noting("quick")
+    following = scene.following(stuck, quick, window=2)
+    following.stall_seconds = 0.02
+    async with running(following.run(1)):
+        first = await scene.write("thing-1", 1)
+        await scene.saved_all("stuck", "quick")
+        stuck.holding.add("thing-2")
+        more = await scene.write("thing-2", 1, 2, 3, 4, 5, 6)
+        await eventually(lambda: set(more) <= set(quick.taken))
+        later = await scene.write("thing-3", 1)
+        await eventually(lambda: set(later) <= set(quick.taken))
+        assert not set(later) <= set(stuck.taken)
+        stuck.holding.clear()
+        await scene.saved_all("stuck", "quick")
+    assert list(dict.fromkeys(stuck.taken)) == [*first, *more, *later]

@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 from bson import encode
 from bson.codec_options import CodecOptions
+from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
@@ -50,9 +51,9 @@ class MongoCommits:
 
     async def insert(self, commits: Sequence[Commit]) -> Sequence[Inserted]:
         """Inserts with `insert_many`, also a single one: it reports a missing majority beside a duplicate."""
-        documents = [RawBSONDocument(encode(to_document(commit))) for commit in commits]
-        outcomes = [Inserted.STORED if len(d.raw) <= MAX_BYTES else Inserted.REFUSED for d in documents]
-        sent = [index for index, outcome in enumerate(outcomes) if outcome is Inserted.STORED]
+        documents = [_encoded(commit) for commit in commits]
+        outcomes = [Inserted.REFUSED if document is None else Inserted.STORED for document in documents]
+        sent = [index for index, document in enumerate(documents) if document is not None]
         if not sent:
             return outcomes
         try:
@@ -121,6 +122,16 @@ class MongoCommits:
         return from_document(found[0]) if found else None
 
 
+def _encoded(commit: Commit) -> RawBSONDocument | None:
+    """Returns the document, or None if MongoDB could not keep it: too large, or a number beyond 64 bits."""
+    try:
+        data = encode(to_document(commit))
+    except (BSONError, OverflowError) as error:
+        log.warning("a commit cannot be stored", commit=commit.id, why=str(error))
+        return None
+    return RawBSONDocument(data) if len(data) <= MAX_BYTES else None
+
+
 def _outcome(failed: Mapping[str, Any]) -> Inserted:
     return Inserted.DUPLICATE if failed["code"] == _DUPLICATE_KEY else Inserted.REFUSED
 
@@ -135,13 +146,14 @@ class _Reading:
         self._database, self._commits, self._session = database, commits, own_session
 
     async def batches(self, place: Place) -> AsyncGenerator[Batch, None]:
-        cursor = await self._open(place.token)
-        if not place.token:
-            token = cursor["postBatchResumeToken"]["_data"]
-            async for batch in self._history(place):
+        if place.token:
+            cursor = await self._open({"resumeAfter": {"_data": place.token}})
+        else:
+            now = await self._now()
+            cursor = await self._open({"startAtOperationTime": Timestamp(now.time, now.inc + 1)})
+            async for batch in self._history(place, now):
                 place = batch.place
                 yield batch
-            place = Place(token, place.position)
         batch = self._batch(cursor, "firstBatch", place)
         while True:
             place = batch.place
@@ -150,18 +162,32 @@ class _Reading:
                 await asyncio.sleep(_GATHER_SECONDS)
             batch = self._batch(await self._more(cursor["id"]), "nextBatch", place)
 
-    async def _history(self, place: Place) -> AsyncGenerator[Batch, None]:
-        """Scans by position. The new stream is open already, so nothing falls between the two."""
+    async def _now(self) -> Timestamp:
+        """Returns a time that the server has reached: history ends with it, and the new stream begins behind it.
+
+        Left to itself, a new stream begins at the cluster's time, which is ahead of writes that have their place in
+        the oplog and are not applied yet. Those would be in neither.
+        """
+        answer = await self._database.command({"ping": 1}, session=self._session)
+        now: Timestamp = answer["operationTime"]
+        return now
+
+    async def _history(self, place: Place, until: Timestamp) -> AsyncGenerator[Batch, None]:
+        """Scans by position up to a time, and with the session's causality sees everything that happened by then.
+
+        What is newer is left to the stream. Otherwise the scan could come to a commit whose predecessor, inserted
+        behind its back, only the stream will show.
+        """
         since = Timestamp(max(place.position[0] - MARGIN_SECONDS, 0), 0)
-        found = self._commits.find({"position": {"$gte": since}}, {"state": 0}).sort("position", 1)
+        wanted = {"position": {"$gte": since, "$lte": until}}
+        found = self._commits.find(wanted, {"state": 0}, session=self._session).sort("position", 1)
         while documents := await found.to_list(1000):
             commits = [from_document(document) for document in documents]
             yield Batch(commits, Place("", commits[-1].position), again=True)
 
-    async def _open(self, token: str) -> Any:
-        start = {"resumeAfter": {"_data": token}} if token else {}
+    async def _open(self, start: Mapping[str, Any]) -> Any:
         pipeline = [
-            {"$changeStream": start},
+            {"$changeStream": dict(start)},
             {"$match": {"operationType": "insert"}},
             {"$project": {"fullDocument.state": 0}},
         ]

@@ -116,5 +116,5 @@ def _from_token(token: str) -> Key | None:
     try:
         placed_at, order_id = json.loads(base64.urlsafe_b64decode(token.encode()))
         return datetime.fromisoformat(placed_at).astimezone(UTC), str(order_id)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         raise Invalid("use the next_page_token of the page before, as it is", field="page_token") from None
