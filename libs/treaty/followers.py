@@ -188,6 +188,8 @@ class Following:
 
     async def _make_room(self, track: _Track, may_stall: bool) -> None:
         """Waits until the follower may take another batch; not for long, if others wait with it."""
+        if len(track.open) < self.window:
+            return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.stall_seconds if may_stall else None):
                 while len(track.open) >= self.window:

@@ -19,6 +19,10 @@ from treaty.probes import Probe
 log = structlog.get_logger()
 
 
+_BUSY = 4
+"""A batch of so many commits says that more are coming."""
+
+
 class Inserted(Enum):
     """What became of one commit of a batch."""
 
@@ -67,15 +71,25 @@ class GroupCommitLog:
         store: keeps the commits.
         in_flight: batches on their way at the same time; with one, the next is as large as it can be.
         batch: commits in a batch at most.
+        gather_seconds: how long a batch waits for more when the last one was not small; at low load none waits.
     """
 
     def __init__(
-        self, store: CommitStore, *, chance: Chance, probe: Probe, in_flight: int = 1, batch: int = 500
+        self,
+        store: CommitStore,
+        *,
+        chance: Chance,
+        probe: Probe,
+        in_flight: int = 1,
+        batch: int = 500,
+        gather_seconds: float = 0.012,
     ) -> None:
         self._store = store
         self._chance, self._probe = chance, probe
         self._waiting: list[_Append] = []
         self._free = in_flight
+        self._gather_seconds = gather_seconds
+        self._last = 0
         self._batch = batch
         self._tasks: set[asyncio.Task[None]] = set()
         self.head = store.head
@@ -100,8 +114,9 @@ class GroupCommitLog:
 
     async def _send(self) -> None:
         try:
-            await asyncio.sleep(0)
+            await asyncio.sleep(self._gather_seconds if self._last >= _BUSY else 0)
             batch, self._waiting = self._waiting[: self._batch], self._waiting[self._batch :]
+            self._last = len(batch)
             if batch:
                 self._probe.measure("treaty.commit.batch", len(batch))
                 await self._insert_or_fail(batch)

@@ -58,7 +58,7 @@ class Relay:
         try:
             for envelope in envelopes(commit, context=self._topology.context, environment=self._environment):
                 async with self._slots:
-                    await self._publish_or_park(_item(commit.stream, envelope), envelope)
+                    await self._publish_or_park(commit.stream, envelope)
         except Exception as error:
             if not done.done():
                 done.set_exception(error)
@@ -66,8 +66,8 @@ class Relay:
             if not done.done():
                 done.set_result(None)
 
-    async def _publish_or_park(self, item: Item, envelope: Envelope) -> None:
-        if not self._pending.parked(item.lane):
+    async def _publish_or_park(self, stream: str, envelope: Envelope) -> None:
+        if not self._pending.parked(_lane(stream)):
             refused = 0
             while refused < self._attempts:
                 try:
@@ -77,7 +77,7 @@ class Relay:
                     refused += 1
                     log.warning("the broker did not accept an event", event_id=envelope.id, error=str(error))
                     await asyncio.sleep(self._chance.jitter(0.1 * 2**refused))
-        await self._pending.park(item)
+        await self._pending.park(_item(stream, envelope))
 
     async def publish(self, envelope: Envelope) -> None:
         """Publishes one event, however long the broker is away.
@@ -126,13 +126,17 @@ async def _all(futures: "Sequence[asyncio.Future[None]]", keyed: Keyed) -> None:
         raise
 
 
+def _lane(stream: str) -> str:
+    return f"events of {stream}"
+
+
 def _item(stream: str, envelope: Envelope) -> Item:
     """Returns the event as pending work; in a lane of its own, so that a call of the stream never holds it up."""
     commit, _, index = envelope.id.rpartition("#")
     version = int(commit.rpartition("@")[2])
     return Item(
         id=f"{stream}@{version:012d}#{int(index):04d}",
-        lane=f"events of {stream}",
+        lane=_lane(stream),
         kind="publish",
         body={"headers": envelope.headers(), "body": envelope.body},
     )

@@ -25,8 +25,8 @@ MAX_BYTES = 2_000_000
 MARGIN_SECONDS = 10
 """How far behind the last position a lost token is searched for: positions are nearly in the order of the log."""
 
-_WORTH_A_ROUND_TRIP, _GATHER_SECONDS = 100, 0.004
-"""Under load a reader waits a little between small batches: each costs as much as fifty commits do."""
+_BUSY, _WORTH_A_ROUND_TRIP, _GATHER_SECONDS = 4, 100, 0.01
+"""Under load a reader waits a little between small batches: each round trip costs as much as fifty commits do."""
 
 _CODEC: CodecOptions[Any] = CodecOptions(tz_aware=True)
 _DUPLICATE_KEY = 11000
@@ -158,7 +158,7 @@ class _Reading:
         while True:
             place = batch.place
             yield batch
-            if 0 < len(batch.commits) < _WORTH_A_ROUND_TRIP:
+            if _BUSY <= len(batch.commits) < _WORTH_A_ROUND_TRIP:
                 await asyncio.sleep(_GATHER_SECONDS)
             batch = self._batch(await self._more(cursor["id"]), "nextBatch", place)
 

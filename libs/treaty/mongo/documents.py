@@ -46,7 +46,7 @@ def from_document(document: Mapping[str, Any]) -> Commit:
     return Commit(
         stream=document["stream"],
         version=document["version"],
-        causes=[CauseEntry(**{"refusal": None, **cause}) for cause in document["causes"]],
+        causes=[CauseEntry(**cause) for cause in document["causes"]],
         events=document["events"],
         state=document.get("state", {}),
         outbox=[Outgoing(**outgoing) for outgoing in document["outbox"]],
