@@ -25,6 +25,10 @@ from treaty.stored import Stored
 A = TypeVar("A", bound=Aggregate[Any])
 
 
+_BUSY = 4
+"""A commit of so many commands says that more are coming."""
+
+
 class Overloaded(Exception):
     """The lane is full; nothing was done. Try again later."""
 
@@ -37,11 +41,13 @@ class Limits:
         per_commit: commands that may share one commit.
         per_lane: commands that may wait on one stream.
         cached: streams whose latest durable state is kept in memory.
+        gather_seconds: how long a busy lane waits for more commands after a commit that several shared.
     """
 
     per_commit: int = 100
     per_lane: int = 1000
     cached: int = 5000
+    gather_seconds: float = 0.012
 
 
 @dataclass(eq=False, slots=True)
@@ -162,6 +168,8 @@ class Repository(Generic[A]):
                 for request in batch:
                     if lane.by_cause.get(request.cause.id) is request:
                         del lane.by_cause[request.cause.id]
+                if len(batch) >= _BUSY:
+                    await asyncio.sleep(self._limits.gather_seconds)
         finally:
             for request in lane.by_cause.values():
                 request.answer.cancel()

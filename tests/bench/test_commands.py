@@ -1,0 +1,52 @@
+"""The benchmark measures what is really there: it runs, and a store that lacks something makes its figures void."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from scripts.benchmarks.commands import valid
+
+ROOT = Path(__file__).parents[2]
+
+FIGURES = {
+    "treaty_per_s",
+    "echo_per_s",
+    "textbook_per_s",
+    "ratio_to_echo",
+    "ratio_to_textbook",
+    "hot_per_s",
+    "hot_textbook_per_s",
+    "hot_ratio",
+    "commands",
+    "commits_found",
+    "events_found",
+}
+
+
+@pytest.mark.infra
+@pytest.mark.slow
+async def test_a_short_run_finds_everything_that_was_acknowledged() -> None:
+    running = await asyncio.create_subprocess_exec(
+        ROOT / "scripts" / "bench",
+        *("commands", "--json", "--seconds", "1", "--rounds", "1", "--callers", "32"),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(200):
+        output, _ = await running.communicate()
+    assert running.returncode == 0
+    found = json.loads(output.splitlines()[-1])
+    assert set(found) >= FIGURES
+    assert found["commands"] > 0
+    assert found["commits_found"] == found["events_found"] >= found["commands"]
+    assert all(found[name] > 0 for name in FIGURES)
+
+
+@pytest.mark.parametrize(
+    ("commits", "events"),
+    [(99, 100), (100, 99), (99, 99), (101, 100)],
+)
+def test_a_store_that_lacks_something_makes_the_figures_void(commits: int, events: int) -> None:
+    assert not valid({"commands": 100, "commits_found": commits, "events_found": events})
+    assert valid({"commands": 100, "commits_found": 100, "events_found": 100})
