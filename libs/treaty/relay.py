@@ -11,7 +11,7 @@ from treaty.commits import Commit
 from treaty.envelope import Envelope, envelopes, parse
 from treaty.keyed import Keyed
 from treaty.pending import Item, PendingWork
-from treaty.ports import Chance
+from treaty.ports import Chance, Clock
 from treaty.probes import Probe, Span
 
 log = structlog.get_logger()
@@ -33,6 +33,7 @@ class Relay:
         pending: PendingWork,
         *,
         environment: str,
+        clock: Clock,
         chance: Chance,
         probe: Probe,
         in_flight: int = 64,
@@ -40,7 +41,7 @@ class Relay:
     ) -> None:
         self._topology, self._broker, self._pending = topology, broker, pending
         self._environment = environment
-        self._chance, self._probe = chance, probe
+        self._clock, self._chance, self._probe = clock, chance, probe
         self._keyed = Keyed()
         self._slots = asyncio.Semaphore(in_flight)
         self._attempts = attempts
@@ -95,12 +96,18 @@ class Relay:
                     attributes=_attributes(self._topology.exchange, envelope),
                 ) as span:
                     await self._publish_once(envelope, span)
+                self._tell_lag(envelope)
                 return
             except BrokerAway as error:
                 tries += 1
+                self._tell_lag(envelope)
                 self._probe.count("treaty.relay.retries")
                 log.debug("the broker is away", error=str(error))
                 await asyncio.sleep(self._chance.jitter(min(0.05 * 2**tries, 2.0)))
+
+    def _tell_lag(self, envelope: Envelope) -> None:
+        """Says how old the event at hand is; while the broker is away that grows with every attempt."""
+        self._probe.gauge("treaty.outbox.lag", (self._clock.now() - envelope.time).total_seconds())
 
     async def _publish_once(self, envelope: Envelope, span: Span) -> None:
         """Publishes one event; one that nobody is bound to is no failure."""

@@ -150,6 +150,7 @@ class Runner:
             self.broker,
             pending,
             environment=self.environment,
+            clock=self.clock,
             chance=self.chance,
             probe=self.probe,
         )

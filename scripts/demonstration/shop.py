@@ -44,7 +44,7 @@ class Shop:
     ordering_address: str
     inventory_address: str
     probe: Probe
-    concurrency: int = 32
+    concurrency: int = 8
     commands: int = 0
     seconds: float = 0.0
     traced: int = 200

@@ -108,7 +108,10 @@ async def test_an_order_that_its_client_does_not_sample_leaves_no_span_in_any_co
 
 
 SHAPES = {
-    f"shop: {PLACE_ORDER}": ("client", {"rpc.method": PLACE_ORDER, "rpc.system.name": "grpc"}),
+    f"shop: {PLACE_ORDER}": (
+        "client",
+        {"rpc.method": PLACE_ORDER, "rpc.response.status_code": "OK", "rpc.system.name": "grpc"},
+    ),
     f"ordering: {PLACE_ORDER}": (
         "server",
         {"rpc.method": PLACE_ORDER, "rpc.response.status_code": "OK", "rpc.system.name": "grpc"},

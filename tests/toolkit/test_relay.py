@@ -8,6 +8,7 @@ from treaty.commits import Commit
 from treaty.envelope import Envelope, envelopes
 from treaty.memory.broker import MemoryBroker
 from treaty.pending import Item, PendingWork
+from treaty.ports import SystemClock
 from treaty.relay import Relay
 from treaty.testing import eventually
 from treaty.testing.recorder import Recorder
@@ -33,7 +34,13 @@ class Wire:
         """Makes the relay anew, as another process does."""
         self.pending = self.parking.work(lambda item: self.relay.run_item(item))
         self.relay = Relay(
-            BANK, self.broker, self.pending, environment="test", chance=SeededChance(scale=0.01), probe=self.probe
+            BANK,
+            self.broker,
+            self.pending,
+            environment="test",
+            clock=SystemClock(),
+            chance=SeededChance(scale=0.01),
+            probe=self.probe,
         )
 
     async def take(self, *commits: Commit) -> None:
@@ -197,3 +204,12 @@ async def test_when_the_relay_is_stopped_nothing_more_is_published(wire: Wire) -
     work.cancel()
     await asyncio.gather(work, return_exceptions=True)
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_the_lag_of_the_outbox_is_told_also_while_the_broker_is_away(wire: Wire) -> None:
+    wire.broker.away = True
+    async with running(wire.take(publishing("thing-1", 1))):
+        await eventually(lambda: wire.probe.gauges.get("treaty.outbox.lag", 0.0) > 0)
+        assert wire.published == []
+        wire.broker.away = False
+        await eventually(lambda: len(wire.published) == 1)

@@ -41,7 +41,13 @@ async def call_traced(
     attributes: dict[str, str | int | float | bool] = {"rpc.system.name": "grpc", "rpc.method": path}
     with probe.span(path, kind="client", parent=parent, attributes=attributes) as span:
         metadata = (("traceparent", span.trace),) if span.trace else ()
-        return await method(request, timeout=timeout, metadata=metadata)
+        try:
+            answer = await method(request, timeout=timeout, metadata=metadata)
+        except grpc.aio.AioRpcError as error:
+            span.note(rpc_status_code=error.code().name, error_type=error.code().name)
+            raise
+        span.note(rpc_status_code="OK")
+        return answer
 
 
 async def until_answered(call: Callable[[], Awaitable[T]], *, attempts: int = 30, pause: float = 0.2) -> T:

@@ -39,6 +39,7 @@ METRICS: Mapping[str, Metric] = {
     "treaty.commit.batch": Metric("{commit}", "Commits that share one write to the store.", _SIZES),
     "treaty.commit.unknown": Metric("{batch}", "Batches sent again because their outcome was unknown."),
     "treaty.commit.conflicts": Metric("{commit}", "Commits that lost their version to another process."),
+    "treaty.outbox.lag": Metric("s", "How old the event is that the relay has at hand."),
     "treaty.relay.published": Metric("{event}", "Events that the broker confirmed."),
     "treaty.relay.unroutable": Metric("{event}", "Events that no queue is bound to."),
     "treaty.relay.retries": Metric("{attempt}", "Publishing attempts that failed because the broker was away."),
