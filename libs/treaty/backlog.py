@@ -26,8 +26,12 @@ class Backlog:
     projecting: int
 
     @property
+    def total(self) -> int:
+        return self.outbox + self.calls + self.queued + self.quarantined + self.projecting
+
+    @property
     def empty(self) -> bool:
-        return not (self.outbox or self.calls or self.queued or self.quarantined or self.projecting)
+        return not self.total
 
 
 async def backlog(stores: Stores, broker: Broker, topology: Topology) -> Backlog:

@@ -26,7 +26,8 @@ from scripts.demonstration.shop import Outcome, Shop
 from scripts.lib.processes import DidNotStart
 
 ROOT = Path(__file__).parents[2]
-SETTLE_SECONDS = 90.0
+STUCK_SECONDS = 60.0
+"""The demo gives up when nothing has moved for so long."""
 
 
 def main() -> int:
@@ -122,21 +123,21 @@ def _progress(console: Console) -> Progress:
 
 
 async def _settle(shop: Shop, outcomes: Sequence[Outcome], place: Place, progress: Progress) -> None:
-    """Waits until every order has come to its end and nothing is left to do, or time is up."""
+    """Waits until every order has come to its end and nothing is left to do, as long as anything moves."""
     orders = [outcome for outcome in outcomes if not outcome.invoice.cancels]
     task = progress.add_task("carrying them out", total=len(orders))
-    open_orders = orders
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(SETTLE_SECONDS):
-            while open_orders:
-                ended = [await shop.follow(outcome) for outcome in open_orders]
-                open_orders = [o for o, end in zip(open_orders, ended, strict=True) if not end]
-                progress.update(task, completed=len(orders) - len(open_orders))
-                await asyncio.sleep(0.05)
-            calm = 0
-            while calm < 3:
-                calm = calm + 1 if all(b.empty for b in (await place.backlogs()).values()) else 0
-                await asyncio.sleep(0.1)
+    loop = asyncio.get_running_loop()
+    calm, before, moved = 0, (0, 0), loop.time()
+    while calm < 3 and loop.time() - moved < STUCK_SECONDS:
+        for outcome in orders:
+            await shop.follow(outcome)
+        ended = sum(outcome.state != "placed" for outcome in orders)
+        progress.update(task, completed=ended)
+        left = sum(b.total for b in (await place.backlogs()).values())
+        if (ended, left) != before:
+            before, moved = (ended, left), loop.time()
+        calm = calm + 1 if ended == len(orders) and not left else 0
+        await asyncio.sleep(0.1)
 
 
 async def _results(

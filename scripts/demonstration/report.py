@@ -117,7 +117,11 @@ def _outcomes(outcomes: Sequence[Outcome], console: Console) -> None:
 
 
 def _kind(reason: str) -> str:
-    return reason.partition(":")[0] if reason.startswith("out of stock") else reason.partition(" C")[0][:80]
+    """Returns a reason without the numbers in it, so that equal ones can be counted."""
+    for start in ("out of stock", "cancelled by invoice", "invoice"):
+        if reason.startswith(start):
+            return start
+    return reason[:80]
 
 
 def _percentile(values: Sequence[float], share: float) -> float:
