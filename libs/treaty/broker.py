@@ -21,6 +21,10 @@ class BrokerAway(Exception):
     """The broker cannot be reached, or the outcome is unknown: publish the same event again."""
 
 
+class TopologyDiffers(Exception):
+    """What is at the broker under our names is not what we declare. A person must look."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topology:
     """What one context has at the broker.
@@ -72,7 +76,11 @@ class Broker(Protocol):
     """Carries integration events between contexts. Every implementation passes `treaty.testing.broker_suite`."""
 
     async def declare(self, topology: Topology) -> None:
-        """Makes the context's exchanges, queues and bindings, and checks that they are as asked for."""
+        """Makes the context's exchanges, queues and bindings, and checks that they are as asked for.
+
+        Raises:
+            TopologyDiffers, BrokerAway
+        """
         ...
 
     async def publish(self, exchange: str, envelope: Envelope) -> None:

@@ -16,7 +16,7 @@ from treaty.domain import DomainError
 from treaty.envelope import PARTITION_HEADER, Envelope, Malformed, parse
 from treaty.isolation import Isolation
 from treaty.keyed import Keyed
-from treaty.ports import Chance, Clock
+from treaty.ports import Chance, Clock, backoff
 from treaty.probes import Probe
 from treaty.quarantine import Quarantine
 from treaty.subscriptions import Subscription
@@ -174,7 +174,7 @@ class PartitionConsumer:
                 self._probe.count("treaty.consumer.retries", type=envelope.type)
             if isinstance(failure, Newer) or attempt == self._patience.tries:
                 break
-            await asyncio.sleep(self._chance.jitter(self._patience.pause * 2 ** (attempt - 1)))
+            await asyncio.sleep(self._chance.jitter(backoff(attempt - 1, self._patience.pause, 5.0)))
         return failure
 
     async def _isolate(self, delivery: Delivery, envelope: Envelope, error: Exception | None) -> None:

@@ -13,7 +13,7 @@ from typing import Protocol
 import structlog
 
 from treaty.commits import Batch, Behind, Commit, CommitRefused, Place, VersionTaken
-from treaty.ports import Chance
+from treaty.ports import Chance, backoff
 from treaty.probes import Probe
 
 log = structlog.get_logger()
@@ -148,7 +148,7 @@ class GroupCommitLog:
                     append.in_doubt = True
                 self._probe.count("treaty.commit.unknown")
                 log.warning("the outcome of a batch is unknown; sending it again", commits=len(batch), why=str(unknown))
-                await asyncio.sleep(self._chance.jitter(min(0.02 * 2**tries, 1.0)))
+                await asyncio.sleep(self._chance.jitter(backoff(tries, 0.02, 1.0)))
             else:
                 break
         for append, outcome in zip(batch, outcomes, strict=True):

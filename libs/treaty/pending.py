@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from treaty.commits import Document
 from treaty.keyed import Keyed
-from treaty.ports import Chance
+from treaty.ports import Chance, backoff
 from treaty.probes import Probe
 
 Kind = Literal["call", "publish"]
@@ -130,4 +130,4 @@ class PendingWork:
     async def _put_off(self, item: Item, error: Exception) -> None:
         self._probe.count("treaty.pending.retries", kind=item.kind)
         failed = replace(item, attempts=item.attempts + 1, error=f"{type(error).__name__}: {error}"[:500])
-        await self._pending.delay(failed, self._chance.jitter(min(0.5 * 2**item.attempts, 60.0)))
+        await self._pending.delay(failed, self._chance.jitter(backoff(item.attempts, 0.5, 60.0)))

@@ -30,6 +30,11 @@ class Chance(Protocol):
         ...
 
 
+def backoff(tries: int, first: float, most: float) -> float:
+    """Returns the pause before another try, in seconds: doubled each time, up to `most`, however many there are."""
+    return min(first * 2.0 ** min(tries, 100), most)
+
+
 class SystemClock:
     """The clock of this machine."""
 

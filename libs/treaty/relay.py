@@ -11,7 +11,7 @@ from treaty.commits import Commit
 from treaty.envelope import Envelope, envelopes, parse
 from treaty.keyed import Keyed
 from treaty.pending import Item, PendingWork
-from treaty.ports import Chance, Clock
+from treaty.ports import Chance, Clock, backoff
 from treaty.probes import Probe, Span
 
 log = structlog.get_logger()
@@ -77,7 +77,7 @@ class Relay:
                 except NotAccepted as error:
                     refused += 1
                     log.warning("the broker did not accept an event", event_id=envelope.id, error=str(error))
-                    await asyncio.sleep(self._chance.jitter(0.1 * 2**refused))
+                    await asyncio.sleep(self._chance.jitter(backoff(refused, 0.1, 2.0)))
         await self._pending.park(_item(stream, envelope))
 
     async def publish(self, envelope: Envelope) -> None:
@@ -103,7 +103,7 @@ class Relay:
                 self._tell_lag(envelope)
                 self._probe.count("treaty.relay.retries")
                 log.debug("the broker is away", error=str(error))
-                await asyncio.sleep(self._chance.jitter(min(0.05 * 2**tries, 2.0)))
+                await asyncio.sleep(self._chance.jitter(backoff(tries, 0.05, 2.0)))
 
     def _tell_lag(self, envelope: Envelope) -> None:
         """Says how old the event at hand is; while the broker is away that grows with every attempt."""

@@ -18,7 +18,7 @@ from treaty.deciding import Committed, Decide, Decider, Draft, Head, Request
 from treaty.domain import Aggregate, DomainError, NotFound
 from treaty.effects import Policy
 from treaty.history import History, RequestReused
-from treaty.ports import Chance, Clock, Ids
+from treaty.ports import Chance, Clock, Ids, backoff
 from treaty.probes import Probe
 from treaty.stored import Stored
 
@@ -245,7 +245,7 @@ class Repository(Generic[A]):
 
     async def _back_off(self, conflicts: int) -> None:
         if conflicts > 1:
-            await asyncio.sleep(self._chance.jitter(min(0.002 * 2**conflicts, 0.1)))
+            await asyncio.sleep(self._chance.jitter(backoff(conflicts, 0.002, 0.1)))
 
     async def _answer_declined(
         self, decided_on: Head[A], declined: "Sequence[tuple[Request[A], Committed[A] | DomainError]]"

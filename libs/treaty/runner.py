@@ -9,12 +9,12 @@ from typing import Any
 
 import structlog
 
-from treaty.broker import Broker, Topology
+from treaty.broker import Broker, BrokerAway, Topology
 from treaty.calls import Caller
 from treaty.consumer import Handling, PartitionConsumer, Patience
 from treaty.followers import Follower, Following, LeaseLost
 from treaty.pending import Item, PendingWork
-from treaty.ports import Chance, Clock, Ids
+from treaty.ports import Chance, Clock, Ids, backoff
 from treaty.probes import Probe
 from treaty.projections import Projector
 from treaty.relay import Relay
@@ -58,6 +58,7 @@ class Runner:
     partitions: int = 4
     lease_seconds: float = 5.0
     drain_seconds: float = 10.0
+    verify_seconds: float = 10.0
     patience: Patience = field(default_factory=Patience)
     ready: bool = False
     _tasks: list["asyncio.Task[None]"] = field(default_factory=list)
@@ -104,23 +105,39 @@ class Runner:
         """Raises if the context could not do its work now: commit commands, reach its part of the broker."""
         await self.stores.ping()
         if not self.ready:
-            raise RuntimeError(f"{self.service.name} has not declared its topology yet")
+            raise RuntimeError(f"the topology of {self.service.name} is not as declared")
 
     async def _declare_and_consume(self) -> None:
         tries = 0
+        while not await self._declare():
+            tries += 1
+            await asyncio.sleep(self.chance.jitter(backoff(tries, 0.2, 5.0)))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_declared())
+            for partition in range(self.partitions if self.service.subscriptions else 0):
+                group.create_task(self._hold(f"p{partition}", partial(self._consume, partition)))
+
+    async def _keep_declared(self) -> None:
+        """Declares again from time to time: that checks the topology, and heals a broker that has lost it."""
         while True:
-            try:
-                await self.broker.declare(self.topology)
-                break
-            except Exception as error:
-                tries += 1
-                log.warning("the topology cannot be declared yet", context=self.service.name, error=str(error))
-                await asyncio.sleep(self.chance.jitter(min(0.2 * 2**tries, 5.0)))
-        self.ready = True
-        if self.service.subscriptions:
-            async with asyncio.TaskGroup() as group:
-                for partition in range(self.partitions):
-                    group.create_task(self._hold(f"p{partition}", partial(self._consume, partition)))
+            await asyncio.sleep(self.chance.jitter(self.verify_seconds))
+            await self._declare()
+
+    async def _declare(self) -> bool:
+        """Declares the topology; whether it is as declared is part of readiness.
+
+        A broker that is away is not: commands are committed all the same, and their events leave when it is back.
+        """
+        try:
+            await self.broker.declare(self.topology)
+        except BrokerAway as error:
+            log.warning("the topology cannot be declared now", context=self.service.name, error=str(error))
+        except Exception as error:
+            self.ready = False
+            log.warning("the topology is not as declared", context=self.service.name, error=str(error))
+        else:
+            self.ready = not self._stopping
+        return self.ready
 
     async def _consume(self, partition: int, epoch: int) -> None:
         consumer = PartitionConsumer(

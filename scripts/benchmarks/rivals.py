@@ -24,7 +24,7 @@ from treaty.causes import current_cause
 from treaty.domain import Conflict, NotFound
 from treaty.mongo.driver import close, connect, session
 from treaty.mongo.driver import database as database_of
-from treaty.ports import RandomChance
+from treaty.ports import RandomChance, backoff
 from treaty.probes import NoProbe
 from treaty.rpc.server import GrpcServer
 from treaty.service import Api
@@ -73,7 +73,7 @@ class Textbook(_Unmeasured):
             with contextlib.suppress(_Moved):
                 item = await self._receive(request, cause)
                 return pb.ReceiveStockResponse(item=_item(item), revision=f"{item['_id']}@{item['version']}")
-            await asyncio.sleep(self._chance.jitter(min(0.001 * 2**attempt, 0.05)))
+            await asyncio.sleep(self._chance.jitter(backoff(attempt, 0.001, 0.05)))
         raise Conflict("too many others change this item")
 
     async def _receive(self, request: pb.ReceiveStockRequest, cause: str) -> dict[str, Any]:

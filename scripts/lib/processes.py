@@ -1,20 +1,19 @@
 """Python processes for the demo, the benchmarks and the tests: they end with whoever started them."""
 
 import asyncio
-import ctypes
 import os
-import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from treaty.rpc.client import channel
 from treaty.rpc.server import READINESS
+
+_TIED = Path(__file__).with_name("tied.py")
 
 
 class DidNotStart(Exception):
@@ -31,12 +30,12 @@ async def process(name: str, arguments: Sequence[str], environ: Mapping[str, str
     with (logs / f"{name}.log").open("wb") as output:
         running = await asyncio.create_subprocess_exec(
             sys.executable,
+            *("-S", str(_TIED), str(os.getpid())),
             *arguments,
             env=dict(environ),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            preexec_fn=partial(_die_with, os.getpid()),
             start_new_session=True,
         )
         try:
@@ -54,14 +53,6 @@ async def _end(running: asyncio.subprocess.Process) -> None:
         except TimeoutError:
             running.kill()
             await running.wait()
-
-
-def _die_with(parent: int) -> None:
-    """Asks Linux to end this new process when its parent ends, also by kill -9; the parent may be gone already."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-        if os.getppid() != parent:
-            os._exit(1)
 
 
 async def ready(address: str, seconds: float = 30.0) -> None:

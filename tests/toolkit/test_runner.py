@@ -1,16 +1,16 @@
 """The runner: leases say who does the work, and whoever loses one stops before anybody else starts."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from treaty.broker import BrokerAway, Topology, TopologyDiffers
 from treaty.memory.broker import MemoryBroker
 from treaty.memory.stores import MemoryStores
 from treaty.ports import SystemClock
-from treaty.projections import Projection
 from treaty.runner import Runner
 from treaty.service import Api, Service
 from treaty.testing import eventually
@@ -36,8 +36,9 @@ class Site:
     broker: MemoryBroker = field(default_factory=MemoryBroker)
 
     @asynccontextmanager
-    async def process(self, name: str, **parts: Any) -> AsyncIterator[Runner]:
+    async def process(self, name: str, *, verify_seconds: float = 10.0, **parts: Any) -> AsyncIterator[Runner]:
         runner = Runner(
+            verify_seconds=verify_seconds,
             service=service(**parts),
             stores=self.stores,
             broker=self.broker,
@@ -164,8 +165,7 @@ async def test_the_stores_are_prepared_for_the_projections_first(site: Site) -> 
             prepared.extend(projection.name for projection in projections)
 
     site.stores = Preparing(SystemClock(), SeededChance())
-    projections: Mapping[str, list[Projection[Any]]] = {"projections": [NOTES]}
-    async with site.process("one", **projections):
+    async with site.process("one", projections=[NOTES]):
         assert prepared == ["notes"]
 
 
@@ -180,3 +180,36 @@ async def test_nothing_runs_on_after_a_stop(site: Site) -> None:
         await site.commit("thing-1")
         await eventually(lambda: site.published)
     assert asyncio.all_tasks() == before
+
+
+async def test_a_topology_that_is_no_longer_as_declared_ends_readiness_and_a_broker_that_is_away_does_not(
+    site: Site,
+) -> None:
+    broker = _Differing()
+    site.broker = broker
+    async with site.process("ann", verify_seconds=0.05) as runner:
+        await eventually(lambda: runner.ready)
+        broker.error = BrokerAway("no answer")
+        await eventually(lambda: broker.asked > 3)
+        assert runner.ready
+        broker.error = TopologyDiffers("a queue is of another kind")
+        await eventually(lambda: not runner.ready)
+        with pytest.raises(RuntimeError, match="not as declared"):
+            await runner.check()
+        broker.error = None
+        await eventually(lambda: runner.ready)
+
+
+class _Differing(MemoryBroker):
+    """A broker whose topology is what `error` says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.error: Exception | None = None
+        self.asked = 0
+
+    async def declare(self, topology: Topology) -> None:
+        self.asked += self.error is not None
+        if self.error is not None:
+            raise self.error
+        await super().declare(topology)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from treaty.broker import BrokerAway, Delivery, NotAccepted, Topology, Unroutable
+from treaty.broker import BrokerAway, Delivery, NotAccepted, Topology, TopologyDiffers, Unroutable
 from treaty.envelope import Envelope
 
 
@@ -73,7 +73,7 @@ class MemoryBroker:
     async def declare(self, topology: Topology) -> None:
         queues = self._inboxes.setdefault(topology.context, [_Queue() for _ in range(topology.partitions)])
         if len(queues) != topology.partitions:
-            raise ValueError(f"{topology.context} has {len(queues)} partitions; their number never changes in place")
+            raise TopologyDiffers(f"{topology.context} has {len(queues)} partitions; that never changes in place")
         for producer, types in topology.subscribes.items():
             for type in types:
                 self._bindings.setdefault((f"{producer}.events", type), set()).add(topology.context)

@@ -13,10 +13,10 @@ from typing import Any
 import aio_pika
 import structlog
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, AbstractIncomingMessage
-from aio_pika.exceptions import AMQPError, DeliveryError, PublishError
+from aio_pika.exceptions import AMQPError, ChannelPreconditionFailed, DeliveryError, PublishError
 from pamqp.commands import Basic
 
-from treaty.broker import BrokerAway, Delivery, NotAccepted, Topology, Unroutable
+from treaty.broker import BrokerAway, Delivery, NotAccepted, Topology, TopologyDiffers, Unroutable
 from treaty.envelope import CONTENT_TYPE, Envelope
 from treaty.ports import Ids
 from treaty.rabbit.topology import declare
@@ -96,8 +96,10 @@ class RabbitBroker:
         try:
             async with asyncio.timeout(4 * self._timeout):
                 await declare(channel, topology)
+        except ChannelPreconditionFailed as error:
+            raise TopologyDiffers(f"the topology of {topology.context} is not as declared: {error}") from error
         except _FAILURES as error:
-            raise BrokerAway(f"the topology of {topology.context} is not as declared: {error}") from error
+            raise BrokerAway(f"{type(error).__name__}: {error}") from error
         finally:
             await _close(channel)
 
