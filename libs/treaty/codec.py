@@ -26,6 +26,17 @@ class NotStorable(TypeError):
     """A type that has no stored shape; raised when a service is built, never while it runs."""
 
 
+@dataclass(frozen=True, slots=True)
+class Personal:
+    """Marks personal data: `Annotated[str, Personal("customer_id")]` belongs to whom the field `customer_id` names.
+
+    Commits are immutable, so personal data may enter one only sealed with a key of its subject's own, which can be
+    deleted. As long as there are no such keys, a shape with a personal field is refused.
+    """
+
+    subject: str
+
+
 class Newer(Exception):
     """Stored by a version of the code that knows more than this one. It waits for a deploy; it is never guessed at."""
 
@@ -65,6 +76,8 @@ def codec_of(kind: Any) -> Codec:
 
 def _generic(kind: Any) -> Codec:
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Annotated:
+        return _annotated(*arguments)
     if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
         return _sequence(arguments[0], tuple)
     if origin is frozenset:
@@ -74,6 +87,13 @@ def _generic(kind: Any) -> Codec:
     if origin in (typing.Union, types.UnionType) and len(arguments) == 2 and type(None) in arguments:
         return _optional(next(a for a in arguments if a is not type(None)))
     raise NotStorable(f"{kind!r} cannot be stored: use an immutable type that `treaty.codec` lists")
+
+
+def _annotated(kind: Any, *marks: Any) -> Codec:
+    for mark in marks:
+        if isinstance(mark, Personal):
+            raise NotStorable(f"personal data of {mark.subject} cannot be stored: there are no keys to seal it with")
+    return codec_of(kind)
 
 
 def _same(value: Any) -> Any:
@@ -146,7 +166,7 @@ class _Field:
 
 
 def _fields(kind: Any) -> list[_Field]:
-    hints = typing.get_type_hints(kind)
+    hints = typing.get_type_hints(kind, include_extras=True)
     return [
         _Field(
             name=f.name,

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from enum import StrEnum
-from typing import Any, NewType
+from typing import Annotated, Any, NewType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from treaty.codec import Names, Newer, NotStorable, Shape, codec_of
+from treaty.codec import Names, Newer, NotStorable, Personal, Shape, codec_of
 
 Sku = NewType("Sku", str)
 
@@ -195,3 +195,25 @@ def test_documents_are_upcast_step_by_step() -> None:
         names.decode({"type": "happened", "v": 4, "data": {}})
     with pytest.raises(Newer):
         names.decode({"type": "unheard-of", "v": 1, "data": {}})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addressed:
+    customer_id: str
+    note: Annotated[str, "free text"]
+    street: Annotated[str, Personal("customer_id")] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shipped:
+    address: Addressed
+
+
+@pytest.mark.parametrize("kind", [Addressed, Shipped, tuple[Addressed, ...]])
+def test_personal_data_is_not_stored_in_clear_text(kind: Any) -> None:
+    with pytest.raises(NotStorable, match="personal data of customer_id"):
+        codec_of(kind)
+
+
+def test_other_annotations_change_nothing() -> None:
+    assert codec_of(Annotated[str, "free text"]).encode("x") == "x"
