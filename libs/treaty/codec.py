@@ -252,7 +252,3 @@ class Names:
         for upcast in shape.upcasts[version - 1 :]:
             data = upcast(data)
         return self._codecs[name].decode(data)
-
-    def knows(self, document: Mapping[str, Any]) -> bool:
-        """Tells whether the document is of this family, in any version."""
-        return document["type"] in self._by_name

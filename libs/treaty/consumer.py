@@ -42,8 +42,8 @@ class Patience:
 class Handling:
     """Does what the subscriptions of a context say with one event. It may run again; the effects do not."""
 
-    def __init__(self, context: str, subscriptions: Sequence[Subscription], probe: Probe) -> None:
-        self._context, self._probe = context, probe
+    def __init__(self, subscriptions: Sequence[Subscription], probe: Probe) -> None:
+        self._probe = probe
         self._by_type: dict[str, list[Subscription]] = {}
         for subscription in subscriptions:
             self._by_type.setdefault(subscription.type, []).append(subscription)

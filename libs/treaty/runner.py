@@ -144,7 +144,7 @@ class Runner:
             self.topology,
             partition,
             self.broker,
-            Handling(self.service.name, self.service.subscriptions, self.probe),
+            Handling(self.service.subscriptions, self.probe),
             self.stores.quarantine,
             clock=self.clock,
             chance=self.chance,

@@ -29,7 +29,7 @@ def subscription(then: Callable[[Any], Awaitable[Any]], *, name: str = "Happened
 
 
 def handling(*subscriptions: Subscription) -> Handling:
-    return Handling(DESK.context, subscriptions, NoProbe())
+    return Handling(subscriptions, NoProbe())
 
 
 async def test_messages_are_handled_in_the_order_of_their_key_and_acknowledged(desk: Desk) -> None:

@@ -9,6 +9,7 @@ import typer
 import uvloop
 
 from treaty.cli import quarantine
+from treaty.commits import StoreAway
 from treaty.contexts import UnknownContext, find_contexts
 from treaty.process import run_until_signal
 from treaty.settings import ProcessSettings, SettingsError, read_settings
@@ -41,3 +42,6 @@ def run(
     except (SettingsError, UnknownContext) as error:
         typer.echo(f"treaty: {error}", err=True)
         raise typer.Exit(2) from None
+    except StoreAway as error:
+        typer.echo(f"treaty: the store cannot be reached: {error}", err=True)
+        raise typer.Exit(1) from None

@@ -68,11 +68,6 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
     def leave(self) -> None:
         self._running -= 1
 
-    @property
-    def running(self) -> int:
-        """How many calls are being answered now."""
-        return self._running
-
     def digest(self, request: Any) -> str:
         """Returns a keyed hash of the request; keyed, so that nobody can guess personal data from it."""
         body: bytes = request.SerializeToString(deterministic=True)

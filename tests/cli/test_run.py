@@ -1,0 +1,53 @@
+"""`treaty run` and `treaty contexts`, as somebody types them."""
+
+import asyncio
+import os
+import sys
+
+import pytest
+
+AWAY = {
+    "MONGODB_URI": "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=200",
+    "AMQP_URL": "amqp://127.0.0.1:1/",
+    "GRPC_PORT": "0",
+    "LOG_LEVEL": "error",
+}
+
+
+async def treaty(*arguments: str, **environ: str) -> tuple[int | None, str]:
+    """Runs the command, and returns its exit code and all it printed."""
+    running = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "treaty.cli", *arguments),
+        env={**os.environ, **environ},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    async with asyncio.timeout(60):
+        output, _ = await running.communicate()
+    return running.returncode, output.decode()
+
+
+@pytest.mark.slow
+async def test_contexts_are_found() -> None:
+    code, output = await treaty("contexts")
+    assert code == 0
+    assert output.split() == ["commerce.inventory", "commerce.ordering", "commerce.payments"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "environ", "code", "sentence"),
+    [
+        ("commerce.nowhere", AWAY, 2, "there is no context commerce.nowhere"),
+        ("commerce.inventory", {**AWAY, "MONGODB_URI": ""}, 2, "MONGODB_URI must be set"),
+        ("commerce.inventory", {**AWAY, "TREATY_PARTITIONS": "0"}, 2, "TREATY_PARTITIONS"),
+        ("commerce.inventory", AWAY, 1, "the store cannot be reached"),
+    ],
+)
+async def test_a_process_that_cannot_run_says_why_in_a_sentence(
+    name: str, environ: dict[str, str], code: int, sentence: str
+) -> None:
+    exit_code, output = await treaty("run", name, **environ)
+    assert exit_code == code
+    assert f"treaty: {sentence}" in output
+    assert "Traceback" not in output
