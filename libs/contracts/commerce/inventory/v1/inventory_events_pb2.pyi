@@ -6,7 +6,9 @@ What Inventory announces."""
 from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -17,6 +19,30 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _ReleaseReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReleaseReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReleaseReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RELEASE_REASON_UNSPECIFIED: _ReleaseReason.ValueType  # 0
+    """Stands for a value that was left out: the order was cancelled."""
+    RELEASE_REASON_ORDER_CANCELLED: _ReleaseReason.ValueType  # 1
+    """The order was cancelled."""
+    RELEASE_REASON_EXPIRED: _ReleaseReason.ValueType  # 2
+    """The order was not confirmed in time."""
+
+class ReleaseReason(_ReleaseReason, metaclass=_ReleaseReasonEnumTypeWrapper):
+    """Why an allocation was released."""
+
+RELEASE_REASON_UNSPECIFIED: ReleaseReason.ValueType  # 0
+"""Stands for a value that was left out: the order was cancelled."""
+RELEASE_REASON_ORDER_CANCELLED: ReleaseReason.ValueType  # 1
+"""The order was cancelled."""
+RELEASE_REASON_EXPIRED: ReleaseReason.ValueType  # 2
+"""The order was not confirmed in time."""
+Global___ReleaseReason: _TypeAlias = ReleaseReason  # noqa: Y015
 
 @_typing.final
 class AllocatedLine(_message.Message):
@@ -56,21 +82,27 @@ class StockAllocated(_message.Message):
 
     ORDER_ID_FIELD_NUMBER: _builtins.int
     LINES_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     """The order, a UUID."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___AllocatedLine]:
         """What is reserved for it."""
 
+    @_builtins.property
+    def expires_at(self) -> _timestamp_pb2.Timestamp:
+        """When the pieces are free again if the order is not confirmed by then."""
+
     def __init__(
         self,
         *,
         order_id: _builtins.str = ...,
         lines: _abc.Iterable[Global___AllocatedLine] | None = ...,
+        expires_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lines", b"lines", "order_id", b"order_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "lines", b"lines", "order_id", b"order_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -114,8 +146,11 @@ class AllocationReleased(_message.Message):
 
     ORDER_ID_FIELD_NUMBER: _builtins.int
     LINES_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     """The order, a UUID."""
+    reason: Global___ReleaseReason.ValueType
+    """Why."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___AllocatedLine]:
         """What was released."""
@@ -125,10 +160,11 @@ class AllocationReleased(_message.Message):
         *,
         order_id: _builtins.str = ...,
         lines: _abc.Iterable[Global___AllocatedLine] | None = ...,
+        reason: Global___ReleaseReason.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lines", b"lines", "order_id", b"order_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lines", b"lines", "order_id", b"order_id", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -167,3 +203,41 @@ class StockLevelChanged(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StockLevelChanged: _TypeAlias = StockLevelChanged  # noqa: Y015
+
+@_typing.final
+class ReorderNeeded(_message.Message):
+    """Less than the reorder point is available: more should be bought. Announced once, until the stock has been filled up."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WAREHOUSE_FIELD_NUMBER: _builtins.int
+    SKU_FIELD_NUMBER: _builtins.int
+    AVAILABLE_FIELD_NUMBER: _builtins.int
+    REORDER_POINT_FIELD_NUMBER: _builtins.int
+    REORDER_QUANTITY_FIELD_NUMBER: _builtins.int
+    warehouse: _builtins.str
+    """The warehouse."""
+    sku: _builtins.str
+    """The stock-keeping unit."""
+    available: _builtins.int
+    """Pieces that can still be promised."""
+    reorder_point: _builtins.int
+    """The level at or below which more is bought."""
+    reorder_quantity: _builtins.int
+    """How many pieces to buy."""
+    def __init__(
+        self,
+        *,
+        warehouse: _builtins.str = ...,
+        sku: _builtins.str = ...,
+        available: _builtins.int = ...,
+        reorder_point: _builtins.int = ...,
+        reorder_quantity: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["available", b"available", "reorder_point", b"reorder_point", "reorder_quantity", b"reorder_quantity", "sku", b"sku", "warehouse", b"warehouse"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReorderNeeded: _TypeAlias = ReorderNeeded  # noqa: Y015

@@ -26,19 +26,25 @@ from commerce.money.v1 import money_pb2 as commerce_dot_money_dot_v1_dot_money__
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*commerce/ordering/v1/ordering_events.proto\x12\x14\x63ommerce.ordering.v1\x1a\x1d\x63ommerce/money/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"Y\n\nPlacedLine\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x05\x12,\n\nunit_price\x18\x03 \x01(\x0b\x32\x18.commerce.money.v1.Money\"\xbd\x01\n\x0bOrderPlaced\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12/\n\x05lines\x18\x03 \x03(\x0b\x32 .commerce.ordering.v1.PlacedLine\x12\'\n\x05total\x18\x04 \x01(\x0b\x32\x18.commerce.money.v1.Money\x12-\n\tplaced_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"`\n\x0eOrderConfirmed\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12\'\n\x05total\x18\x03 \x01(\x0b\x32\x18.commerce.money.v1.Money\"G\n\x0eOrderCancelled\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*commerce/ordering/v1/ordering_events.proto\x12\x14\x63ommerce.ordering.v1\x1a\x1d\x63ommerce/money/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"Y\n\nPlacedLine\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x05\x12,\n\nunit_price\x18\x03 \x01(\x0b\x32\x18.commerce.money.v1.Money\"\xa3\x03\n\x0bOrderPlaced\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12/\n\x05lines\x18\x03 \x03(\x0b\x32 .commerce.ordering.v1.PlacedLine\x12\'\n\x05total\x18\x04 \x01(\x0b\x32\x18.commerce.money.v1.Money\x12-\n\tplaced_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x08subtotal\x18\x06 \x01(\x0b\x32\x18.commerce.money.v1.Money\x12%\n\x03tax\x18\x07 \x01(\x0b\x32\x18.commerce.money.v1.Money\x12*\n\x08shipping\x18\x08 \x01(\x0b\x32\x18.commerce.money.v1.Money\x12=\n\x0fshipping_method\x18\t \x01(\x0e\x32$.commerce.ordering.v1.ShippingMethod\x12\x0f\n\x07\x63ountry\x18\n \x01(\t\x12\x15\n\rcustomer_tier\x18\x0b \x01(\t\"`\n\x0eOrderConfirmed\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12\'\n\x05total\x18\x03 \x01(\x0b\x32\x18.commerce.money.v1.Money\"\xc3\x01\n\x0eOrderCompleted\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12\'\n\x05total\x18\x03 \x01(\x0b\x32\x18.commerce.money.v1.Money\x12/\n\x05lines\x18\x04 \x03(\x0b\x32 .commerce.ordering.v1.PlacedLine\x12\x30\n\x0c\x63ompleted_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa4\x01\n\rOrderReturned\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12\x11\n\treturn_id\x18\x03 \x01(\t\x12/\n\x05lines\x18\x04 \x03(\x0b\x32 .commerce.ordering.v1.PlacedLine\x12(\n\x06refund\x18\x05 \x01(\x0b\x32\x18.commerce.money.v1.Money\"G\n\x0eOrderCancelled\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t*\x8b\x01\n\x0eShippingMethod\x12\x1f\n\x1bSHIPPING_METHOD_UNSPECIFIED\x10\x00\x12\x1c\n\x18SHIPPING_METHOD_STANDARD\x10\x01\x12\x1b\n\x17SHIPPING_METHOD_EXPRESS\x10\x02\x12\x1d\n\x19SHIPPING_METHOD_OVERNIGHT\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'commerce.ordering.v1.ordering_events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_SHIPPINGMETHOD']._serialized_start=1182
+  _globals['_SHIPPINGMETHOD']._serialized_end=1321
   _globals['_PLACEDLINE']._serialized_start=132
   _globals['_PLACEDLINE']._serialized_end=221
   _globals['_ORDERPLACED']._serialized_start=224
-  _globals['_ORDERPLACED']._serialized_end=413
-  _globals['_ORDERCONFIRMED']._serialized_start=415
-  _globals['_ORDERCONFIRMED']._serialized_end=511
-  _globals['_ORDERCANCELLED']._serialized_start=513
-  _globals['_ORDERCANCELLED']._serialized_end=584
+  _globals['_ORDERPLACED']._serialized_end=643
+  _globals['_ORDERCONFIRMED']._serialized_start=645
+  _globals['_ORDERCONFIRMED']._serialized_end=741
+  _globals['_ORDERCOMPLETED']._serialized_start=744
+  _globals['_ORDERCOMPLETED']._serialized_end=939
+  _globals['_ORDERRETURNED']._serialized_start=942
+  _globals['_ORDERRETURNED']._serialized_end=1106
+  _globals['_ORDERCANCELLED']._serialized_start=1108
+  _globals['_ORDERCANCELLED']._serialized_end=1179
 # @@protoc_insertion_point(module_scope)

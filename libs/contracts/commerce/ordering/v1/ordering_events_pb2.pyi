@@ -9,6 +9,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -19,6 +20,34 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _ShippingMethod:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ShippingMethodEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ShippingMethod.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SHIPPING_METHOD_UNSPECIFIED: _ShippingMethod.ValueType  # 0
+    """Stands for a value that was left out: SHIPPING_METHOD_STANDARD."""
+    SHIPPING_METHOD_STANDARD: _ShippingMethod.ValueType  # 1
+    """Some days."""
+    SHIPPING_METHOD_EXPRESS: _ShippingMethod.ValueType  # 2
+    """The next working days."""
+    SHIPPING_METHOD_OVERNIGHT: _ShippingMethod.ValueType  # 3
+    """The next day."""
+
+class ShippingMethod(_ShippingMethod, metaclass=_ShippingMethodEnumTypeWrapper):
+    """How an order is to be delivered."""
+
+SHIPPING_METHOD_UNSPECIFIED: ShippingMethod.ValueType  # 0
+"""Stands for a value that was left out: SHIPPING_METHOD_STANDARD."""
+SHIPPING_METHOD_STANDARD: ShippingMethod.ValueType  # 1
+"""Some days."""
+SHIPPING_METHOD_EXPRESS: ShippingMethod.ValueType  # 2
+"""The next working days."""
+SHIPPING_METHOD_OVERNIGHT: ShippingMethod.ValueType  # 3
+"""The next day."""
+Global___ShippingMethod: _TypeAlias = ShippingMethod  # noqa: Y015
 
 @_typing.final
 class PlacedLine(_message.Message):
@@ -63,21 +92,45 @@ class OrderPlaced(_message.Message):
     LINES_FIELD_NUMBER: _builtins.int
     TOTAL_FIELD_NUMBER: _builtins.int
     PLACED_AT_FIELD_NUMBER: _builtins.int
+    SUBTOTAL_FIELD_NUMBER: _builtins.int
+    TAX_FIELD_NUMBER: _builtins.int
+    SHIPPING_FIELD_NUMBER: _builtins.int
+    SHIPPING_METHOD_FIELD_NUMBER: _builtins.int
+    COUNTRY_FIELD_NUMBER: _builtins.int
+    CUSTOMER_TIER_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     """The order's id, a UUID."""
     customer_id: _builtins.str
     """Who ordered; empty for a guest."""
+    shipping_method: Global___ShippingMethod.ValueType
+    """How it is to be delivered."""
+    country: _builtins.str
+    """Where to: the country, ISO 3166-1 alpha-2. The address itself is asked of Ordering by who needs it."""
+    customer_tier: _builtins.str
+    """The customer's tier when the order was placed: standard, gold or vip."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlacedLine]:
         """What was ordered, every SKU once."""
 
     @_builtins.property
     def total(self) -> _money_pb2.Money:
-        """What the order costs."""
+        """What the order costs: subtotal, tax and shipping."""
 
     @_builtins.property
     def placed_at(self) -> _timestamp_pb2.Timestamp:
         """When it was placed."""
+
+    @_builtins.property
+    def subtotal(self) -> _money_pb2.Money:
+        """What the lines cost together, without tax."""
+
+    @_builtins.property
+    def tax(self) -> _money_pb2.Money:
+        """The tax on lines and shipping."""
+
+    @_builtins.property
+    def shipping(self) -> _money_pb2.Money:
+        """What the delivery costs, without tax."""
 
     def __init__(
         self,
@@ -87,10 +140,16 @@ class OrderPlaced(_message.Message):
         lines: _abc.Iterable[Global___PlacedLine] | None = ...,
         total: _money_pb2.Money | None = ...,
         placed_at: _timestamp_pb2.Timestamp | None = ...,
+        subtotal: _money_pb2.Money | None = ...,
+        tax: _money_pb2.Money | None = ...,
+        shipping: _money_pb2.Money | None = ...,
+        shipping_method: Global___ShippingMethod.ValueType = ...,
+        country: _builtins.str = ...,
+        customer_tier: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["placed_at", b"placed_at", "total", b"total"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["placed_at", b"placed_at", "shipping", b"shipping", "subtotal", b"subtotal", "tax", b"tax", "total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "lines", b"lines", "order_id", b"order_id", "placed_at", b"placed_at", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["country", b"country", "customer_id", b"customer_id", "customer_tier", b"customer_tier", "lines", b"lines", "order_id", b"order_id", "placed_at", b"placed_at", "shipping", b"shipping", "shipping_method", b"shipping_method", "subtotal", b"subtotal", "tax", b"tax", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -127,6 +186,92 @@ class OrderConfirmed(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___OrderConfirmed: _TypeAlias = OrderConfirmed  # noqa: Y015
+
+@_typing.final
+class OrderCompleted(_message.Message):
+    """An order is with its customer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    COMPLETED_AT_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.str
+    """The order's id, a UUID."""
+    customer_id: _builtins.str
+    """Who ordered; empty for a guest."""
+    @_builtins.property
+    def total(self) -> _money_pb2.Money:
+        """What the order cost."""
+
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlacedLine]:
+        """What was delivered."""
+
+    @_builtins.property
+    def completed_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was delivered."""
+
+    def __init__(
+        self,
+        *,
+        order_id: _builtins.str = ...,
+        customer_id: _builtins.str = ...,
+        total: _money_pb2.Money | None = ...,
+        lines: _abc.Iterable[Global___PlacedLine] | None = ...,
+        completed_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "total", b"total"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["completed_at", b"completed_at", "customer_id", b"customer_id", "lines", b"lines", "order_id", b"order_id", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrderCompleted: _TypeAlias = OrderCompleted  # noqa: Y015
+
+@_typing.final
+class OrderReturned(_message.Message):
+    """Delivered goods came back, and their money was given back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    RETURN_ID_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    REFUND_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.str
+    """The order's id, a UUID."""
+    customer_id: _builtins.str
+    """Who ordered; empty for a guest."""
+    return_id: _builtins.str
+    """The return's id, a UUID."""
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlacedLine]:
+        """What came back."""
+
+    @_builtins.property
+    def refund(self) -> _money_pb2.Money:
+        """How much was given back."""
+
+    def __init__(
+        self,
+        *,
+        order_id: _builtins.str = ...,
+        customer_id: _builtins.str = ...,
+        return_id: _builtins.str = ...,
+        lines: _abc.Iterable[Global___PlacedLine] | None = ...,
+        refund: _money_pb2.Money | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["refund", b"refund"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "lines", b"lines", "order_id", b"order_id", "refund", b"refund", "return_id", b"return_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrderReturned: _TypeAlias = OrderReturned  # noqa: Y015
 
 @_typing.final
 class OrderCancelled(_message.Message):

@@ -25,8 +25,11 @@ class PaymentAuthorised(_message.Message):
 
     ORDER_ID_FIELD_NUMBER: _builtins.int
     AMOUNT_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     """The order, a UUID."""
+    customer_id: _builtins.str
+    """Who ordered; empty for a guest."""
     @_builtins.property
     def amount(self) -> _money_pb2.Money:
         """How much."""
@@ -36,10 +39,11 @@ class PaymentAuthorised(_message.Message):
         *,
         order_id: _builtins.str = ...,
         amount: _money_pb2.Money | None = ...,
+        customer_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "order_id", b"order_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "customer_id", b"customer_id", "order_id", b"order_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -53,19 +57,23 @@ class PaymentFailed(_message.Message):
 
     ORDER_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     """The order, a UUID."""
     reason: _builtins.str
     """Why: declined by the gateway, or not answered in time."""
+    customer_id: _builtins.str
+    """Who ordered; empty for a guest."""
     def __init__(
         self,
         *,
         order_id: _builtins.str = ...,
         reason: _builtins.str = ...,
+        customer_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["order_id", b"order_id", "reason", b"reason"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "order_id", b"order_id", "reason", b"reason"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -79,8 +87,11 @@ class PaymentReceived(_message.Message):
 
     ORDER_ID_FIELD_NUMBER: _builtins.int
     AMOUNT_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     """The order, a UUID."""
+    customer_id: _builtins.str
+    """Who ordered; empty for a guest."""
     @_builtins.property
     def amount(self) -> _money_pb2.Money:
         """How much."""
@@ -90,10 +101,11 @@ class PaymentReceived(_message.Message):
         *,
         order_id: _builtins.str = ...,
         amount: _money_pb2.Money | None = ...,
+        customer_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "order_id", b"order_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "customer_id", b"customer_id", "order_id", b"order_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -107,8 +119,11 @@ class PaymentVoided(_message.Message):
 
     ORDER_ID_FIELD_NUMBER: _builtins.int
     AMOUNT_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     """The order, a UUID."""
+    customer_id: _builtins.str
+    """Who ordered; empty for a guest."""
     @_builtins.property
     def amount(self) -> _money_pb2.Money:
         """How much was held."""
@@ -118,10 +133,11 @@ class PaymentVoided(_message.Message):
         *,
         order_id: _builtins.str = ...,
         amount: _money_pb2.Money | None = ...,
+        customer_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "order_id", b"order_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "customer_id", b"customer_id", "order_id", b"order_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -129,14 +145,17 @@ Global___PaymentVoided: _TypeAlias = PaymentVoided  # noqa: Y015
 
 @_typing.final
 class PaymentRefunded(_message.Message):
-    """Captured money was given back."""
+    """All the captured money was given back. commerce.payments.v2.PaymentRefunded also tells of parts."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     ORDER_ID_FIELD_NUMBER: _builtins.int
     AMOUNT_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     """The order, a UUID."""
+    customer_id: _builtins.str
+    """Who ordered; empty for a guest."""
     @_builtins.property
     def amount(self) -> _money_pb2.Money:
         """How much."""
@@ -146,10 +165,11 @@ class PaymentRefunded(_message.Message):
         *,
         order_id: _builtins.str = ...,
         amount: _money_pb2.Money | None = ...,
+        customer_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "order_id", b"order_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "customer_id", b"customer_id", "order_id", b"order_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
