@@ -1,10 +1,12 @@
-"""What is still to be done in a context: in its outbox, its calls, its queues and its quarantine."""
+"""What is still to be done in a context: in its outbox, its calls, its queues, its quarantine and its read models."""
 
 from dataclasses import dataclass
 
-from treaty.broker import Broker, Topology
+from treaty.broker import Broker
 from treaty.commits import Place
-from treaty.service import Stores
+from treaty.projections import follower_of
+from treaty.runner import topology_of
+from treaty.service import Service, Stores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,14 +36,15 @@ class Backlog:
         return not self.total
 
 
-async def backlog(stores: Stores, broker: Broker, topology: Topology) -> Backlog:
+async def backlog(service: Service, stores: Stores, broker: Broker, partitions: int) -> Backlog:
     """Returns what is left to do in a context, as a look from outside."""
     places = await stores.checkpoints.load()
-    views = [place for name, place in places.items() if name.startswith("projection ")]
+    topology = topology_of(service, partitions)
+    views = [follower_of(p, await stores.rows(p).generation()) for p in service.read_models]
     lanes = await stores.pending.lanes()
     relayed = await stores.log.behind(places.get("relay", Place()))
     called = await stores.log.behind(places.get("calls", Place()))
-    projected = [await stores.log.behind(place) for place in views]
+    projected = [await stores.log.behind(places.get(name, Place())) for name in views]
     parked_events = sum(lane.startswith("events of ") for lane in lanes)
     return Backlog(
         outbox=relayed.events + parked_events,

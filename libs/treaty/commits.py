@@ -160,6 +160,10 @@ class CommitLog(Protocol):
         """Yields all commits behind the place, for ever, without their `state`; an empty batch only moves the place."""
         ...
 
+    async def end(self) -> Place:
+        """Returns a place to follow from for whatever is committed after this call, and nothing before it."""
+        ...
+
     async def behind(self, place: Place) -> Behind:
         """Counts what a follower at the place has before it, by position: good for a gauge, not for a decision."""
         ...

@@ -49,6 +49,10 @@ class Checkpoints(Protocol):
         """
         ...
 
+    async def forget(self, names: Sequence[str]) -> None:
+        """Drops the places of followers that are no more."""
+        ...
+
 
 class Follower(Protocol):
     """Does something with every commit."""

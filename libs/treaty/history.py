@@ -1,6 +1,7 @@
 """What the log knows of a stream: its head, and the first answers to what took effect before."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from treaty.causes import Cause
@@ -36,8 +37,21 @@ class History(Generic[A]):
         commit = await self._log.head(stream, fresh=fresh)
         if commit is None:
             return self.blank(stream)
+        return await self._head_of(commit)
+
+    async def _head_of(self, commit: Commit) -> Head[A]:
         state = await self._state_after(commit)
-        return Head(stream, state, commit.version, commit.sequence, await self._exists(commit, state))
+        return Head(commit.stream, state, commit.version, commit.sequence, await self._exists(commit, state))
+
+    async def at(self, stream: str, version: int) -> Head[A] | None:
+        """Returns the stream as it was at a version, or None if it has no such version yet."""
+        found = await self._log.read(stream, first=version, last=version)
+        return await self._head_of(found[0]) if found else None
+
+    async def as_of(self, stream: str, moment: datetime) -> Head[A] | None:
+        """Returns the stream as it was at a moment of the server's clock, which tells whole seconds; None before."""
+        past = [c for c in await self._log.read(stream) if c.position[0] <= moment.timestamp()]
+        return await self._head_of(past[-1]) if past else None
 
     async def answers(self, stream: str, causes: Sequence[Cause]) -> Mapping[str, Committed[A] | DomainError]:
         """Returns the first answers to those causes that took effect on the stream, by their ids."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -15,6 +16,9 @@ from treaty.rpc.server import GrpcServer
 from treaty.runner import Runner
 from treaty.service import Ports, Stores
 from treaty.settings import ProcessSettings
+
+if TYPE_CHECKING:
+    from treaty.rpc.http import WebhookServer
 
 log = structlog.get_logger()
 
@@ -41,6 +45,7 @@ class Host:
     patience: Patience = field(default_factory=Patience)
     runners: list[Runner] = field(default_factory=list)
     server: GrpcServer | None = None
+    webhooks: "WebhookServer | None" = None
     _watching: "asyncio.Task[None] | None" = None
 
     async def start(self) -> None:
@@ -51,6 +56,7 @@ class Host:
         await self.server.start()
         for runner in self.runners:
             await runner.start()
+        await self._open_webhooks()
         self._watching = asyncio.create_task(self._watch(self.server))
         log.info("serving", contexts=list(self.contexts), port=self.server.port)
 
@@ -60,10 +66,29 @@ class Host:
         if self._watching is not None:
             self._watching.cancel()
             await asyncio.gather(self._watching, return_exceptions=True)
+        await asyncio.gather(*(runner.end_watching() for runner in self.runners))
+        if self.webhooks is not None:
+            await self.webhooks.stop()
         if self.server is not None:
             await self.server.stop()
         await asyncio.gather(*(runner.stop() for runner in self.runners))
         log.info("stopped", contexts=list(self.contexts))
+
+    def _address(self, context: str) -> str:
+        if context in self.contexts and self.server is not None:
+            return f"127.0.0.1:{self.server.port}"
+        return self.settings.address_of(context)
+
+    async def _open_webhooks(self) -> None:
+        """Opens the HTTP port, if a context has webhooks; the others never load what serves it."""
+        hooks = [(hook, runner.probe) for runner in self.runners for hook in runner.service.webhooks]
+        if hooks:
+            from treaty.rpc.http import WebhookServer
+
+            self.webhooks = WebhookServer(
+                hooks, host=self.settings.http_host, port=self.settings.http_port, clock=self.clock
+            )
+            await self.webhooks.start()
 
     def _probe(self, context: str) -> Probe:
         return self.probes.get(context) or NoProbe()
@@ -77,6 +102,7 @@ class Host:
             chance=self.chance,
             probe=probe,
             environ=self.environ,
+            address=self._address,
         )
         return Runner(
             service=load_context(name)(ports),

@@ -54,6 +54,8 @@ class CommitStore(Protocol):
 
     def follow(self, place: Place) -> AsyncGenerator[Batch, None]: ...
 
+    async def end(self) -> Place: ...
+
     async def behind(self, place: Place) -> Behind: ...
 
 
@@ -96,6 +98,7 @@ class GroupCommitLog:
         self.read = store.read
         self.caused_by = store.caused_by
         self.follow = store.follow
+        self.end = store.end
         self.behind = store.behind
 
     async def append(self, commit: Commit) -> None:

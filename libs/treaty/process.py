@@ -5,12 +5,13 @@ import gc
 import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from treaty.contexts import load_context
 from treaty.host import Host
 from treaty.mongo.driver import close, connect
 from treaty.mongo.stores import MongoStores
-from treaty.ports import RandomChance, RandomIds
+from treaty.ports import Chance, RandomChance, RandomIds
 from treaty.probes import NoProbe, Probe
 from treaty.rabbit.broker import RabbitBroker
 from treaty.settings import ProcessSettings
@@ -34,7 +35,7 @@ async def running(
     host = Host(
         contexts=contexts,
         settings=settings,
-        stores=lambda name: MongoStores(client, name, chance=chance, probe=probes.get(name) or NoProbe()),
+        stores=lambda name: _stores(client, name, settings, chance, probes.get(name) or NoProbe()),
         broker=broker,
         environ=environ,
         ids=ids,
@@ -60,6 +61,11 @@ async def run_until_signal(
     async with running(contexts, settings, environ, probes):
         _calm_the_collector()
         await stop.wait()
+
+
+def _stores(client: Any, name: str, settings: ProcessSettings, chance: Chance, probe: Probe) -> MongoStores:
+    key = settings.digest_key.get_secret_value().encode()
+    return MongoStores(client, name, chance=chance, probe=probe, key=key)
 
 
 def _calm_the_collector() -> None:

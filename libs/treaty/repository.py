@@ -8,6 +8,7 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import count, repeat
 from typing import Any, Generic, TypeVar
 
@@ -117,6 +118,20 @@ class Repository(Generic[A]):
         if not head.exists:
             raise NotFound(f"{self._stored.kind.__name__} {id} does not exist")
         return Committed(head.state, head.stream, head.version)
+
+    async def at(self, id: str, *, version: int = 0, moment: datetime | None = None) -> Committed[A]:
+        """Returns the aggregate as it was at a version, or at a moment (to the second, by the server's clock).
+
+        Raises:
+            NotFound: if it did not exist then, or has no such version yet.
+        """
+        stream = self._stored.stream_of(id)
+        past = self._history.as_of(stream, moment) if moment is not None else self._history.at(stream, version)
+        head = await past
+        if head is None or not head.exists:
+            when = f"at {moment.isoformat()}" if moment is not None else f"in version {version}"
+            raise NotFound(f"{self._stored.kind.__name__} {id} does not exist {when}")
+        return Committed(head.state, stream, head.version)
 
     async def change(self, id: str, decide: Decide[A], *, cause: Cause | None = None) -> Committed[A]:
         """Changes an aggregate that exists, and returns when that is durable.

@@ -16,7 +16,7 @@ from treaty.followers import Follower, Following, LeaseLost
 from treaty.pending import Item, PendingWork
 from treaty.ports import Chance, Clock, Ids, backoff
 from treaty.probes import Probe
-from treaty.projections import Projector
+from treaty.projections import Projection, Projector, Superseded
 from treaty.relay import Relay
 from treaty.service import Service, Stores
 from treaty.subscriptions import by_producer
@@ -74,11 +74,15 @@ class Runner:
     async def start(self) -> None:
         """Prepares the store and starts in the background; the broker may come later."""
         self._owner = self.ids.new()
-        await self.stores.prepare(self.service.projections)
-        for resource in self.service.resources:
+        await self.stores.prepare(self.service.read_models)
+        for resource in [*self.service.resources, *self.service.peers]:
             await self._resources.enter_async_context(resource)
         self._tasks = [asyncio.create_task(self._hold("followers", self._follow))]
         self._tasks.append(asyncio.create_task(self._declare_and_consume()))
+
+    async def end_watching(self) -> None:
+        """Ends the streams of changes, which would otherwise hold up the drain."""
+        await asyncio.gather(*(watch.close() for watch in self.service.watches))
 
     async def stop(self) -> None:
         """Finishes what was started, and gives the leases up. What takes too long is cut off: it comes again."""
@@ -158,6 +162,21 @@ class Runner:
             self._consumers.pop(partition, None)
 
     async def _follow(self, epoch: int) -> None:
+        """Follows until it is cancelled; begins again when a read model has a new generation."""
+        superseded = True
+        while superseded:
+            superseded = False
+            try:
+                await self._follow_generations(epoch)
+            except* Superseded:
+                log.info("a read model was built anew; going on with that one", context=self.service.name)
+                superseded = True
+
+    async def _projector(self, projection: Projection[Any]) -> Projector:
+        rows = self.stores.rows(projection)
+        return Projector(projection, rows, await rows.generation(), self.probe)
+
+    async def _follow_generations(self, epoch: int) -> None:
         runs: dict[str, Callable[[Item], Awaitable[None]]] = {}
         pending = PendingWork(
             self.stores.pending, lambda item: runs[item.kind](item), chance=self.chance, probe=self.probe
@@ -173,7 +192,7 @@ class Runner:
         )
         caller = Caller(self.service.commands, self.service.calls, pending, probe=self.probe)
         runs.update(publish=relay.run_item, call=caller.run_item)
-        projectors = [Projector(p, self.stores.rows(p), self.probe) for p in self.service.projections]
+        projectors = [await self._projector(projection) for projection in self.service.read_models]
         followers: list[Follower] = [relay, caller, *projectors]
         following = Following(
             log=self.stores.log, checkpoints=self.stores.checkpoints, followers=followers, probe=self.probe

@@ -5,20 +5,33 @@ arrive and may arrive late, so `react` is total: it knows an answer for every fa
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from dataclasses import dataclass, field, make_dataclass
+from enum import StrEnum
+from typing import Any, Generic, Protocol, TypeVar
 
 from treaty.codec import Shape, codec_of
 from treaty.commits import Document
 from treaty.deciding import Committed
 from treaty.domain import Aggregate
 from treaty.effects import Call
+from treaty.projections import Projection
 from treaty.repository import Repository
 from treaty.stored import Stored
 
-S = TypeVar("S")
 
-React = Callable[[S, Any], tuple[S, Sequence[object]]]
+class Progress(Protocol):
+    """What every state of a saga tells: whether its run has ended, and why it is stuck, if it is."""
+
+    @property
+    def ended(self) -> bool: ...
+    @property
+    def stuck(self) -> str: ...
+
+
+S = TypeVar("S", bound=Progress)
+
+T = TypeVar("T")
+React = Callable[[T, Any], tuple[T, Sequence[object]]]
 """(state, fact) → (state, commands); a command is a dataclass, or a `Call` with the time at which it is due."""
 
 
@@ -47,15 +60,35 @@ class StoredSaga(Stored[Process[S]]):
         initial: the state before the first fact: a frozen dataclass.
         react: the saga.
         facts: the stored name of every fact.
+        resume: makes the fact that lets a stuck run try again, of the run's id and a reason.
+        cancel: makes the fact that ends a run by hand.
     """
 
-    def __init__(self, stream: str, initial: S, react: React[S], facts: Iterable[Shape]) -> None:
+    def __init__(
+        self,
+        stream: str,
+        initial: S,
+        react: React[S],
+        facts: Iterable[Shape],
+        *,
+        resume: Callable[[str, str], object] | None = None,
+        cancel: Callable[[str, str], object] | None = None,
+    ) -> None:
         self._initial, self._react = initial, react
+        self.resume, self.cancel = resume, cancel
         kind: Any = type(initial)
         super().__init__(stream, Process, facts, state=codec_of(kind))
 
     def blank(self, id: str) -> Process[S]:
         return Process(id=id, state=self._initial, react=self._react)
+
+    @property
+    def state_kind(self) -> type:
+        return type(self._initial)
+
+    def after(self, state: S, fact: object) -> S:
+        """Returns the state after a fact."""
+        return self._react(state, fact)[0]
 
     def snapshot(self, state: Process[S]) -> dict[str, Any]:
         return {"shape": self._fingerprint, "id": state.id, "data": self._state.encode(state.state)}
@@ -66,12 +99,45 @@ class StoredSaga(Stored[Process[S]]):
         return Process(id=snapshot["id"], state=self._state.decode(snapshot["data"]), react=self._react)
 
 
+class RunStatus(StrEnum):
+    RUNNING = "running"
+    STUCK = "stuck"
+    ENDED = "ended"
+
+
+class SagaRun(Protocol):
+    """One run in the read model of a saga; `why` says what a stuck one is stuck with."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def status(self) -> RunStatus: ...
+    @property
+    def why(self) -> str: ...
+
+
+def runs_of(stored: StoredSaga[S]) -> Projection[Any]:
+    """Returns the read model of a saga's runs. A row holds the state too, because the next one follows from it."""
+    fields = [("id", str), ("status", RunStatus), ("why", str), ("state", stored.state_kind)]
+    run: Any = make_dataclass("SagaRun", fields, frozen=True, kw_only=True)
+
+    def project(id: str, row: Any, fact: object) -> Any:
+        state = stored.after(stored.blank(id).state if row is None else row.state, fact)
+        status = RunStatus.ENDED if state.ended else RunStatus.STUCK if state.stuck else RunStatus.RUNNING
+        return run(id=id, status=status, why=state.stuck, state=state)
+
+    name = f"runs_{stored.stream.replace('-', '_')}"
+    return Projection(name=name, source=stored, row=run, project=project, order_by="id", filters=("status",))
+
+
 @dataclass(frozen=True, slots=True)
 class Saga(Generic[S]):
-    """The runs of one saga. `key` tells from a fact which run it belongs to."""
+    """The runs of one saga. `key` tells from a fact which run it belongs to; `runs` is their read model."""
 
+    stored: StoredSaga[S]
     processes: Repository[Process[S]]
     key: Callable[[Any], str]
+    runs: Projection[Any]
 
     async def tell(self, fact: object) -> Committed[Process[S]]:
         """Tells the saga a fact; its commands leave with the same commit."""

@@ -32,9 +32,13 @@ class ProcessSettings(Settings):
     grpc_host: str = Field("0.0.0.0", alias="GRPC_HOST")
     grpc_port: int = Field(50051, alias="GRPC_PORT", ge=0, le=65535)
     grpc_max_calls: int = Field(1000, alias="GRPC_MAX_CALLS", ge=1)
+    grpc_max_streams: int = Field(1000, alias="GRPC_MAX_STREAMS", ge=0)
     grpc_max_message_bytes: int = Field(1_048_576, alias="GRPC_MAX_MESSAGE_BYTES", ge=1024)
     grpc_deadline_seconds: float = Field(10.0, alias="GRPC_DEADLINE_SECONDS", gt=0)
     grpc_drain_seconds: float = Field(10.0, alias="GRPC_DRAIN_SECONDS", ge=0)
+    http_host: str = Field("0.0.0.0", alias="HTTP_HOST")
+    http_port: int = Field(8080, alias="HTTP_PORT", ge=0, le=65535)
+    peers: str = Field("", alias="TREATY_PEERS", pattern=r"^$|^[^=,\s]+=[^=,\s]+(,[^=,\s]+=[^=,\s]+)*$")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", alias="LOG_LEVEL")
     log_format: Literal["json", "console"] = Field("json", alias="LOG_FORMAT")
 
@@ -43,6 +47,11 @@ class ProcessSettings(Settings):
         if self.environment != "dev" and self.digest_key.get_secret_value() == _DEVELOPMENT_KEY:
             raise ValueError("TREATY_DIGEST_KEY must be set, or TREATY_DIGEST_KEY_FILE name a file that holds it")
         return self
+
+    def address_of(self, context: str) -> str:
+        """Returns where a context answers: as TREATY_PEERS says, or as Kubernetes calls it."""
+        told = dict(pair.split("=", 1) for pair in self.peers.split(",") if pair)
+        return told.get(context) or f"dns:///{context.replace('.', '-')}:50051"
 
     def require(self, *names: str) -> None:
         """Raises SettingsError unless each of the variables is set."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from treaty.backlog import Backlog, backlog
-from treaty.broker import Broker, Topology
+from treaty.broker import Broker
 from treaty.contexts import load_context
 from treaty.host import Host
 from treaty.memory.broker import MemoryBroker
@@ -17,8 +17,7 @@ from treaty.mongo.stores import MongoStores
 from treaty.ports import RandomChance, RandomIds, SystemClock
 from treaty.probes import NoProbe, Probe
 from treaty.rabbit.broker import RabbitBroker
-from treaty.runner import topology_of
-from treaty.service import Ports, Stores
+from treaty.service import Ports, Service, Stores
 from treaty.settings import ProcessSettings, read_settings
 
 from scripts.lib.processes import free_ports, process, ready
@@ -85,9 +84,10 @@ async def processes(environ: Mapping[str, str], logs: Path) -> AsyncIterator[Pla
 
 
 async def _backlogs(stores: Mapping[str, Stores], broker: Broker) -> Mapping[str, Backlog]:
-    return {name: await backlog(stores[name], broker, _topology(name, stores[name])) for name in CONTEXTS}
+    partitions = read_settings(ProcessSettings, os.environ).partitions
+    return {name: await backlog(_service(name, stores[name]), stores[name], broker, partitions) for name in CONTEXTS}
 
 
-def _topology(name: str, stores: Stores) -> Topology:
+def _service(name: str, stores: Stores) -> Service:
     ports = Ports(stores=stores, clock=SystemClock(), ids=RandomIds(), chance=RandomChance(), probe=NoProbe())
-    return topology_of(load_context(name)(ports), read_settings(ProcessSettings, os.environ).partitions)
+    return load_context(name)(ports)

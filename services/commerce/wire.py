@@ -1,6 +1,6 @@
 """How the shared kernel looks on the wire. Only the edges of a context may import this."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from commerce.money.v1 import money_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -27,3 +27,8 @@ def time_to_wire(time: datetime) -> Timestamp:
     message = Timestamp()
     message.FromDatetime(time)
     return message
+
+
+def time_from_wire(message: Timestamp) -> datetime:
+    """Returns the moment in UTC of a protobuf message, to the millisecond: more is not kept."""
+    return message.ToDatetime(UTC).replace(microsecond=message.nanos // 1_000_000 * 1000)

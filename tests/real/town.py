@@ -30,7 +30,6 @@ from treaty.ports import RandomChance, RandomIds, SystemClock
 from treaty.probes import NoProbe
 from treaty.rabbit.broker import RabbitBroker
 from treaty.rpc.client import channel, until_answered
-from treaty.runner import topology_of
 from treaty.service import Ports
 from treaty.testing.waiting import eventually
 
@@ -136,7 +135,7 @@ class Town:
         ports = Ports(
             stores=self.stores[name], clock=SystemClock(), ids=RandomIds(), chance=RandomChance(), probe=NoProbe()
         )
-        return not (await backlog(self.stores[name], self.broker, topology_of(load_context(name)(ports), 4))).empty
+        return not (await backlog(load_context(name)(ports), self.stores[name], self.broker, 4)).empty
 
     async def events_committed(self) -> set[tuple[str, str]]:
         """Returns (context, event id) of every integration event in the logs."""

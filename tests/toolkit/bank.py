@@ -147,7 +147,7 @@ class WatchedCommits(MemoryCommits):
     """Remembers what was sent, and how often causes were looked up. A `rival` wins the race against the next batch."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(ManualClock())
         self.sent: list[Commit] = []
         self.lookups = 0
         self.rival: Commit | None = None

@@ -9,6 +9,7 @@ from treaty.commits import Commit, Place
 from treaty.followers import Follower, Following, LeaseLost
 from treaty.memory.bookkeeping import MemoryCheckpoints
 from treaty.memory.commits import MemoryCommits
+from treaty.ports import SystemClock
 from treaty.probes import NoProbe
 from treaty.testing import eventually
 from treaty.testing.samples import plain_commit
@@ -39,7 +40,7 @@ class Noting:
 
 @dataclass(slots=True)
 class Scene:
-    store: MemoryCommits = field(default_factory=MemoryCommits)
+    store: MemoryCommits = field(default_factory=lambda: MemoryCommits(SystemClock()))
     checkpoints: MemoryCheckpoints = field(default_factory=MemoryCheckpoints)
 
     def following(self, *followers: Follower, window: int = 64) -> Following:

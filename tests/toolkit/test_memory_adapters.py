@@ -19,7 +19,7 @@ from treaty.testing.world import SeededChance
 class TestMemoryCommitLog(CommitLogSuite):
     @pytest.fixture
     async def make_log(self) -> MakeLog:
-        commits = MemoryCommits()
+        commits = MemoryCommits(SystemClock())
 
         async def make(probe: Probe | None = None) -> CommitLog:
             return GroupCommitLog(commits, chance=SeededChance(), probe=probe or NoProbe())

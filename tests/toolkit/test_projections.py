@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from treaty.commits import Commit
 from treaty.followers import LeaseLost
-from treaty.memory.bookkeeping import MemoryRows
+from treaty.memory.rows import MemoryRows
 from treaty.probes import NoProbe
 from treaty.projections import Projector, Row, View
 from treaty.testing.samples import NOTES, Noted, NoteRow, plain_commit
@@ -21,8 +21,8 @@ def noted(id: str, version: int, owner: str, rank: int) -> Commit:
 
 
 async def applied(*batches: Sequence[Commit], rows: MemoryRows | None = None, epoch: int = 1) -> MemoryRows:
-    rows = rows or MemoryRows(NOTES.order_by)
-    projector = Projector(NOTES, rows, NoProbe())
+    rows = rows or MemoryRows(NOTES)
+    projector = Projector(NOTES, rows, 0, NoProbe())
     for batch in batches:
         work = projector.take(batch, epoch)
         if work is not None:
@@ -62,8 +62,8 @@ class SlowRows(MemoryRows):
 
     turns = 100
 
-    async def load(self, ids: Sequence[str]) -> Mapping[str, Row]:
-        found = await super().load(ids)
+    async def load(self, ids: Sequence[str], generation: int | None = None) -> Mapping[str, Row]:
+        found = await super().load(ids, generation)
         self.turns -= 3
         for _ in range(self.turns):
             await asyncio.sleep(0)
@@ -71,8 +71,8 @@ class SlowRows(MemoryRows):
 
 
 async def test_batches_are_applied_one_after_another_even_if_nobody_waits_in_between() -> None:
-    rows = SlowRows(NOTES.order_by)
-    projector = Projector(NOTES, rows, NoProbe())
+    rows = SlowRows(NOTES)
+    projector = Projector(NOTES, rows, 0, NoProbe())
     works = [projector.take([noted("a", version, "ann", version)], 1) for version in range(1, 30)]
     for work in works:
         assert work is not None

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 import uvloop
 
-from treaty.cli import quarantine
+from treaty.cli import projections, quarantine, sagas
+from treaty.cli.context_map import context_map
 from treaty.commits import StoreAway
 from treaty.contexts import UnknownContext, find_contexts
 from treaty.process import run_until_signal
@@ -18,6 +19,9 @@ from treaty.telemetry.setup import start_telemetry
 
 app = typer.Typer(help="Event-driven, domain-driven microservices.", no_args_is_help=True, add_completion=False)
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(projections.app, name="projections")
+app.add_typer(sagas.app, name="sagas")
+app.command("context-map")(context_map)
 
 
 @app.command()

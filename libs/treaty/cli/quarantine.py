@@ -3,23 +3,17 @@
 What is said here is an intent; the process that owns the partition carries it out, so that the order on a key holds.
 """
 
-import asyncio
 import json
-import os
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from treaty.commits import StoreAway
-from treaty.contexts import find_contexts
-from treaty.mongo.driver import close, connect, database
-from treaty.mongo.quarantine import MongoQuarantine
+from treaty.cli.opening import chosen, fail, in_context
 from treaty.ports import SystemClock
 from treaty.quarantine import Action, Intent, Quarantine, Quarantined
-from treaty.settings import ProcessSettings, SettingsError, read_settings
 
 T = TypeVar("T")
 
@@ -37,8 +31,8 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """List what is in quarantine, in order."""
-    names = [context] if context else find_contexts()
-    rows = [(name, item) for name in names for item in _with(name, lambda quarantine: quarantine.find(limit=1000))]
+    found = {name: _with(name, lambda quarantine: quarantine.find(limit=1000)) for name in chosen(context)}
+    rows = [(name, item) for name, items in found.items() for item in items]
     if as_json:
         typer.echo(json.dumps([{"context": name, **_summary(item)} for name, item in rows]))
     else:
@@ -50,7 +44,7 @@ def show(context: Context, id: Id, as_json: Json = False) -> None:
     """Show one message: its envelope, its error, its attempts."""
     item = _with(context, lambda quarantine: quarantine.get(id))
     if item is None:
-        _fail(f"{context} has no message {id} in quarantine")
+        fail(f"{context} has no message {id} in quarantine")
     details = {
         **_summary(item),
         "detail": item.detail,
@@ -74,39 +68,19 @@ def retry(context: Context, id: Id, reason: Reason = "") -> None:
 def discard(context: Context, id: Id, reason: Reason) -> None:
     """Ask for a message to be passed over for good. It is kept, with the reason."""
     if not reason.strip():
-        _fail("--reason must say why the message is discarded")
+        fail("--reason must say why the message is discarded")
     _intend(context, id, "discard", reason)
 
 
 def _intend(context: str, id: str, action: Action, reason: str) -> None:
     intent = Intent(action=action, reason=reason, at=SystemClock().now())
     if not _with(context, lambda quarantine: quarantine.intend(id, intent)):
-        _fail(f"{context} has no message {id} in quarantine")
+        fail(f"{context} has no message {id} in quarantine")
     typer.echo(f"asked the owner of the partition to {action} {id}")
 
 
 def _with(context: str, ask: Callable[[Quarantine], Awaitable[T]]) -> T:
-    if context not in find_contexts():
-        _fail(f"there is no context {context}; there are {', '.join(find_contexts())}")
-
-    async def asking() -> T:
-        settings = read_settings(ProcessSettings, os.environ)
-        settings.require("MONGODB_URI")
-        client = connect(settings.mongodb_uri.get_secret_value(), settings.mongodb_driver)
-        try:
-            return await ask(MongoQuarantine(database(client, context)))
-        finally:
-            await close(client)
-
-    try:
-        return asyncio.run(asking())
-    except (SettingsError, StoreAway) as error:
-        _fail(str(error))
-
-
-def _fail(text: str) -> NoReturn:
-    typer.echo(f"treaty: {text}", err=True)
-    raise typer.Exit(2)
+    return in_context(context, lambda opened: ask(opened.stores.quarantine))
 
 
 def _summary(item: Quarantined) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Leases, checkpoints, pending work, quarantine and rows in memory."""
+"""Leases, checkpoints, pending work, quarantine and private data in memory."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +9,7 @@ from treaty.commits import Place
 from treaty.followers import LeaseLost
 from treaty.pending import Item
 from treaty.ports import Clock
-from treaty.projections import Key, Row
+from treaty.private import reference
 from treaty.quarantine import Intent, Quarantined
 
 
@@ -36,16 +36,21 @@ class MemoryLeases:
 class MemoryCheckpoints:
     def __init__(self) -> None:
         self._places: dict[str, Place] = {}
-        self._epoch = 0
+        self._epochs: dict[str, int] = {}
 
     async def load(self) -> Mapping[str, Place]:
         return dict(self._places)
 
     async def save(self, places: Mapping[str, Place], epoch: int) -> None:
-        if epoch < self._epoch:
-            raise LeaseLost(f"epoch {epoch} is over; it is {self._epoch} now")
-        self._epoch = epoch
+        newest = max((self._epochs.get(name, 0) for name in places), default=0)
+        if epoch < newest:
+            raise LeaseLost(f"epoch {epoch} is over; it is {newest} now")
+        self._epochs.update(dict.fromkeys(places, epoch))
         self._places.update(places)
+
+    async def forget(self, names: Sequence[str]) -> None:
+        for name in names:
+            self._places.pop(name, None)
 
 
 class MemoryPending:
@@ -107,32 +112,21 @@ class MemoryQuarantine:
         return sorted((i for i in self._items.values() if not i.discarded), key=lambda i: (i.partition, i.order))
 
 
-@dataclass(frozen=True, slots=True)
-class _Ordered:
-    key: Key
-    row: Row
+class MemoryPrivate:
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[str, Mapping[str, str]]] = {}
 
+    async def keep(self, subject: str, data: Mapping[str, str]) -> str:
+        ref = reference(subject, data, b"memory")
+        self._kept.setdefault(ref, (subject, dict(data)))
+        return ref
 
-class MemoryRows:
-    def __init__(self, order_by: str) -> None:
-        self._order_by = order_by
-        self._rows: dict[str, Row] = {}
-        self._epoch = 0
+    async def find(self, ref: str) -> Mapping[str, str] | None:
+        kept = self._kept.get(ref)
+        return None if kept is None else kept[1]
 
-    async def load(self, ids: Sequence[str]) -> Mapping[str, Row]:
-        return {id: self._rows[id] for id in ids if id in self._rows}
-
-    async def store(self, rows: Sequence[Row], epoch: int) -> None:
-        if epoch < self._epoch:
-            raise LeaseLost(f"epoch {epoch} is over; it is {self._epoch} now")
-        self._epoch = epoch
-        self._rows.update({row.id: row for row in rows})
-
-    async def find(self, where: Mapping[str, Any], after: Key | None, limit: int) -> Sequence[Row]:
-        found = [
-            _Ordered((row.values[self._order_by], row.id), row)
-            for row in self._rows.values()
-            if row.values is not None and all(row.values.get(name) == value for name, value in where.items())
-        ]
-        found.sort(key=lambda ordered: ordered.key, reverse=True)
-        return [o.row for o in found if after is None or o.key < after][:limit]
+    async def erase(self, subject: str) -> int:
+        gone = [ref for ref, (whose, _) in self._kept.items() if whose == subject]
+        for ref in gone:
+            del self._kept[ref]
+        return len(gone)

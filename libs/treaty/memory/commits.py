@@ -8,6 +8,7 @@ from enum import Enum
 
 from treaty.commits import Batch, Behind, Commit, Place
 from treaty.log import Inserted, OutcomeUnknown
+from treaty.ports import Clock
 
 
 class Fault(Enum):
@@ -29,10 +30,12 @@ class MemoryCommits:
     """A commit store.
 
     `faults` is a queue: each batch that is inserted takes the next one, if there is one. `history_lost` makes the next
-    reading of the log look everything up again. A commit with more than `largest` causes is refused.
+    reading of the log look everything up again. A commit with more than `largest` causes is refused. The seconds of a
+    position are the clock's, and never go back.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self.faults: deque[Fault] = deque()
         self.history_lost = False
         self.largest = 1_000_000
@@ -41,6 +44,7 @@ class MemoryCommits:
         self._order: list[Commit] = []
         self._late: list[Commit] = []
         self._lagging = False
+        self._last = (0, 0)
         self._moved = asyncio.Condition()
 
     @property
@@ -114,6 +118,9 @@ class MemoryCommits:
             place = _place(index, commits, place)
             yield Batch(commits, place)
 
+    async def end(self) -> Place:
+        return _place(len(self._order), self._order[-1:], Place())
+
     async def behind(self, place: Place) -> Behind:
         left = [commit for commit in self._order if commit.position > place.position]
         return Behind(len(left), sum(len(c.outbox) for c in left), sum(len(c.calls) for c in left))
@@ -135,13 +142,18 @@ class MemoryCommits:
         repeated = any((commit.stream, cause.id) in self._causes for cause in commit.causes)
         if repeated or any(stored.commit.version == commit.version for stored in stream):
             return Inserted.DUPLICATE
-        stored = _Stored(replace(commit, position=(1, len(self._order) + 1)), durable=not self._lagging)
+        stored = _Stored(replace(commit, position=self._position()), durable=not self._lagging)
         stream.append(stored)
         for cause in commit.causes:
             self._causes[commit.stream, cause.id] = stored
         if stored.durable:
             self._order.append(stored.commit)
         return Inserted.STORED
+
+    def _position(self) -> tuple[int, int]:
+        """Returns a position behind every other, as the server's timestamps are."""
+        self._last = max((int(self._clock.now().timestamp()), self._last[1] + 1), (self._last[0], self._last[1] + 1))
+        return self._last
 
     async def _notify(self) -> None:
         async with self._moved:

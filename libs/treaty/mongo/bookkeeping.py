@@ -66,6 +66,10 @@ class MongoCheckpoints:
                     raise LeaseLost(f"epoch {epoch} is over") from None
                 raise
 
+    async def forget(self, names: Sequence[str]) -> None:
+        with reaching():
+            await self._checkpoints.delete_many({"_id": {"$in": list(names)}})
+
 
 class MongoPending:
     """Timers are found by their time; whatever has a lane, by its place in the lane."""

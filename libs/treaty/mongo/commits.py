@@ -105,6 +105,11 @@ class MongoCommits:
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, 3.0)
 
+    async def end(self) -> Place:
+        with reaching():
+            async with session(self._client) as own:
+                return await _Reading(self._database, self._commits, own).end()
+
     async def behind(self, place: Place) -> Behind:
         total = {"events": {"$sum": {"$size": "$outbox"}}, "calls": {"$sum": {"$size": "$calls"}}}
         pipeline = [
@@ -161,6 +166,13 @@ class _Reading:
             if _BUSY <= len(batch.commits) < _WORTH_A_ROUND_TRIP:
                 await asyncio.sleep(_GATHER_SECONDS)
             batch = self._batch(await self._more(cursor["id"]), "nextBatch", place)
+
+    async def end(self) -> Place:
+        """Returns the place at which a stream that is opened now begins."""
+        now = await self._now()
+        cursor = await self._open({"startAtOperationTime": Timestamp(now.time, now.inc + 1)})
+        await self._database.command({"killCursors": "commits", "cursors": [cursor["id"]]}, session=self._session)
+        return Place(cursor["postBatchResumeToken"]["_data"], (now.time, now.inc))
 
     async def _now(self) -> Timestamp:
         """Returns a time that the server has reached: history ends with it, and the new stream begins behind it.

@@ -52,7 +52,19 @@ def database(client: Any, context: str) -> Any:
 @asynccontextmanager
 async def session(client: Any) -> AsyncIterator[Any]:
     """Opens a causally consistent session."""
-    starting = client.start_session(causal_consistency=True)
+    async with _started(client.start_session(causal_consistency=True)) as started:
+        yield started
+
+
+@asynccontextmanager
+async def snapshot(client: Any) -> AsyncIterator[Any]:
+    """Opens a session whose reads all see one moment."""
+    async with _started(client.start_session(snapshot=True)) as started:
+        yield started
+
+
+@asynccontextmanager
+async def _started(starting: Any) -> AsyncIterator[Any]:
     started = await starting if inspect.isawaitable(starting) else starting
     try:
         yield started

@@ -1,73 +1,132 @@
-"""The rows of a projection in MongoDB, in a collection of their own."""
+"""The rows of a projection in MongoDB, in a collection of its own for each generation."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
 from pymongo import ReplaceOne
-from pymongo.errors import DuplicateKeyError
 
 from treaty.followers import LeaseLost
-from treaty.mongo.driver import reaching, session
-from treaty.projections import Key, Projection, Row
+from treaty.mongo.driver import reaching, session, snapshot
+from treaty.projections import Between, Key, Projection, Row, Superseded, Where, Words
 
 
 class MongoRows:
+    """The document `view_<name>` of the collection `fences` says which generation is served, and the last epoch."""
+
     def __init__(self, client: Any, database: Any, projection: Projection[Any]) -> None:
-        self._client = client
+        self._client, self._database = client, database
         self._name = f"view_{projection.name}"
         self._order_by = f"values.{projection.order_by}"
+        self._direction = -1 if projection.descending else 1
         self._filters = [f"values.{name}" for name in projection.filters]
-        self._rows = database.get_collection(self._name)
         self._fences = database.get_collection("fences")
 
     async def prepare(self) -> None:
-        """Makes an index for every set of filters, with the order behind it."""
+        """Makes the first generation, and an index for every set of filters, with the order behind it."""
         with reaching():
-            for fields in self._filter_sets():
-                keys = [*((name, 1) for name in fields), (self._order_by, -1), ("_id", -1)]
-                await self._rows.create_index(keys)
-            await self._fences.update_one({"_id": self._name}, {"$setOnInsert": {"epoch": 0}}, upsert=True)
+            first = {"epoch": 0, "generation": 0}
+            await self._fences.update_one({"_id": self._name}, {"$setOnInsert": first}, upsert=True)
+        await self._index(await self.generation())
 
-    async def load(self, ids: Sequence[str]) -> Mapping[str, Row]:
+    async def generation(self) -> int:
         with reaching():
-            found = await self._rows.find({"_id": {"$in": list(ids)}}).to_list(None)
+            fence = await self._fences.find_one({"_id": self._name})
+        return int((fence or {}).get("generation", 0))
+
+    async def serve(self, generation: int) -> None:
+        with reaching():
+            await self._fences.update_one({"_id": self._name}, {"$set": {"generation": generation}}, upsert=True)
+
+    async def clear(self, generation: int) -> None:
+        with reaching():
+            await self._rows(generation).drop()
+        await self._index(generation)
+
+    async def drop(self, generation: int) -> None:
+        with reaching():
+            await self._rows(generation).drop()
+
+    async def load(self, ids: Sequence[str], generation: int | None = None) -> Mapping[str, Row]:
+        rows = self._rows(await self.generation() if generation is None else generation)
+        with reaching():
+            found = await rows.find({"_id": {"$in": list(ids)}}).to_list(None)
         return {document["_id"]: _row(document) for document in found}
 
-    async def store(self, rows: Sequence[Row], epoch: int) -> None:
+    async def store(self, rows: Sequence[Row], epoch: int, generation: int) -> None:
+        target = self._rows(generation)
         writes = [
             ReplaceOne({"_id": row.id}, {"version": row.version, "values": row.values}, upsert=True) for row in rows
         ]
 
         async def transaction(own: Any) -> None:
-            try:
-                await self._fences.update_one(
-                    {"_id": self._name, "epoch": {"$lte": epoch}},
-                    {"$set": {"epoch": epoch}},
-                    upsert=True,
-                    session=own,
-                )
-            except DuplicateKeyError:
-                raise LeaseLost(f"epoch {epoch} is over") from None
-            await self._rows.bulk_write(writes, ordered=False, session=own)
+            if epoch >= 0:
+                await self._pass_fence(epoch, generation, own)
+            await target.bulk_write(writes, ordered=False, session=own)
 
         with reaching():
             async with session(self._client) as own:
                 await own.with_transaction(transaction)
 
-    async def find(self, where: Mapping[str, Any], after: Key | None, limit: int) -> Sequence[Row]:
-        query: dict[str, Any] = {f"values.{name}": value for name, value in where.items()}
-        query["values"] = {"$ne": None}
+    async def find(self, where: Where, after: Key | None, limit: int) -> Sequence[Row]:
+        conditions: list[dict[str, Any]] = [{"values": {"$ne": None}}]
+        for name, value in where.items():
+            conditions += _conditions(f"values.{name}", value)
         if after is not None:
-            value, id = after
-            query["$or"] = [{self._order_by: {"$lt": value}}, {self._order_by: value, "_id": {"$lt": id}}]
+            conditions.append(self._behind(*after))
         with reaching():
-            found = self._rows.find(query).sort([(self._order_by, -1), ("_id", -1)]).limit(limit)
+            rows = self._rows(await self.generation())
+            order = [(self._order_by, self._direction), ("_id", self._direction)]
+            found = rows.find({"$and": conditions}).sort(order).limit(limit)
             return [_row(document) for document in await found.to_list(None)]
 
+    async def everything(self, generation: int) -> Sequence[Row]:
+        with reaching():
+            async with snapshot(self._client) as own:
+                found = await self._rows(generation).find({}, session=own).to_list(None)
+        return [_row(document) for document in found]
+
+    def _rows(self, generation: int) -> Any:
+        return self._database.get_collection(self._name + (f"~{generation}" if generation else ""))
+
+    def _behind(self, value: Any, id: str) -> dict[str, Any]:
+        beyond = "$lt" if self._direction < 0 else "$gt"
+        return {"$or": [{self._order_by: {beyond: value}}, {self._order_by: value, "_id": {beyond: id}}]}
+
+    async def _pass_fence(self, epoch: int, generation: int, own: Any) -> None:
+        fence = await self._fences.find_one_and_update(
+            {"_id": self._name, "epoch": {"$lte": epoch}, "generation": {"$in": [generation, None]}},
+            {"$set": {"epoch": epoch, "generation": generation}},
+            session=own,
+        )
+        if fence is None:
+            known = await self._fences.find_one({"_id": self._name}, session=own) or {}
+            if known.get("generation", 0) != generation:
+                raise Superseded(self._name)
+            raise LeaseLost(f"epoch {epoch} is over")
+
+    async def _index(self, generation: int) -> None:
+        rows = self._rows(generation)
+        with reaching():
+            for fields in self._filter_sets():
+                order = [(self._order_by, self._direction), ("_id", self._direction)]
+                await rows.create_index([*((name, 1) for name in fields), *order])
+
     def _filter_sets(self) -> Iterator[tuple[str, ...]]:
-        for size in range(len(self._filters) + 1):
+        for size in range(min(len(self._filters), 2) + 1):
             yield from combinations(self._filters, size)
+
+
+def _conditions(field: str, value: Any) -> Iterator[dict[str, Any]]:
+    match value:
+        case Between():
+            bounds = {"$gte": value.low, "$lte": value.high}
+            yield {field: {name: bound for name, bound in bounds.items() if bound is not None} or {"$exists": True}}
+        case Words():
+            yield from ({field: {"$regex": f"^{re.escape(word)}"}} for word in value.beginnings)
+        case _:
+            yield {field: value}
 
 
 def _row(document: Mapping[str, Any]) -> Row:

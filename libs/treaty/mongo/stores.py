@@ -1,5 +1,6 @@
 """All the stores of one context, in its own database."""
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ from treaty.log import GroupCommitLog
 from treaty.mongo.bookkeeping import MongoCheckpoints, MongoLeases, MongoPending
 from treaty.mongo.commits import MongoCommits
 from treaty.mongo.driver import database, reaching
+from treaty.mongo.private import MongoPrivate
 from treaty.mongo.quarantine import MongoQuarantine
 from treaty.mongo.rows import MongoRows
 from treaty.ports import Chance
@@ -20,9 +22,10 @@ class MongoStores:
 
     Args:
         client: of either driver; shared by the contexts of a process, closed by whoever made it.
+        key: keys the references of private data; the same for all processes of a context.
     """
 
-    def __init__(self, client: Any, context: str, *, chance: Chance, probe: Probe) -> None:
+    def __init__(self, client: Any, context: str, *, chance: Chance, probe: Probe, key: bytes = b"") -> None:
         self._client = client
         self._database = database(client, context)
         self.commits = MongoCommits(client, self._database)
@@ -31,6 +34,7 @@ class MongoStores:
         self.checkpoints = MongoCheckpoints(self._database)
         self.pending = MongoPending(self._database)
         self.quarantine = MongoQuarantine(self._database)
+        self.private = MongoPrivate(self._database, hashlib.blake2b(key).digest())
 
     def rows(self, projection: Projection[Any]) -> MongoRows:
         return MongoRows(self._client, self._database, projection)
@@ -39,6 +43,7 @@ class MongoStores:
         await self.commits.prepare()
         await self.pending.prepare()
         await self.quarantine.prepare()
+        await self.private.prepare()
         for projection in projections:
             await self.rows(projection).prepare()
 

@@ -11,6 +11,7 @@ from google.rpc import error_details_pb2, status_pb2
 from treaty.codec import Newer
 from treaty.commits import CommitRefused, StoreAway
 from treaty.domain import Conflict, DomainError, Invalid, NotFound, Rejected
+from treaty.projections import NotShown
 from treaty.repository import Overloaded
 
 Violation = tuple[str, str]
@@ -48,6 +49,8 @@ def status_of(error: Exception, domain: str) -> status_pb2.Status | None:
         return _status(grpc.StatusCode.UNAVAILABLE, str(error), "NEWER_DATA", domain)
     if isinstance(error, StoreAway):
         return _status(grpc.StatusCode.UNAVAILABLE, "the store cannot be reached; try again", "STORE_AWAY", domain)
+    if isinstance(error, NotShown):
+        return _status(grpc.StatusCode.UNAVAILABLE, str(error), "READ_MODEL_BEHIND", domain, _in_a_second())
     if isinstance(error, CommitRefused):
         return _status(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error), "COMMIT_REFUSED", domain)
     if isinstance(error, TimeoutError):
@@ -58,8 +61,11 @@ def status_of(error: Exception, domain: str) -> status_pb2.Status | None:
 
 def overloaded(text: str, domain: str) -> status_pb2.Status:
     """Returns RESOURCE_EXHAUSTED with the advice to come back in a second."""
-    retry = error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=1))
-    return _status(grpc.StatusCode.RESOURCE_EXHAUSTED, text, "OVERLOADED", domain, retry)
+    return _status(grpc.StatusCode.RESOURCE_EXHAUSTED, text, "OVERLOADED", domain, _in_a_second())
+
+
+def _in_a_second() -> error_details_pb2.RetryInfo:
+    return error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=1))
 
 
 def internal(domain: str) -> status_pb2.Status:

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import grpc
@@ -17,27 +17,37 @@ from treaty.rpc.errors import InvalidRequest, internal, overloaded, status_of
 
 log = structlog.get_logger()
 
-Method = Callable[[Any, Any], Awaitable[Any]]
+Method = Callable[[Any, Any], Any]
 
 _UNBOUND = ("/grpc.health.", "/grpc.reflection.")
 
 
 class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
-    """Wraps every unary method of our services.
+    """Wraps every method of our services that takes one request.
 
     Args:
         digest_key: keys the hash by which a repeated request_id is compared with its first body.
         max_calls: calls at a time; more are refused at once.
+        max_streams: the same for answers that go on.
         deadline: seconds for a call whose client set none.
         probe: tells who watches a context.
     """
 
-    def __init__(self, *, probe: Callable[[str], Probe], digest_key: bytes, max_calls: int, deadline: float) -> None:
+    def __init__(
+        self,
+        *,
+        probe: Callable[[str], Probe],
+        digest_key: bytes,
+        max_calls: int,
+        deadline: float,
+        max_streams: int = 1000,
+    ) -> None:
         self._probe = probe
         self._digest_key = hashlib.blake2b(digest_key).digest()
         self._max_calls = max_calls
         self._deadline = deadline
         self._running = 0
+        self.streams_left = max_streams
         self._wrapped: dict[str, Any] = {}
 
     async def intercept_service(self, continuation: Any, details: Any) -> Any:
@@ -45,19 +55,23 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         if wrapped is not None:
             return wrapped
         handler = await continuation(details)
-        if handler is None or handler.unary_unary is None or details.method.startswith(_UNBOUND):
+        if handler is None or handler.request_streaming or details.method.startswith(_UNBOUND):
             return handler
-        wrapped = self._wrapped[details.method] = grpc.unary_unary_rpc_method_handler(
-            self._wrap(details.method, handler.unary_unary),
-            request_deserializer=handler.request_deserializer,
-            response_serializer=handler.response_serializer,
-        )
+        wrapped = self._wrapped[details.method] = self._wrap(details.method, handler)
         return wrapped
 
-    def _wrap(self, path: str, method: Method) -> Method:
+    def _wrap(self, path: str, handler: Any) -> Any:
         service, _, name = path[1:].partition("/")
         domain = service.rpartition(".")[0].rpartition(".")[0]
-        return _Call(self, self._probe(domain), path[1:], name, domain, method).handle
+        method = handler.unary_stream if handler.response_streaming else handler.unary_unary
+        call = _Call(self, self._probe(domain), path[1:], name, domain, method)
+        coding = {
+            "request_deserializer": handler.request_deserializer,
+            "response_serializer": handler.response_serializer,
+        }
+        if handler.response_streaming:
+            return grpc.unary_stream_rpc_method_handler(call.stream, **coding)
+        return grpc.unary_unary_rpc_method_handler(call.handle, **coding)
 
     def enter(self) -> bool:
         if self._running >= self._max_calls:
@@ -103,6 +117,24 @@ class _Call:
         finally:
             seconds = time.perf_counter() - started
             self._probe.measure("rpc.server.call.duration", seconds, method=self._path, code=code)
+
+    async def stream(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        """Answers with many messages; how long that goes on is the client's to say."""
+        try:
+            if self._interceptor.streams_left <= 0:
+                raise _Refused(overloaded("too many streams at once; try again later", self._domain))
+            self._interceptor.streams_left -= 1
+            try:
+                _validate(request)
+                async for message in self._method(request, context):
+                    yield message
+            except Exception as error:
+                raise _Refused(self._status(error)) from None
+            finally:
+                self._interceptor.streams_left += 1
+        except _Refused as refused:
+            self._probe.count("treaty.streams.refused", method=self._path, code=_code_name(refused.status))
+            await context.abort_with_status(rpc_status.to_status(refused.status))
 
     async def _answer(self, request: Any, context: Any) -> Any:
         metadata = {item[0]: item[1] for item in context.invocation_metadata() or ()}

@@ -41,10 +41,11 @@ class GrpcServer:
             digest_key=self.settings.digest_key.get_secret_value().encode(),
             max_calls=self.settings.grpc_max_calls,
             deadline=self.settings.grpc_deadline_seconds,
+            max_streams=self.settings.grpc_max_streams,
         )
         self._server = grpc.aio.server(
             interceptors=[interceptor],
-            maximum_concurrent_rpcs=self.settings.grpc_max_calls + _HEADROOM,
+            maximum_concurrent_rpcs=self.settings.grpc_max_calls + self.settings.grpc_max_streams + _HEADROOM,
             options=_options(self.settings.grpc_max_message_bytes),
         )
         for api in self.apis:

@@ -203,20 +203,20 @@ class RowsSuite(_OnStores):
         return stores.rows(NOTES)
 
     async def test_rows_come_back(self, rows: Rows) -> None:
-        await rows.store([row("a", 1), row("b", 2), Row("gone", 4, None)], 1)
+        await rows.store([row("a", 1), row("b", 2), Row("gone", 4, None)], 1, 0)
         assert dict(await rows.load(["a", "gone", "unknown"])) == {"a": row("a", 1), "gone": Row("gone", 4, None)}
 
     async def test_a_row_is_replaced(self, rows: Rows) -> None:
-        await rows.store([row("a", 1)], 1)
-        await rows.store([row("a", 5, version=2)], 1)
+        await rows.store([row("a", 1)], 1, 0)
+        await rows.store([row("a", 5, version=2)], 1, 0)
         assert dict(await rows.load(["a"])) == {"a": row("a", 5, version=2)}
 
     async def test_the_highest_come_first_and_equal_ones_by_id(self, rows: Rows) -> None:
-        await rows.store([row("a", 1), row("b", 3), row("c", 1), row("d", 2)], 1)
+        await rows.store([row("a", 1), row("b", 3), row("c", 1), row("d", 2)], 1, 0)
         assert [found.id for found in await rows.find({}, None, 10)] == ["b", "d", "c", "a"]
 
     async def test_pages_cover_everything_once(self, rows: Rows) -> None:
-        await rows.store([row(f"{n:02d}", n // 3) for n in range(20)], 1)
+        await rows.store([row(f"{n:02d}", n // 3) for n in range(20)], 1, 0)
         pages: list[str] = []
         after: Key | None = None
         while found := await rows.find({}, after, 3):
@@ -226,18 +226,18 @@ class RowsSuite(_OnStores):
         assert pages == [f"{n:02d}" for n in reversed(range(20))]
 
     async def test_filters_must_all_match(self, rows: Rows) -> None:
-        await rows.store([row("a", 1, "ann"), row("b", 1, "bob"), row("c", 2, "ann")], 1)
+        await rows.store([row("a", 1, "ann"), row("b", 1, "bob"), row("c", 2, "ann")], 1, 0)
         assert [found.id for found in await rows.find({"owner": "ann"}, None, 10)] == ["c", "a"]
         assert [found.id for found in await rows.find({"owner": "ann", "rank": 1}, None, 10)] == ["a"]
         assert not await rows.find({"owner": "eve"}, None, 10)
 
     async def test_removed_rows_are_not_found(self, rows: Rows) -> None:
-        await rows.store([row("a", 1), row("b", 2)], 1)
-        await rows.store([Row("b", 2, None)], 1)
+        await rows.store([row("a", 1), row("b", 2)], 1, 0)
+        await rows.store([Row("b", 2, None)], 1, 0)
         assert [found.id for found in await rows.find({}, None, 10)] == ["a"]
 
     async def test_an_older_epoch_is_refused(self, rows: Rows) -> None:
-        await rows.store([row("a", 1)], 2)
+        await rows.store([row("a", 1)], 2, 0)
         with pytest.raises(LeaseLost):
-            await rows.store([row("a", 9, version=2), row("b", 1)], 1)
+            await rows.store([row("a", 9, version=2), row("b", 1)], 1, 0)
         assert dict(await rows.load(["a", "b"])) == {"a": row("a", 1)}

@@ -2,6 +2,7 @@
 
 from commerce.inventory.v1 import inventory_events_pb2 as events
 from commerce.ordering.v1 import ordering_events_pb2 as ordering
+from treaty.relations import Pattern, Relation
 from treaty.service import Ports, Service
 from treaty.subscriptions import on
 
@@ -27,5 +28,8 @@ def build(ports: Ports) -> Service:
         subscriptions=[
             on(ordering.OrderPlaced, acl.order_placed, then=inventory.allocate_order),
             on(ordering.OrderCancelled, acl.order_cancelled, then=inventory.release_order),
+        ],
+        relations=[
+            Relation("commerce.ordering", Pattern.ANTI_CORRUPTION_LAYER, "an order becomes an allocation"),
         ],
     )

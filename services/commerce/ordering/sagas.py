@@ -68,6 +68,7 @@ class Checkout:
     stock: Answer = Answer.WAITING
     payment: Answer = Answer.WAITING
     ended: bool = False
+    stuck: str = ""
 
 
 def checkout(state: Checkout, fact: CheckoutFact) -> tuple[Checkout, Sequence[Command]]:

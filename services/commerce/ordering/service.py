@@ -6,6 +6,7 @@ from commerce.inventory.v1 import inventory_events_pb2 as inventory
 from commerce.ordering.v1 import ordering_events_pb2 as events
 from commerce.payments.v1 import payments_events_pb2 as payments
 from pydantic import Field
+from treaty.relations import Pattern, Relation
 from treaty.service import Ports, Service
 from treaty.settings import Settings
 from treaty.subscriptions import on
@@ -47,4 +48,9 @@ def build(ports: Ports) -> Service:
             sagas.CancelOrder: ordering.cancel_order,
         },
         projections=[storage.ORDER_SUMMARY],
+        sagas=[checkout],
+        relations=[
+            Relation("commerce.inventory", Pattern.ANTI_CORRUPTION_LAYER, "an allocation becomes a yes or a no"),
+            Relation("commerce.payments", Pattern.CUSTOMER_SUPPLIER, "a payment becomes a yes or a no"),
+        ],
     )

@@ -3,6 +3,7 @@
 from commerce.ordering.v1 import ordering_events_pb2 as ordering
 from commerce.payments.v1 import payments_events_pb2 as events
 from pydantic import Field
+from treaty.relations import Pattern, Relation
 from treaty.service import Ports, Service
 from treaty.settings import Settings
 from treaty.subscriptions import on
@@ -48,5 +49,9 @@ def build(ports: Ports) -> Service:
             application.Void: payments.void,
             application.Refund: payments.refund,
         },
+        relations=[
+            Relation("commerce.ordering", Pattern.ANTI_CORRUPTION_LAYER, "an order becomes a payment"),
+            Relation("external.gateway", Pattern.ANTI_CORRUPTION_LAYER, "bars and codes become verdicts"),
+        ],
         resources=[gateway],
     )

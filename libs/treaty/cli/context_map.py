@@ -1,0 +1,78 @@
+"""`treaty context-map`: how the contexts stand to each other, as they declare it where they are built."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated
+
+import typer
+
+from treaty.contexts import find_contexts, load_context
+from treaty.memory.stores import MemoryStores
+from treaty.ports import RandomChance, RandomIds, SystemClock
+from treaty.probes import NoProbe
+from treaty.relations import EXTERNAL, Relation
+from treaty.service import Ports, Service
+from treaty.subscriptions import by_producer
+
+
+def services() -> Sequence[Service]:
+    """Puts every context together on memory adapters, to look at; building one checks its relations."""
+    clock, chance = SystemClock(), RandomChance()
+    ports = Ports(
+        stores=MemoryStores(clock, chance), clock=clock, ids=RandomIds(), chance=chance, probe=NoProbe(), environ={}
+    )
+    return [load_context(name)(ports) for name in find_contexts()]
+
+
+def context_map(as_json: Annotated[bool, typer.Option("--json", help="print JSON for a machine")] = False) -> None:
+    """Print the context map: Mermaid and a table, as docs/reference/context-map.md holds them."""
+    found = services()
+    if as_json:
+        relations = {s.name: [{"upstream": r.upstream, "pattern": r.pattern} for r in s.relations] for s in found}
+        typer.echo(json.dumps(relations))
+    else:
+        typer.echo("\n".join(page(found)))
+
+
+def page(found: Sequence[Service]) -> Iterator[str]:
+    """Yields the lines of the reference page."""
+    yield "# The context map"
+    yield ""
+    yield "Written by `treaty context-map` from what each `service.py` declares. A service whose declaration differs"
+    yield "from what it subscribes to or calls is not built. Arrows point downstream, to who listens or asks."
+    yield ""
+    yield "```mermaid"
+    yield "flowchart LR"
+    for service in found:
+        for relation in service.relations:
+            arrow = "-.->" if relation.is_external else "-->"
+            yield f"    {_node(relation.upstream)} {arrow}|{relation.pattern}| {_node(service.name)}"
+    yield "```"
+    yield ""
+    yield "| context | upstream | pattern | through | why |"
+    yield "|---|---|---|---|---|"
+    for service in found:
+        through = _through(service)
+        for relation in service.relations:
+            yield _row(service.name, relation, through)
+
+
+def _row(name: str, relation: Relation, through: Mapping[str, str]) -> str:
+    how = through.get(relation.upstream, "its own protocol")
+    return f"| {name} | {relation.upstream} | {relation.pattern} | {how} | {relation.why} |"
+
+
+def _through(service: Service) -> Mapping[str, str]:
+    events = {
+        producer: ", ".join(sorted(kind.rpartition(".")[2] for kind in kinds))
+        for producer, kinds in by_producer(service.subscriptions).items()
+    }
+    for peer in service.peers:
+        events[peer.context] = ", ".join(filter(None, [events.get(peer.context, ""), "gRPC calls"]))
+    return events
+
+
+def _node(name: str) -> str:
+    short = name.partition(".")[2]
+    shape = f"([{short}])" if name.startswith(EXTERNAL) else f"[{short}]"
+    return name.replace(".", "_") + shape

@@ -1,0 +1,78 @@
+"""What the commands share: a context's service and stores, opened from outside of its processes."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import NoReturn, TypeVar
+
+import typer
+
+from treaty.commits import StoreAway
+from treaty.contexts import find_contexts, load_context
+from treaty.domain import DomainError
+from treaty.mongo.driver import close, connect
+from treaty.mongo.stores import MongoStores
+from treaty.ports import RandomChance, RandomIds, SystemClock
+from treaty.probes import NoProbe
+from treaty.service import Ports, Service
+from treaty.settings import ProcessSettings, SettingsError, read_settings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A context as a command sees it: its service is put together, but nothing of it runs."""
+
+    service: Service
+    stores: MongoStores
+    ports: Ports
+
+
+@asynccontextmanager
+async def opened(context: str) -> AsyncIterator[Opened]:
+    """Opens the stores of a context.
+
+    Raises:
+        SettingsError: if MONGODB_URI is missing.
+    """
+    settings = read_settings(ProcessSettings, os.environ)
+    settings.require("MONGODB_URI")
+    client = connect(settings.mongodb_uri.get_secret_value(), settings.mongodb_driver)
+    key = settings.digest_key.get_secret_value().encode()
+    chance, probe = RandomChance(), NoProbe()
+    try:
+        stores = MongoStores(client, context, chance=chance, probe=probe, key=key)
+        ports = Ports(
+            stores=stores, clock=SystemClock(), ids=RandomIds(), chance=chance, probe=probe, environ=os.environ
+        )
+        yield Opened(load_context(context)(ports), stores, ports)
+    finally:
+        await close(client)
+
+
+def in_context(context: str, ask: Callable[[Opened], Awaitable[T]]) -> T:
+    """Runs a command on one context; what a person can do something about ends it with a sentence and code 2."""
+    if context not in find_contexts():
+        fail(f"there is no context {context}; there are {', '.join(find_contexts())}")
+
+    async def asking() -> T:
+        async with opened(context) as found:
+            return await ask(found)
+
+    try:
+        return asyncio.run(asking())
+    except (SettingsError, StoreAway, DomainError) as error:
+        fail(str(error))
+
+
+def chosen(context: str) -> Sequence[str]:
+    """Returns the one context that was named, or all of them."""
+    return [context] if context else find_contexts()
+
+
+def fail(text: str) -> NoReturn:
+    typer.echo(f"treaty: {text}", err=True)
+    raise typer.Exit(2)

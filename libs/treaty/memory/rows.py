@@ -1,0 +1,70 @@
+"""The rows of a projection in memory."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from treaty.followers import LeaseLost
+from treaty.projections import Between, Key, Projection, Row, Superseded, Where, Words
+
+
+class MemoryRows:
+    def __init__(self, projection: Projection[Any]) -> None:
+        self._order_by, self._descending = projection.order_by, projection.descending
+        self._generations: dict[int, dict[str, Row]] = {0: {}}
+        self._served = 0
+        self._epoch = 0
+
+    async def generation(self) -> int:
+        return self._served
+
+    async def serve(self, generation: int) -> None:
+        self._served = generation
+
+    async def clear(self, generation: int) -> None:
+        self._generations[generation] = {}
+
+    async def drop(self, generation: int) -> None:
+        self._generations.pop(generation, None)
+
+    async def load(self, ids: Sequence[str], generation: int | None = None) -> Mapping[str, Row]:
+        rows = self._generations[self._served if generation is None else generation]
+        return {id: rows[id] for id in ids if id in rows}
+
+    async def store(self, rows: Sequence[Row], epoch: int, generation: int) -> None:
+        if epoch >= 0:
+            if generation != self._served:
+                raise Superseded(f"generation {self._served} is served by now")
+            if epoch < self._epoch:
+                raise LeaseLost(f"epoch {epoch} is over; it is {self._epoch} now")
+            self._epoch = epoch
+        self._generations[generation].update({row.id: row for row in rows})
+
+    async def find(self, where: Where, after: Key | None, limit: int) -> Sequence[Row]:
+        rows = self._generations[self._served].values()
+        found = [row for row in rows if row.values is not None and _meets(row.values, where)]
+        found.sort(key=self._key, reverse=self._descending)
+        return [row for row in found if after is None or self._is_behind(self._key(row), after)][:limit]
+
+    async def everything(self, generation: int) -> Sequence[Row]:
+        return list(self._generations[generation].values())
+
+    def _key(self, row: Row) -> Key:
+        assert row.values is not None
+        return row.values[self._order_by], row.id
+
+    def _is_behind(self, key: Key, after: Key) -> bool:
+        return key < after if self._descending else key > after
+
+
+def _meets(values: Mapping[str, Any], where: Where) -> bool:
+    return all(_is(values.get(name), wanted) for name, wanted in where.items())
+
+
+def _is(value: Any, wanted: Any) -> bool:
+    match wanted:
+        case Between():
+            return (wanted.low is None or value >= wanted.low) and (wanted.high is None or value <= wanted.high)
+        case Words():
+            return all(any(word.startswith(start) for word in value) for start in wanted.beginnings)
+        case _:
+            return bool(value == wanted)

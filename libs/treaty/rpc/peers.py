@@ -1,0 +1,94 @@
+"""Peers: durable calls to other contexts over gRPC, made by the handler of a call until they are answered."""
+
+import uuid
+from collections.abc import Callable
+from typing import Any, Self
+
+import grpc
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from treaty.causes import current_cause
+from treaty.domain import Conflict, DomainError, Invalid, NotFound, Rejected
+from treaty.probes import Probe
+from treaty.rpc.client import call_traced, channel
+
+_REFUSALS: dict[grpc.StatusCode, type[DomainError]] = {
+    grpc.StatusCode.NOT_FOUND: NotFound,
+    grpc.StatusCode.FAILED_PRECONDITION: Rejected,
+    grpc.StatusCode.ABORTED: Conflict,
+    grpc.StatusCode.INVALID_ARGUMENT: Invalid,
+}
+_NAMESPACE = uuid.UUID("6f0f5d0e-3c1b-5c7a-9a56-9d2d7d9a4f10")
+
+
+class PeerAway(Exception):
+    """The other context did not answer, or not for good: the outcome is unknown, and the call is made again."""
+
+
+class Peer:
+    """Another context, asked over gRPC.
+
+    The channel is opened with the first question, when every port of this process is known.
+
+    Args:
+        context: such as commerce.inventory.
+        address: tells where it is.
+    """
+
+    def __init__(self, context: str, address: Callable[[str], str], probe: Probe) -> None:
+        self.context = context
+        self._address, self._probe = address, probe
+        self._channel: Any = None
+        self._stubs: dict[Any, Any] = {}
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        if self._channel is not None:
+            await self._channel.close()
+            self._channel, self._stubs = None, {}
+
+    async def ask(self, stub: Any, method: str, request: Any, *, timeout: float = 5.0) -> Any:
+        """Asks once, in the trace of the current cause.
+
+        Args:
+            stub: the generated stub class of the service.
+            method: the name of its method.
+
+        Raises:
+            DomainError: what the other context refused it with.
+            PeerAway: if it did not answer; asking again with the same request is safe.
+        """
+        path = f"{request.DESCRIPTOR.full_name.rpartition('.')[0]}.{stub.__name__.removesuffix('Stub')}/{method}"
+        asking = getattr(self._stub(stub), method)
+        try:
+            return await call_traced(self._probe, asking, path, request, timeout=timeout, parent=current_cause().trace)
+        except grpc.aio.AioRpcError as error:
+            raise _raised(error, self.context) from error
+
+    @staticmethod
+    def request_id(step: str = "") -> str:
+        """Returns a request id that follows from the current cause: each repetition of a call has the same."""
+        return str(uuid.uuid5(_NAMESPACE, f"{current_cause().id}/{step}"))
+
+    def _stub(self, stub: Any) -> Any:
+        if self._channel is None:
+            self._channel = channel(self._address(self.context))
+        if stub not in self._stubs:
+            self._stubs[stub] = stub(self._channel)
+        return self._stubs[stub]
+
+
+def _raised(error: grpc.aio.AioRpcError, context: str) -> Exception:
+    """Returns the domain's word for a refusal; anything else may be different the next time."""
+    kind = _REFUSALS.get(error.code())
+    text = error.details() or error.code().name
+    if kind is None:
+        return PeerAway(f"{context}: {error.code().name}: {text}")
+    info = error_details_pb2.ErrorInfo()
+    status = rpc_status.from_call(error)
+    for detail in status.details if status else ():
+        detail.Unpack(info)
+    return kind(text, reason=info.reason or None)

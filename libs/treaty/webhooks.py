@@ -1,0 +1,74 @@
+"""Webhooks: what systems of others tell us over HTTP, signed as the Standard Webhooks specification says.
+
+Source: https://www.standardwebhooks.com, version 1: the headers `webhook-id`, `webhook-timestamp` (seconds) and
+`webhook-signature` (`v1,` and the base64 of an HMAC-SHA256 over `id.timestamp.body`; several are separated by blanks).
+"""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from treaty.causes import Cause
+
+TOLERANCE_SECONDS = 300
+"""A message that was signed longer ago, or in the future, is refused: somebody may be replaying it."""
+
+
+class NotAuthentic(Exception):
+    """The message is not from who it says, or it is too old."""
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """One address that another system calls.
+
+    Attributes:
+        path: such as /webhooks/carrier.
+        secret: what signatures are made with.
+        take: does what the message says, under a cause of its own: a repetition changes nothing. `Invalid` is answered
+            with 400; after any other error the sender is expected to repeat.
+    """
+
+    path: str
+    secret: str
+    take: Callable[[bytes], Awaitable[None]]
+
+    def verified(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Cause:
+        """Returns the cause under which a message takes effect.
+
+        Raises:
+            NotAuthentic
+        """
+        id, timestamp, given = (headers.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature"))
+        if not id or not timestamp.isdecimal():
+            raise NotAuthentic("the headers webhook-id and webhook-timestamp are missing")
+        expected = signature(self.secret, id, int(timestamp), body)
+        if not any(hmac.compare_digest(expected, one) for one in given.split()):
+            raise NotAuthentic("the signature does not fit")
+        if abs(now.timestamp() - int(timestamp)) > TOLERANCE_SECONDS:
+            raise NotAuthentic(f"it was signed more than {TOLERANCE_SECONDS} s ago")
+        digest = hashlib.blake2b(body, key=hashlib.blake2b(self.secret.encode()).digest(), digest_size=16).hexdigest()
+        return Cause(id=f"webhook{self.path}/{id}", digest=digest, correlation=id, durable=True)
+
+
+def signature(secret: str, id: str, timestamp: int, body: bytes) -> str:
+    """Returns the signature of a message: `v1,` and base64."""
+    signed = hmac.digest(_key(secret), f"{id}.{timestamp}.".encode() + body, "sha256")
+    return "v1," + base64.b64encode(signed).decode()
+
+
+def _key(secret: str) -> bytes:
+    """Returns the key of a secret, which is text, or base64 behind `whsec_`."""
+    return base64.b64decode(secret.removeprefix("whsec_")) if secret.startswith("whsec_") else secret.encode()
+
+
+def sign(secret: str, id: str, timestamp: int, body: bytes) -> dict[str, str]:
+    """Returns the headers of a message that we send."""
+    return {
+        "webhook-id": id,
+        "webhook-timestamp": str(timestamp),
+        "webhook-signature": signature(secret, id, timestamp, body),
+    }
