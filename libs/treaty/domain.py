@@ -1,7 +1,7 @@
 """What a domain model is made of: aggregates that change by recording events, and the errors they raise."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, Self, TypeVar
 
@@ -13,13 +13,15 @@ class DomainError(Exception):
 
     `reason` is the same in UPPER_SNAKE for machines; it defaults to the name of the error. `recorded` says that the
     refusal is itself in the commit log (see `treaty.repository`), so that asking again gives the same answer.
+    `details` are values that a machine can use, such as the price that holds instead.
     """
 
     reason = "FAILED"
 
-    def __init__(self, message: str, *, reason: str | None = None) -> None:
+    def __init__(self, message: str, *, reason: str | None = None, details: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.reason = reason or type(self).reason
+        self.details = dict(details or {})
         self.recorded = False
 
     @property

@@ -59,3 +59,8 @@ def total(amounts: Iterable[Money]) -> Money:
     for amount in others:
         first += amount
     return first
+
+
+def share(amount: Money, part: int, whole: int) -> Money:
+    """Returns `part / whole` of an amount, rounded half up to the minor unit."""
+    return Money((2 * amount.minor_units * part + whole) // (2 * whole), amount.currency)

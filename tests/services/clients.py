@@ -1,10 +1,11 @@
-"""gRPC clients of the three contexts, and what a test wants to know of a refusal."""
+"""gRPC clients of the contexts, and what a test wants to know of a refusal."""
 
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
+from commerce.catalog.v1 import catalog_events_pb2 as catalog_events
 from commerce.inventory.v1 import inventory_service_pb2 as inventory_pb
 from commerce.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
 from commerce.money.v1.money_pb2 import Money
@@ -14,10 +15,21 @@ from commerce.payments.v1 import payments_service_pb2 as payments_pb
 from commerce.payments.v1.payments_service_pb2_grpc import PaymentsServiceStub
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
+from treaty.envelope import Envelope
+from treaty.ports import SystemClock
 from treaty.testing import eventually
 from treaty.testing.world import SeededIds, World
 
+from services.commerce.money import CURRENCIES, LIMIT
+from services.commerce.ordering.storage import OFFER_SEARCH
+
 TIMEOUT = 20.0
+SHIPPING = 400
+"""What the delivery of a small order costs, in minor units; to this address there is no tax."""
+
+ADDRESS = ordering_pb.Address(
+    name="Ann Example", line1="1 Main Street", city="Springfield", postal_code="12345", country="US"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +42,7 @@ class Refusal:
     domain: str = ""
     fields: dict[str, str] = field(default_factory=dict)
     retry_seconds: int = 0
+    metadata: dict[str, str] = field(default_factory=dict)
 
 
 async def refusal(call: Awaitable[Any]) -> Refusal:
@@ -49,7 +62,15 @@ def _refusal(error: grpc.aio.AioRpcError) -> Refusal:
         for kind in (info, bad, retry):
             detail.Unpack(kind)
     fields = {violation.field: violation.description for violation in bad.field_violations}
-    return Refusal(error.code(), error.details(), info.reason, info.domain, fields, retry.retry_delay.seconds)
+    return Refusal(
+        error.code(),
+        error.details(),
+        info.reason,
+        info.domain,
+        fields,
+        retry.retry_delay.seconds,
+        dict(info.metadata),
+    )
 
 
 def money(minor_units: int, currency: str = "GBP") -> Money:
@@ -66,6 +87,7 @@ class Shop:
     def __init__(self, world: World) -> None:
         self.world = world
         self.ids = SeededIds("requests")
+        self._offered: dict[str, tuple[int, str]] = {}
         self.ordering: Any = OrderingServiceStub(world.channel)
         self.inventory: Any = InventoryServiceStub(world.channel)
         self.payments: Any = PaymentsServiceStub(world.channel)
@@ -77,13 +99,49 @@ class Shop:
         receive = inventory_pb.ReceiveStockRequest(request_id=self.ids.new(), sku=sku, quantity=quantity)
         await self.inventory.ReceiveStock(receive, timeout=TIMEOUT)
 
-    def order(self, *lines: Any, request_id: str = "", customer: str = "ann") -> ordering_pb.PlaceOrderRequest:
+    def order(self, *lines: Any, request_id: str = "", customer: str = "ann", **more: Any) -> Any:
         return ordering_pb.PlaceOrderRequest(
-            request_id=request_id or self.ids.new(), customer_id=customer, lines=lines or [line()]
+            request_id=request_id or self.ids.new(),
+            customer_id=customer,
+            lines=lines or [line()],
+            **{"address": ADDRESS, **more},
         )
 
     async def place(self, request: ordering_pb.PlaceOrderRequest) -> Any:
+        """Places an order; what it asks for is offered at its prices."""
+        for one in request.lines:
+            await self.offer(one.sku, one.unit_price)
         return await self.ordering.PlaceOrder(request, timeout=TIMEOUT)
+
+    async def offer(self, sku: str, price: Money) -> None:
+        """Lets Ordering hear that a product costs so much, as Catalog would tell it."""
+        if not sku or self._offered.get(sku) == (price.minor_units, price.currency):
+            return
+        self._offered[sku] = (price.minor_units, price.currency)
+        self.hear("commerce.ordering", sku, catalog_events.ProductCreated(sku=sku, name=sku, list_price=price))
+        if price.currency in CURRENCIES and abs(price.minor_units) <= LIMIT:
+            await eventually(lambda: self._is_offered(sku, price))
+
+    async def _is_offered(self, sku: str, price: Money) -> bool:
+        row = (await self.world.stores["commerce.ordering"].rows(OFFER_SEARCH).load([sku])).get(sku)
+        listed = row and row.values and row.values["list_price"]
+        return bool(listed and (listed["minor_units"], listed["currency"]) == (price.minor_units, price.currency))
+
+    def hear(self, context: str, key: str, event: Any) -> None:
+        """Delivers an event to a context, as its producer would."""
+        name: str = event.DESCRIPTOR.full_name
+        producer = name.rpartition(".")[0].rpartition(".")[0]
+        envelope = Envelope(
+            id=f"told-{key}@{self.ids.new()}#1",
+            type=name,
+            source=f"/{producer}/told-{key}",
+            subject=key,
+            time=SystemClock().now(),
+            partition_key=key,
+            sequence="000000000001",
+            body=event.SerializeToString(),
+        )
+        self.world.broker.deliver(context, envelope)
 
     async def cancel(self, order_id: str, *, request_id: str = "") -> Any:
         request = ordering_pb.CancelOrderRequest(request_id=request_id or self.ids.new(), order_id=order_id)

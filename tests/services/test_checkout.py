@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from treaty.effects import Call
 from treaty.testing.scenarios import given_facts
 
-from services.commerce.ordering.sagas import (
+from services.commerce.ordering.sagas.checkout import (
     AnswerOverdue,
     CancelOrder,
     Checkout,
@@ -18,6 +18,7 @@ from services.commerce.ordering.sagas import (
     OrderEnded,
     PaymentAnswered,
     StockAnswered,
+    StockLost,
     checkout,
 )
 
@@ -33,6 +34,8 @@ PAID, NOT_PAID = (
 )
 OVERDUE, ENDED = AnswerOverdue(order_id="o"), OrderEnded(order_id="o")
 CONFIRM = ConfirmOrder(order_id="o")
+LOST = StockLost(order_id="o")
+NOT_HELD = CancelOrder(order_id="o", reason="the stock was not held any longer")
 
 
 def test_a_started_checkout_sets_its_deadline() -> None:
@@ -68,6 +71,19 @@ def test_at_the_deadline_the_order_is_cancelled_and_says_what_was_missing(
 @pytest.mark.parametrize("late", [STARTED, STOCK, NO_STOCK, PAID, NOT_PAID, OVERDUE, ENDED])
 def test_after_the_end_nothing_more_is_done(end: list[CheckoutFact], late: CheckoutFact) -> None:
     given_facts(checkout, Checkout(), end).when(late).then_nothing()
+
+
+@pytest.mark.parametrize("past", [[STARTED], [STARTED, STOCK], [STARTED, STOCK, PAID]])
+def test_stock_that_is_lost_cancels_the_order_even_after_it_was_confirmed(past: list[CheckoutFact]) -> None:
+    state = given_facts(checkout, Checkout(), past).when(LOST).then([NOT_HELD])
+    assert state.ended
+    given_facts(checkout, Checkout(), [*past, LOST]).when(LOST).then_nothing()
+    given_facts(checkout, Checkout(), [*past, LOST]).when(PAID).then_nothing()
+
+
+@pytest.mark.parametrize("end", [[NO_STOCK], [NOT_PAID], [STARTED, OVERDUE], [ENDED]])
+def test_stock_that_is_lost_after_a_no_is_no_news(end: list[CheckoutFact]) -> None:
+    given_facts(checkout, Checkout(), end).when(LOST).then_nothing()
 
 
 def _told(facts: list[CheckoutFact]) -> tuple[Checkout, list[ConfirmOrder | CancelOrder]]:

@@ -2,28 +2,35 @@
 
 import base64
 import json
+from datetime import timedelta
 from typing import Any
 
 import grpc
 import pytest
+from commerce.catalog.v1 import catalog_events_pb2 as catalog
+from commerce.customers.v1 import customers_events_pb2 as customers
+from commerce.inventory.v1 import inventory_events_pb2 as inventory
+from commerce.ordering.v1 import ordering_events_pb2 as ordering_events
 from commerce.ordering.v1 import ordering_service_pb2 as pb
 from treaty.testing import eventually
 
-from tests.services.clients import TIMEOUT, Shop, line, money, refusal
+from tests.services.clients import ADDRESS, SHIPPING, TIMEOUT, Shop, line, money, refusal
 
 UUID = "11111111-2222-4333-8444-555555555555"
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 
 
 def place_request(**changes: Any) -> pb.PlaceOrderRequest:
-    values: dict[str, Any] = {"request_id": UUID, "customer_id": "ann", "lines": [line()]}
+    values: dict[str, Any] = {"request_id": UUID, "customer_id": "ann", "lines": [line()], "address": ADDRESS}
     return pb.PlaceOrderRequest(**{**values, **changes})
 
 
 async def test_an_order_is_placed_and_read(ordering: Shop) -> None:
-    placed = await ordering.place(place_request(lines=[line("tea", 2, 150), line("cup", 1, 499)], total=money(799)))
+    placed = await ordering.place(
+        place_request(lines=[line("tea", 2, 150), line("cup", 1, 499)], total=money(799 + SHIPPING))
+    )
     assert (placed.order.order_id, placed.revision) == (UUID, f"order-{UUID}@1")
-    assert (placed.order.status, placed.order.total) == (pb.ORDER_STATUS_PENDING, money(799))
+    assert (placed.order.status, placed.order.total) == (pb.ORDER_STATUS_PENDING, money(799 + SHIPPING))
     assert await ordering.get(UUID) == placed.order
 
 
@@ -41,7 +48,7 @@ async def test_a_reused_request_id_with_another_body_is_refused(ordering: Shop) 
     refused = await refusal(ordering.place(place_request(lines=[line(quantity=2)])))
     assert (refused.code, refused.reason, refused.domain) == (INVALID, "REQUEST_ID_REUSED", "commerce.ordering")
     assert list(refused.fields) == ["request_id"]
-    assert (await ordering.get(UUID)).total == money(100)
+    assert (await ordering.get(UUID)).total == money(100 + SHIPPING)
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
@@ -62,6 +69,9 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"lines": [line(price=10**15 + 1)]}, "lines[0].unit_price.minor_units"),
     ({"lines": [line(price=-1)]}, "lines.unit_price"),
     ({"lines": [line("tea"), line("cup", currency="EUR")]}, "lines.unit_price.currency"),
+    ({"address": None}, "address"),
+    ({"address": pb.Address(name="Ann", line1="1", city="X", postal_code="1", country="us")}, "address.country"),
+    ({"shipping_method": 9}, "shipping_method"),
     ({"total": money(99)}, "total"),
     ({"total": money(100, "EUR")}, "total"),
 ]
@@ -73,7 +83,7 @@ async def test_wrong_input_is_refused_with_the_field_named(ordering: Shop, chang
     assert (refused.code, refused.domain) == (INVALID, "commerce.ordering")
     assert field in refused.fields, refused
     assert refused.reason
-    assert not ordering.world.stores["commerce.ordering"].commits.commits
+    assert not [c for c in ordering.world.stores["commerce.ordering"].commits.commits if c.stream.startswith("order-")]
 
 
 async def test_a_refused_request_may_be_corrected_and_sent_again(ordering: Shop) -> None:
@@ -159,7 +169,7 @@ async def test_a_listed_order_tells_what_matters(ordering: Shop) -> None:
         order_id=UUID,
         customer_id="ann",
         status=pb.ORDER_STATUS_PENDING,
-        total=money(400),
+        total=money(400 + SHIPPING),
         line_count=2,
         placed_at=placed.order.placed_at,
     )
@@ -197,3 +207,141 @@ async def test_a_forged_page_token_is_no_fault_of_ours(ordering: Shop) -> None:
 async def test_a_very_large_page_is_cut(ordering: Shop) -> None:
     ids = await _seven_orders(ordering)
     assert [order.order_id for order in (await _listed(ordering, page_size=100_000)).orders] == ids
+
+
+async def test_a_price_that_changed_is_refused_and_the_new_one_is_told(ordering: Shop) -> None:
+    await ordering.offer("tea", money(120))
+    await ordering.offer("cup", money(499))
+    request = place_request(lines=[line("tea", 1, 100), line("cup", 1, 499)])
+    refused = await refusal(ordering.ordering.PlaceOrder(request, timeout=TIMEOUT))
+    assert (refused.code, refused.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "PRICE_CHANGED")
+    assert refused.metadata == {"tea": "120"}
+    request.lines[0].unit_price.minor_units = 120
+    assert (await ordering.ordering.PlaceOrder(request, timeout=TIMEOUT)).order.status == pb.ORDER_STATUS_PENDING
+
+
+async def test_a_repeat_gets_its_first_answer_though_the_price_has_changed_since(ordering: Shop) -> None:
+    first = await ordering.place(place_request())
+    await ordering.offer("tea", money(120))
+    assert await ordering.ordering.PlaceOrder(place_request(), timeout=TIMEOUT) == first
+
+
+async def test_what_nobody_offers_cannot_be_ordered(ordering: Shop) -> None:
+    refused = await refusal(ordering.ordering.PlaceOrder(place_request(), timeout=TIMEOUT))
+    assert (refused.code, refused.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "NOT_OFFERED")
+
+
+async def test_the_tier_of_the_customer_counts_when_the_order_is_placed(ordering: Shop) -> None:
+    event = customers.CustomerTierChanged(customer_id="ann", new_tier=customers.TIER_GOLD)
+    ordering.hear("commerce.ordering", "ann", event)
+    await eventually(lambda: _has_commits(ordering, "buyer-ann"))
+    placed = await ordering.place(place_request())
+    assert (placed.order.customer_tier, placed.order.shipping) == ("gold", money(0))
+
+
+async def _has_commits(shop: Shop, stream: str) -> bool:
+    return bool(await shop.world.stores["commerce.ordering"].log.read(stream))
+
+
+async def test_a_draft_is_changed_and_placed(ordering: Shop) -> None:
+    for sku in ("tea", "cup"):
+        await ordering.offer(sku, money(100))
+    api = ordering.ordering
+    await api.StartDraft(pb.StartDraftRequest(request_id=UUID, customer_id="ann", lines=[line("tea")]), timeout=TIMEOUT)
+    change = pb.ChangeDraftRequest(
+        request_id=ordering.ids.new(),
+        order_id=UUID,
+        set=[line("cup", 3)],
+        remove=["tea"],
+        shipping_method=ordering_events.SHIPPING_METHOD_EXPRESS,
+        address=ADDRESS,
+    )
+    changed = await api.ChangeDraft(change, timeout=TIMEOUT)
+    assert (changed.order.status, changed.order.next) == (pb.ORDER_STATUS_DRAFT, "place it with PlaceDraft")
+    place = pb.PlaceDraftRequest(request_id=ordering.ids.new(), order_id=UUID, total=money(300 + 900))
+    placed = await api.PlaceDraft(place, timeout=TIMEOUT)
+    assert (placed.order.status, placed.order.total) == (pb.ORDER_STATUS_PENDING, money(1200))
+    assert placed.order.next.startswith("stock and payment answer, at the latest by ")
+
+
+async def test_an_order_can_be_read_as_it_was(ordering: Shop) -> None:
+    placed = await ordering.place(place_request())
+    await ordering.cancel(UUID)
+    read = ordering.ordering.GetOrder
+    first = await read(pb.GetOrderRequest(order_id=UUID, version=1), timeout=TIMEOUT)
+    assert first == pb.GetOrderResponse(order=placed.order, revision=placed.revision)
+    later = pb.GetOrderRequest(order_id=UUID)
+    later.moment.FromDatetime(placed.order.placed_at.ToDatetime() + timedelta(seconds=30))
+    assert (await read(later, timeout=TIMEOUT)).order.status == pb.ORDER_STATUS_CANCELLED
+    early = pb.GetOrderRequest(order_id=UUID)
+    early.moment.FromDatetime(placed.order.placed_at.ToDatetime() - timedelta(seconds=30))
+    assert (await refusal(read(early, timeout=TIMEOUT))).code is grpc.StatusCode.NOT_FOUND
+    assert (await refusal(read(pb.GetOrderRequest(order_id=UUID, version=9), timeout=TIMEOUT))).code is (
+        grpc.StatusCode.NOT_FOUND
+    )
+
+
+async def test_changes_are_streamed_as_they_happen_and_from_where_one_left_off(ordering: Shop) -> None:
+    await ordering.place(place_request())
+    watching = ordering.ordering.WatchOrder(pb.WatchOrderRequest(order_id=UUID), timeout=TIMEOUT)
+    stream = aiter(watching)
+    assert (await anext(stream)).order.status == pb.ORDER_STATUS_PENDING
+    await ordering.cancel(UUID)
+    assert (await anext(stream)).order.status == pb.ORDER_STATUS_CANCELLED
+    watching.cancel()
+    again = aiter(ordering.ordering.WatchOrder(pb.WatchOrderRequest(order_id=UUID, after_version=1), timeout=TIMEOUT))
+    assert (await anext(again)).revision == f"order-{UUID}@2"
+
+
+async def test_watching_an_unknown_order_is_refused(ordering: Shop) -> None:
+    stream = aiter(ordering.ordering.WatchOrder(pb.WatchOrderRequest(order_id=UUID), timeout=TIMEOUT))
+    assert (await refusal(anext(stream))).code is grpc.StatusCode.NOT_FOUND
+    stream = aiter(ordering.ordering.WatchOrder(pb.WatchOrderRequest(order_id="42"), timeout=TIMEOUT))
+    assert list((await refusal(anext(stream))).fields) == ["order_id"]
+
+
+async def test_a_list_waits_for_the_revision_of_a_command(ordering: Shop) -> None:
+    for _ in range(5):
+        placed = await ordering.place(ordering.order(customer="eve"))
+        found = await _listed(ordering, customer_id="eve", not_before=placed.revision)
+        assert placed.order.order_id in [order.order_id for order in found.orders]
+
+
+@pytest.mark.parametrize("revision", ["nonsense", "offer-tea@1", "order-x@", "@2"])
+async def test_a_revision_that_says_nothing_about_a_list_is_refused(ordering: Shop, revision: str) -> None:
+    assert list((await refusal(_listed(ordering, not_before=revision))).fields) == ["not_before"]
+
+
+async def test_the_delivery_address_is_read_until_it_is_erased(ordering: Shop) -> None:
+    await ordering.place(place_request())
+    read = ordering.ordering.GetDelivery
+    found = await read(pb.GetDeliveryRequest(order_id=UUID), timeout=TIMEOUT)
+    assert (found.address, found.customer_id) == (ADDRESS, "ann")
+    store = ordering.world.stores["commerce.ordering"]
+    assert "Springfield" not in repr(store.commits.commits), "an address never enters a commit"
+    await store.private.erase("ann")
+    assert (await refusal(read(pb.GetDeliveryRequest(order_id=UUID), timeout=TIMEOUT))).reason == "ADDRESS_ERASED"
+
+
+async def test_offers_are_found_by_words_category_price_and_availability(ordering: Shop) -> None:
+    products = [
+        ("T-1", "Green tea", "tea", 450),
+        ("T-2", "Black tea", "tea", 300),
+        ("C-1", "Teacup, green", "cups", 900),
+    ]
+    for sku, name, category, price in products:
+        created = catalog.ProductCreated(sku=sku, name=name, category=category, list_price=money(price))
+        ordering.hear("commerce.ordering", sku, created)
+    ordering.hear("commerce.ordering", "main/T-1", inventory.StockLevelChanged(warehouse="main", sku="T-1", on_hand=5))
+    await eventually(lambda: _are_offered(ordering, ["T-1"], available=True))
+    assert await _are_offered(ordering, ["T-2", "T-1", "C-1"])
+    assert await _are_offered(ordering, ["T-1", "C-1"], text="gre tea")
+    assert await _are_offered(ordering, ["T-2", "T-1"], category="tea")
+    assert await _are_offered(ordering, ["T-1"], category="tea", lowest_price=400)
+    assert await _are_offered(ordering, ["T-2"], highest_price=449)
+    assert await _are_offered(ordering, [], text="coffee")
+
+
+async def _are_offered(shop: Shop, skus: list[str], **wanted: Any) -> bool:
+    found = await shop.ordering.SearchOffers(pb.SearchOffersRequest(**wanted), timeout=TIMEOUT)
+    return [offer.sku for offer in found.offers] == skus

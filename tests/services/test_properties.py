@@ -12,8 +12,6 @@ from treaty.testing.scenarios import assert_folds
 from services.commerce.inventory.domain import AllocatedLine, Allocation, StockItem
 from services.commerce.inventory.storage import ALLOCATIONS, STOCK
 from services.commerce.money import Money
-from services.commerce.ordering.domain import Line, Order
-from services.commerce.ordering.storage import ORDERS
 from services.commerce.payments.domain import Payment, PaymentAuthorised, PaymentCaptured, Status
 from services.commerce.payments.storage import PAYMENTS
 
@@ -33,24 +31,6 @@ def _carried_out(state: A, commands: Sequence[Callable[[A], object]]) -> tuple[A
         events += work.take_recorded()
         state = work
     return state, events
-
-
-def _place(quantity: int, price: int) -> Callable[[Order], None]:
-    line = Line(sku="tea", quantity=quantity, unit_price=Money(price, "GBP"))
-    return lambda order: order.place(customer_id="ann", lines=[line], expected=None, placed_at=NOW, answer_by=NOW)
-
-
-_order_commands = st.one_of(
-    st.builds(_place, st.integers(1, 9), st.integers(0, 999)),
-    st.just(Order.confirm),
-    st.text(max_size=5).map(lambda reason: lambda order: order.cancel(reason)),
-)
-
-
-@given(st.lists(_order_commands, max_size=8))
-def test_the_events_of_an_order_give_its_state(commands: list[Callable[[Order], object]]) -> None:
-    state, events = _carried_out(Order(id="o"), commands)
-    assert_folds(ORDERS, state, events)
 
 
 def _stock_command(kind: str, number: int) -> Callable[[StockItem], object]:

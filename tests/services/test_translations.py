@@ -1,7 +1,6 @@
 """The edges that see protobuf: what a context announces, and how it takes what others announce."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,25 +8,17 @@ from commerce.inventory.v1 import inventory_events_pb2 as inventory_pb
 from commerce.money.v1.money_pb2 import Money as WireMoney
 from commerce.ordering.v1 import ordering_events_pb2 as ordering_pb
 from commerce.payments.v1 import payments_events_pb2 as payments_pb
-from google.protobuf.timestamp_pb2 import Timestamp
 from treaty.domain import Aggregate, Invalid
 
 from services.commerce.inventory import acl as inventory_acl
 from services.commerce.inventory import domain as stock
 from services.commerce.inventory.publishing import publish_allocation, publish_stock
 from services.commerce.money import Money
-from services.commerce.ordering import acl as ordering_acl
-from services.commerce.ordering import domain as order
-from services.commerce.ordering.publishing import publish as publish_order
-from services.commerce.ordering.sagas import PaymentAnswered, StockAnswered
 from services.commerce.payments import acl as payments_acl
 from services.commerce.payments import domain as payment
 from services.commerce.payments.application import CancelPayment, ConfirmPayment, RequestPayment
 from services.commerce.payments.publishing import publish as publish_payment
 
-NOW = datetime(2024, 5, 6, 7, 8, 9, 123_000, tzinfo=UTC)
-TWO_TEAS = order.Line(sku="tea", quantity=2, unit_price=Money(150, "GBP"))
-PLACED = order.OrderPlaced(customer_id="ann", lines=(TWO_TEAS,), total=Money(300, "GBP"), placed_at=NOW, answer_by=NOW)
 GBP_300 = WireMoney(minor_units=300, currency="GBP")
 
 
@@ -40,31 +31,6 @@ def after(aggregate: Aggregate[Any], *events: Any) -> Any:
 def announced(publish: Any, aggregate: Aggregate[Any], *events: Any) -> list[Any]:
     """Returns what is announced of the last event, after all of them."""
     return list(publish(after(aggregate, *events), events[-1]))
-
-
-def test_a_placed_order_is_announced_with_its_lines() -> None:
-    placed_at = Timestamp()
-    placed_at.FromDatetime(NOW)
-    assert announced(publish_order, order.Order(id="o"), PLACED) == [
-        ordering_pb.OrderPlaced(
-            order_id="o",
-            customer_id="ann",
-            lines=[
-                ordering_pb.PlacedLine(sku="tea", quantity=2, unit_price=WireMoney(minor_units=150, currency="GBP"))
-            ],
-            total=GBP_300,
-            placed_at=placed_at,
-        )
-    ]
-
-
-def test_the_end_of_an_order_is_announced() -> None:
-    assert announced(publish_order, order.Order(id="o"), PLACED, order.OrderConfirmed()) == [
-        ordering_pb.OrderConfirmed(order_id="o", customer_id="ann", total=GBP_300)
-    ]
-    assert announced(publish_order, order.Order(id="o"), PLACED, order.OrderCancelled(reason="no")) == [
-        ordering_pb.OrderCancelled(order_id="o", customer_id="ann", reason="no")
-    ]
 
 
 @pytest.mark.parametrize(
@@ -147,23 +113,6 @@ def test_a_payment_that_was_not_asked_for_yet_announces_nothing(event: Any) -> N
 
 def _told(*answers: Any) -> Iterable[Any]:
     return answers
-
-
-def test_ordering_takes_the_answers_of_the_others() -> None:
-    acl = ordering_acl
-    assert list(
-        _told(
-            acl.stock_allocated(inventory_pb.StockAllocated(order_id="o")),
-            acl.allocation_refused(inventory_pb.AllocationRefused(order_id="o", sku="tea", reason="none")),
-            acl.payment_authorised(payments_pb.PaymentAuthorised(order_id="o")),
-            acl.payment_failed(payments_pb.PaymentFailed(order_id="o", reason="declined")),
-        )
-    ) == [
-        StockAnswered(order_id="o", allocated=True),
-        StockAnswered(order_id="o", allocated=False, reason="out of stock: none"),
-        PaymentAnswered(order_id="o", authorised=True),
-        PaymentAnswered(order_id="o", authorised=False, reason="payment failed: declined"),
-    ]
 
 
 WIRE_PLACED = ordering_pb.OrderPlaced(

@@ -1,7 +1,7 @@
 """Errors on the wire: our error family as gRPC statuses with google.rpc details (AIP-193)."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import grpc
@@ -80,7 +80,7 @@ def _domain_status(error: DomainError, domain: str) -> status_pb2.Status:
         details.append(_bad_request(error.violations))
     elif isinstance(error, Invalid) and error.field:
         details.append(_bad_request([(error.field, error.message)]))
-    return _status(code, error.message, error.reason, domain, *details)
+    return _status(code, error.message, error.reason, domain, *details, metadata=error.details)
 
 
 def _bad_request(violations: Iterable[Violation]) -> error_details_pb2.BadRequest:
@@ -91,8 +91,10 @@ def _bad_request(violations: Iterable[Violation]) -> error_details_pb2.BadReques
     )
 
 
-def _status(code: grpc.StatusCode, text: str, reason: str, domain: str, *details: Any) -> status_pb2.Status:
-    info = error_details_pb2.ErrorInfo(reason=_upper_snake(reason), domain=domain)
+def _status(
+    code: grpc.StatusCode, text: str, reason: str, domain: str, *details: Any, metadata: Mapping[str, str] | None = None
+) -> status_pb2.Status:
+    info = error_details_pb2.ErrorInfo(reason=_upper_snake(reason), domain=domain, metadata=metadata or {})
     return status_pb2.Status(code=code.value[0], message=text, details=[_packed(d) for d in (info, *details)])
 
 

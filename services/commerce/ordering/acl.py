@@ -1,9 +1,78 @@
-"""What Inventory and Payments announce, in Ordering's words."""
+"""What the other contexts announce, in Ordering's words."""
 
+from commerce.catalog.v1 import catalog_events_pb2 as catalog
+from commerce.customers.v1 import customers_events_pb2 as customers
 from commerce.inventory.v1 import inventory_events_pb2 as inventory
 from commerce.payments.v1 import payments_events_pb2 as payments
+from commerce.payments.v2 import payments_events_pb2 as payments2
+from commerce.shipping.v1 import shipping_events_pb2 as shipping
+from treaty.projections import words_of
 
-from services.commerce.ordering.sagas import PaymentAnswered, StockAnswered
+from services.commerce.ordering.application.commands import ShipmentNews
+from services.commerce.ordering.application.knowledge import (
+    DescribeOffer,
+    NoteTier,
+    OfferProduct,
+    PriceOffer,
+    StockOffer,
+    WithdrawOffer,
+)
+from services.commerce.ordering.domain.offer import Promotion
+from services.commerce.ordering.domain.pricing import Tier
+from services.commerce.ordering.sagas.checkout import PaymentAnswered, StockAnswered, StockLost
+from services.commerce.ordering.sagas.returns import MoneyRefunded
+from services.commerce.wire import money_from_wire, time_from_wire
+
+CANCELLATION = "cancellation"
+"""The refund that Payments makes for a cancelled order; every other one is a return's."""
+
+_TIERS = {customers.TIER_GOLD: Tier.GOLD, customers.TIER_VIP: Tier.VIP}
+
+
+def product_created(event: catalog.ProductCreated) -> OfferProduct:
+    return OfferProduct(
+        sku=event.sku,
+        name=event.name,
+        category=event.category,
+        words=words_of(event.name, event.description, *event.tags),
+        list_price=money_from_wire(event.list_price),
+    )
+
+
+def product_changed(event: catalog.ProductChanged) -> DescribeOffer:
+    words = words_of(event.name, event.description, *event.tags)
+    return DescribeOffer(sku=event.sku, name=event.name, category=event.category, words=words)
+
+
+def price_changed(event: catalog.PriceChanged) -> PriceOffer:
+    promotion = _promotion(event.promotion) if event.HasField("promotion") else None
+    return PriceOffer(sku=event.sku, list_price=money_from_wire(event.list_price), promotion=promotion)
+
+
+def _promotion(promotion: catalog.Promotion) -> Promotion:
+    return Promotion(
+        price=money_from_wire(promotion.price),
+        starts_at=time_from_wire(promotion.starts_at),
+        ends_at=time_from_wire(promotion.ends_at),
+    )
+
+
+def product_discontinued(event: catalog.ProductDiscontinued) -> WithdrawOffer:
+    return WithdrawOffer(sku=event.sku)
+
+
+def customer_registered(event: customers.CustomerRegistered) -> NoteTier:
+    return NoteTier(customer_id=event.customer_id, tier=Tier.STANDARD)
+
+
+def customer_tier_changed(event: customers.CustomerTierChanged) -> NoteTier:
+    """A tier that we do not know yet is treated as the lowest."""
+    return NoteTier(customer_id=event.customer_id, tier=_TIERS.get(event.new_tier, Tier.STANDARD))
+
+
+def stock_level_changed(event: inventory.StockLevelChanged) -> StockOffer:
+    """Inventory counts what is on hand and reserved; what matters here is how many can be bought."""
+    return StockOffer(sku=event.sku, warehouse=event.warehouse, available=max(event.on_hand - event.reserved, 0))
 
 
 def stock_allocated(event: inventory.StockAllocated) -> StockAnswered:
@@ -14,9 +83,42 @@ def allocation_refused(event: inventory.AllocationRefused) -> StockAnswered:
     return StockAnswered(order_id=event.order_id, allocated=False, reason=f"out of stock: {event.reason}")
 
 
+def allocation_released(event: inventory.AllocationReleased) -> StockLost | None:
+    """What was released because we cancelled is no news."""
+    if event.reason != inventory.RELEASE_REASON_EXPIRED:
+        return None
+    return StockLost(order_id=event.order_id)
+
+
 def payment_authorised(event: payments.PaymentAuthorised) -> PaymentAnswered:
     return PaymentAnswered(order_id=event.order_id, authorised=True)
 
 
 def payment_failed(event: payments.PaymentFailed) -> PaymentAnswered:
     return PaymentAnswered(order_id=event.order_id, authorised=False, reason=f"payment failed: {event.reason}")
+
+
+def payment_refunded(event: payments2.PaymentRefunded) -> MoneyRefunded | None:
+    return None if event.refund_id == CANCELLATION else MoneyRefunded(return_id=event.refund_id)
+
+
+def shipment_created(event: shipping.ShipmentCreated) -> ShipmentNews:
+    return ShipmentNews(order_id=event.order_id, kind="prepared")
+
+
+def shipment_dispatched(event: shipping.ShipmentDispatched) -> ShipmentNews:
+    return ShipmentNews(
+        order_id=event.order_id,
+        kind="dispatched",
+        carrier=event.carrier,
+        tracking_number=event.tracking_number,
+        at=time_from_wire(event.dispatched_at),
+    )
+
+
+def delivery_confirmed(event: shipping.DeliveryConfirmed) -> ShipmentNews:
+    return ShipmentNews(order_id=event.order_id, kind="delivered", at=time_from_wire(event.delivered_at))
+
+
+def delivery_failed(event: shipping.DeliveryFailed) -> ShipmentNews:
+    return ShipmentNews(order_id=event.order_id, kind="failed", why=event.reason)

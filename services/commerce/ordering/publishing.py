@@ -1,32 +1,94 @@
 """Ordering's domain events as integration events."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from commerce.ordering.v1 import ordering_events_pb2 as events
+from commerce.money.v1 import money_pb2
+from commerce.ordering.v1 import ordering_events_pb2 as pb
 from treaty.effects import Message
 
-from services.commerce.ordering.domain import Order, OrderCancelled, OrderConfirmed, OrderEvent, OrderPlaced
+from services.commerce.ordering.domain.events import (
+    AddressChanged,
+    CancellationRefused,
+    CancellationRequested,
+    DraftChanged,
+    DraftStarted,
+    OrderCancelled,
+    OrderCompleted,
+    OrderConfirmed,
+    OrderDispatched,
+    OrderEvent,
+    OrderPlaced,
+    ReturnClosed,
+    ReturnCompleted,
+    ReturnReceived,
+    ReturnRequested,
+    ShipmentPrepared,
+)
+from services.commerce.ordering.domain.order import Order
+from services.commerce.ordering.domain.pricing import Line, Method
 from services.commerce.wire import money_to_wire, time_to_wire
+
+METHODS = {
+    Method.STANDARD: pb.SHIPPING_METHOD_STANDARD,
+    Method.EXPRESS: pb.SHIPPING_METHOD_EXPRESS,
+    Method.OVERNIGHT: pb.SHIPPING_METHOD_OVERNIGHT,
+}
 
 
 def publish(order: Order, event: OrderEvent) -> Iterator[Message]:
-    """Policy: announces what others may rely on."""
+    """Policy: announces what others may rely on. Drafts are nobody else's business."""
     match event:
         case OrderPlaced():
-            yield events.OrderPlaced(
-                order_id=order.id,
-                customer_id=event.customer_id,
-                lines=[
-                    events.PlacedLine(sku=line.sku, quantity=line.quantity, unit_price=money_to_wire(line.unit_price))
-                    for line in event.lines
-                ],
-                total=money_to_wire(event.total),
-                placed_at=time_to_wire(event.placed_at),
-            )
+            yield _placed(order, event)
         case OrderConfirmed():
-            assert order.total is not None
-            yield events.OrderConfirmed(
-                order_id=order.id, customer_id=order.customer_id, total=money_to_wire(order.total)
-            )
+            yield pb.OrderConfirmed(order_id=order.id, customer_id=order.customer_id, total=_total(order))
         case OrderCancelled():
-            yield events.OrderCancelled(order_id=order.id, customer_id=order.customer_id, reason=event.reason)
+            if order.placed_at is not None:
+                yield pb.OrderCancelled(order_id=order.id, customer_id=order.customer_id, reason=event.reason)
+        case OrderCompleted():
+            yield pb.OrderCompleted(
+                order_id=order.id,
+                customer_id=order.customer_id,
+                total=money_to_wire(event.total),
+                lines=_lines(order.lines),
+                completed_at=time_to_wire(event.completed_at),
+            )
+        case ReturnCompleted():
+            yield pb.OrderReturned(
+                order_id=order.id,
+                customer_id=order.customer_id,
+                return_id=event.return_id,
+                lines=_lines(order.return_of(event.return_id).lines),
+                refund=money_to_wire(event.refund),
+            )
+        case DraftStarted() | DraftChanged() | AddressChanged() | CancellationRequested() | CancellationRefused():
+            return
+        case ShipmentPrepared() | OrderDispatched() | ReturnRequested() | ReturnReceived() | ReturnClosed():
+            return
+
+
+def _placed(order: Order, event: OrderPlaced) -> pb.OrderPlaced:
+    assert event.delivery is not None
+    return pb.OrderPlaced(
+        order_id=order.id,
+        customer_id=event.customer_id,
+        lines=_lines(event.lines),
+        total=money_to_wire(event.totals.total),
+        placed_at=time_to_wire(event.placed_at),
+        subtotal=money_to_wire(event.totals.subtotal),
+        tax=money_to_wire(event.totals.tax),
+        shipping=money_to_wire(event.totals.shipping),
+        shipping_method=METHODS[event.delivery.method],
+        country=event.delivery.country,
+        customer_tier=event.tier,
+    )
+
+
+def _total(order: Order) -> money_pb2.Money | None:
+    return money_to_wire(order.totals.total) if order.totals else None
+
+
+def _lines(lines: Sequence[Line]) -> list[pb.PlacedLine]:
+    return [
+        pb.PlacedLine(sku=line.sku, quantity=line.quantity, unit_price=money_to_wire(line.unit_price)) for line in lines
+    ]

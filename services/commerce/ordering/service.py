@@ -2,19 +2,31 @@
 
 from datetime import timedelta
 
+from commerce.catalog.v1 import catalog_events_pb2 as catalog
+from commerce.customers.v1 import customers_events_pb2 as customers
 from commerce.inventory.v1 import inventory_events_pb2 as inventory
 from commerce.ordering.v1 import ordering_events_pb2 as events
 from commerce.payments.v1 import payments_events_pb2 as payments
+from commerce.payments.v2 import payments_events_pb2 as payments2
+from commerce.shipping.v1 import shipping_events_pb2 as shipping
 from pydantic import Field
 from treaty.relations import Pattern, Relation
 from treaty.service import Ports, Service
 from treaty.settings import Settings
 from treaty.subscriptions import on
 
-from services.commerce.ordering import acl, sagas, storage
+from services.commerce.ordering import acl, storage
 from services.commerce.ordering.api import api
-from services.commerce.ordering.application import Ordering, follow_checkout
+from services.commerce.ordering.application.commands import StopShipment
+from services.commerce.ordering.application.knowledge import Knowledge
+from services.commerce.ordering.application.orders import Ordering, follow_order
+from services.commerce.ordering.application.returns import Returns
+from services.commerce.ordering.clients import InventoryClient, PaymentsClient, ShippingClient
 from services.commerce.ordering.publishing import publish
+from services.commerce.ordering.sagas import checkout as checkouts
+from services.commerce.ordering.sagas import returns as returning
+
+ACL, SUPPLIER, LANGUAGE = Pattern.ANTI_CORRUPTION_LAYER, Pattern.CUSTOMER_SUPPLIER, Pattern.PUBLISHED_LANGUAGE
 
 
 class OrderingSettings(Settings):
@@ -25,32 +37,80 @@ class OrderingSettings(Settings):
 
 def build(ports: Ports) -> Service:
     settings = ports.settings(OrderingSettings)
-    orders = ports.repository(storage.ORDERS, policies=[publish, follow_checkout], commands=storage.COMMANDS)
+    inventory_peer, payments_peer, shipping_peer = (
+        ports.peer(f"commerce.{name}") for name in ("inventory", "payments", "shipping")
+    )
+    knowledge = Knowledge(ports.repository(storage.OFFERS), ports.repository(storage.BUYERS))
+    watching = ports.watch(storage.ORDERS)
+    ordering = Ordering(
+        orders=ports.repository(storage.ORDERS, policies=[publish, follow_order], commands=storage.COMMANDS),
+        buyers=knowledge.buyers,
+        offers=ports.view(storage.OFFER_SEARCH),
+        summaries=ports.view(storage.ORDER_SUMMARY),
+        sales=ports.view(storage.DAILY_SALES),
+        watching=watching,
+        private=ports.private,
+        shipments=ShippingClient(shipping_peer),
+        clock=ports.clock,
+        answer_within=timedelta(seconds=settings.answer_seconds),
+    )
     checkout = ports.saga(storage.CHECKOUTS, key=lambda fact: fact.order_id, commands=storage.COMMANDS)
-    summaries = ports.view(storage.ORDER_SUMMARY)
-    ordering = Ordering(orders, summaries, ports.clock, timedelta(seconds=settings.answer_seconds))
+    saga = ports.saga(storage.RETURNS, key=lambda fact: fact.return_id, commands=storage.COMMANDS)
+    returns = Returns(saga, InventoryClient(inventory_peer), PaymentsClient(payments_peer))
     return Service(
         name="commerce.ordering",
         api=api(ordering),
-        publishes=[events.OrderPlaced, events.OrderConfirmed, events.OrderCancelled],
+        publishes=[
+            events.OrderPlaced,
+            events.OrderConfirmed,
+            events.OrderCancelled,
+            events.OrderCompleted,
+            events.OrderReturned,
+        ],
         subscriptions=[
+            on(catalog.ProductCreated, acl.product_created, then=knowledge.offer_product),
+            on(catalog.ProductChanged, acl.product_changed, then=knowledge.describe_offer),
+            on(catalog.PriceChanged, acl.price_changed, then=knowledge.price_offer),
+            on(catalog.ProductDiscontinued, acl.product_discontinued, then=knowledge.withdraw_offer),
+            on(customers.CustomerRegistered, acl.customer_registered, then=knowledge.note_tier),
+            on(customers.CustomerTierChanged, acl.customer_tier_changed, then=knowledge.note_tier),
+            on(inventory.StockLevelChanged, acl.stock_level_changed, then=knowledge.stock_offer),
             on(inventory.StockAllocated, acl.stock_allocated, then=checkout.tell),
             on(inventory.AllocationRefused, acl.allocation_refused, then=checkout.tell),
+            on(inventory.AllocationReleased, acl.allocation_released, then=checkout.tell),
             on(payments.PaymentAuthorised, acl.payment_authorised, then=checkout.tell),
             on(payments.PaymentFailed, acl.payment_failed, then=checkout.tell),
+            on(payments2.PaymentRefunded, acl.payment_refunded, then=saga.tell),
+            on(shipping.ShipmentCreated, acl.shipment_created, then=ordering.note_shipment),
+            on(shipping.ShipmentDispatched, acl.shipment_dispatched, then=ordering.note_shipment),
+            on(shipping.DeliveryConfirmed, acl.delivery_confirmed, then=ordering.note_shipment),
+            on(shipping.DeliveryFailed, acl.delivery_failed, then=ordering.note_shipment),
         ],
         commands=storage.COMMANDS,
         calls={
-            sagas.CheckoutStarted: checkout.tell,
-            sagas.AnswerOverdue: checkout.tell,
-            sagas.OrderEnded: checkout.tell,
-            sagas.ConfirmOrder: ordering.confirm_order,
-            sagas.CancelOrder: ordering.cancel_order,
+            checkouts.CheckoutStarted: checkout.tell,
+            checkouts.AnswerOverdue: checkout.tell,
+            checkouts.OrderEnded: checkout.tell,
+            checkouts.ConfirmOrder: ordering.confirm_order,
+            checkouts.CancelOrder: ordering.cancel_order,
+            StopShipment: ordering.stop_shipment,
+            returning.ReturnOpened: saga.tell,
+            returning.GoodsArrived: saga.tell,
+            returning.GoodsOverdue: saga.tell,
+            returning.Restock: returns.restock,
+            returning.RefundReturn: returns.refund,
+            returning.FinishReturn: ordering.finish_return,
+            returning.CloseReturn: ordering.close_return,
         },
-        projections=[storage.ORDER_SUMMARY],
-        sagas=[checkout],
+        projections=[storage.ORDER_SUMMARY, storage.OFFER_SEARCH, storage.DAILY_SALES],
+        sagas=[checkout, saga],
+        watches=[watching],
+        peers=[inventory_peer, payments_peer, shipping_peer],
         relations=[
-            Relation("commerce.inventory", Pattern.ANTI_CORRUPTION_LAYER, "an allocation becomes a yes or a no"),
-            Relation("commerce.payments", Pattern.CUSTOMER_SUPPLIER, "a payment becomes a yes or a no"),
+            Relation("commerce.catalog", LANGUAGE, "a product becomes an offer"),
+            Relation("commerce.customers", LANGUAGE, "a customer becomes a buyer with a tier"),
+            Relation("commerce.inventory", ACL, "stock becomes availability, an allocation a yes or a no"),
+            Relation("commerce.payments", SUPPLIER, "a payment becomes a yes or a no; refunds are asked for"),
+            Relation("commerce.shipping", SUPPLIER, "a shipment becomes progress; stopping it is asked for"),
         ],
     )

@@ -1,43 +1,119 @@
 """How Ordering's aggregates, sagas and calls are named on disk. A name here never changes; a shape gets an upcast."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from treaty.codec import Names, Shape
 from treaty.projections import Projection
 from treaty.sagas import StoredSaga
 from treaty.stored import Stored
 
-from services.commerce.ordering import domain, sagas
-from services.commerce.ordering.projections import OrderRow, order_summary
+from services.commerce.ordering.application.commands import StopShipment
+from services.commerce.ordering.domain import buyer, events, offer
+from services.commerce.ordering.domain.order import Order
+from services.commerce.ordering.projections import (
+    OfferRow,
+    OrderRow,
+    SalesRow,
+    daily_sales,
+    offers,
+    order_summary,
+    sales_day,
+)
+from services.commerce.ordering.sagas import checkout, returns
+
+
+def placed_with_totals(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Upcast: the total of version 1 was that of the lines, without tax and delivery, which were not known."""
+    past = dict(document)
+    total = past.pop("total")
+    nothing = {"minor_units": 0, "currency": total["currency"]}
+    totals = {"subtotal": total, "shipping": nothing, "tax": nothing, "total": total}
+    return {**past, "totals": totals, "delivery": None, "tier": "standard"}
+
 
 ORDERS = Stored(
     "order",
-    domain.Order,
+    Order,
     events=[
-        Shape("order-placed", domain.OrderPlaced),
-        Shape("order-confirmed", domain.OrderConfirmed),
-        Shape("order-cancelled", domain.OrderCancelled),
+        Shape("draft-started", events.DraftStarted),
+        Shape("draft-changed", events.DraftChanged),
+        Shape("order-placed", events.OrderPlaced, upcasts=(placed_with_totals,)),
+        Shape("address-changed", events.AddressChanged),
+        Shape("order-confirmed", events.OrderConfirmed),
+        Shape("cancellation-requested", events.CancellationRequested),
+        Shape("cancellation-refused", events.CancellationRefused),
+        Shape("order-cancelled", events.OrderCancelled),
+        Shape("shipment-prepared", events.ShipmentPrepared),
+        Shape("order-dispatched", events.OrderDispatched),
+        Shape("order-completed", events.OrderCompleted),
+        Shape("return-requested", events.ReturnRequested),
+        Shape("return-received", events.ReturnReceived),
+        Shape("return-completed", events.ReturnCompleted),
+        Shape("return-closed", events.ReturnClosed),
     ],
 )
 
+OFFERS = Stored(
+    "offer",
+    offer.Offer,
+    events=[
+        Shape("offer-described", offer.OfferDescribed),
+        Shape("offer-priced", offer.OfferPriced),
+        Shape("availability-changed", offer.AvailabilityChanged),
+        Shape("offer-withdrawn", offer.OfferWithdrawn),
+    ],
+)
+
+BUYERS = Stored("buyer", buyer.Buyer, events=[Shape("tier-noted", buyer.TierNoted)])
+
 CHECKOUTS = StoredSaga(
     "checkout",
-    sagas.Checkout(),
-    sagas.checkout,
+    checkout.Checkout(),
+    checkout.checkout,
     facts=[
-        Shape("checkout-started", sagas.CheckoutStarted),
-        Shape("stock-answered", sagas.StockAnswered),
-        Shape("payment-answered", sagas.PaymentAnswered),
-        Shape("answer-overdue", sagas.AnswerOverdue),
-        Shape("order-ended", sagas.OrderEnded),
+        Shape("checkout-started", checkout.CheckoutStarted),
+        Shape("stock-answered", checkout.StockAnswered),
+        Shape("stock-lost", checkout.StockLost),
+        Shape("payment-answered", checkout.PaymentAnswered),
+        Shape("answer-overdue", checkout.AnswerOverdue),
+        Shape("order-ended", checkout.OrderEnded),
     ],
+)
+
+RETURNS = StoredSaga(
+    "return",
+    returns.Returning(),
+    returns.returning,
+    facts=[
+        Shape("return-opened", returns.ReturnOpened),
+        Shape("goods-arrived", returns.GoodsArrived),
+        Shape("goods-overdue", returns.GoodsOverdue),
+        Shape("goods-restocked", returns.GoodsRestocked),
+        Shape("money-refunded", returns.MoneyRefunded),
+        Shape("step-refused", returns.StepRefused),
+        Shape("return-resumed", returns.ReturnResumed),
+        Shape("return-abandoned", returns.ReturnAbandoned),
+    ],
+    resume=lambda run, reason: returns.ReturnResumed(return_id=run, reason=reason),
+    cancel=lambda run, reason: returns.ReturnAbandoned(return_id=run, reason=reason),
 )
 
 COMMANDS = Names(
     [
-        Shape("start-checkout", sagas.CheckoutStarted),
-        Shape("answer-overdue", sagas.AnswerOverdue),
-        Shape("end-checkout", sagas.OrderEnded),
-        Shape("confirm-order", sagas.ConfirmOrder),
-        Shape("cancel-order", sagas.CancelOrder),
+        Shape("start-checkout", checkout.CheckoutStarted),
+        Shape("answer-overdue", checkout.AnswerOverdue),
+        Shape("end-checkout", checkout.OrderEnded),
+        Shape("confirm-order", checkout.ConfirmOrder),
+        Shape("cancel-order", checkout.CancelOrder),
+        Shape("stop-shipment", StopShipment),
+        Shape("open-return", returns.ReturnOpened),
+        Shape("goods-arrived", returns.GoodsArrived),
+        Shape("goods-overdue", returns.GoodsOverdue),
+        Shape("restock", returns.Restock),
+        Shape("refund-return", returns.RefundReturn),
+        Shape("finish-return", returns.FinishReturn),
+        Shape("close-return", returns.CloseReturn),
     ]
 )
 
@@ -48,4 +124,18 @@ ORDER_SUMMARY = Projection(
     project=order_summary,
     order_by="placed_at",
     filters=("customer_id", "status"),
+)
+
+OFFER_SEARCH = Projection(
+    name="offers",
+    source=OFFERS,
+    row=OfferRow,
+    project=offers,
+    order_by="rank",
+    filters=("offered", "category", "words"),
+    descending=False,
+)
+
+DAILY_SALES = Projection(
+    name="daily_sales", source=ORDERS, row=SalesRow, project=daily_sales, order_by="day", key=sales_day
 )

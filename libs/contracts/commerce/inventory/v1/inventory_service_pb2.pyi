@@ -3,8 +3,13 @@
 isort:skip_file
 What clients may ask of Inventory."""
 
+from collections import abc as _abc
+from commerce.money.v1 import money_pb2 as _money_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -15,6 +20,46 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _AllocationStatus:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AllocationStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AllocationStatus.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ALLOCATION_STATUS_UNSPECIFIED: _AllocationStatus.ValueType  # 0
+    """Never sent: stands for a value that was left out."""
+    ALLOCATION_STATUS_REQUESTED: _AllocationStatus.ValueType  # 1
+    """The pieces are being reserved."""
+    ALLOCATION_STATUS_ALLOCATED: _AllocationStatus.ValueType  # 2
+    """They are reserved, until the order is confirmed or the time is up."""
+    ALLOCATION_STATUS_REFUSED: _AllocationStatus.ValueType  # 3
+    """There are not enough."""
+    ALLOCATION_STATUS_RELEASED: _AllocationStatus.ValueType  # 4
+    """They are free again, or being freed."""
+    ALLOCATION_STATUS_SECURED: _AllocationStatus.ValueType  # 5
+    """They are reserved for a confirmed order."""
+    ALLOCATION_STATUS_FULFILLED: _AllocationStatus.ValueType  # 6
+    """They have left the warehouse for good."""
+
+class AllocationStatus(_AllocationStatus, metaclass=_AllocationStatusEnumTypeWrapper):
+    """Where an allocation stands."""
+
+ALLOCATION_STATUS_UNSPECIFIED: AllocationStatus.ValueType  # 0
+"""Never sent: stands for a value that was left out."""
+ALLOCATION_STATUS_REQUESTED: AllocationStatus.ValueType  # 1
+"""The pieces are being reserved."""
+ALLOCATION_STATUS_ALLOCATED: AllocationStatus.ValueType  # 2
+"""They are reserved, until the order is confirmed or the time is up."""
+ALLOCATION_STATUS_REFUSED: AllocationStatus.ValueType  # 3
+"""There are not enough."""
+ALLOCATION_STATUS_RELEASED: AllocationStatus.ValueType  # 4
+"""They are free again, or being freed."""
+ALLOCATION_STATUS_SECURED: AllocationStatus.ValueType  # 5
+"""They are reserved for a confirmed order."""
+ALLOCATION_STATUS_FULFILLED: AllocationStatus.ValueType  # 6
+"""They have left the warehouse for good."""
+Global___AllocationStatus: _TypeAlias = AllocationStatus  # noqa: Y015
 
 @_typing.final
 class StockItem(_message.Message):
@@ -28,6 +73,11 @@ class StockItem(_message.Message):
     ON_HAND_FIELD_NUMBER: _builtins.int
     RESERVED_FIELD_NUMBER: _builtins.int
     AVAILABLE_FIELD_NUMBER: _builtins.int
+    BAR_CODE_FIELD_NUMBER: _builtins.int
+    REORDER_POINT_FIELD_NUMBER: _builtins.int
+    REORDER_QUANTITY_FIELD_NUMBER: _builtins.int
+    UNIT_COST_FIELD_NUMBER: _builtins.int
+    BATCHES_FIELD_NUMBER: _builtins.int
     warehouse: _builtins.str
     """The warehouse."""
     sku: _builtins.str
@@ -40,6 +90,20 @@ class StockItem(_message.Message):
     """Pieces of those that are promised to orders."""
     available: _builtins.int
     """Pieces that can still be promised: on_hand less reserved."""
+    bar_code: _builtins.str
+    """The bar code; empty if it has none."""
+    reorder_point: _builtins.int
+    """The level at or below which more is bought; 0 for never."""
+    reorder_quantity: _builtins.int
+    """How many pieces are bought then."""
+    @_builtins.property
+    def unit_cost(self) -> _money_pb2.Money:
+        """What one piece cost when it was bought last."""
+
+    @_builtins.property
+    def batches(self) -> _containers.RepeatedCompositeFieldContainer[Global___Batch]:
+        """The pieces that have a date, the earliest first."""
+
     def __init__(
         self,
         *,
@@ -49,14 +113,45 @@ class StockItem(_message.Message):
         on_hand: _builtins.int = ...,
         reserved: _builtins.int = ...,
         available: _builtins.int = ...,
+        bar_code: _builtins.str = ...,
+        reorder_point: _builtins.int = ...,
+        reorder_quantity: _builtins.int = ...,
+        unit_cost: _money_pb2.Money | None = ...,
+        batches: _abc.Iterable[Global___Batch] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["unit_cost", b"unit_cost"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["available", b"available", "description", b"description", "on_hand", b"on_hand", "reserved", b"reserved", "sku", b"sku", "warehouse", b"warehouse"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["available", b"available", "bar_code", b"bar_code", "batches", b"batches", "description", b"description", "on_hand", b"on_hand", "reorder_point", b"reorder_point", "reorder_quantity", b"reorder_quantity", "reserved", b"reserved", "sku", b"sku", "unit_cost", b"unit_cost", "warehouse", b"warehouse"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StockItem: _TypeAlias = StockItem  # noqa: Y015
+
+@_typing.final
+class Batch(_message.Message):
+    """Pieces with one date."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPIRES_ON_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    expires_on: _builtins.str
+    """The last day on which they are good, as YYYY-MM-DD."""
+    quantity: _builtins.int
+    """How many."""
+    def __init__(
+        self,
+        *,
+        expires_on: _builtins.str = ...,
+        quantity: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expires_on", b"expires_on", "quantity", b"quantity"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Batch: _TypeAlias = Batch  # noqa: Y015
 
 @_typing.final
 class RegisterItemRequest(_message.Message):
@@ -130,6 +225,8 @@ class ReceiveStockRequest(_message.Message):
     WAREHOUSE_FIELD_NUMBER: _builtins.int
     SKU_FIELD_NUMBER: _builtins.int
     QUANTITY_FIELD_NUMBER: _builtins.int
+    EXPIRES_ON_FIELD_NUMBER: _builtins.int
+    UNIT_COST_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Chosen by the caller, a UUID; repeat the call with the same one when its outcome is unknown."""
     warehouse: _builtins.str
@@ -138,6 +235,12 @@ class ReceiveStockRequest(_message.Message):
     """The stock-keeping unit."""
     quantity: _builtins.int
     """How many pieces came in, at least one."""
+    expires_on: _builtins.str
+    """The last day on which they are good, as YYYY-MM-DD; empty for no such day."""
+    @_builtins.property
+    def unit_cost(self) -> _money_pb2.Money:
+        """What one piece cost."""
+
     def __init__(
         self,
         *,
@@ -145,10 +248,12 @@ class ReceiveStockRequest(_message.Message):
         warehouse: _builtins.str = ...,
         sku: _builtins.str = ...,
         quantity: _builtins.int = ...,
+        expires_on: _builtins.str = ...,
+        unit_cost: _money_pb2.Money | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["unit_cost", b"unit_cost"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["quantity", b"quantity", "request_id", b"request_id", "sku", b"sku", "warehouse", b"warehouse"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expires_on", b"expires_on", "quantity", b"quantity", "request_id", b"request_id", "sku", b"sku", "unit_cost", b"unit_cost", "warehouse", b"warehouse"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -301,3 +406,469 @@ class GetStockResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetStockResponse: _TypeAlias = GetStockResponse  # noqa: Y015
+
+@_typing.final
+class ManageItemRequest(_message.Message):
+    """Asks to change how an item is managed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    WAREHOUSE_FIELD_NUMBER: _builtins.int
+    SKU_FIELD_NUMBER: _builtins.int
+    BAR_CODE_FIELD_NUMBER: _builtins.int
+    REORDER_POINT_FIELD_NUMBER: _builtins.int
+    REORDER_QUANTITY_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Chosen by the caller, a UUID; repeat the call with the same one when its outcome is unknown."""
+    warehouse: _builtins.str
+    """The warehouse; empty means "main"."""
+    sku: _builtins.str
+    """The stock-keeping unit."""
+    bar_code: _builtins.str
+    """The bar code; empty if it has none."""
+    reorder_point: _builtins.int
+    """The level at or below which more is bought; 0 for never."""
+    reorder_quantity: _builtins.int
+    """How many pieces are bought then."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        warehouse: _builtins.str = ...,
+        sku: _builtins.str = ...,
+        bar_code: _builtins.str = ...,
+        reorder_point: _builtins.int = ...,
+        reorder_quantity: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bar_code", b"bar_code", "reorder_point", b"reorder_point", "reorder_quantity", b"reorder_quantity", "request_id", b"request_id", "sku", b"sku", "warehouse", b"warehouse"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ManageItemRequest: _TypeAlias = ManageItemRequest  # noqa: Y015
+
+@_typing.final
+class ManageItemResponse(_message.Message):
+    """The item as managed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEM_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    revision: _builtins.str
+    """Names the commit that this answer stands on, as "stream@version"."""
+    @_builtins.property
+    def item(self) -> Global___StockItem:
+        """The item."""
+
+    def __init__(
+        self,
+        *,
+        item: Global___StockItem | None = ...,
+        revision: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["item", b"item"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["item", b"item", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ManageItemResponse: _TypeAlias = ManageItemResponse  # noqa: Y015
+
+@_typing.final
+class WriteOffExpiredRequest(_message.Message):
+    """Asks to take what is past its date off the stock."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    WAREHOUSE_FIELD_NUMBER: _builtins.int
+    SKU_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Chosen by the caller, a UUID; repeat the call with the same one when its outcome is unknown."""
+    warehouse: _builtins.str
+    """The warehouse; empty means "main"."""
+    sku: _builtins.str
+    """The stock-keeping unit."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        warehouse: _builtins.str = ...,
+        sku: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "sku", b"sku", "warehouse", b"warehouse"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WriteOffExpiredRequest: _TypeAlias = WriteOffExpiredRequest  # noqa: Y015
+
+@_typing.final
+class WriteOffExpiredResponse(_message.Message):
+    """The item without it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEM_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    revision: _builtins.str
+    """Names the commit that this answer stands on, as "stream@version"."""
+    @_builtins.property
+    def item(self) -> Global___StockItem:
+        """The item."""
+
+    def __init__(
+        self,
+        *,
+        item: Global___StockItem | None = ...,
+        revision: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["item", b"item"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["item", b"item", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WriteOffExpiredResponse: _TypeAlias = WriteOffExpiredResponse  # noqa: Y015
+
+@_typing.final
+class TakeBackRequest(_message.Message):
+    """Asks to put pieces of a delivered order back into stock."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    RETURN_ID_FIELD_NUMBER: _builtins.int
+    PIECES_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Chosen by the caller, a UUID; repeat the call with the same one when its outcome is unknown."""
+    order_id: _builtins.str
+    """The order they were delivered with."""
+    return_id: _builtins.str
+    """Names what comes back, so that it is taken back once."""
+    @_builtins.property
+    def pieces(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReturnedPieces]:
+        """What comes back."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        return_id: _builtins.str = ...,
+        pieces: _abc.Iterable[Global___ReturnedPieces] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order_id", b"order_id", "pieces", b"pieces", "request_id", b"request_id", "return_id", b"return_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TakeBackRequest: _TypeAlias = TakeBackRequest  # noqa: Y015
+
+@_typing.final
+class TakeBackResponse(_message.Message):
+    """What is still out with the customer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALLOCATION_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    revision: _builtins.str
+    """Names the commit that this answer stands on, as "stream@version"."""
+    @_builtins.property
+    def allocation(self) -> Global___Allocation:
+        """The allocation."""
+
+    def __init__(
+        self,
+        *,
+        allocation: Global___Allocation | None = ...,
+        revision: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["allocation", b"allocation"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allocation", b"allocation", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TakeBackResponse: _TypeAlias = TakeBackResponse  # noqa: Y015
+
+@_typing.final
+class RegisterWarehouseRequest(_message.Message):
+    """Asks to register a warehouse."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    WAREHOUSE_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    COUNTRY_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Chosen by the caller, a UUID; repeat the call with the same one when its outcome is unknown."""
+    warehouse: _builtins.str
+    """Its short name."""
+    name: _builtins.str
+    """What it is called."""
+    country: _builtins.str
+    """The country it stands in, ISO 3166-1 alpha-2."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        warehouse: _builtins.str = ...,
+        name: _builtins.str = ...,
+        country: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["country", b"country", "name", b"name", "request_id", b"request_id", "warehouse", b"warehouse"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RegisterWarehouseRequest: _TypeAlias = RegisterWarehouseRequest  # noqa: Y015
+
+@_typing.final
+class RegisterWarehouseResponse(_message.Message):
+    """The warehouse."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WAREHOUSE_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    warehouse: _builtins.str
+    """Its short name."""
+    revision: _builtins.str
+    """Names the commit that this answer stands on, as "stream@version"."""
+    def __init__(
+        self,
+        *,
+        warehouse: _builtins.str = ...,
+        revision: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "warehouse", b"warehouse"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RegisterWarehouseResponse: _TypeAlias = RegisterWarehouseResponse  # noqa: Y015
+
+@_typing.final
+class ReturnedPieces(_message.Message):
+    """Pieces that come back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SKU_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    sku: _builtins.str
+    """The stock-keeping unit."""
+    quantity: _builtins.int
+    """How many."""
+    def __init__(
+        self,
+        *,
+        sku: _builtins.str = ...,
+        quantity: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["quantity", b"quantity", "sku", b"sku"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReturnedPieces: _TypeAlias = ReturnedPieces  # noqa: Y015
+
+@_typing.final
+class Allocation(_message.Message):
+    """What is reserved for an order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.str
+    """The order, a UUID."""
+    status: Global___AllocationStatus.ValueType
+    """Where it stands."""
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___AllocationLine]:
+        """The pieces, and where they lie or lay."""
+
+    @_builtins.property
+    def expires_at(self) -> _timestamp_pb2.Timestamp:
+        """When they are free again if the order is not confirmed by then."""
+
+    def __init__(
+        self,
+        *,
+        order_id: _builtins.str = ...,
+        status: Global___AllocationStatus.ValueType = ...,
+        lines: _abc.Iterable[Global___AllocationLine] | None = ...,
+        expires_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at", "lines", b"lines", "order_id", b"order_id", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Allocation: _TypeAlias = Allocation  # noqa: Y015
+
+@_typing.final
+class AllocationLine(_message.Message):
+    """Pieces of one SKU."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SKU_FIELD_NUMBER: _builtins.int
+    WAREHOUSE_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    sku: _builtins.str
+    """The stock-keeping unit."""
+    warehouse: _builtins.str
+    """The warehouse."""
+    quantity: _builtins.int
+    """How many."""
+    def __init__(
+        self,
+        *,
+        sku: _builtins.str = ...,
+        warehouse: _builtins.str = ...,
+        quantity: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["quantity", b"quantity", "sku", b"sku", "warehouse", b"warehouse"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AllocationLine: _TypeAlias = AllocationLine  # noqa: Y015
+
+@_typing.final
+class GetAllocationRequest(_message.Message):
+    """Asks for the allocation of an order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.str
+    """The order."""
+    def __init__(
+        self,
+        *,
+        order_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order_id", b"order_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetAllocationRequest: _TypeAlias = GetAllocationRequest  # noqa: Y015
+
+@_typing.final
+class GetAllocationResponse(_message.Message):
+    """One allocation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ALLOCATION_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    revision: _builtins.str
+    """Names the commit that this answer stands on, as "stream@version"."""
+    @_builtins.property
+    def allocation(self) -> Global___Allocation:
+        """The allocation."""
+
+    def __init__(
+        self,
+        *,
+        allocation: Global___Allocation | None = ...,
+        revision: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["allocation", b"allocation"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allocation", b"allocation", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetAllocationResponse: _TypeAlias = GetAllocationResponse  # noqa: Y015
+
+@_typing.final
+class ListStockRequest(_message.Message):
+    """Asks for a page of stock."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WAREHOUSE_FIELD_NUMBER: _builtins.int
+    SKU_FIELD_NUMBER: _builtins.int
+    TO_REORDER_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    NOT_BEFORE_FIELD_NUMBER: _builtins.int
+    warehouse: _builtins.str
+    """Only of this warehouse; empty for all."""
+    sku: _builtins.str
+    """Only of this SKU; empty for all."""
+    to_reorder: _builtins.bool
+    """Only what is to be bought."""
+    page_size: _builtins.int
+    """How many at most; 0 means 50, more than 200 means 200."""
+    page_token: _builtins.str
+    """The next_page_token of the page before; empty for the first page."""
+    not_before: _builtins.str
+    """A revision from a command's reply: answered only once the list shows it."""
+    def __init__(
+        self,
+        *,
+        warehouse: _builtins.str = ...,
+        sku: _builtins.str = ...,
+        to_reorder: _builtins.bool = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        not_before: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["not_before", b"not_before", "page_size", b"page_size", "page_token", b"page_token", "sku", b"sku", "to_reorder", b"to_reorder", "warehouse", b"warehouse"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListStockRequest: _TypeAlias = ListStockRequest  # noqa: Y015
+
+@_typing.final
+class ListStockResponse(_message.Message):
+    """A page of stock."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEMS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Pass it as page_token for the next page; empty at the end."""
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___StockItem]:
+        """The items of this page, by SKU."""
+
+    def __init__(
+        self,
+        *,
+        items: _abc.Iterable[Global___StockItem] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListStockResponse: _TypeAlias = ListStockResponse  # noqa: Y015

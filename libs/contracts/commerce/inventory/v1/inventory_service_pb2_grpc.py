@@ -50,6 +50,36 @@ class InventoryServiceStub:
                 request_serializer=commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.AdjustStockRequest.SerializeToString,
                 response_deserializer=commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.AdjustStockResponse.FromString,
                 _registered_method=True)
+        self.ManageItem = channel.unary_unary(
+                '/commerce.inventory.v1.InventoryService/ManageItem',
+                request_serializer=commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.ManageItemRequest.SerializeToString,
+                response_deserializer=commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.ManageItemResponse.FromString,
+                _registered_method=True)
+        self.WriteOffExpired = channel.unary_unary(
+                '/commerce.inventory.v1.InventoryService/WriteOffExpired',
+                request_serializer=commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.WriteOffExpiredRequest.SerializeToString,
+                response_deserializer=commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.WriteOffExpiredResponse.FromString,
+                _registered_method=True)
+        self.TakeBack = channel.unary_unary(
+                '/commerce.inventory.v1.InventoryService/TakeBack',
+                request_serializer=commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.TakeBackRequest.SerializeToString,
+                response_deserializer=commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.TakeBackResponse.FromString,
+                _registered_method=True)
+        self.RegisterWarehouse = channel.unary_unary(
+                '/commerce.inventory.v1.InventoryService/RegisterWarehouse',
+                request_serializer=commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.RegisterWarehouseRequest.SerializeToString,
+                response_deserializer=commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.RegisterWarehouseResponse.FromString,
+                _registered_method=True)
+        self.GetAllocation = channel.unary_unary(
+                '/commerce.inventory.v1.InventoryService/GetAllocation',
+                request_serializer=commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.GetAllocationRequest.SerializeToString,
+                response_deserializer=commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.GetAllocationResponse.FromString,
+                _registered_method=True)
+        self.ListStock = channel.unary_unary(
+                '/commerce.inventory.v1.InventoryService/ListStock',
+                request_serializer=commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.ListStockRequest.SerializeToString,
+                response_deserializer=commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.ListStockResponse.FromString,
+                _registered_method=True)
         self.GetStock = channel.unary_unary(
                 '/commerce.inventory.v1.InventoryService/GetStock',
                 request_serializer=commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.GetStockRequest.SerializeToString,
@@ -82,6 +112,48 @@ class InventoryServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ManageItem(self, request, context):
+        """Says when more of an item is to be bought, and how it is told apart.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WriteOffExpired(self, request, context):
+        """Takes pieces that are past their date, and that nobody has reserved, off the stock.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TakeBack(self, request, context):
+        """Puts delivered pieces that came back into the warehouses they came from. Nothing is taken back twice.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RegisterWarehouse(self, request, context):
+        """Registers a warehouse.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetAllocation(self, request, context):
+        """Reads what is reserved for an order.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListStock(self, request, context):
+        """Lists stock by warehouse or by SKU. Answered from a read model that follows by some milliseconds.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetStock(self, request, context):
         """Reads one item, as of its latest durable commit.
         """
@@ -106,6 +178,36 @@ def add_InventoryServiceServicer_to_server(servicer, server):
                     servicer.AdjustStock,
                     request_deserializer=commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.AdjustStockRequest.FromString,
                     response_serializer=commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.AdjustStockResponse.SerializeToString,
+            ),
+            'ManageItem': grpc.unary_unary_rpc_method_handler(
+                    servicer.ManageItem,
+                    request_deserializer=commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.ManageItemRequest.FromString,
+                    response_serializer=commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.ManageItemResponse.SerializeToString,
+            ),
+            'WriteOffExpired': grpc.unary_unary_rpc_method_handler(
+                    servicer.WriteOffExpired,
+                    request_deserializer=commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.WriteOffExpiredRequest.FromString,
+                    response_serializer=commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.WriteOffExpiredResponse.SerializeToString,
+            ),
+            'TakeBack': grpc.unary_unary_rpc_method_handler(
+                    servicer.TakeBack,
+                    request_deserializer=commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.TakeBackRequest.FromString,
+                    response_serializer=commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.TakeBackResponse.SerializeToString,
+            ),
+            'RegisterWarehouse': grpc.unary_unary_rpc_method_handler(
+                    servicer.RegisterWarehouse,
+                    request_deserializer=commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.RegisterWarehouseRequest.FromString,
+                    response_serializer=commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.RegisterWarehouseResponse.SerializeToString,
+            ),
+            'GetAllocation': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetAllocation,
+                    request_deserializer=commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.GetAllocationRequest.FromString,
+                    response_serializer=commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.GetAllocationResponse.SerializeToString,
+            ),
+            'ListStock': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListStock,
+                    request_deserializer=commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.ListStockRequest.FromString,
+                    response_serializer=commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.ListStockResponse.SerializeToString,
             ),
             'GetStock': grpc.unary_unary_rpc_method_handler(
                     servicer.GetStock,
@@ -195,6 +297,168 @@ class InventoryService:
             '/commerce.inventory.v1.InventoryService/AdjustStock',
             commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.AdjustStockRequest.SerializeToString,
             commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.AdjustStockResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ManageItem(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/commerce.inventory.v1.InventoryService/ManageItem',
+            commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.ManageItemRequest.SerializeToString,
+            commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.ManageItemResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WriteOffExpired(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/commerce.inventory.v1.InventoryService/WriteOffExpired',
+            commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.WriteOffExpiredRequest.SerializeToString,
+            commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.WriteOffExpiredResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TakeBack(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/commerce.inventory.v1.InventoryService/TakeBack',
+            commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.TakeBackRequest.SerializeToString,
+            commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.TakeBackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RegisterWarehouse(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/commerce.inventory.v1.InventoryService/RegisterWarehouse',
+            commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.RegisterWarehouseRequest.SerializeToString,
+            commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.RegisterWarehouseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetAllocation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/commerce.inventory.v1.InventoryService/GetAllocation',
+            commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.GetAllocationRequest.SerializeToString,
+            commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.GetAllocationResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListStock(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/commerce.inventory.v1.InventoryService/ListStock',
+            commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.ListStockRequest.SerializeToString,
+            commerce_dot_inventory_dot_v1_dot_inventory__service__pb2.ListStockResponse.FromString,
             options,
             channel_credentials,
             insecure,

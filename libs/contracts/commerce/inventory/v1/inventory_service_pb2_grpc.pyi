@@ -22,6 +22,18 @@ class InventoryServiceStub:
     """Adds received pieces to an item. Repeating the same request_id returns the same answer and adds nothing twice."""
     AdjustStock: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.AdjustStockRequest, _inventory_service_pb2.AdjustStockResponse]
     """Corrects the pieces on hand after a count, a loss or a find; what is reserved cannot be taken away."""
+    ManageItem: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.ManageItemRequest, _inventory_service_pb2.ManageItemResponse]
+    """Says when more of an item is to be bought, and how it is told apart."""
+    WriteOffExpired: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.WriteOffExpiredRequest, _inventory_service_pb2.WriteOffExpiredResponse]
+    """Takes pieces that are past their date, and that nobody has reserved, off the stock."""
+    TakeBack: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.TakeBackRequest, _inventory_service_pb2.TakeBackResponse]
+    """Puts delivered pieces that came back into the warehouses they came from. Nothing is taken back twice."""
+    RegisterWarehouse: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.RegisterWarehouseRequest, _inventory_service_pb2.RegisterWarehouseResponse]
+    """Registers a warehouse."""
+    GetAllocation: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.GetAllocationRequest, _inventory_service_pb2.GetAllocationResponse]
+    """Reads what is reserved for an order."""
+    ListStock: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.ListStockRequest, _inventory_service_pb2.ListStockResponse]
+    """Lists stock by warehouse or by SKU. Answered from a read model that follows by some milliseconds."""
     GetStock: _aio.UnaryUnaryMultiCallable[_inventory_service_pb2.GetStockRequest, _inventory_service_pb2.GetStockResponse]
     """Reads one item, as of its latest durable commit."""
 
@@ -51,6 +63,54 @@ class InventoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_inventory_service_pb2.AdjustStockRequest, _abc.Awaitable[_inventory_service_pb2.AdjustStockResponse]],
     ) -> _abc.Awaitable[_inventory_service_pb2.AdjustStockResponse]:
         """Corrects the pieces on hand after a count, a loss or a find; what is reserved cannot be taken away."""
+
+    @_abc_1.abstractmethod
+    def ManageItem(
+        self,
+        request: _inventory_service_pb2.ManageItemRequest,
+        context: _aio.ServicerContext[_inventory_service_pb2.ManageItemRequest, _abc.Awaitable[_inventory_service_pb2.ManageItemResponse]],
+    ) -> _abc.Awaitable[_inventory_service_pb2.ManageItemResponse]:
+        """Says when more of an item is to be bought, and how it is told apart."""
+
+    @_abc_1.abstractmethod
+    def WriteOffExpired(
+        self,
+        request: _inventory_service_pb2.WriteOffExpiredRequest,
+        context: _aio.ServicerContext[_inventory_service_pb2.WriteOffExpiredRequest, _abc.Awaitable[_inventory_service_pb2.WriteOffExpiredResponse]],
+    ) -> _abc.Awaitable[_inventory_service_pb2.WriteOffExpiredResponse]:
+        """Takes pieces that are past their date, and that nobody has reserved, off the stock."""
+
+    @_abc_1.abstractmethod
+    def TakeBack(
+        self,
+        request: _inventory_service_pb2.TakeBackRequest,
+        context: _aio.ServicerContext[_inventory_service_pb2.TakeBackRequest, _abc.Awaitable[_inventory_service_pb2.TakeBackResponse]],
+    ) -> _abc.Awaitable[_inventory_service_pb2.TakeBackResponse]:
+        """Puts delivered pieces that came back into the warehouses they came from. Nothing is taken back twice."""
+
+    @_abc_1.abstractmethod
+    def RegisterWarehouse(
+        self,
+        request: _inventory_service_pb2.RegisterWarehouseRequest,
+        context: _aio.ServicerContext[_inventory_service_pb2.RegisterWarehouseRequest, _abc.Awaitable[_inventory_service_pb2.RegisterWarehouseResponse]],
+    ) -> _abc.Awaitable[_inventory_service_pb2.RegisterWarehouseResponse]:
+        """Registers a warehouse."""
+
+    @_abc_1.abstractmethod
+    def GetAllocation(
+        self,
+        request: _inventory_service_pb2.GetAllocationRequest,
+        context: _aio.ServicerContext[_inventory_service_pb2.GetAllocationRequest, _abc.Awaitable[_inventory_service_pb2.GetAllocationResponse]],
+    ) -> _abc.Awaitable[_inventory_service_pb2.GetAllocationResponse]:
+        """Reads what is reserved for an order."""
+
+    @_abc_1.abstractmethod
+    def ListStock(
+        self,
+        request: _inventory_service_pb2.ListStockRequest,
+        context: _aio.ServicerContext[_inventory_service_pb2.ListStockRequest, _abc.Awaitable[_inventory_service_pb2.ListStockResponse]],
+    ) -> _abc.Awaitable[_inventory_service_pb2.ListStockResponse]:
+        """Lists stock by warehouse or by SKU. Answered from a read model that follows by some milliseconds."""
 
     @_abc_1.abstractmethod
     def GetStock(

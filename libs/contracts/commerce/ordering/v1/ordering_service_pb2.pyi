@@ -5,6 +5,7 @@ What clients may ask of Ordering."""
 
 from collections import abc as _abc
 from commerce.money.v1 import money_pb2 as _money_pb2
+from commerce.ordering.v1 import ordering_events_pb2 as _ordering_events_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -35,6 +36,14 @@ class _OrderStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_OrderStat
     """Stock is allocated and the payment authorised."""
     ORDER_STATUS_CANCELLED: _OrderStatus.ValueType  # 3
     """Ended without delivery; the reason says why."""
+    ORDER_STATUS_DRAFT: _OrderStatus.ValueType  # 4
+    """Not placed yet; it can be changed."""
+    ORDER_STATUS_CANCELLING: _OrderStatus.ValueType  # 5
+    """Somebody wants it cancelled, and its shipment is being stopped."""
+    ORDER_STATUS_DISPATCHED: _OrderStatus.ValueType  # 6
+    """The carrier has it."""
+    ORDER_STATUS_COMPLETED: _OrderStatus.ValueType  # 7
+    """The customer has it."""
 
 class OrderStatus(_OrderStatus, metaclass=_OrderStatusEnumTypeWrapper):
     """Where an order stands."""
@@ -47,7 +56,163 @@ ORDER_STATUS_CONFIRMED: OrderStatus.ValueType  # 2
 """Stock is allocated and the payment authorised."""
 ORDER_STATUS_CANCELLED: OrderStatus.ValueType  # 3
 """Ended without delivery; the reason says why."""
+ORDER_STATUS_DRAFT: OrderStatus.ValueType  # 4
+"""Not placed yet; it can be changed."""
+ORDER_STATUS_CANCELLING: OrderStatus.ValueType  # 5
+"""Somebody wants it cancelled, and its shipment is being stopped."""
+ORDER_STATUS_DISPATCHED: OrderStatus.ValueType  # 6
+"""The carrier has it."""
+ORDER_STATUS_COMPLETED: OrderStatus.ValueType  # 7
+"""The customer has it."""
 Global___OrderStatus: _TypeAlias = OrderStatus  # noqa: Y015
+
+class _ReturnStatus:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReturnStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ReturnStatus.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RETURN_STATUS_UNSPECIFIED: _ReturnStatus.ValueType  # 0
+    """Never sent: stands for a value that was left out."""
+    RETURN_STATUS_OPEN: _ReturnStatus.ValueType  # 1
+    """The goods are awaited, or being put into stock, or their money is on its way."""
+    RETURN_STATUS_COMPLETED: _ReturnStatus.ValueType  # 2
+    """The goods are in stock and their money was given back."""
+    RETURN_STATUS_CLOSED: _ReturnStatus.ValueType  # 3
+    """The goods did not come in time, or a person ended it."""
+
+class ReturnStatus(_ReturnStatus, metaclass=_ReturnStatusEnumTypeWrapper):
+    """Where a return stands."""
+
+RETURN_STATUS_UNSPECIFIED: ReturnStatus.ValueType  # 0
+"""Never sent: stands for a value that was left out."""
+RETURN_STATUS_OPEN: ReturnStatus.ValueType  # 1
+"""The goods are awaited, or being put into stock, or their money is on its way."""
+RETURN_STATUS_COMPLETED: ReturnStatus.ValueType  # 2
+"""The goods are in stock and their money was given back."""
+RETURN_STATUS_CLOSED: ReturnStatus.ValueType  # 3
+"""The goods did not come in time, or a person ended it."""
+Global___ReturnStatus: _TypeAlias = ReturnStatus  # noqa: Y015
+
+@_typing.final
+class Address(_message.Message):
+    """Where to deliver."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    LINE1_FIELD_NUMBER: _builtins.int
+    LINE2_FIELD_NUMBER: _builtins.int
+    CITY_FIELD_NUMBER: _builtins.int
+    REGION_FIELD_NUMBER: _builtins.int
+    POSTAL_CODE_FIELD_NUMBER: _builtins.int
+    COUNTRY_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Who receives it."""
+    line1: _builtins.str
+    """Street and number."""
+    line2: _builtins.str
+    """More of it."""
+    city: _builtins.str
+    """The town."""
+    region: _builtins.str
+    """The county, state or province."""
+    postal_code: _builtins.str
+    """The postal code."""
+    country: _builtins.str
+    """The country, ISO 3166-1 alpha-2."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        line1: _builtins.str = ...,
+        line2: _builtins.str = ...,
+        city: _builtins.str = ...,
+        region: _builtins.str = ...,
+        postal_code: _builtins.str = ...,
+        country: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["city", b"city", "country", b"country", "line1", b"line1", "line2", b"line2", "name", b"name", "postal_code", b"postal_code", "region", b"region"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Address: _TypeAlias = Address  # noqa: Y015
+
+@_typing.final
+class Pieces(_message.Message):
+    """Pieces of a SKU."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SKU_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    sku: _builtins.str
+    """The stock-keeping unit."""
+    quantity: _builtins.int
+    """How many."""
+    def __init__(
+        self,
+        *,
+        sku: _builtins.str = ...,
+        quantity: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["quantity", b"quantity", "sku", b"sku"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Pieces: _TypeAlias = Pieces  # noqa: Y015
+
+@_typing.final
+class Return(_message.Message):
+    """Goods on their way back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RETURN_ID_FIELD_NUMBER: _builtins.int
+    PIECES_FIELD_NUMBER: _builtins.int
+    REFUND_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    ARRIVE_BY_FIELD_NUMBER: _builtins.int
+    return_id: _builtins.str
+    """The return's id, a UUID."""
+    status: Global___ReturnStatus.ValueType
+    """Where it stands."""
+    reason: _builtins.str
+    """Why it was closed; empty otherwise."""
+    @_builtins.property
+    def pieces(self) -> _containers.RepeatedCompositeFieldContainer[Global___Pieces]:
+        """What comes back."""
+
+    @_builtins.property
+    def refund(self) -> _money_pb2.Money:
+        """How much is given back for it."""
+
+    @_builtins.property
+    def arrive_by(self) -> _timestamp_pb2.Timestamp:
+        """Until when the goods are awaited."""
+
+    def __init__(
+        self,
+        *,
+        return_id: _builtins.str = ...,
+        pieces: _abc.Iterable[Global___Pieces] | None = ...,
+        refund: _money_pb2.Money | None = ...,
+        status: Global___ReturnStatus.ValueType = ...,
+        reason: _builtins.str = ...,
+        arrive_by: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["arrive_by", b"arrive_by", "refund", b"refund"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrive_by", b"arrive_by", "pieces", b"pieces", "reason", b"reason", "refund", b"refund", "return_id", b"return_id", "status", b"status"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Return: _TypeAlias = Return  # noqa: Y015
 
 @_typing.final
 class OrderLine(_message.Message):
@@ -64,7 +229,7 @@ class OrderLine(_message.Message):
     """How many pieces, at least one."""
     @_builtins.property
     def unit_price(self) -> _money_pb2.Money:
-        """The price of one piece; all lines of an order share one currency."""
+        """The price of one piece as the customer saw it, without tax; all lines of an order share one currency."""
 
     def __init__(
         self,
@@ -94,6 +259,17 @@ class Order(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     PLACED_AT_FIELD_NUMBER: _builtins.int
+    SUBTOTAL_FIELD_NUMBER: _builtins.int
+    SHIPPING_FIELD_NUMBER: _builtins.int
+    TAX_FIELD_NUMBER: _builtins.int
+    SHIPPING_METHOD_FIELD_NUMBER: _builtins.int
+    COUNTRY_FIELD_NUMBER: _builtins.int
+    CUSTOMER_TIER_FIELD_NUMBER: _builtins.int
+    CARRIER_FIELD_NUMBER: _builtins.int
+    TRACKING_NUMBER_FIELD_NUMBER: _builtins.int
+    NEXT_FIELD_NUMBER: _builtins.int
+    RETURNS_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     """The order's id, a UUID."""
     customer_id: _builtins.str
@@ -101,7 +277,21 @@ class Order(_message.Message):
     status: Global___OrderStatus.ValueType
     """Where the order stands."""
     reason: _builtins.str
-    """Why the order was cancelled; empty otherwise."""
+    """Why the order was cancelled, or not cancelled as asked; empty otherwise."""
+    shipping_method: _ordering_events_pb2.ShippingMethod.ValueType
+    """How it is delivered."""
+    country: _builtins.str
+    """Where to: the country, ISO 3166-1 alpha-2."""
+    customer_tier: _builtins.str
+    """The customer's tier when the order was placed: standard, gold or vip."""
+    carrier: _builtins.str
+    """Who carries it, once dispatched."""
+    tracking_number: _builtins.str
+    """The carrier's number to follow it by, once dispatched."""
+    next: _builtins.str
+    """What comes next, for people."""
+    version: _builtins.int
+    """How often the order was committed; counts up by one with every change."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderLine]:
         """What was ordered."""
@@ -112,7 +302,23 @@ class Order(_message.Message):
 
     @_builtins.property
     def placed_at(self) -> _timestamp_pb2.Timestamp:
-        """When the order was placed."""
+        """When the order was placed; absent for a draft."""
+
+    @_builtins.property
+    def subtotal(self) -> _money_pb2.Money:
+        """What the lines cost together, without tax."""
+
+    @_builtins.property
+    def shipping(self) -> _money_pb2.Money:
+        """What the delivery costs, without tax."""
+
+    @_builtins.property
+    def tax(self) -> _money_pb2.Money:
+        """The tax on both."""
+
+    @_builtins.property
+    def returns(self) -> _containers.RepeatedCompositeFieldContainer[Global___Return]:
+        """What came or comes back."""
 
     def __init__(
         self,
@@ -124,10 +330,21 @@ class Order(_message.Message):
         status: Global___OrderStatus.ValueType = ...,
         reason: _builtins.str = ...,
         placed_at: _timestamp_pb2.Timestamp | None = ...,
+        subtotal: _money_pb2.Money | None = ...,
+        shipping: _money_pb2.Money | None = ...,
+        tax: _money_pb2.Money | None = ...,
+        shipping_method: _ordering_events_pb2.ShippingMethod.ValueType = ...,
+        country: _builtins.str = ...,
+        customer_tier: _builtins.str = ...,
+        carrier: _builtins.str = ...,
+        tracking_number: _builtins.str = ...,
+        next: _builtins.str = ...,
+        returns: _abc.Iterable[Global___Return] | None = ...,
+        version: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["placed_at", b"placed_at", "total", b"total"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["placed_at", b"placed_at", "shipping", b"shipping", "subtotal", b"subtotal", "tax", b"tax", "total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "lines", b"lines", "order_id", b"order_id", "placed_at", b"placed_at", "reason", b"reason", "status", b"status", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier", b"carrier", "country", b"country", "customer_id", b"customer_id", "customer_tier", b"customer_tier", "lines", b"lines", "next", b"next", "order_id", b"order_id", "placed_at", b"placed_at", "reason", b"reason", "returns", b"returns", "shipping", b"shipping", "shipping_method", b"shipping_method", "status", b"status", "subtotal", b"subtotal", "tax", b"tax", "total", b"total", "tracking_number", b"tracking_number", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -143,17 +360,25 @@ class PlaceOrderRequest(_message.Message):
     CUSTOMER_ID_FIELD_NUMBER: _builtins.int
     LINES_FIELD_NUMBER: _builtins.int
     TOTAL_FIELD_NUMBER: _builtins.int
+    SHIPPING_METHOD_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Chosen by the caller, a UUID; repeat the call with the same one when its outcome is unknown."""
     customer_id: _builtins.str
     """Who orders; empty for a guest."""
+    shipping_method: _ordering_events_pb2.ShippingMethod.ValueType
+    """How it is to be delivered; unspecified means SHIPPING_METHOD_STANDARD."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderLine]:
         """What is ordered: every SKU at most once."""
 
     @_builtins.property
     def total(self) -> _money_pb2.Money:
-        """What the caller expects the order to cost. When given, it must equal the sum of the lines."""
+        """What the caller expects the order to cost, with tax and shipping. When given, it must be that."""
+
+    @_builtins.property
+    def address(self) -> Global___Address:
+        """Where to. It is kept apart from the order's history, where it can be erased."""
 
     def __init__(
         self,
@@ -162,10 +387,12 @@ class PlaceOrderRequest(_message.Message):
         customer_id: _builtins.str = ...,
         lines: _abc.Iterable[Global___OrderLine] | None = ...,
         total: _money_pb2.Money | None = ...,
+        shipping_method: _ordering_events_pb2.ShippingMethod.ValueType = ...,
+        address: Global___Address | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["total", b"total"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "lines", b"lines", "request_id", b"request_id", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "customer_id", b"customer_id", "lines", b"lines", "request_id", b"request_id", "shipping_method", b"shipping_method", "total", b"total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -264,18 +491,30 @@ class GetOrderRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ORDER_ID_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    MOMENT_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     """The order to read."""
+    version: _builtins.int
+    """The state after so many commits."""
+    @_builtins.property
+    def moment(self) -> _timestamp_pb2.Timestamp:
+        """The state at a moment of the server's clock, to the second."""
+
     def __init__(
         self,
         *,
         order_id: _builtins.str = ...,
+        version: _builtins.int = ...,
+        moment: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "moment", b"moment", "version", b"version"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["order_id", b"order_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at", b"at", "moment", b"moment", "order_id", b"order_id", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType_at: _TypeAlias = _typing.Literal["version", "moment"]  # noqa: Y015
+    _WhichOneofArgType_at: _TypeAlias = _typing.Literal["at", b"at"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_at) -> _WhichOneofReturnType_at | None: ...
 
 Global___GetOrderRequest: _TypeAlias = GetOrderRequest  # noqa: Y015
 
@@ -317,6 +556,7 @@ class ListOrdersRequest(_message.Message):
     STATUS_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    NOT_BEFORE_FIELD_NUMBER: _builtins.int
     customer_id: _builtins.str
     """Only the orders of this customer; empty for all customers."""
     status: Global___OrderStatus.ValueType
@@ -325,6 +565,8 @@ class ListOrdersRequest(_message.Message):
     """How many orders at most; 0 means 50, more than 200 means 200."""
     page_token: _builtins.str
     """The next_page_token of the page before; empty for the first page."""
+    not_before: _builtins.str
+    """A revision from a command's reply: answered only once the list shows it."""
     def __init__(
         self,
         *,
@@ -332,10 +574,11 @@ class ListOrdersRequest(_message.Message):
         status: Global___OrderStatus.ValueType = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        not_before: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "page_size", b"page_size", "page_token", b"page_token", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "not_before", b"not_before", "page_size", b"page_size", "page_token", b"page_token", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -354,6 +597,11 @@ class OrderSummary(_message.Message):
     LINE_COUNT_FIELD_NUMBER: _builtins.int
     PLACED_AT_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    SHIPMENT_FIELD_NUMBER: _builtins.int
+    CARRIER_FIELD_NUMBER: _builtins.int
+    TRACKING_NUMBER_FIELD_NUMBER: _builtins.int
+    DISPATCHED_AT_FIELD_NUMBER: _builtins.int
+    DELIVERED_AT_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     """The order's id."""
     customer_id: _builtins.str
@@ -364,6 +612,12 @@ class OrderSummary(_message.Message):
     """How many lines the order has."""
     reason: _builtins.str
     """Why the order was cancelled; empty otherwise."""
+    shipment: _builtins.str
+    """Where the parcel is: preparing, dispatched, delivered or failed; empty before there is one."""
+    carrier: _builtins.str
+    """Who carries it."""
+    tracking_number: _builtins.str
+    """The carrier's number to follow it by."""
     @_builtins.property
     def total(self) -> _money_pb2.Money:
         """What the order costs."""
@@ -371,6 +625,14 @@ class OrderSummary(_message.Message):
     @_builtins.property
     def placed_at(self) -> _timestamp_pb2.Timestamp:
         """When the order was placed."""
+
+    @_builtins.property
+    def dispatched_at(self) -> _timestamp_pb2.Timestamp:
+        """When the carrier took it."""
+
+    @_builtins.property
+    def delivered_at(self) -> _timestamp_pb2.Timestamp:
+        """When it was delivered."""
 
     def __init__(
         self,
@@ -382,10 +644,15 @@ class OrderSummary(_message.Message):
         line_count: _builtins.int = ...,
         placed_at: _timestamp_pb2.Timestamp | None = ...,
         reason: _builtins.str = ...,
+        shipment: _builtins.str = ...,
+        carrier: _builtins.str = ...,
+        tracking_number: _builtins.str = ...,
+        dispatched_at: _timestamp_pb2.Timestamp | None = ...,
+        delivered_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["placed_at", b"placed_at", "total", b"total"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["delivered_at", b"delivered_at", "dispatched_at", b"dispatched_at", "placed_at", b"placed_at", "total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "line_count", b"line_count", "order_id", b"order_id", "placed_at", b"placed_at", "reason", b"reason", "status", b"status", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier", b"carrier", "customer_id", b"customer_id", "delivered_at", b"delivered_at", "dispatched_at", b"dispatched_at", "line_count", b"line_count", "order_id", b"order_id", "placed_at", b"placed_at", "reason", b"reason", "shipment", b"shipment", "status", b"status", "total", b"total", "tracking_number", b"tracking_number"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -418,3 +685,721 @@ class ListOrdersResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListOrdersResponse: _TypeAlias = ListOrdersResponse  # noqa: Y015
+
+@_typing.final
+class StartDraftRequest(_message.Message):
+    """Asks to start a draft."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Chosen by the caller, a UUID; repeat the call with the same one when its outcome is unknown."""
+    customer_id: _builtins.str
+    """Who orders; empty for a guest."""
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderLine]:
+        """What is ordered, with the prices the customer saw: every SKU at most once."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        customer_id: _builtins.str = ...,
+        lines: _abc.Iterable[Global___OrderLine] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "lines", b"lines", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StartDraftRequest: _TypeAlias = StartDraftRequest  # noqa: Y015
+
+@_typing.final
+class StartDraftResponse(_message.Message):
+    """The draft."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    revision: _builtins.str
+    """Names the commit that this answer stands on, as "stream@version"."""
+    @_builtins.property
+    def order(self) -> Global___Order:
+        """The order."""
+
+    def __init__(
+        self,
+        *,
+        order: Global___Order | None = ...,
+        revision: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order", b"order", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StartDraftResponse: _TypeAlias = StartDraftResponse  # noqa: Y015
+
+@_typing.final
+class ChangeDraftRequest(_message.Message):
+    """Asks to change a draft."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    SET_FIELD_NUMBER: _builtins.int
+    REMOVE_FIELD_NUMBER: _builtins.int
+    SHIPPING_METHOD_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Chosen by the caller, a UUID; repeat the call with the same one when its outcome is unknown."""
+    order_id: _builtins.str
+    """The order."""
+    shipping_method: _ordering_events_pb2.ShippingMethod.ValueType
+    """How it is to be delivered; unspecified leaves it as it is."""
+    @_builtins.property
+    def set(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderLine]:
+        """Lines to put in, or to put in the place of those with the same SKU."""
+
+    @_builtins.property
+    def remove(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """SKUs to take out."""
+
+    @_builtins.property
+    def address(self) -> Global___Address:
+        """Where to; absent leaves it as it is."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        set: _abc.Iterable[Global___OrderLine] | None = ...,
+        remove: _abc.Iterable[_builtins.str] | None = ...,
+        shipping_method: _ordering_events_pb2.ShippingMethod.ValueType = ...,
+        address: Global___Address | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["address", b"address"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "order_id", b"order_id", "remove", b"remove", "request_id", b"request_id", "set", b"set", "shipping_method", b"shipping_method"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangeDraftRequest: _TypeAlias = ChangeDraftRequest  # noqa: Y015
+
+@_typing.final
+class ChangeDraftResponse(_message.Message):
+    """The draft as changed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    revision: _builtins.str
+    """Names the commit that this answer stands on, as "stream@version"."""
+    @_builtins.property
+    def order(self) -> Global___Order:
+        """The order."""
+
+    def __init__(
+        self,
+        *,
+        order: Global___Order | None = ...,
+        revision: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order", b"order", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangeDraftResponse: _TypeAlias = ChangeDraftResponse  # noqa: Y015
+
+@_typing.final
+class PlaceDraftRequest(_message.Message):
+    """Asks to place a draft."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Chosen by the caller, a UUID; repeat the call with the same one when its outcome is unknown."""
+    order_id: _builtins.str
+    """The order."""
+    @_builtins.property
+    def total(self) -> _money_pb2.Money:
+        """What the caller expects it to cost, with tax and shipping. When given, it must be that."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        total: _money_pb2.Money | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["total", b"total"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order_id", b"order_id", "request_id", b"request_id", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlaceDraftRequest: _TypeAlias = PlaceDraftRequest  # noqa: Y015
+
+@_typing.final
+class PlaceDraftResponse(_message.Message):
+    """The order as placed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    revision: _builtins.str
+    """Names the commit that this answer stands on, as "stream@version"."""
+    @_builtins.property
+    def order(self) -> Global___Order:
+        """The order."""
+
+    def __init__(
+        self,
+        *,
+        order: Global___Order | None = ...,
+        revision: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order", b"order", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlaceDraftResponse: _TypeAlias = PlaceDraftResponse  # noqa: Y015
+
+@_typing.final
+class ChangeAddressRequest(_message.Message):
+    """Asks to deliver to another address."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Chosen by the caller, a UUID; repeat the call with the same one when its outcome is unknown."""
+    order_id: _builtins.str
+    """The order."""
+    @_builtins.property
+    def address(self) -> Global___Address:
+        """Where to, in the same country."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        address: Global___Address | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["address", b"address"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "order_id", b"order_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangeAddressRequest: _TypeAlias = ChangeAddressRequest  # noqa: Y015
+
+@_typing.final
+class ChangeAddressResponse(_message.Message):
+    """The order."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    revision: _builtins.str
+    """Names the commit that this answer stands on, as "stream@version"."""
+    @_builtins.property
+    def order(self) -> Global___Order:
+        """The order."""
+
+    def __init__(
+        self,
+        *,
+        order: Global___Order | None = ...,
+        revision: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order", b"order", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ChangeAddressResponse: _TypeAlias = ChangeAddressResponse  # noqa: Y015
+
+@_typing.final
+class RequestReturnRequest(_message.Message):
+    """Asks to send goods back. The return gets the id of the request."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    PIECES_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Chosen by the caller, a UUID; repeat the call with the same one when its outcome is unknown."""
+    order_id: _builtins.str
+    """The order."""
+    reason: _builtins.str
+    """Why, in the caller's words."""
+    @_builtins.property
+    def pieces(self) -> _containers.RepeatedCompositeFieldContainer[Global___Pieces]:
+        """What comes back; empty for everything."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        pieces: _abc.Iterable[Global___Pieces] | None = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order_id", b"order_id", "pieces", b"pieces", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestReturnRequest: _TypeAlias = RequestReturnRequest  # noqa: Y015
+
+@_typing.final
+class RequestReturnResponse(_message.Message):
+    """The order with its return."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    revision: _builtins.str
+    """Names the commit that this answer stands on, as "stream@version"."""
+    @_builtins.property
+    def order(self) -> Global___Order:
+        """The order."""
+
+    def __init__(
+        self,
+        *,
+        order: Global___Order | None = ...,
+        revision: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order", b"order", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RequestReturnResponse: _TypeAlias = RequestReturnResponse  # noqa: Y015
+
+@_typing.final
+class ReceiveReturnRequest(_message.Message):
+    """Says that goods arrived."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    RETURN_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Chosen by the caller, a UUID; repeat the call with the same one when its outcome is unknown."""
+    order_id: _builtins.str
+    """The order."""
+    return_id: _builtins.str
+    """The return."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        return_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order_id", b"order_id", "request_id", b"request_id", "return_id", b"return_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReceiveReturnRequest: _TypeAlias = ReceiveReturnRequest  # noqa: Y015
+
+@_typing.final
+class ReceiveReturnResponse(_message.Message):
+    """That it was noted; the money follows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    revision: _builtins.str
+    """Names the commit that this answer stands on, as "stream@version"."""
+    @_builtins.property
+    def order(self) -> Global___Order:
+        """The order."""
+
+    def __init__(
+        self,
+        *,
+        order: Global___Order | None = ...,
+        revision: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order", b"order", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReceiveReturnResponse: _TypeAlias = ReceiveReturnResponse  # noqa: Y015
+
+@_typing.final
+class WatchOrderRequest(_message.Message):
+    """Asks to be told of changes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    AFTER_VERSION_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.str
+    """The order."""
+    after_version: _builtins.int
+    """The last version that was seen; 0 begins with the order as it is now."""
+    def __init__(
+        self,
+        *,
+        order_id: _builtins.str = ...,
+        after_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_version", b"after_version", "order_id", b"order_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchOrderRequest: _TypeAlias = WatchOrderRequest  # noqa: Y015
+
+@_typing.final
+class WatchOrderResponse(_message.Message):
+    """The order after a change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    revision: _builtins.str
+    """Names the commit that this answer stands on, as "stream@version"."""
+    @_builtins.property
+    def order(self) -> Global___Order:
+        """The order."""
+
+    def __init__(
+        self,
+        *,
+        order: Global___Order | None = ...,
+        revision: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["order", b"order"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order", b"order", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WatchOrderResponse: _TypeAlias = WatchOrderResponse  # noqa: Y015
+
+@_typing.final
+class GetDeliveryRequest(_message.Message):
+    """Asks where an order goes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.str
+    """The order."""
+    def __init__(
+        self,
+        *,
+        order_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order_id", b"order_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDeliveryRequest: _TypeAlias = GetDeliveryRequest  # noqa: Y015
+
+@_typing.final
+class GetDeliveryResponse(_message.Message):
+    """Where an order goes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.str
+    """The order."""
+    customer_id: _builtins.str
+    """Who ordered; empty for a guest."""
+    method: _ordering_events_pb2.ShippingMethod.ValueType
+    """How."""
+    @_builtins.property
+    def address(self) -> Global___Address:
+        """Where to."""
+
+    def __init__(
+        self,
+        *,
+        order_id: _builtins.str = ...,
+        customer_id: _builtins.str = ...,
+        method: _ordering_events_pb2.ShippingMethod.ValueType = ...,
+        address: Global___Address | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["address", b"address"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "customer_id", b"customer_id", "method", b"method", "order_id", b"order_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetDeliveryResponse: _TypeAlias = GetDeliveryResponse  # noqa: Y015
+
+@_typing.final
+class SearchOffersRequest(_message.Message):
+    """Asks for offers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    LOWEST_PRICE_FIELD_NUMBER: _builtins.int
+    HIGHEST_PRICE_FIELD_NUMBER: _builtins.int
+    AVAILABLE_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """Words of which each must begin one of the offer's words; empty for all."""
+    category: _builtins.str
+    """Only of this category; empty for all."""
+    lowest_price: _builtins.int
+    """Only with at least this list price, in minor units."""
+    highest_price: _builtins.int
+    """Only with at most this list price, in minor units; 0 for any."""
+    available: _builtins.bool
+    """Only what is in stock."""
+    page_size: _builtins.int
+    """How many at most; 0 means 50, more than 200 means 200."""
+    page_token: _builtins.str
+    """The next_page_token of the page before; empty for the first page."""
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        category: _builtins.str = ...,
+        lowest_price: _builtins.int = ...,
+        highest_price: _builtins.int = ...,
+        available: _builtins.bool = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["available", b"available", "category", b"category", "highest_price", b"highest_price", "lowest_price", b"lowest_price", "page_size", b"page_size", "page_token", b"page_token", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchOffersRequest: _TypeAlias = SearchOffersRequest  # noqa: Y015
+
+@_typing.final
+class Offer(_message.Message):
+    """What can be ordered."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SKU_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    CATEGORY_FIELD_NUMBER: _builtins.int
+    PRICE_FIELD_NUMBER: _builtins.int
+    LIST_PRICE_FIELD_NUMBER: _builtins.int
+    AVAILABLE_FIELD_NUMBER: _builtins.int
+    sku: _builtins.str
+    """The stock-keeping unit."""
+    name: _builtins.str
+    """What it is called."""
+    category: _builtins.str
+    """Its category."""
+    available: _builtins.int
+    """Pieces in stock that nobody has reserved."""
+    @_builtins.property
+    def price(self) -> _money_pb2.Money:
+        """What one piece costs now, without tax."""
+
+    @_builtins.property
+    def list_price(self) -> _money_pb2.Money:
+        """What it costs without a promotion."""
+
+    def __init__(
+        self,
+        *,
+        sku: _builtins.str = ...,
+        name: _builtins.str = ...,
+        category: _builtins.str = ...,
+        price: _money_pb2.Money | None = ...,
+        list_price: _money_pb2.Money | None = ...,
+        available: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["list_price", b"list_price", "price", b"price"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["available", b"available", "category", b"category", "list_price", b"list_price", "name", b"name", "price", b"price", "sku", b"sku"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Offer: _TypeAlias = Offer  # noqa: Y015
+
+@_typing.final
+class SearchOffersResponse(_message.Message):
+    """A page of offers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OFFERS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Pass it as page_token for the next page; empty at the end."""
+    @_builtins.property
+    def offers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Offer]:
+        """The offers of this page, by name."""
+
+    def __init__(
+        self,
+        *,
+        offers: _abc.Iterable[Global___Offer] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "offers", b"offers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SearchOffersResponse: _TypeAlias = SearchOffersResponse  # noqa: Y015
+
+@_typing.final
+class ListDailySalesRequest(_message.Message):
+    """Asks for sales by day."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIRST_DAY_FIELD_NUMBER: _builtins.int
+    LAST_DAY_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    NOT_BEFORE_FIELD_NUMBER: _builtins.int
+    first_day: _builtins.str
+    """The first day, as YYYY-MM-DD in UTC; empty for no bound."""
+    last_day: _builtins.str
+    """The last day; empty for no bound."""
+    page_size: _builtins.int
+    """How many at most; 0 means 50, more than 200 means 200."""
+    page_token: _builtins.str
+    """The next_page_token of the page before; empty for the first page."""
+    not_before: _builtins.str
+    """A revision from a command's reply: answered only once the list shows it."""
+    def __init__(
+        self,
+        *,
+        first_day: _builtins.str = ...,
+        last_day: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        not_before: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_day", b"first_day", "last_day", b"last_day", "not_before", b"not_before", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDailySalesRequest: _TypeAlias = ListDailySalesRequest  # noqa: Y015
+
+@_typing.final
+class DailySales(_message.Message):
+    """The sales of one day in one currency."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DAY_FIELD_NUMBER: _builtins.int
+    ORDERS_FIELD_NUMBER: _builtins.int
+    PIECES_FIELD_NUMBER: _builtins.int
+    SALES_FIELD_NUMBER: _builtins.int
+    REFUNDS_FIELD_NUMBER: _builtins.int
+    day: _builtins.str
+    """The day, as YYYY-MM-DD in UTC."""
+    orders: _builtins.int
+    """Orders that were delivered."""
+    pieces: _builtins.int
+    """Pieces in them."""
+    @_builtins.property
+    def sales(self) -> _money_pb2.Money:
+        """What they cost, with tax and shipping."""
+
+    @_builtins.property
+    def refunds(self) -> _money_pb2.Money:
+        """What was given back for returns on that day."""
+
+    def __init__(
+        self,
+        *,
+        day: _builtins.str = ...,
+        orders: _builtins.int = ...,
+        pieces: _builtins.int = ...,
+        sales: _money_pb2.Money | None = ...,
+        refunds: _money_pb2.Money | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["refunds", b"refunds", "sales", b"sales"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["day", b"day", "orders", b"orders", "pieces", b"pieces", "refunds", b"refunds", "sales", b"sales"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DailySales: _TypeAlias = DailySales  # noqa: Y015
+
+@_typing.final
+class ListDailySalesResponse(_message.Message):
+    """A page of days."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DAYS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Pass it as page_token for the next page; empty at the end."""
+    @_builtins.property
+    def days(self) -> _containers.RepeatedCompositeFieldContainer[Global___DailySales]:
+        """The days of this page, the latest first."""
+
+    def __init__(
+        self,
+        *,
+        days: _abc.Iterable[Global___DailySales] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["days", b"days", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDailySalesResponse: _TypeAlias = ListDailySalesResponse  # noqa: Y015

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class OrderingServiceStub:
-    """Takes orders and carries each one to its end: confirmed or cancelled.
+    """Takes orders and carries each one to its end: completed or cancelled; and what comes back afterwards.
     """
 
     def __init__(self, channel):
@@ -45,10 +45,60 @@ class OrderingServiceStub:
                 request_serializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.CancelOrderRequest.SerializeToString,
                 response_deserializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.CancelOrderResponse.FromString,
                 _registered_method=True)
+        self.StartDraft = channel.unary_unary(
+                '/commerce.ordering.v1.OrderingService/StartDraft',
+                request_serializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.StartDraftRequest.SerializeToString,
+                response_deserializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.StartDraftResponse.FromString,
+                _registered_method=True)
+        self.ChangeDraft = channel.unary_unary(
+                '/commerce.ordering.v1.OrderingService/ChangeDraft',
+                request_serializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.ChangeDraftRequest.SerializeToString,
+                response_deserializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.ChangeDraftResponse.FromString,
+                _registered_method=True)
+        self.PlaceDraft = channel.unary_unary(
+                '/commerce.ordering.v1.OrderingService/PlaceDraft',
+                request_serializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.PlaceDraftRequest.SerializeToString,
+                response_deserializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.PlaceDraftResponse.FromString,
+                _registered_method=True)
+        self.ChangeAddress = channel.unary_unary(
+                '/commerce.ordering.v1.OrderingService/ChangeAddress',
+                request_serializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.ChangeAddressRequest.SerializeToString,
+                response_deserializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.ChangeAddressResponse.FromString,
+                _registered_method=True)
+        self.RequestReturn = channel.unary_unary(
+                '/commerce.ordering.v1.OrderingService/RequestReturn',
+                request_serializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.RequestReturnRequest.SerializeToString,
+                response_deserializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.RequestReturnResponse.FromString,
+                _registered_method=True)
+        self.ReceiveReturn = channel.unary_unary(
+                '/commerce.ordering.v1.OrderingService/ReceiveReturn',
+                request_serializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.ReceiveReturnRequest.SerializeToString,
+                response_deserializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.ReceiveReturnResponse.FromString,
+                _registered_method=True)
         self.GetOrder = channel.unary_unary(
                 '/commerce.ordering.v1.OrderingService/GetOrder',
                 request_serializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.GetOrderRequest.SerializeToString,
                 response_deserializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.GetOrderResponse.FromString,
+                _registered_method=True)
+        self.WatchOrder = channel.unary_stream(
+                '/commerce.ordering.v1.OrderingService/WatchOrder',
+                request_serializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.WatchOrderRequest.SerializeToString,
+                response_deserializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.WatchOrderResponse.FromString,
+                _registered_method=True)
+        self.GetDelivery = channel.unary_unary(
+                '/commerce.ordering.v1.OrderingService/GetDelivery',
+                request_serializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.GetDeliveryRequest.SerializeToString,
+                response_deserializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.GetDeliveryResponse.FromString,
+                _registered_method=True)
+        self.SearchOffers = channel.unary_unary(
+                '/commerce.ordering.v1.OrderingService/SearchOffers',
+                request_serializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.SearchOffersRequest.SerializeToString,
+                response_deserializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.SearchOffersResponse.FromString,
+                _registered_method=True)
+        self.ListDailySales = channel.unary_unary(
+                '/commerce.ordering.v1.OrderingService/ListDailySales',
+                request_serializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.ListDailySalesRequest.SerializeToString,
+                response_deserializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.ListDailySalesResponse.FromString,
                 _registered_method=True)
         self.ListOrders = channel.unary_unary(
                 '/commerce.ordering.v1.OrderingService/ListOrders',
@@ -58,35 +108,109 @@ class OrderingServiceStub:
 
 
 class OrderingServiceServicer:
-    """Takes orders and carries each one to its end: confirmed or cancelled.
+    """Takes orders and carries each one to its end: completed or cancelled; and what comes back afterwards.
     """
 
     def PlaceOrder(self, request, context):
         """Places an order. The reply leaves when the order is durable; stock and payment are answered later, so the order
         starts as ORDER_STATUS_PENDING. Repeating the same request_id returns the same answer and places nothing twice.
+        Refused with FAILED_PRECONDITION and the reason PRICE_CHANGED when a price is no longer what the customer saw: the
+        metadata of google.rpc.ErrorInfo holds the new price of each such SKU in minor units.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CancelOrder(self, request, context):
-        """Cancels a pending or confirmed order: reserved stock is released, the payment voided or refunded.
-        Repeating the same request_id returns the same answer.
+        """Cancels an order that is not on its way yet: reserved stock is released, the payment voided or refunded. A draft or
+        pending order is cancelled at once; a confirmed one is ORDER_STATUS_CANCELLING until its shipment is stopped, and
+        goes on if it is too late for that. Repeating the same request_id returns the same answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartDraft(self, request, context):
+        """Starts an order that can be changed until it is placed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangeDraft(self, request, context):
+        """Changes the lines or the delivery of a draft.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PlaceDraft(self, request, context):
+        """Places a draft, under the same conditions as PlaceOrder.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ChangeAddress(self, request, context):
+        """Sends a placed order to another address in the same country, as long as it is not on its way.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RequestReturn(self, request, context):
+        """Asks to send delivered goods back. The money is given back when they have arrived and are in stock again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReceiveReturn(self, request, context):
+        """Says that the goods of a return are at the warehouse.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetOrder(self, request, context):
-        """Reads one order, as of its latest durable commit.
+        """Reads one order, as of its latest durable commit, or as it was at a version or a moment.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchOrder(self, request, context):
+        """Streams an order as it is now and after every change. It ends with OK when the server drains: call again with the
+        last version that was seen, and nothing is left out.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetDelivery(self, request, context):
+        """Reads where an order is to be delivered; for whoever delivers it. NOT_FOUND once the customer's data was erased.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SearchOffers(self, request, context):
+        """Searches what can be ordered, by text, category, price and availability, by name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDailySales(self, request, context):
+        """Lists what was sold and given back on each day, the latest first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListOrders(self, request, context):
-        """Lists orders by customer, by status or by both, the latest first. Answered from a read model that follows the
-        orders by some milliseconds.
+        """Lists orders by customer, by status or by both, the latest first, with their shipments. Answered from a read model
+        that follows the orders by some milliseconds; not_before makes it wait.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -105,10 +229,60 @@ def add_OrderingServiceServicer_to_server(servicer, server):
                     request_deserializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.CancelOrderRequest.FromString,
                     response_serializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.CancelOrderResponse.SerializeToString,
             ),
+            'StartDraft': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartDraft,
+                    request_deserializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.StartDraftRequest.FromString,
+                    response_serializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.StartDraftResponse.SerializeToString,
+            ),
+            'ChangeDraft': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangeDraft,
+                    request_deserializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.ChangeDraftRequest.FromString,
+                    response_serializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.ChangeDraftResponse.SerializeToString,
+            ),
+            'PlaceDraft': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlaceDraft,
+                    request_deserializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.PlaceDraftRequest.FromString,
+                    response_serializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.PlaceDraftResponse.SerializeToString,
+            ),
+            'ChangeAddress': grpc.unary_unary_rpc_method_handler(
+                    servicer.ChangeAddress,
+                    request_deserializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.ChangeAddressRequest.FromString,
+                    response_serializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.ChangeAddressResponse.SerializeToString,
+            ),
+            'RequestReturn': grpc.unary_unary_rpc_method_handler(
+                    servicer.RequestReturn,
+                    request_deserializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.RequestReturnRequest.FromString,
+                    response_serializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.RequestReturnResponse.SerializeToString,
+            ),
+            'ReceiveReturn': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReceiveReturn,
+                    request_deserializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.ReceiveReturnRequest.FromString,
+                    response_serializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.ReceiveReturnResponse.SerializeToString,
+            ),
             'GetOrder': grpc.unary_unary_rpc_method_handler(
                     servicer.GetOrder,
                     request_deserializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.GetOrderRequest.FromString,
                     response_serializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.GetOrderResponse.SerializeToString,
+            ),
+            'WatchOrder': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchOrder,
+                    request_deserializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.WatchOrderRequest.FromString,
+                    response_serializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.WatchOrderResponse.SerializeToString,
+            ),
+            'GetDelivery': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetDelivery,
+                    request_deserializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.GetDeliveryRequest.FromString,
+                    response_serializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.GetDeliveryResponse.SerializeToString,
+            ),
+            'SearchOffers': grpc.unary_unary_rpc_method_handler(
+                    servicer.SearchOffers,
+                    request_deserializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.SearchOffersRequest.FromString,
+                    response_serializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.SearchOffersResponse.SerializeToString,
+            ),
+            'ListDailySales': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDailySales,
+                    request_deserializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.ListDailySalesRequest.FromString,
+                    response_serializer=commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.ListDailySalesResponse.SerializeToString,
             ),
             'ListOrders': grpc.unary_unary_rpc_method_handler(
                     servicer.ListOrders,
@@ -124,7 +298,7 @@ def add_OrderingServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class OrderingService:
-    """Takes orders and carries each one to its end: confirmed or cancelled.
+    """Takes orders and carries each one to its end: completed or cancelled; and what comes back afterwards.
     """
 
     @staticmethod
@@ -182,6 +356,168 @@ class OrderingService:
             _registered_method=True)
 
     @staticmethod
+    def StartDraft(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/commerce.ordering.v1.OrderingService/StartDraft',
+            commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.StartDraftRequest.SerializeToString,
+            commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.StartDraftResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangeDraft(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/commerce.ordering.v1.OrderingService/ChangeDraft',
+            commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.ChangeDraftRequest.SerializeToString,
+            commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.ChangeDraftResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlaceDraft(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/commerce.ordering.v1.OrderingService/PlaceDraft',
+            commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.PlaceDraftRequest.SerializeToString,
+            commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.PlaceDraftResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ChangeAddress(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/commerce.ordering.v1.OrderingService/ChangeAddress',
+            commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.ChangeAddressRequest.SerializeToString,
+            commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.ChangeAddressResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RequestReturn(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/commerce.ordering.v1.OrderingService/RequestReturn',
+            commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.RequestReturnRequest.SerializeToString,
+            commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.RequestReturnResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReceiveReturn(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/commerce.ordering.v1.OrderingService/ReceiveReturn',
+            commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.ReceiveReturnRequest.SerializeToString,
+            commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.ReceiveReturnResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def GetOrder(request,
             target,
             options=(),
@@ -198,6 +534,114 @@ class OrderingService:
             '/commerce.ordering.v1.OrderingService/GetOrder',
             commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.GetOrderRequest.SerializeToString,
             commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.GetOrderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchOrder(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/commerce.ordering.v1.OrderingService/WatchOrder',
+            commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.WatchOrderRequest.SerializeToString,
+            commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.WatchOrderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetDelivery(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/commerce.ordering.v1.OrderingService/GetDelivery',
+            commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.GetDeliveryRequest.SerializeToString,
+            commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.GetDeliveryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SearchOffers(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/commerce.ordering.v1.OrderingService/SearchOffers',
+            commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.SearchOffersRequest.SerializeToString,
+            commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.SearchOffersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDailySales(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/commerce.ordering.v1.OrderingService/ListDailySales',
+            commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.ListDailySalesRequest.SerializeToString,
+            commerce_dot_ordering_dot_v1_dot_ordering__service__pb2.ListDailySalesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -13,26 +13,51 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class OrderingServiceStub:
-    """Takes orders and carries each one to its end: confirmed or cancelled."""
+    """Takes orders and carries each one to its end: completed or cancelled; and what comes back afterwards."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     PlaceOrder: _aio.UnaryUnaryMultiCallable[_ordering_service_pb2.PlaceOrderRequest, _ordering_service_pb2.PlaceOrderResponse]
     """Places an order. The reply leaves when the order is durable; stock and payment are answered later, so the order
     starts as ORDER_STATUS_PENDING. Repeating the same request_id returns the same answer and places nothing twice.
+    Refused with FAILED_PRECONDITION and the reason PRICE_CHANGED when a price is no longer what the customer saw: the
+    metadata of google.rpc.ErrorInfo holds the new price of each such SKU in minor units.
     """
     CancelOrder: _aio.UnaryUnaryMultiCallable[_ordering_service_pb2.CancelOrderRequest, _ordering_service_pb2.CancelOrderResponse]
-    """Cancels a pending or confirmed order: reserved stock is released, the payment voided or refunded.
-    Repeating the same request_id returns the same answer.
+    """Cancels an order that is not on its way yet: reserved stock is released, the payment voided or refunded. A draft or
+    pending order is cancelled at once; a confirmed one is ORDER_STATUS_CANCELLING until its shipment is stopped, and
+    goes on if it is too late for that. Repeating the same request_id returns the same answer.
     """
+    StartDraft: _aio.UnaryUnaryMultiCallable[_ordering_service_pb2.StartDraftRequest, _ordering_service_pb2.StartDraftResponse]
+    """Starts an order that can be changed until it is placed."""
+    ChangeDraft: _aio.UnaryUnaryMultiCallable[_ordering_service_pb2.ChangeDraftRequest, _ordering_service_pb2.ChangeDraftResponse]
+    """Changes the lines or the delivery of a draft."""
+    PlaceDraft: _aio.UnaryUnaryMultiCallable[_ordering_service_pb2.PlaceDraftRequest, _ordering_service_pb2.PlaceDraftResponse]
+    """Places a draft, under the same conditions as PlaceOrder."""
+    ChangeAddress: _aio.UnaryUnaryMultiCallable[_ordering_service_pb2.ChangeAddressRequest, _ordering_service_pb2.ChangeAddressResponse]
+    """Sends a placed order to another address in the same country, as long as it is not on its way."""
+    RequestReturn: _aio.UnaryUnaryMultiCallable[_ordering_service_pb2.RequestReturnRequest, _ordering_service_pb2.RequestReturnResponse]
+    """Asks to send delivered goods back. The money is given back when they have arrived and are in stock again."""
+    ReceiveReturn: _aio.UnaryUnaryMultiCallable[_ordering_service_pb2.ReceiveReturnRequest, _ordering_service_pb2.ReceiveReturnResponse]
+    """Says that the goods of a return are at the warehouse."""
     GetOrder: _aio.UnaryUnaryMultiCallable[_ordering_service_pb2.GetOrderRequest, _ordering_service_pb2.GetOrderResponse]
-    """Reads one order, as of its latest durable commit."""
+    """Reads one order, as of its latest durable commit, or as it was at a version or a moment."""
+    WatchOrder: _aio.UnaryStreamMultiCallable[_ordering_service_pb2.WatchOrderRequest, _ordering_service_pb2.WatchOrderResponse]
+    """Streams an order as it is now and after every change. It ends with OK when the server drains: call again with the
+    last version that was seen, and nothing is left out.
+    """
+    GetDelivery: _aio.UnaryUnaryMultiCallable[_ordering_service_pb2.GetDeliveryRequest, _ordering_service_pb2.GetDeliveryResponse]
+    """Reads where an order is to be delivered; for whoever delivers it. NOT_FOUND once the customer's data was erased."""
+    SearchOffers: _aio.UnaryUnaryMultiCallable[_ordering_service_pb2.SearchOffersRequest, _ordering_service_pb2.SearchOffersResponse]
+    """Searches what can be ordered, by text, category, price and availability, by name."""
+    ListDailySales: _aio.UnaryUnaryMultiCallable[_ordering_service_pb2.ListDailySalesRequest, _ordering_service_pb2.ListDailySalesResponse]
+    """Lists what was sold and given back on each day, the latest first."""
     ListOrders: _aio.UnaryUnaryMultiCallable[_ordering_service_pb2.ListOrdersRequest, _ordering_service_pb2.ListOrdersResponse]
-    """Lists orders by customer, by status or by both, the latest first. Answered from a read model that follows the
-    orders by some milliseconds.
+    """Lists orders by customer, by status or by both, the latest first, with their shipments. Answered from a read model
+    that follows the orders by some milliseconds; not_before makes it wait.
     """
 
 class OrderingServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Takes orders and carries each one to its end: confirmed or cancelled."""
+    """Takes orders and carries each one to its end: completed or cancelled; and what comes back afterwards."""
 
     @_abc_1.abstractmethod
     def PlaceOrder(
@@ -42,6 +67,8 @@ class OrderingServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_ordering_service_pb2.PlaceOrderResponse]:
         """Places an order. The reply leaves when the order is durable; stock and payment are answered later, so the order
         starts as ORDER_STATUS_PENDING. Repeating the same request_id returns the same answer and places nothing twice.
+        Refused with FAILED_PRECONDITION and the reason PRICE_CHANGED when a price is no longer what the customer saw: the
+        metadata of google.rpc.ErrorInfo holds the new price of each such SKU in minor units.
         """
 
     @_abc_1.abstractmethod
@@ -50,9 +77,58 @@ class OrderingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ordering_service_pb2.CancelOrderRequest,
         context: _aio.ServicerContext[_ordering_service_pb2.CancelOrderRequest, _abc.Awaitable[_ordering_service_pb2.CancelOrderResponse]],
     ) -> _abc.Awaitable[_ordering_service_pb2.CancelOrderResponse]:
-        """Cancels a pending or confirmed order: reserved stock is released, the payment voided or refunded.
-        Repeating the same request_id returns the same answer.
+        """Cancels an order that is not on its way yet: reserved stock is released, the payment voided or refunded. A draft or
+        pending order is cancelled at once; a confirmed one is ORDER_STATUS_CANCELLING until its shipment is stopped, and
+        goes on if it is too late for that. Repeating the same request_id returns the same answer.
         """
+
+    @_abc_1.abstractmethod
+    def StartDraft(
+        self,
+        request: _ordering_service_pb2.StartDraftRequest,
+        context: _aio.ServicerContext[_ordering_service_pb2.StartDraftRequest, _abc.Awaitable[_ordering_service_pb2.StartDraftResponse]],
+    ) -> _abc.Awaitable[_ordering_service_pb2.StartDraftResponse]:
+        """Starts an order that can be changed until it is placed."""
+
+    @_abc_1.abstractmethod
+    def ChangeDraft(
+        self,
+        request: _ordering_service_pb2.ChangeDraftRequest,
+        context: _aio.ServicerContext[_ordering_service_pb2.ChangeDraftRequest, _abc.Awaitable[_ordering_service_pb2.ChangeDraftResponse]],
+    ) -> _abc.Awaitable[_ordering_service_pb2.ChangeDraftResponse]:
+        """Changes the lines or the delivery of a draft."""
+
+    @_abc_1.abstractmethod
+    def PlaceDraft(
+        self,
+        request: _ordering_service_pb2.PlaceDraftRequest,
+        context: _aio.ServicerContext[_ordering_service_pb2.PlaceDraftRequest, _abc.Awaitable[_ordering_service_pb2.PlaceDraftResponse]],
+    ) -> _abc.Awaitable[_ordering_service_pb2.PlaceDraftResponse]:
+        """Places a draft, under the same conditions as PlaceOrder."""
+
+    @_abc_1.abstractmethod
+    def ChangeAddress(
+        self,
+        request: _ordering_service_pb2.ChangeAddressRequest,
+        context: _aio.ServicerContext[_ordering_service_pb2.ChangeAddressRequest, _abc.Awaitable[_ordering_service_pb2.ChangeAddressResponse]],
+    ) -> _abc.Awaitable[_ordering_service_pb2.ChangeAddressResponse]:
+        """Sends a placed order to another address in the same country, as long as it is not on its way."""
+
+    @_abc_1.abstractmethod
+    def RequestReturn(
+        self,
+        request: _ordering_service_pb2.RequestReturnRequest,
+        context: _aio.ServicerContext[_ordering_service_pb2.RequestReturnRequest, _abc.Awaitable[_ordering_service_pb2.RequestReturnResponse]],
+    ) -> _abc.Awaitable[_ordering_service_pb2.RequestReturnResponse]:
+        """Asks to send delivered goods back. The money is given back when they have arrived and are in stock again."""
+
+    @_abc_1.abstractmethod
+    def ReceiveReturn(
+        self,
+        request: _ordering_service_pb2.ReceiveReturnRequest,
+        context: _aio.ServicerContext[_ordering_service_pb2.ReceiveReturnRequest, _abc.Awaitable[_ordering_service_pb2.ReceiveReturnResponse]],
+    ) -> _abc.Awaitable[_ordering_service_pb2.ReceiveReturnResponse]:
+        """Says that the goods of a return are at the warehouse."""
 
     @_abc_1.abstractmethod
     def GetOrder(
@@ -60,7 +136,41 @@ class OrderingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ordering_service_pb2.GetOrderRequest,
         context: _aio.ServicerContext[_ordering_service_pb2.GetOrderRequest, _abc.Awaitable[_ordering_service_pb2.GetOrderResponse]],
     ) -> _abc.Awaitable[_ordering_service_pb2.GetOrderResponse]:
-        """Reads one order, as of its latest durable commit."""
+        """Reads one order, as of its latest durable commit, or as it was at a version or a moment."""
+
+    @_abc_1.abstractmethod
+    def WatchOrder(
+        self,
+        request: _ordering_service_pb2.WatchOrderRequest,
+        context: _aio.ServicerContext[_ordering_service_pb2.WatchOrderRequest, _abc.AsyncIterator[_ordering_service_pb2.WatchOrderResponse]],
+    ) -> _abc.AsyncIterator[_ordering_service_pb2.WatchOrderResponse]:
+        """Streams an order as it is now and after every change. It ends with OK when the server drains: call again with the
+        last version that was seen, and nothing is left out.
+        """
+
+    @_abc_1.abstractmethod
+    def GetDelivery(
+        self,
+        request: _ordering_service_pb2.GetDeliveryRequest,
+        context: _aio.ServicerContext[_ordering_service_pb2.GetDeliveryRequest, _abc.Awaitable[_ordering_service_pb2.GetDeliveryResponse]],
+    ) -> _abc.Awaitable[_ordering_service_pb2.GetDeliveryResponse]:
+        """Reads where an order is to be delivered; for whoever delivers it. NOT_FOUND once the customer's data was erased."""
+
+    @_abc_1.abstractmethod
+    def SearchOffers(
+        self,
+        request: _ordering_service_pb2.SearchOffersRequest,
+        context: _aio.ServicerContext[_ordering_service_pb2.SearchOffersRequest, _abc.Awaitable[_ordering_service_pb2.SearchOffersResponse]],
+    ) -> _abc.Awaitable[_ordering_service_pb2.SearchOffersResponse]:
+        """Searches what can be ordered, by text, category, price and availability, by name."""
+
+    @_abc_1.abstractmethod
+    def ListDailySales(
+        self,
+        request: _ordering_service_pb2.ListDailySalesRequest,
+        context: _aio.ServicerContext[_ordering_service_pb2.ListDailySalesRequest, _abc.Awaitable[_ordering_service_pb2.ListDailySalesResponse]],
+    ) -> _abc.Awaitable[_ordering_service_pb2.ListDailySalesResponse]:
+        """Lists what was sold and given back on each day, the latest first."""
 
     @_abc_1.abstractmethod
     def ListOrders(
@@ -68,8 +178,8 @@ class OrderingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ordering_service_pb2.ListOrdersRequest,
         context: _aio.ServicerContext[_ordering_service_pb2.ListOrdersRequest, _abc.Awaitable[_ordering_service_pb2.ListOrdersResponse]],
     ) -> _abc.Awaitable[_ordering_service_pb2.ListOrdersResponse]:
-        """Lists orders by customer, by status or by both, the latest first. Answered from a read model that follows the
-        orders by some milliseconds.
+        """Lists orders by customer, by status or by both, the latest first, with their shipments. Answered from a read model
+        that follows the orders by some milliseconds; not_before makes it wait.
         """
 
 def add_OrderingServiceServicer_to_server(servicer: OrderingServiceServicer, server: _aio.Server) -> None: ...

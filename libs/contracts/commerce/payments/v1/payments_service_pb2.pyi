@@ -3,9 +3,12 @@
 isort:skip_file
 What clients may ask of Payments."""
 
+from collections import abc as _abc
 from commerce.money.v1 import money_pb2 as _money_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
@@ -58,6 +61,38 @@ PAYMENT_STATUS_REFUNDED: PaymentStatus.ValueType  # 6
 """The money was given back."""
 Global___PaymentStatus: _TypeAlias = PaymentStatus  # noqa: Y015
 
+class _TransactionKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TransactionKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TransactionKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TRANSACTION_KIND_UNSPECIFIED: _TransactionKind.ValueType  # 0
+    """Never sent: stands for a value that was left out."""
+    TRANSACTION_KIND_AUTHORISATION: _TransactionKind.ValueType  # 1
+    """The money was held."""
+    TRANSACTION_KIND_CAPTURE: _TransactionKind.ValueType  # 2
+    """The money was taken."""
+    TRANSACTION_KIND_VOID: _TransactionKind.ValueType  # 3
+    """The hold was given up."""
+    TRANSACTION_KIND_REFUND: _TransactionKind.ValueType  # 4
+    """Money was given back."""
+
+class TransactionKind(_TransactionKind, metaclass=_TransactionKindEnumTypeWrapper):
+    """What a transaction does."""
+
+TRANSACTION_KIND_UNSPECIFIED: TransactionKind.ValueType  # 0
+"""Never sent: stands for a value that was left out."""
+TRANSACTION_KIND_AUTHORISATION: TransactionKind.ValueType  # 1
+"""The money was held."""
+TRANSACTION_KIND_CAPTURE: TransactionKind.ValueType  # 2
+"""The money was taken."""
+TRANSACTION_KIND_VOID: TransactionKind.ValueType  # 3
+"""The hold was given up."""
+TRANSACTION_KIND_REFUND: TransactionKind.ValueType  # 4
+"""Money was given back."""
+Global___TransactionKind: _TypeAlias = TransactionKind  # noqa: Y015
+
 @_typing.final
 class Payment(_message.Message):
     """The payment of one order."""
@@ -68,15 +103,28 @@ class Payment(_message.Message):
     AMOUNT_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    TRANSACTIONS_FIELD_NUMBER: _builtins.int
+    REFUNDED_FIELD_NUMBER: _builtins.int
+    METHOD_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     """The order it pays, a UUID; an order has one payment."""
     status: Global___PaymentStatus.ValueType
     """Where the payment stands."""
     reason: _builtins.str
     """Why it failed; empty otherwise."""
+    method: _builtins.str
+    """How it is paid, for people, such as "card ending in 4242"; empty for the gateway's default."""
     @_builtins.property
     def amount(self) -> _money_pb2.Money:
         """How much."""
+
+    @_builtins.property
+    def transactions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Transaction]:
+        """What was done with the money, in order."""
+
+    @_builtins.property
+    def refunded(self) -> _money_pb2.Money:
+        """How much was given back so far."""
 
     def __init__(
         self,
@@ -85,14 +133,49 @@ class Payment(_message.Message):
         amount: _money_pb2.Money | None = ...,
         status: Global___PaymentStatus.ValueType = ...,
         reason: _builtins.str = ...,
+        transactions: _abc.Iterable[Global___Transaction] | None = ...,
+        refunded: _money_pb2.Money | None = ...,
+        method: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "refunded", b"refunded"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "order_id", b"order_id", "reason", b"reason", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "method", b"method", "order_id", b"order_id", "reason", b"reason", "refunded", b"refunded", "status", b"status", "transactions", b"transactions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Payment: _TypeAlias = Payment  # noqa: Y015
+
+@_typing.final
+class Transaction(_message.Message):
+    """One thing that was done with the money."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    REFUND_ID_FIELD_NUMBER: _builtins.int
+    kind: Global___TransactionKind.ValueType
+    """What it did."""
+    refund_id: _builtins.str
+    """Names a refund; empty for the others."""
+    @_builtins.property
+    def amount(self) -> _money_pb2.Money:
+        """How much."""
+
+    def __init__(
+        self,
+        *,
+        kind: Global___TransactionKind.ValueType = ...,
+        amount: _money_pb2.Money | None = ...,
+        refund_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "kind", b"kind", "refund_id", b"refund_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Transaction: _TypeAlias = Transaction  # noqa: Y015
 
 @_typing.final
 class GetPaymentRequest(_message.Message):
@@ -143,3 +226,129 @@ class GetPaymentResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetPaymentResponse: _TypeAlias = GetPaymentResponse  # noqa: Y015
+
+@_typing.final
+class RefundPaymentRequest(_message.Message):
+    """Asks to give money back. The refund gets the given id."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    REFUND_ID_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Chosen by the caller, a UUID; repeat the call with the same one when its outcome is unknown."""
+    order_id: _builtins.str
+    """The order that was paid."""
+    refund_id: _builtins.str
+    """Names the refund, a UUID."""
+    @_builtins.property
+    def amount(self) -> _money_pb2.Money:
+        """How much."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+        refund_id: _builtins.str = ...,
+        amount: _money_pb2.Money | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "order_id", b"order_id", "refund_id", b"refund_id", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefundPaymentRequest: _TypeAlias = RefundPaymentRequest  # noqa: Y015
+
+@_typing.final
+class RefundPaymentResponse(_message.Message):
+    """The payment."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAYMENT_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    revision: _builtins.str
+    """Names the commit that this answer stands on, as "stream@version"."""
+    @_builtins.property
+    def payment(self) -> Global___Payment:
+        """The payment."""
+
+    def __init__(
+        self,
+        *,
+        payment: Global___Payment | None = ...,
+        revision: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["payment", b"payment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["payment", b"payment", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefundPaymentResponse: _TypeAlias = RefundPaymentResponse  # noqa: Y015
+
+@_typing.final
+class RegisterMethodRequest(_message.Message):
+    """Asks to keep a way to pay."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    EXPIRES_AT_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Chosen by the caller, a UUID; repeat the call with the same one when its outcome is unknown."""
+    customer_id: _builtins.str
+    """Whose it is."""
+    token: _builtins.str
+    """What the gateway knows it by; never a card number."""
+    label: _builtins.str
+    """How people know it, such as "card ending in 4242"."""
+    @_builtins.property
+    def expires_at(self) -> _timestamp_pb2.Timestamp:
+        """The first moment at which it is good no longer; absent if there is none."""
+
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        customer_id: _builtins.str = ...,
+        token: _builtins.str = ...,
+        label: _builtins.str = ...,
+        expires_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expires_at", b"expires_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "expires_at", b"expires_at", "label", b"label", "request_id", b"request_id", "token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RegisterMethodRequest: _TypeAlias = RegisterMethodRequest  # noqa: Y015
+
+@_typing.final
+class RegisterMethodResponse(_message.Message):
+    """That it is kept."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    revision: _builtins.str
+    """Names the commit that this answer stands on, as "stream@version"."""
+    def __init__(
+        self,
+        *,
+        revision: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RegisterMethodResponse: _TypeAlias = RegisterMethodResponse  # noqa: Y015

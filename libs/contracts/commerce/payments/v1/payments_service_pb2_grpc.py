@@ -35,6 +35,16 @@ class PaymentsServiceStub:
         Args:
             channel: A grpc.Channel.
         """
+        self.RefundPayment = channel.unary_unary(
+                '/commerce.payments.v1.PaymentsService/RefundPayment',
+                request_serializer=commerce_dot_payments_dot_v1_dot_payments__service__pb2.RefundPaymentRequest.SerializeToString,
+                response_deserializer=commerce_dot_payments_dot_v1_dot_payments__service__pb2.RefundPaymentResponse.FromString,
+                _registered_method=True)
+        self.RegisterMethod = channel.unary_unary(
+                '/commerce.payments.v1.PaymentsService/RegisterMethod',
+                request_serializer=commerce_dot_payments_dot_v1_dot_payments__service__pb2.RegisterMethodRequest.SerializeToString,
+                response_deserializer=commerce_dot_payments_dot_v1_dot_payments__service__pb2.RegisterMethodResponse.FromString,
+                _registered_method=True)
         self.GetPayment = channel.unary_unary(
                 '/commerce.payments.v1.PaymentsService/GetPayment',
                 request_serializer=commerce_dot_payments_dot_v1_dot_payments__service__pb2.GetPaymentRequest.SerializeToString,
@@ -46,6 +56,21 @@ class PaymentsServiceServicer:
     """Takes the money for orders, through a payment gateway.
     """
 
+    def RefundPayment(self, request, context):
+        """Gives back a part of the captured money of an order, or all that is left. The reply leaves when the refund is
+        durable; the gateway is asked until it has done it. Repeating the same request_id refunds nothing twice.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RegisterMethod(self, request, context):
+        """Keeps a way to pay for a customer's later orders; the one registered last is used.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetPayment(self, request, context):
         """Reads the payment of one order, as of its latest durable commit.
         """
@@ -56,6 +81,16 @@ class PaymentsServiceServicer:
 
 def add_PaymentsServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
+            'RefundPayment': grpc.unary_unary_rpc_method_handler(
+                    servicer.RefundPayment,
+                    request_deserializer=commerce_dot_payments_dot_v1_dot_payments__service__pb2.RefundPaymentRequest.FromString,
+                    response_serializer=commerce_dot_payments_dot_v1_dot_payments__service__pb2.RefundPaymentResponse.SerializeToString,
+            ),
+            'RegisterMethod': grpc.unary_unary_rpc_method_handler(
+                    servicer.RegisterMethod,
+                    request_deserializer=commerce_dot_payments_dot_v1_dot_payments__service__pb2.RegisterMethodRequest.FromString,
+                    response_serializer=commerce_dot_payments_dot_v1_dot_payments__service__pb2.RegisterMethodResponse.SerializeToString,
+            ),
             'GetPayment': grpc.unary_unary_rpc_method_handler(
                     servicer.GetPayment,
                     request_deserializer=commerce_dot_payments_dot_v1_dot_payments__service__pb2.GetPaymentRequest.FromString,
@@ -72,6 +107,60 @@ def add_PaymentsServiceServicer_to_server(servicer, server):
 class PaymentsService:
     """Takes the money for orders, through a payment gateway.
     """
+
+    @staticmethod
+    def RefundPayment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/commerce.payments.v1.PaymentsService/RefundPayment',
+            commerce_dot_payments_dot_v1_dot_payments__service__pb2.RefundPaymentRequest.SerializeToString,
+            commerce_dot_payments_dot_v1_dot_payments__service__pb2.RefundPaymentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RegisterMethod(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/commerce.payments.v1.PaymentsService/RegisterMethod',
+            commerce_dot_payments_dot_v1_dot_payments__service__pb2.RegisterMethodRequest.SerializeToString,
+            commerce_dot_payments_dot_v1_dot_payments__service__pb2.RegisterMethodResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
 
     @staticmethod
     def GetPayment(request,

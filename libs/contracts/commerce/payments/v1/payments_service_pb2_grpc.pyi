@@ -16,11 +16,35 @@ class PaymentsServiceStub:
     """Takes the money for orders, through a payment gateway."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
+    RefundPayment: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.RefundPaymentRequest, _payments_service_pb2.RefundPaymentResponse]
+    """Gives back a part of the captured money of an order, or all that is left. The reply leaves when the refund is
+    durable; the gateway is asked until it has done it. Repeating the same request_id refunds nothing twice.
+    """
+    RegisterMethod: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.RegisterMethodRequest, _payments_service_pb2.RegisterMethodResponse]
+    """Keeps a way to pay for a customer's later orders; the one registered last is used."""
     GetPayment: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.GetPaymentRequest, _payments_service_pb2.GetPaymentResponse]
     """Reads the payment of one order, as of its latest durable commit."""
 
 class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
     """Takes the money for orders, through a payment gateway."""
+
+    @_abc_1.abstractmethod
+    def RefundPayment(
+        self,
+        request: _payments_service_pb2.RefundPaymentRequest,
+        context: _aio.ServicerContext[_payments_service_pb2.RefundPaymentRequest, _abc.Awaitable[_payments_service_pb2.RefundPaymentResponse]],
+    ) -> _abc.Awaitable[_payments_service_pb2.RefundPaymentResponse]:
+        """Gives back a part of the captured money of an order, or all that is left. The reply leaves when the refund is
+        durable; the gateway is asked until it has done it. Repeating the same request_id refunds nothing twice.
+        """
+
+    @_abc_1.abstractmethod
+    def RegisterMethod(
+        self,
+        request: _payments_service_pb2.RegisterMethodRequest,
+        context: _aio.ServicerContext[_payments_service_pb2.RegisterMethodRequest, _abc.Awaitable[_payments_service_pb2.RegisterMethodResponse]],
+    ) -> _abc.Awaitable[_payments_service_pb2.RegisterMethodResponse]:
+        """Keeps a way to pay for a customer's later orders; the one registered last is used."""
 
     @_abc_1.abstractmethod
     def GetPayment(

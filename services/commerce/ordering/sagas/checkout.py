@@ -1,4 +1,4 @@
-"""The checkout: from a placed order to a confirmed or cancelled one."""
+"""The checkout: from a placed order to a confirmed or cancelled one. Choreography: it listens, and decides alone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -29,6 +29,13 @@ class PaymentAnswered:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StockLost:
+    """What was allocated is free again, though the order was not cancelled: it took too long."""
+
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerOverdue:
     order_id: str
 
@@ -38,7 +45,7 @@ class OrderEnded:
     order_id: str
 
 
-CheckoutFact = CheckoutStarted | StockAnswered | PaymentAnswered | AnswerOverdue | OrderEnded
+CheckoutFact = CheckoutStarted | StockAnswered | StockLost | PaymentAnswered | AnswerOverdue | OrderEnded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,16 +70,19 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkout:
-    """What is known so far. Once ended, nothing more is done: later answers change nothing."""
+    """What is known so far. Once ended, only the loss of a confirmed order's stock changes anything."""
 
     stock: Answer = Answer.WAITING
     payment: Answer = Answer.WAITING
+    confirmed: bool = False
     ended: bool = False
     stuck: str = ""
 
 
 def checkout(state: Checkout, fact: CheckoutFact) -> tuple[Checkout, Sequence[Command]]:
     """Confirms the order when both answers are yes, cancels it at the first no or when time is up."""
+    if isinstance(fact, StockLost):
+        return _lose_stock(state, fact)
     if state.ended:
         return state, ()
     match fact:
@@ -87,6 +97,13 @@ def checkout(state: Checkout, fact: CheckoutFact) -> tuple[Checkout, Sequence[Co
             return replace(state, ended=True), [CancelOrder(order_id=fact.order_id, reason=reason)]
         case OrderEnded():
             return replace(state, ended=True), ()
+
+
+def _lose_stock(state: Checkout, fact: StockLost) -> tuple[Checkout, Sequence[Command]]:
+    if state.ended and not state.confirmed:
+        return state, ()
+    reason = "the stock was not held any longer"
+    return replace(state, ended=True, confirmed=False), [CancelOrder(order_id=fact.order_id, reason=reason)]
 
 
 def _answer(yes: bool) -> Answer:
@@ -104,4 +121,4 @@ def _conclude(state: Checkout, order_id: str, reason: str) -> tuple[Checkout, Se
         return replace(state, ended=True), [CancelOrder(order_id=order_id, reason=reason)]
     if Answer.WAITING in answers:
         return state, ()
-    return replace(state, ended=True), [ConfirmOrder(order_id=order_id)]
+    return replace(state, ended=True, confirmed=True), [ConfirmOrder(order_id=order_id)]

@@ -1,0 +1,222 @@
+"""What Catalog can do."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from treaty.deciding import Committed
+from treaty.domain import Invalid, NotFound, Rejected
+from treaty.ports import Clock
+from treaty.projections import Between, Key, View, Words
+from treaty.repository import Repository
+
+from services.commerce.catalog.domain.categories import Category
+from services.commerce.catalog.domain.products import Details, Product, Promotion
+from services.commerce.catalog.domain.reviews import Opinion, Review, Status
+from services.commerce.catalog.projections import ProductRow, ReviewRow
+from services.commerce.money import Money
+
+PAGE, LARGEST_PAGE = 50, 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateProduct:
+    sku: str
+    details: Details
+    list_price: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DescribeProduct:
+    sku: str
+    details: Details
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangePrice:
+    sku: str
+    list_price: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartPromotion:
+    sku: str
+    promotion: Promotion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndPromotion:
+    sku: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiscontinueProduct:
+    sku: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateCategory:
+    slug: str
+    name: str
+    parent: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitReview:
+    review_id: str
+    opinion: Opinion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModerateReview:
+    review_id: str
+    publish: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchProducts:
+    """All conditions must hold; one that is empty or None holds always."""
+
+    text: str = ""
+    category: str = ""
+    lowest: Money | None = None
+    highest: Money | None = None
+    include_discontinued: bool = False
+    size: int = 0
+    after: Key | None = None
+    not_before: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListReviews:
+    """An empty `sku` stands for every product."""
+
+    sku: str = ""
+    status: Status = Status.PUBLISHED
+    size: int = 0
+    after: Key | None = None
+    not_before: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """The use cases of Catalog.
+
+    What an aggregate says of another is looked up before it decides: categories and products are never removed, so
+    what was there stays there.
+    """
+
+    products: Repository[Product]
+    categories: Repository[Category]
+    reviews: Repository[Review]
+    product_rows: View[ProductRow]
+    review_rows: View[ReviewRow]
+    clock: Clock
+
+    async def create_product(self, command: CreateProduct) -> Committed[Product]:
+        """Takes a product into the catalogue."""
+        await self._must_be_known(command.details.category)
+        now = self.clock.now()
+        return await self.products.add(
+            command.sku, lambda product: product.create(command.details, command.list_price, now)
+        )
+
+    async def describe_product(self, command: DescribeProduct) -> Committed[Product]:
+        """Replaces a product's description."""
+        await self._must_be_known(command.details.category)
+        return await self.products.change(command.sku, lambda product: product.describe(command.details))
+
+    async def change_price(self, command: ChangePrice) -> Committed[Product]:
+        """Changes a product's list price."""
+        now = self.clock.now()
+        return await self.products.change(command.sku, lambda product: product.change_price(command.list_price, now))
+
+    async def start_promotion(self, command: StartPromotion) -> Committed[Product]:
+        """Lowers a product's price for some time."""
+        now = self.clock.now()
+        return await self.products.change(command.sku, lambda product: product.start_promotion(command.promotion, now))
+
+    async def end_promotion(self, command: EndPromotion) -> Committed[Product]:
+        """Ends a product's promotion."""
+        now = self.clock.now()
+        return await self.products.change(command.sku, lambda product: product.end_promotion(now))
+
+    async def discontinue_product(self, command: DiscontinueProduct) -> Committed[Product]:
+        """Takes a product out of sale."""
+        return await self.products.change(command.sku, lambda product: product.discontinue(command.reason))
+
+    async def create_category(self, command: CreateCategory) -> Committed[Category]:
+        """Creates a category, at the top or as a part of one that exists."""
+        if command.parent != command.slug:
+            await self._must_be_known(command.parent)
+        return await self.categories.add(command.slug, lambda category: category.create(command.name, command.parent))
+
+    async def submit_review(self, command: SubmitReview) -> Committed[Review]:
+        """Takes in a review of a product that exists; one that is discontinued may be reviewed too."""
+        await self.products.get(command.opinion.sku)
+        now = self.clock.now()
+        return await self.reviews.add(command.review_id, lambda review: review.submit(command.opinion, now))
+
+    async def moderate_review(self, command: ModerateReview) -> Committed[Review]:
+        """Publishes or rejects a review."""
+        if command.publish:
+            return await self.reviews.change(command.review_id, Review.publish)
+        return await self.reviews.change(command.review_id, lambda review: review.reject(command.reason))
+
+    async def get_product(self, sku: str) -> tuple[Committed[Product], Money | None]:
+        """Returns one product, and what it costs now."""
+        found = await self.products.get(sku)
+        return found, found.state.price_at(self.clock.now())
+
+    async def get_category(self, slug: str) -> Committed[Category]:
+        """Returns one category."""
+        return await self.categories.get(slug)
+
+    async def search_products(self, query: SearchProducts) -> tuple[list[ProductRow], Key | None]:
+        """Returns a page of products by name, and where the next page starts."""
+        return await self.product_rows.page(
+            _conditions(query), after=query.after, limit=_page(query.size), not_before=query.not_before
+        )
+
+    async def list_reviews(self, query: ListReviews) -> tuple[list[ReviewRow], Key | None]:
+        """Returns a page of reviews, the newest first, and where the next page starts."""
+        where: dict[str, Any] = {"status": query.status.value}
+        if query.sku:
+            where["sku"] = query.sku
+        return await self.review_rows.page(
+            where, after=query.after, limit=_page(query.size), not_before=query.not_before
+        )
+
+    async def _must_be_known(self, category: str) -> None:
+        if not category:
+            return
+        try:
+            await self.categories.get(category)
+        except NotFound:
+            raise Rejected(f"there is no category {category}", reason="CATEGORY_UNKNOWN") from None
+
+
+def _page(size: int) -> int:
+    return min(size or PAGE, LARGEST_PAGE)
+
+
+def _conditions(query: SearchProducts) -> dict[str, Any]:
+    where: dict[str, Any] = {}
+    if query.text:
+        where["words"] = Words(query.text)
+    if query.category:
+        where["category"] = query.category
+    if not query.include_discontinued:
+        where["discontinued"] = False
+    return {**where, **_prices(query.lowest, query.highest)}
+
+
+def _prices(lowest: Money | None, highest: Money | None) -> dict[str, Any]:
+    bounds = [bound for bound in (lowest, highest) if bound is not None]
+    if not bounds:
+        return {}
+    if len({bound.currency for bound in bounds}) > 1:
+        raise Invalid("both prices are in one currency", field="highest_price.currency")
+    low, high = (bound and bound.minor_units for bound in (lowest, highest))
+    return {"currency": bounds[0].currency, "price": Between(low=low, high=high)}

@@ -1,0 +1,34 @@
+"""Categories: where products stand."""
+
+from dataclasses import dataclass
+
+from treaty.domain import Aggregate, Invalid, Rejected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CategoryCreated:
+    name: str
+    parent: str
+
+
+CategoryEvent = CategoryCreated
+
+
+@dataclass(slots=True, kw_only=True)
+class Category(Aggregate[CategoryEvent]):
+    """One category; its id is its slug, and `parent` the slug of the one it is a part of, or empty."""
+
+    name: str = ""
+    parent: str = ""
+
+    def create(self, name: str, parent: str) -> None:
+        if self.name:
+            raise Rejected(f"the category {self.id} is there already", reason="CATEGORY_CREATED_ALREADY")
+        if not name.strip():
+            raise Invalid("a category needs a name", field="name")
+        if parent == self.id:
+            raise Invalid(f"{self.id} cannot be a part of itself", field="parent")
+        self.record(CategoryCreated(name=name, parent=parent))
+
+    def evolve(self, event: CategoryEvent) -> None:
+        self.name, self.parent = event.name, event.parent

@@ -1,0 +1,203 @@
+"""Products: how they are described, and what they cost."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from treaty.domain import Aggregate, Invalid, Rejected
+
+from services.commerce.money import Money
+
+KEPT_PRICES = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Details:
+    """How a product is described. `category`, `related`: ids of other aggregates; `images`: where they are."""
+
+    name: str = ""
+    description: str = ""
+    category: str = ""
+    tags: frozenset[str] = frozenset()
+    images: tuple[str, ...] = ()
+    related: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promotion:
+    """A lower price from `starts_at` until just before `ends_at`."""
+
+    price: Money
+    starts_at: datetime
+    ends_at: datetime
+
+    def __post_init__(self) -> None:
+        _must_be_a_price(self.price, "price")
+        if self.starts_at >= self.ends_at:
+            raise Invalid("a promotion ends after it starts", field="ends_at")
+
+    def runs(self, at: datetime) -> bool:
+        return self.starts_at <= at < self.ends_at
+
+    def is_over(self, at: datetime) -> bool:
+        return self.ends_at <= at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastPrice:
+    """A list price, and when it began to hold."""
+
+    price: Money
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductCreated:
+    details: Details
+    list_price: Money
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductDescribed:
+    details: Details
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceChanged:
+    list_price: Money
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromotionStarted:
+    promotion: Promotion
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromotionEnded:
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductDiscontinued:
+    reason: str
+
+
+ProductEvent = (
+    ProductCreated | ProductDescribed | PriceChanged | PromotionStarted | PromotionEnded | ProductDiscontinued
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class Product(Aggregate[ProductEvent]):
+    """One product; its id is the SKU. Its promotion is always cheaper than its list price, in the same currency."""
+
+    details: Details = Details()
+    list_price: Money | None = None
+    promotion: Promotion | None = None
+    price_history: tuple[PastPrice, ...] = ()
+    discontinued: bool = False
+
+    def create(self, details: Details, list_price: Money, at: datetime) -> None:
+        if self.list_price is not None:
+            raise Rejected(f"{self.id} is in the catalogue already", reason="PRODUCT_CREATED_ALREADY")
+        self._must_make_sense(details)
+        _must_be_a_price(list_price, "list_price")
+        self.record(ProductCreated(details=details, list_price=list_price, created_at=at))
+
+    def describe(self, details: Details) -> None:
+        """Replaces the whole description."""
+        self._must_be_for_sale()
+        self._must_make_sense(details)
+        if details != self.details:
+            self.record(ProductDescribed(details=details))
+
+    def change_price(self, list_price: Money, at: datetime) -> None:
+        """Changes the list price. A promotion that is not over must stay the lower one."""
+        self._must_be_for_sale()
+        _must_be_a_price(list_price, "list_price")
+        self._must_keep_the_currency(list_price)
+        if list_price == self.list_price:
+            return
+        promotion = self.promotion_at(at)
+        if promotion is not None:
+            _must_be_lower(promotion.price, list_price)
+        self.record(PriceChanged(list_price=list_price, changed_at=at))
+
+    def start_promotion(self, promotion: Promotion, at: datetime) -> None:
+        """Lowers the price for some time; a promotion that is there already is replaced."""
+        self._must_be_for_sale()
+        assert self.list_price is not None
+        self._must_keep_the_currency(promotion.price)
+        _must_be_lower(promotion.price, self.list_price)
+        if promotion != self.promotion:
+            self.record(PromotionStarted(promotion=promotion, changed_at=at))
+
+    def end_promotion(self, at: datetime) -> None:
+        """Ends the promotion that runs or is to come; one that is over has ended by itself."""
+        self._must_be_for_sale()
+        if self.promotion_at(at) is not None:
+            self.record(PromotionEnded(changed_at=at))
+
+    def discontinue(self, reason: str) -> None:
+        """Takes the product out of sale; told twice is not an error."""
+        if not self.discontinued:
+            self.record(ProductDiscontinued(reason=reason))
+
+    def promotion_at(self, at: datetime) -> Promotion | None:
+        """Returns the promotion that runs or is to come at a moment."""
+        return None if self.promotion is None or self.promotion.is_over(at) else self.promotion
+
+    def price_at(self, at: datetime) -> Money | None:
+        """Returns what one piece costs at a moment."""
+        return self.promotion.price if self.promotion is not None and self.promotion.runs(at) else self.list_price
+
+    def _must_be_for_sale(self) -> None:
+        if self.discontinued:
+            raise Rejected(f"{self.id} is discontinued and changes no more", reason="PRODUCT_DISCONTINUED")
+
+    def _must_make_sense(self, details: Details) -> None:
+        if not details.name.strip():
+            raise Invalid("a product needs a name", field="name")
+        if self.id in details.related:
+            raise Invalid(f"{self.id} cannot be related to itself", field="related")
+
+    def _must_keep_the_currency(self, price: Money) -> None:
+        assert self.list_price is not None
+        if price.currency != self.list_price.currency:
+            raise Rejected(f"{self.id} is sold in {self.list_price.currency}", reason="CURRENCY_DIFFERS")
+
+    def evolve(self, event: ProductEvent) -> None:
+        match event:
+            case ProductCreated():
+                self.details = event.details
+                self._set_price(event.list_price, event.created_at)
+            case ProductDescribed():
+                self.details = event.details
+            case PriceChanged():
+                self.promotion = self.promotion_at(event.changed_at)
+                self._set_price(event.list_price, event.changed_at)
+            case PromotionStarted():
+                self.promotion = event.promotion
+            case PromotionEnded():
+                self.promotion = None
+            case ProductDiscontinued():
+                self.discontinued = True
+
+    def _set_price(self, price: Money, since: datetime) -> None:
+        self.list_price = price
+        self.price_history = (*self.price_history, PastPrice(price=price, since=since))[-KEPT_PRICES:]
+
+
+def _must_be_a_price(price: Money, field: str) -> None:
+    if price.minor_units < 0:
+        raise Invalid("nothing costs less than nothing", field=field)
+
+
+def _must_be_lower(promotion: Money, list_price: Money) -> None:
+    if promotion.minor_units >= list_price.minor_units:
+        raise Rejected(
+            f"a promotion at {promotion} is not cheaper than the list price of {list_price}",
+            reason="PROMOTION_NOT_CHEAPER",
+        )

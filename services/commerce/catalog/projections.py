@@ -1,0 +1,97 @@
+"""Read models: products to search, and reviews by product."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from treaty.projections import words_of
+
+from services.commerce.catalog.domain.products import (
+    Details,
+    PriceChanged,
+    ProductCreated,
+    ProductDescribed,
+    ProductDiscontinued,
+    ProductEvent,
+    PromotionEnded,
+    PromotionStarted,
+)
+from services.commerce.catalog.domain.reviews import (
+    Opinion,
+    ReviewEvent,
+    ReviewPublished,
+    ReviewRejected,
+    ReviewSubmitted,
+    Status,
+)
+from services.commerce.money import Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductRow:
+    """A product in a list. `price` and `currency` are those of the list price, to filter by."""
+
+    sku: str
+    name: str
+    category: str
+    words: tuple[str, ...]
+    list_price: Money
+    price: int
+    currency: str
+    discontinued: bool = False
+
+
+def product_row(sku: str, row: ProductRow | None, event: ProductEvent) -> ProductRow | None:
+    """Projects an event of a product onto its row."""
+    match event:
+        case ProductCreated():
+            return ProductRow(
+                sku=sku,
+                name=event.details.name,
+                category=event.details.category,
+                words=_words(event.details),
+                list_price=event.list_price,
+                price=event.list_price.minor_units,
+                currency=event.list_price.currency,
+            )
+        case ProductDescribed():
+            details = event.details
+            return row and replace(row, name=details.name, category=details.category, words=_words(details))
+        case PriceChanged():
+            return row and replace(row, list_price=event.list_price, price=event.list_price.minor_units)
+        case ProductDiscontinued():
+            return row and replace(row, discontinued=True)
+        case PromotionStarted() | PromotionEnded():
+            return row
+
+
+def _words(details: Details) -> tuple[str, ...]:
+    return words_of(details.name, details.description, *details.tags)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewRow:
+    """A review in a list. `sku` is that of the opinion, to filter by."""
+
+    review_id: str
+    sku: str
+    status: Status
+    opinion: Opinion
+    submitted_at: datetime
+    reason: str = ""
+
+
+def review_row(review_id: str, row: ReviewRow | None, event: ReviewEvent) -> ReviewRow | None:
+    """Projects an event of a review onto its row."""
+    match event:
+        case ReviewSubmitted():
+            return ReviewRow(
+                review_id=review_id,
+                sku=event.opinion.sku,
+                status=Status.PENDING,
+                opinion=event.opinion,
+                submitted_at=event.submitted_at,
+            )
+        case ReviewPublished():
+            return row and replace(row, status=Status.PUBLISHED, reason="")
+        case ReviewRejected():
+            return row and replace(row, status=Status.REJECTED, reason=event.reason)

@@ -1,0 +1,39 @@
+"""Customers' domain events as integration events; none of them says who the person is."""
+
+from collections.abc import Iterator
+
+from commerce.customers.v1 import customers_events_pb2 as events
+from treaty.effects import Message
+
+from services.commerce.customers.domain.customer import (
+    Customer,
+    CustomerDowngraded,
+    CustomerEvent,
+    CustomerForgotten,
+    CustomerPromoted,
+    CustomerRegistered,
+    PurchaseNoted,
+    ReturnNoted,
+    TierKept,
+)
+from services.commerce.customers.domain.tiers import Tier
+from services.commerce.wire import time_to_wire
+
+TIERS = {Tier.STANDARD: events.TIER_STANDARD, Tier.GOLD: events.TIER_GOLD, Tier.VIP: events.TIER_VIP}
+
+
+def publish(customer: Customer, event: CustomerEvent) -> Iterator[Message]:
+    """Policy: announces customers and their tiers."""
+    match event:
+        case CustomerRegistered():
+            yield events.CustomerRegistered(customer_id=customer.id, registered_at=time_to_wire(event.registered_at))
+        case CustomerPromoted() | CustomerDowngraded():
+            yield events.CustomerTierChanged(
+                customer_id=customer.id,
+                previous_tier=TIERS[event.previous],
+                new_tier=TIERS[event.new],
+                reason=event.reason,
+                changed_at=time_to_wire(event.changed_at),
+            )
+        case PurchaseNoted() | ReturnNoted() | TierKept() | CustomerForgotten():
+            return

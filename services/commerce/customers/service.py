@@ -1,0 +1,59 @@
+"""Customers, put together."""
+
+from datetime import timedelta
+
+from commerce.customers.v1 import customers_events_pb2 as events
+from commerce.ordering.v1 import ordering_events_pb2 as ordering
+from pydantic import Field
+from treaty.relations import Pattern, Relation
+from treaty.service import Ports, Service
+from treaty.settings import Settings
+from treaty.subscriptions import on
+
+from services.commerce.customers import acl, application, storage
+from services.commerce.customers.api import api
+from services.commerce.customers.application import Customers, set_review
+from services.commerce.customers.publishing import publish
+
+MILLISECONDS_A_DAY = 86_400_000
+
+
+class CustomersSettings(Settings):
+    """Customers' own settings: after how many days a tier is looked at again."""
+
+    review_days: float = Field(365.0, alias="CUSTOMERS_REVIEW_DAYS", gt=0, le=36500)
+
+    @property
+    def review_after(self) -> timedelta:
+        """In whole milliseconds, as times are kept."""
+        return timedelta(milliseconds=max(1, round(self.review_days * MILLISECONDS_A_DAY)))
+
+
+def build(ports: Ports) -> Service:
+    customers = Customers(
+        customers=ports.repository(storage.CUSTOMERS, policies=[publish, set_review], commands=storage.COMMANDS),
+        rows=ports.view(storage.CUSTOMER_ROWS),
+        happenings=ports.view(storage.HAPPENINGS),
+        private=ports.private,
+        clock=ports.clock,
+        review_after=ports.settings(CustomersSettings).review_after,
+    )
+    return Service(
+        name="commerce.customers",
+        api=api(customers),
+        publishes=[events.CustomerRegistered, events.CustomerTierChanged],
+        subscriptions=[
+            on(ordering.OrderCompleted, acl.order_completed, then=customers.note_purchase),
+            on(ordering.OrderReturned, acl.order_returned, then=customers.note_return),
+        ],
+        commands=storage.COMMANDS,
+        calls={application.ReviewTier: customers.review_tier},
+        projections=[storage.CUSTOMER_ROWS, storage.HAPPENINGS],
+        relations=[
+            Relation(
+                upstream="commerce.ordering",
+                pattern=Pattern.ANTI_CORRUPTION_LAYER,
+                why="A completed order is a purchase here, and what it is worth is all that counts.",
+            )
+        ],
+    )

@@ -1,0 +1,51 @@
+"""How Customers' aggregates and calls are named on disk. A name here never changes; a shape gets an upcast."""
+
+from treaty.codec import Names, Shape
+from treaty.projections import Projection
+from treaty.stored import Stored
+
+from services.commerce.customers import application
+from services.commerce.customers.domain import customer
+from services.commerce.customers.projections import (
+    CustomerRow,
+    Happening,
+    customer_row,
+    happening,
+    happening_id,
+)
+
+CUSTOMERS = Stored(
+    "customer",
+    customer.Customer,
+    events=[
+        Shape("customer-registered", customer.CustomerRegistered),
+        Shape("purchase-noted", customer.PurchaseNoted),
+        Shape("return-noted", customer.ReturnNoted),
+        Shape("customer-promoted", customer.CustomerPromoted),
+        Shape("customer-downgraded", customer.CustomerDowngraded),
+        Shape("tier-kept", customer.TierKept),
+        Shape("customer-forgotten", customer.CustomerForgotten),
+    ],
+)
+
+COMMANDS = Names([Shape("review-tier", application.ReviewTier)])
+
+CUSTOMER_ROWS = Projection(
+    name="customers",
+    source=CUSTOMERS,
+    row=CustomerRow,
+    project=customer_row,
+    order_by="customer_id",
+    filters=("tier",),
+    descending=False,
+)
+
+HAPPENINGS = Projection(
+    name="happenings",
+    source=CUSTOMERS,
+    row=Happening,
+    project=happening,
+    order_by="at",
+    filters=("customer_id",),
+    key=happening_id,
+)

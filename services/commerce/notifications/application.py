@@ -1,0 +1,277 @@
+"""What Notifications can do."""
+
+import asyncio
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from treaty.causes import current_cause, step
+from treaty.deciding import Committed
+from treaty.domain import NotFound
+from treaty.effects import Call
+from treaty.ports import Clock
+from treaty.private import Private
+from treaty.projections import Key, View
+from treaty.repository import Repository
+
+from services.commerce.notifications.domain.notifications import (
+    Notification,
+    NotificationEvent,
+    NotificationScheduled,
+    Status,
+    Text,
+)
+from services.commerce.notifications.domain.subscriptions import (
+    Address,
+    Channel,
+    QuietHours,
+    Subscription,
+    Topic,
+)
+from services.commerce.notifications.projections import NotificationRow
+
+PAGE, LARGEST_PAGE = 50, 200
+
+STAFF = "@staff"
+"""Stands for the people of the shop where a notification names a customer; no customer can be called so."""
+
+KINDS = {Channel.EMAIL: "email", Channel.SMS: "phone", Channel.WEBHOOK: "url"}
+"""Under which name the address of a channel is kept."""
+
+
+class Refused(Exception):
+    """The receiver will never take this; the message says why, without naming the receiver."""
+
+
+class Away(Exception):
+    """It could not be handed over now; whether it arrived is unknown. Try again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """What is handed to a channel. Repeats have the same id, so that receivers can drop them."""
+
+    id: str
+    text: Text
+
+
+class Outlet(Protocol):
+    """Sends by one channel."""
+
+    async def send(self, address: str, letter: Letter) -> None:
+        """Hands a letter over.
+
+        Raises:
+            Refused, Away
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Subscribe:
+    """The address is personal: it is kept apart, and not to be seen in a log."""
+
+    customer_id: str
+    channel: Channel
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsubscribe:
+    customer_id: str
+    channel: Channel
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetQuietHours:
+    customer_id: str
+    hours: QuietHours | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MuteTopics:
+    customer_id: str
+    topics: Sequence[Topic]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetCustomer:
+    customer_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notify:
+    """Something that a customer is to be told; a guest has no id."""
+
+    customer_id: str
+    text: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifyStaff:
+    text: Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Send:
+    notification_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notifications:
+    """The use cases of Notifications.
+
+    What happened elsewhere becomes one notification for each channel that is wanted, each a stream of its own, and at
+    least one, which says that nobody wants it: so a message always leaves its trace, and a repeat changes nothing.
+    Sending is a call: it follows the commit, until the receiver has answered. `staff_email` may be empty.
+    """
+
+    subscriptions: Repository[Subscription]
+    notifications: Repository[Notification]
+    summaries: View[NotificationRow]
+    private: Private
+    outlets: Mapping[Channel, Outlet]
+    clock: Clock
+    staff_email: str
+
+    async def subscribe(self, command: Subscribe) -> Committed[Subscription]:
+        """Wants a channel, or another address for it."""
+        ref = await self.private.keep(command.customer_id, {KINDS[command.channel]: command.address})
+        return await self.subscriptions.add(
+            command.customer_id, lambda subscription: subscription.subscribe(command.channel, ref)
+        )
+
+    async def unsubscribe(self, command: Unsubscribe) -> Committed[Subscription]:
+        """Does not want a channel any more."""
+        return await self.subscriptions.change(
+            command.customer_id, lambda subscription: subscription.unsubscribe(command.channel)
+        )
+
+    async def set_quiet_hours(self, command: SetQuietHours) -> Committed[Subscription]:
+        """Wants to hear nothing at some times of the day."""
+        return await self.subscriptions.change(
+            command.customer_id, lambda subscription: subscription.set_quiet_hours(command.hours)
+        )
+
+    async def mute_topics(self, command: MuteTopics) -> Committed[Subscription]:
+        """Wants to hear nothing of some topics."""
+        return await self.subscriptions.change(
+            command.customer_id, lambda subscription: subscription.mute(command.topics)
+        )
+
+    async def forget_customer(self, command: ForgetCustomer) -> Committed[Subscription]:
+        """Erases the addresses of a customer. Asking again erases what a crash in between left over."""
+        forgotten = await self.subscriptions.change(command.customer_id, Subscription.forget)
+        await self.private.erase(command.customer_id)
+        return forgotten
+
+    async def get_subscription(self, customer_id: str) -> Committed[Subscription]:
+        """Returns what a customer wants to hear."""
+        return await self.subscriptions.get(customer_id)
+
+    async def get_notification(self, notification_id: str) -> Committed[Notification]:
+        """Returns one notification."""
+        return await self.notifications.get(notification_id)
+
+    async def list_notifications(
+        self, *, customer_id: str = "", size: int = 0, after: Key | None = None, not_before: str = ""
+    ) -> tuple[list[NotificationRow], Key | None]:
+        """Returns a page of notifications, the latest first, and where the next page starts."""
+        where = {"customer_id": customer_id} if customer_id else {}
+        limit = min(size or PAGE, LARGEST_PAGE)
+        return await self.summaries.page(where, after=after, limit=limit, not_before=not_before)
+
+    async def notify(self, command: Notify) -> None:
+        """Tells a customer by every channel that they want."""
+        subscription = await self._subscription(command.customer_id)
+        addresses = subscription.addresses_for(command.text.topic)
+        if not addresses:
+            why = "the topic is muted" if subscription.addresses else "there is no subscription"
+            await self._suppress(command.customer_id, command.text, why)
+            return
+        quiet = subscription.quiet
+        await asyncio.gather(
+            *(self._schedule(command.customer_id, command.text, address, quiet) for address in addresses)
+        )
+
+    async def notify_staff(self, command: NotifyStaff) -> None:
+        """Tells the people of the shop."""
+        if not self.staff_email:
+            await self._suppress(STAFF, command.text, "there is no address of the staff")
+            return
+        ref = await self.private.keep(STAFF, {KINDS[Channel.EMAIL]: self.staff_email})
+        await self._schedule(STAFF, command.text, Address(channel=Channel.EMAIL, ref=ref), None)
+
+    async def send(self, command: Send) -> None:
+        """Sends a notification, and notes what came of it."""
+        id = command.notification_id
+        notification = (await self.notifications.get(id)).state
+        channel, text = notification.channel, notification.text
+        if notification.status is not Status.SCHEDULED or channel is None or text is None:
+            return
+        if not await self._is_wanted(notification.customer_id, channel):
+            await self.notifications.change(id, lambda notification: notification.drop("it is not wanted any more"))
+            return
+        kept = await self.private.find(notification.ref)
+        if kept is None:
+            await self.notifications.change(id, lambda notification: notification.fail("the address was erased"))
+            return
+        await self._hand_over(notification, channel, kept[KINDS[channel]], Letter(id=id, text=text))
+
+    async def _hand_over(self, notification: Notification, channel: Channel, address: str, letter: Letter) -> None:
+        try:
+            await self.outlets[channel].send(address, letter)
+        except Refused as refusal:
+            why = str(refusal)
+            await self.notifications.change(notification.id, lambda notification: notification.fail(why))
+        except Away as away:
+            why, attempt = str(away), step(f"attempt {notification.attempts + 1}")
+            await self.notifications.change(
+                notification.id, lambda notification: notification.note_attempt(why), cause=attempt
+            )
+            raise
+        else:
+            now = self.clock.now()
+            await self.notifications.change(notification.id, lambda notification: notification.sent(now))
+
+    async def _subscription(self, customer_id: str) -> Subscription:
+        try:
+            return (await self.subscriptions.get(customer_id)).state
+        except NotFound:
+            return Subscription(id=customer_id)
+
+    async def _is_wanted(self, customer_id: str, channel: Channel) -> bool:
+        """Tells whether a channel is still wanted, which may have changed since."""
+        return customer_id == STAFF or (await self._subscription(customer_id)).wants(channel)
+
+    async def _schedule(self, customer_id: str, text: Text, address: Address, quiet: QuietHours | None) -> None:
+        now = self.clock.now()
+        due = quiet.end_after(now) if quiet is not None else None
+        await self.notifications.add(
+            notification_id(address.channel),
+            lambda notification: notification.schedule(
+                customer_id=customer_id, text=text, channel=address.channel, ref=address.ref, now=now, due=due
+            ),
+        )
+
+    async def _suppress(self, customer_id: str, text: Text, why: str) -> None:
+        now = self.clock.now()
+        await self.notifications.add(
+            notification_id("nobody"),
+            lambda notification: notification.suppress(customer_id=customer_id, text=text, now=now, reason=why),
+        )
+
+
+def notification_id(channel: str) -> str:
+    """Returns the id of what the current message leads to by a channel: the same for every repeat of the message."""
+    return hashlib.blake2s(f"{current_cause().id}/{channel}".encode(), digest_size=16).hexdigest()
+
+
+def deliver(notification: Notification, event: NotificationEvent) -> Iterator[Call]:
+    """Policy: what is scheduled is sent, when it is due."""
+    match event:
+        case NotificationScheduled():
+            yield Call(Send(notification_id=notification.id), due=event.due)
+        case _:
+            return

@@ -1,0 +1,152 @@
+"""The outlets behind our port: mail over SMTP, text messages and webhooks over HTTP, or a box in this process."""
+
+import json
+from email.message import EmailMessage
+from email.utils import format_datetime
+from typing import Self
+
+import aiohttp
+import aiosmtplib
+from treaty.ports import Clock
+from treaty.webhooks import sign
+
+from services.commerce.notifications.application import Away, Letter, Refused
+
+_KEPT = 1000
+
+
+class Outbox:
+    """Keeps the latest letters in this process instead of sending them, for embedded runs and tests."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, Letter]] = []
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        pass
+
+    async def send(self, address: str, letter: Letter) -> None:
+        self.sent.append((address, letter))
+        del self.sent[:-_KEPT]
+
+
+class SmtpMail:
+    """Sends mail, one connection for each. A refusal of a receiver or of a mail is final when its code is 5xx; any
+    other trouble, such as a wrong password, is ours to mend.
+
+    Args:
+        sender: the address that mails come from; its domain is also that of their ids.
+        patience: seconds for each step of the conversation.
+    """
+
+    def __init__(self, host: str, port: int, *, sender: str, patience: float, clock: Clock) -> None:
+        self._host, self._port, self._patience = host, port, patience
+        self._sender, self._clock = sender, clock
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        pass
+
+    async def send(self, address: str, letter: Letter) -> None:
+        mail = self._mail(address, letter)
+        try:
+            await aiosmtplib.send(mail, hostname=self._host, port=self._port, timeout=self._patience)
+        except aiosmtplib.SMTPRecipientsRefused as refused:
+            raise _smtp(refused.recipients[0].code, "the receiver was refused") from refused
+        except (aiosmtplib.SMTPDataError, aiosmtplib.SMTPSenderRefused) as refused:
+            raise _smtp(refused.code, "the mail was refused") from refused
+        except (aiosmtplib.SMTPException, OSError) as error:
+            raise Away(f"the mail server did not take it: {type(error).__name__}") from error
+
+    def _mail(self, address: str, letter: Letter) -> EmailMessage:
+        mail = EmailMessage()
+        mail["From"], mail["To"], mail["Subject"] = self._sender, address, letter.text.subject
+        mail["Message-ID"] = f"<{letter.id}@{self._sender.rpartition('@')[2]}>"
+        mail["Date"] = format_datetime(self._clock.now())
+        mail.set_content(letter.text.body)
+        return mail
+
+
+class _Http:
+    """Posts JSON. What the other side will never take it says with 4xx; with 408, 425 and 429 it asks for patience."""
+
+    def __init__(self, patience: float) -> None:
+        self._timeout = aiohttp.ClientTimeout(total=patience)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(timeout=self._timeout)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def _post(self, url: str, body: bytes, headers: dict[str, str]) -> None:
+        assert self._session is not None, "it is asked to send before it is opened, or after it was closed"
+        headers = {"content-type": "application/json", **headers}
+        try:
+            async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
+                status = answer.status
+        except aiohttp.InvalidURL as error:
+            raise Refused("the address is none") from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Away(f"there was no answer: {type(error).__name__}") from error
+        if 300 <= status < 500 and status not in (408, 425, 429):
+            raise Refused(f"the answer was {status}")
+        if status >= 300:
+            raise Away(f"the answer was {status}")
+
+
+class SmsGateway(_Http):
+    """Sends text messages through a gateway: `POST /messages` with {id, to, text}.
+
+    Args:
+        address: such as http://sms:7421.
+    """
+
+    def __init__(self, address: str, *, patience: float) -> None:
+        super().__init__(patience)
+        self._url = f"{address.rstrip('/')}/messages"
+
+    async def send(self, address: str, letter: Letter) -> None:
+        await self._post(self._url, _json(id=letter.id, to=address, text=letter.text.body), {})
+
+
+class Webhooks(_Http):
+    """Calls the receivers' own addresses with {id, topic, subject, text}, signed as the Standard Webhooks say."""
+
+    def __init__(self, secret: str, *, patience: float, clock: Clock) -> None:
+        super().__init__(patience)
+        self._secret, self._clock = secret, clock
+
+    async def send(self, address: str, letter: Letter) -> None:
+        text = letter.text
+        body = _json(id=letter.id, topic=text.topic, subject=text.subject, text=text.body)
+        timestamp = int(self._clock.now().timestamp())
+        await self._post(address, body, sign(self._secret, letter.id, timestamp, body))
+
+
+def mail_at(address: str, *, sender: str, patience: float, clock: Clock) -> SmtpMail | Outbox:
+    """Returns the mail server at `host:port`, or a box in this process for "simulated"."""
+    if address == "simulated":
+        return Outbox()
+    host, _, port = address.rpartition(":")
+    return SmtpMail(host, int(port), sender=sender, patience=patience, clock=clock)
+
+
+def sms_at(address: str, *, patience: float) -> SmsGateway | Outbox:
+    """Returns the gateway at an address, or a box in this process for "simulated"."""
+    return Outbox() if address == "simulated" else SmsGateway(address, patience=patience)
+
+
+def _smtp(code: int, what: str) -> Exception:
+    return Refused(f"{what} with {code}") if code >= 500 else Away(f"{what} for now, with {code}")
+
+
+def _json(**values: str) -> bytes:
+    return json.dumps(values, ensure_ascii=False).encode()

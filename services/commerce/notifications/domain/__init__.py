@@ -1,0 +1,1 @@
+"""Subscriptions, and the notifications that follow from them."""

@@ -1,0 +1,75 @@
+"""What is said of each thing that happens: a subject and a text, from ids and amounts alone."""
+
+from services.commerce.notifications.domain.notifications import Text
+from services.commerce.notifications.domain.subscriptions import Topic
+
+
+def welcome() -> Text:
+    return _text(Topic.ACCOUNT, "Welcome", "Your customer account is open.")
+
+
+def tier_changed(before: str, after: str) -> Text:
+    body = f"Your tier was {before} and is {after} from now on."
+    return _text(Topic.ACCOUNT, f"You are a {after} customer now", body)
+
+
+def order_placed(order_id: str, total: str) -> Text:
+    body = f"We have your order {order_id} for {total}. You will hear from us when it is confirmed."
+    return _text(Topic.ORDERS, f"Order {order_id} placed", body)
+
+
+def order_confirmed(order_id: str, total: str) -> Text:
+    body = f"Your order {order_id} for {total} is confirmed and will be shipped."
+    return _text(Topic.ORDERS, f"Order {order_id} confirmed", body)
+
+
+def order_cancelled(order_id: str) -> Text:
+    body = f"Your order {order_id} is cancelled. What was paid is given back."
+    return _text(Topic.ORDERS, f"Order {order_id} cancelled", body)
+
+
+def order_completed(order_id: str, total: str) -> Text:
+    body = f"Your order {order_id} for {total} is complete. Thank you."
+    return _text(Topic.ORDERS, f"Order {order_id} complete", body)
+
+
+def order_returned(order_id: str, return_id: str, refund: str) -> Text:
+    body = f"We have what you returned of order {order_id} (return {return_id}) and give {refund} back."
+    return _text(Topic.ORDERS, f"Return of order {order_id} received", body)
+
+
+def payment_failed(order_id: str) -> Text:
+    body = f"The payment of your order {order_id} failed, so the order cannot be confirmed."
+    return _text(Topic.PAYMENTS, f"Payment of order {order_id} failed", body)
+
+
+def payment_refunded(order_id: str, amount: str, refunded: str) -> Text:
+    body = f"We gave {amount} of your order {order_id} back, {refunded} altogether so far."
+    return _text(Topic.PAYMENTS, f"Refund of {amount}", body)
+
+
+def shipment_dispatched(order_id: str, carrier: str, tracking_number: str) -> Text:
+    body = f"Your order {order_id} is on its way with {carrier}; its tracking number is {tracking_number}."
+    return _text(Topic.DELIVERIES, f"Order {order_id} is on its way", body)
+
+
+def delivery_confirmed(order_id: str) -> Text:
+    return _text(Topic.DELIVERIES, f"Order {order_id} delivered", f"Your order {order_id} was delivered.")
+
+
+def delivery_failed(order_id: str) -> Text:
+    body = f"Your order {order_id} could not be delivered. We will see to it."
+    return _text(Topic.DELIVERIES, f"Order {order_id} could not be delivered", body)
+
+
+def reorder_needed(warehouse: str, sku: str, available: int, quantity: int) -> Text:
+    body = f"{available} pieces of {sku} are available in {warehouse}. Please buy {quantity}."
+    return _text(Topic.STOCK, f"{sku} is running out in {warehouse}", body)
+
+
+def product_discontinued(sku: str) -> Text:
+    return _text(Topic.CATALOG, f"{sku} is discontinued", f"{sku} cannot be bought any more.")
+
+
+def _text(topic: Topic, subject: str, body: str) -> Text:
+    return Text(topic=topic, subject=subject, body=body)

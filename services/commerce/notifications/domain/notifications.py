@@ -1,0 +1,148 @@
+"""The notification: one message to somebody by one channel, until it is sent, or will never be."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from treaty.domain import Aggregate
+
+from services.commerce.notifications.domain.subscriptions import Channel, Topic
+
+COUNTED = 10
+"""So many attempts in vain are noted; those after them are made without a note."""
+
+
+class Status(StrEnum):
+    NEW = "new"
+    SCHEDULED = "scheduled"
+    SENT = "sent"
+    FAILED = "failed"
+    SUPPRESSED = "suppressed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """What is said, and of what. There is nothing personal in it: it names things by their ids."""
+
+    topic: Topic
+    subject: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationScheduled:
+    customer_id: str
+    text: Text
+    channel: Channel
+    ref: str
+    created_at: datetime
+    due: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationSuppressed:
+    customer_id: str
+    text: Text
+    created_at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptFailed:
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationSent:
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationFailed:
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationDropped:
+    """It is not wanted any more."""
+
+    reason: str
+
+
+NotificationEvent = (
+    NotificationScheduled
+    | NotificationSuppressed
+    | AttemptFailed
+    | NotificationSent
+    | NotificationFailed
+    | NotificationDropped
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class Notification(Aggregate[NotificationEvent]):
+    """One message by one channel; a suppressed one has none. Its id is what receivers drop repeats by."""
+
+    status: Status = Status.NEW
+    customer_id: str = ""
+    text: Text | None = None
+    channel: Channel | None = None
+    ref: str = ""
+    created_at: datetime | None = None
+    due: datetime | None = None
+    attempts: int = 0
+    reason: str = ""
+    sent_at: datetime | None = None
+
+    def schedule(
+        self, *, customer_id: str, text: Text, channel: Channel, ref: str, now: datetime, due: datetime | None
+    ) -> None:
+        """Is to be sent, at once or when it is due."""
+        if self.status is Status.NEW:
+            self.record(
+                NotificationScheduled(
+                    customer_id=customer_id, text=text, channel=channel, ref=ref, created_at=now, due=due
+                )
+            )
+
+    def suppress(self, *, customer_id: str, text: Text, now: datetime, reason: str) -> None:
+        """Is sent to nobody."""
+        if self.status is Status.NEW:
+            self.record(NotificationSuppressed(customer_id=customer_id, text=text, created_at=now, reason=reason))
+
+    def note_attempt(self, reason: str) -> None:
+        """Could not be sent; it is tried again."""
+        if self.status is Status.SCHEDULED and self.attempts < COUNTED:
+            self.record(AttemptFailed(reason=reason))
+
+    def sent(self, now: datetime) -> None:
+        if self.status is Status.SCHEDULED:
+            self.record(NotificationSent(at=now))
+
+    def fail(self, reason: str) -> None:
+        """Can never be sent."""
+        if self.status is Status.SCHEDULED:
+            self.record(NotificationFailed(reason=reason))
+
+    def drop(self, reason: str) -> None:
+        """Is not wanted any more."""
+        if self.status is Status.SCHEDULED:
+            self.record(NotificationDropped(reason=reason))
+
+    def evolve(self, event: NotificationEvent) -> None:
+        match event:
+            case NotificationScheduled():
+                self.status, self.due = Status.SCHEDULED, event.due
+                self.channel, self.ref = event.channel, event.ref
+                self.customer_id, self.text, self.created_at = event.customer_id, event.text, event.created_at
+            case NotificationSuppressed():
+                self.status, self.reason = Status.SUPPRESSED, event.reason
+                self.customer_id, self.text, self.created_at = event.customer_id, event.text, event.created_at
+            case AttemptFailed():
+                self.attempts, self.reason = self.attempts + 1, event.reason
+            case NotificationSent():
+                self.status, self.sent_at, self.reason = Status.SENT, event.at, ""
+            case NotificationFailed():
+                self.status, self.reason = Status.FAILED, event.reason
+            case NotificationDropped():
+                self.status, self.reason = Status.SUPPRESSED, event.reason

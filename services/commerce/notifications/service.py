@@ -1,0 +1,93 @@
+"""Notifications, put together."""
+
+from commerce.catalog.v1 import catalog_events_pb2 as catalog
+from commerce.customers.v1 import customers_events_pb2 as customers
+from commerce.inventory.v1 import inventory_events_pb2 as inventory
+from commerce.ordering.v1 import ordering_events_pb2 as ordering
+from commerce.payments.v1 import payments_events_pb2 as payments
+from commerce.payments.v2 import payments_events_pb2 as payments_v2
+from commerce.shipping.v1 import shipping_events_pb2 as shipping
+from pydantic import Field, SecretStr, model_validator
+from treaty.relations import Pattern, Relation
+from treaty.service import Ports, Service
+from treaty.settings import Settings
+from treaty.subscriptions import on
+
+from services.commerce.notifications import acl, application, storage
+from services.commerce.notifications.api import api
+from services.commerce.notifications.application import Notifications, deliver
+from services.commerce.notifications.clients import Webhooks, mail_at, sms_at
+from services.commerce.notifications.domain.subscriptions import Channel
+
+_DEVELOPMENT_SECRET = "for development only"
+
+
+class NotificationsSettings(Settings):
+    """Notifications' own settings: where mail and text messages go, who they come from, what webhooks are signed with,
+    who the staff is (empty for nobody), and how long a receiver is waited for.
+    """
+
+    environment: str = Field("dev", alias="TREATY_ENVIRONMENT")
+    smtp: str = Field("simulated", alias="NOTIFICATIONS_SMTP", pattern=r"^(simulated|[^:\s]+:\d{1,5})$")
+    sender: str = Field("shop@example.com", alias="NOTIFICATIONS_FROM", pattern=r"^[^@\s<>]+@[^@\s<>]+$")
+    sms: str = Field("simulated", alias="NOTIFICATIONS_SMS", pattern=r"^(simulated|https?://\S+)$")
+    secret: SecretStr = Field(SecretStr(_DEVELOPMENT_SECRET), alias="NOTIFICATIONS_WEBHOOK_SECRET", min_length=1)
+    staff_email: str = Field("", alias="NOTIFICATIONS_STAFF_EMAIL", pattern=r"^([^@\s<>]+@[^@\s<>]+)?$")
+    seconds: float = Field(5.0, alias="NOTIFICATIONS_SECONDS", gt=0)
+
+    @model_validator(mode="after")
+    def _no_development_secret_elsewhere(self) -> "NotificationsSettings":
+        if self.environment != "dev" and self.secret.get_secret_value() == _DEVELOPMENT_SECRET:
+            name = "NOTIFICATIONS_WEBHOOK_SECRET"
+            raise ValueError(f"{name} must be set, or {name}_FILE name a file")
+        return self
+
+
+def build(ports: Ports) -> Service:
+    settings = ports.settings(NotificationsSettings)
+    mail = mail_at(settings.smtp, sender=settings.sender, patience=settings.seconds, clock=ports.clock)
+    sms = sms_at(settings.sms, patience=settings.seconds)
+    webhooks = Webhooks(settings.secret.get_secret_value(), patience=settings.seconds, clock=ports.clock)
+    told = Notifications(
+        ports.repository(storage.SUBSCRIPTIONS),
+        ports.repository(storage.NOTIFICATIONS, policies=[deliver], commands=storage.COMMANDS),
+        ports.view(storage.NOTIFICATION_SUMMARY),
+        ports.private,
+        {Channel.EMAIL: mail, Channel.SMS: sms, Channel.WEBHOOK: webhooks},
+        ports.clock,
+        settings.staff_email,
+    )
+    return Service(
+        name="commerce.notifications",
+        api=api(told),
+        subscriptions=[
+            on(customers.CustomerRegistered, acl.customer_registered, then=told.notify),
+            on(customers.CustomerTierChanged, acl.customer_tier_changed, then=told.notify),
+            on(ordering.OrderPlaced, acl.order_placed, then=told.notify),
+            on(ordering.OrderConfirmed, acl.order_confirmed, then=told.notify),
+            on(ordering.OrderCancelled, acl.order_cancelled, then=told.notify),
+            on(ordering.OrderCompleted, acl.order_completed, then=told.notify),
+            on(ordering.OrderReturned, acl.order_returned, then=told.notify),
+            on(payments.PaymentFailed, acl.payment_failed, then=told.notify),
+            on(payments_v2.PaymentRefunded, acl.payment_refunded, then=told.notify),
+            on(shipping.ShipmentDispatched, acl.shipment_dispatched, then=told.notify),
+            on(shipping.DeliveryConfirmed, acl.delivery_confirmed, then=told.notify),
+            on(shipping.DeliveryFailed, acl.delivery_failed, then=told.notify),
+            on(inventory.ReorderNeeded, acl.reorder_needed, then=told.notify_staff),
+            on(catalog.ProductDiscontinued, acl.product_discontinued, then=told.notify_staff),
+        ],
+        commands=storage.COMMANDS,
+        calls={application.Send: told.send},
+        projections=[storage.NOTIFICATION_SUMMARY],
+        relations=[
+            Relation("commerce.customers", Pattern.CONFORMIST, "tiers are told by the names they have there"),
+            Relation("commerce.ordering", Pattern.PUBLISHED_LANGUAGE, "what happens to orders is told"),
+            Relation("commerce.payments", Pattern.PUBLISHED_LANGUAGE, "what happens to the money is told"),
+            Relation("commerce.shipping", Pattern.PUBLISHED_LANGUAGE, "what happens to parcels is told"),
+            Relation("commerce.inventory", Pattern.PUBLISHED_LANGUAGE, "the staff hears what runs out"),
+            Relation("commerce.catalog", Pattern.PUBLISHED_LANGUAGE, "the staff hears what is not sold any more"),
+            Relation("external.smtp", Pattern.CONFORMIST, "mail is as its standards are"),
+            Relation("external.sms", Pattern.ANTI_CORRUPTION_LAYER, "the gateway's format stays in its client"),
+        ],
+        resources=[mail, sms, webhooks],
+    )

@@ -1,0 +1,5 @@
+"""Ordering over gRPC: translate, call, translate."""
+
+from services.commerce.ordering.api.servicer import api
+
+__all__ = ["api"]

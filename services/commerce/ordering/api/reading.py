@@ -1,0 +1,52 @@
+"""What clients send, in Ordering's words."""
+
+from collections.abc import Iterable, Mapping
+
+from commerce.ordering.v1 import ordering_events_pb2 as events
+from commerce.ordering.v1 import ordering_service_pb2 as pb
+from treaty.domain import Invalid
+
+from services.commerce.ordering.application.commands import Destination
+from services.commerce.ordering.domain.pricing import Line, Method
+from services.commerce.wire import money_from_wire
+
+METHOD = {
+    events.SHIPPING_METHOD_STANDARD: Method.STANDARD,
+    events.SHIPPING_METHOD_EXPRESS: Method.EXPRESS,
+    events.SHIPPING_METHOD_OVERNIGHT: Method.OVERNIGHT,
+}
+
+
+def lines_of(lines: Iterable[pb.OrderLine], name: str = "lines") -> list[Line]:
+    """Returns the lines.
+
+    Raises:
+        Invalid: naming the line that makes no sense.
+    """
+    return [_line(line, f"{name}[{index}]") for index, line in enumerate(lines)]
+
+
+def _line(line: pb.OrderLine, place: str) -> Line:
+    try:
+        return Line(sku=line.sku, quantity=line.quantity, unit_price=money_from_wire(line.unit_price))
+    except Invalid as invalid:
+        field = f"{place}.unit_price.{invalid.field}" if "." not in invalid.field else invalid.field
+        raise Invalid(invalid.message, field=field, reason=invalid.reason) from None
+
+
+def destination_of(request: pb.PlaceOrderRequest) -> Destination:
+    method = METHOD.get(request.shipping_method, Method.STANDARD)
+    return Destination(method=method, address=address_of(request.address))
+
+
+def address_of(address: pb.Address) -> Mapping[str, str]:
+    """Returns an address for `Private`."""
+    return {
+        "name": address.name,
+        "line1": address.line1,
+        "line2": address.line2,
+        "city": address.city,
+        "region": address.region,
+        "postal_code": address.postal_code,
+        "country": address.country,
+    }

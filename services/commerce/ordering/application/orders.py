@@ -1,0 +1,286 @@
+"""What Ordering can do with orders."""
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from treaty.deciding import Committed
+from treaty.domain import NotFound, Rejected
+from treaty.effects import Call
+from treaty.ports import Clock
+from treaty.private import Private
+from treaty.projections import Between, Key, View, Where
+from treaty.repository import Repository
+from treaty.watching import Watch
+
+from services.commerce.money import Money
+from services.commerce.ordering.application.commands import (
+    ChangeDraft,
+    Destination,
+    PlaceOrder,
+    RequestReturn,
+    ShipmentNews,
+    StopShipment,
+)
+from services.commerce.ordering.domain.buyer import Buyer
+from services.commerce.ordering.domain.events import (
+    CancellationRequested,
+    OrderCancelled,
+    OrderEvent,
+    OrderPlaced,
+    ReturnReceived,
+    ReturnRequested,
+)
+from services.commerce.ordering.domain.offer import price_at
+from services.commerce.ordering.domain.order import Order
+from services.commerce.ordering.domain.pricing import Delivery, Line, Method, Tier
+from services.commerce.ordering.projections import OfferRow, OrderRow, SalesRow
+from services.commerce.ordering.sagas.checkout import CancelOrder, CheckoutStarted, ConfirmOrder, OrderEnded
+from services.commerce.ordering.sagas.returns import (
+    CloseReturn,
+    FinishReturn,
+    GoodsArrived,
+    ReturnedPieces,
+    ReturnOpened,
+)
+
+PAGE, LARGEST_PAGE = 50, 200
+
+
+def page_size(asked: int) -> int:
+    """Returns how many rows a page has."""
+    return min(asked or PAGE, LARGEST_PAGE)
+
+
+class Shipments(Protocol):
+    """Shipping, as far as Ordering needs it."""
+
+    async def stop(self, order_id: str, reason: str) -> None:
+        """Sees to it that nothing of the order leaves. Raises Rejected if it has left already."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ordering:
+    """The use cases of Ordering.
+
+    `answer_within` is how long an order waits for stock and payment before it is cancelled.
+    """
+
+    orders: Repository[Order]
+    buyers: Repository[Buyer]
+    offers: View[OfferRow]
+    summaries: View[OrderRow]
+    sales: View[SalesRow]
+    watching: Watch[Order]
+    private: Private
+    shipments: Shipments
+    clock: Clock
+    answer_within: timedelta
+
+    async def place_order(self, command: PlaceOrder) -> Committed[Order]:
+        """Places an order; it is pending until stock and payment have answered."""
+        now = self.clock.now()
+        prices = await self._prices([line.sku for line in command.lines], now)
+        tier = await self._tier(command.customer_id)
+        delivery = await self._kept(command.customer_id or command.order_id, command.destination)
+        return await self.orders.add(
+            command.order_id,
+            lambda order: order.place(
+                customer_id=command.customer_id,
+                lines=command.lines,
+                delivery=delivery,
+                tier=tier,
+                prices=prices,
+                expected=command.expected,
+                placed_at=now,
+                answer_by=now + self.answer_within,
+            ),
+        )
+
+    async def start_draft(self, order_id: str, customer_id: str, lines: Sequence[Line]) -> Committed[Order]:
+        """Starts an order that can be changed until it is placed."""
+        return await self.orders.add(order_id, lambda order: order.draft(customer_id=customer_id, lines=lines))
+
+    async def change_draft(self, command: ChangeDraft) -> Committed[Order]:
+        """Changes the lines or the delivery of a draft."""
+        delivery = await self._changed_delivery(command)
+        return await self.orders.change(
+            command.order_id,
+            lambda order: order.change_draft(put=command.put, remove=command.remove, delivery=delivery),
+        )
+
+    async def place_draft(self, order_id: str, expected: Money | None) -> Committed[Order]:
+        """Places what a draft has become."""
+        draft = (await self.orders.get(order_id)).state
+        now = self.clock.now()
+        prices = await self._prices([line.sku for line in draft.lines], now)
+        tier = await self._tier(draft.customer_id)
+        return await self.orders.change(
+            order_id,
+            lambda order: order.place_draft(
+                tier=tier, prices=prices, expected=expected, placed_at=now, answer_by=now + self.answer_within
+            ),
+        )
+
+    async def change_address(self, order_id: str, address: Mapping[str, str]) -> Committed[Order]:
+        """Sends a placed order to another address."""
+        order = (await self.orders.get(order_id)).state
+        method = order.delivery.method if order.delivery else Method.STANDARD
+        delivery = await self._kept(order.customer_id or order_id, Destination(method=method, address=address))
+        return await self.orders.change(order_id, lambda order: order.change_address(delivery))
+
+    async def confirm_order(self, command: ConfirmOrder) -> Committed[Order]:
+        """Confirms a pending order."""
+        return await self.orders.change(command.order_id, Order.confirm)
+
+    async def cancel_order(self, command: CancelOrder) -> Committed[Order]:
+        """Cancels an order, for the customer or for the checkout."""
+        return await self.orders.change(command.order_id, lambda order: order.cancel(command.reason))
+
+    async def stop_shipment(self, command: StopShipment) -> None:
+        """Asks Shipping to keep a confirmed order back, and notes what it says."""
+        try:
+            await self.shipments.stop(command.order_id, command.reason)
+        except Rejected as late:
+            why = late.message
+            await self.orders.change(command.order_id, lambda order: order.shipment_not_stopped(why))
+        else:
+            await self.orders.change(command.order_id, Order.shipment_stopped)
+
+    async def note_shipment(self, news: ShipmentNews) -> Committed[Order]:
+        """Notes how far the shipment of an order is."""
+        return await self.orders.add(news.order_id, lambda order: _noted(order, news))
+
+    async def request_return(self, command: RequestReturn) -> Committed[Order]:
+        """Lets delivered goods come back."""
+        now = self.clock.now()
+        return await self.orders.change(
+            command.order_id,
+            lambda order: order.request_return(command.return_id, command.wanted, command.reason, now),
+        )
+
+    async def receive_return(self, order_id: str, return_id: str) -> Committed[Order]:
+        """Notes that the goods of a return are at the warehouse."""
+        return await self.orders.change(order_id, lambda order: order.receive_return(return_id))
+
+    async def finish_return(self, command: FinishReturn) -> Committed[Order]:
+        """The goods are in stock and the money is back."""
+        now = self.clock.now()
+        return await self.orders.change(command.order_id, lambda order: order.complete_return(command.return_id, now))
+
+    async def close_return(self, command: CloseReturn) -> Committed[Order]:
+        """The return comes to nothing."""
+        return await self.orders.change(
+            command.order_id, lambda order: order.close_return(command.return_id, command.reason)
+        )
+
+    async def get_order(self, order_id: str, *, version: int = 0, moment: datetime | None = None) -> Committed[Order]:
+        """Returns one order, as it is or as it was."""
+        if version or moment is not None:
+            return await self.orders.at(order_id, version=version, moment=moment)
+        return await self.orders.get(order_id)
+
+    def watch_order(self, order_id: str, after: int) -> AsyncIterator[Committed[Order]]:
+        """Yields an order after every change behind a version."""
+        return self.watching.changes(order_id, after=after)
+
+    async def get_delivery(self, order_id: str) -> tuple[Order, Mapping[str, str]]:
+        """Returns an order and its address.
+
+        Raises:
+            NotFound: if there is no order, or its customer's data was erased.
+        """
+        order = (await self.orders.get(order_id)).state
+        address = await self.private.find(order.delivery.address) if order.delivery else None
+        if address is None:
+            raise NotFound(f"order {order_id} has no delivery address", reason="ADDRESS_ERASED")
+        return order, address
+
+    async def list_orders(
+        self, *, customer_id: str, status: str, size: int, after: Key | None, not_before: str = ""
+    ) -> tuple[list[OrderRow], Key | None]:
+        """Returns a page of orders, the latest first, and where the next page starts."""
+        where = {"customer_id": customer_id, "status": status}
+        chosen = {name: value for name, value in where.items() if value}
+        return await self.summaries.page(chosen, after=after, limit=page_size(size), not_before=not_before)
+
+    async def search_offers(self, where: Where, *, size: int, after: Key | None) -> tuple[list[OfferRow], Key | None]:
+        """Returns a page of what can be ordered, by name."""
+        return await self.offers.page({"offered": True, **where}, after=after, limit=page_size(size))
+
+    async def list_sales(
+        self, *, first: str, last: str, size: int, after: Key | None, not_before: str = ""
+    ) -> tuple[list[SalesRow], Key | None]:
+        """Returns a page of days, the latest first."""
+        days = {"day": Between(first or None, last or None)} if first or last else {}
+        return await self.sales.page(days, after=after, limit=page_size(size), not_before=not_before)
+
+    async def _prices(self, skus: Sequence[str], now: datetime) -> Mapping[str, Money]:
+        """Returns what everything that can be bought costs now, by SKU."""
+        rows = await self.offers.rows(skus)
+        return {
+            sku: price_at(row.list_price, row.promotion, now)
+            for sku, row in rows.items()
+            if row.offered and row.list_price is not None
+        }
+
+    async def _tier(self, customer_id: str) -> Tier:
+        try:
+            return (await self.buyers.get(customer_id)).state.tier if customer_id else Tier.STANDARD
+        except NotFound:
+            return Tier.STANDARD
+
+    async def _kept(self, subject: str, destination: Destination) -> Delivery:
+        """Keeps an address where it can be erased, and returns a delivery that refers to it."""
+        ref = await self.private.keep(subject, destination.address)
+        return Delivery(method=destination.method, country=destination.address["country"], address=ref)
+
+    async def _changed_delivery(self, command: ChangeDraft) -> Delivery | None:
+        draft = (await self.orders.get(command.order_id)).state
+        known = draft.delivery
+        if command.address is not None:
+            method = command.method or (known.method if known else Method.STANDARD)
+            destination = Destination(method=method, address=command.address)
+            return await self._kept(draft.customer_id or draft.id, destination)
+        if command.method is not None and known is not None:
+            return Delivery(method=command.method, country=known.country, address=known.address)
+        return None
+
+
+def _noted(order: Order, news: ShipmentNews) -> None:
+    match news.kind:
+        case "prepared":
+            order.shipment_prepared()
+        case "dispatched" if news.at is not None:
+            order.dispatched(carrier=news.carrier, tracking_number=news.tracking_number, at=news.at)
+        case "delivered" if news.at is not None:
+            order.delivered(news.at)
+        case "failed":
+            order.not_delivered(news.why)
+
+
+def follow_order(order: Order, event: OrderEvent) -> Iterator[Call]:
+    """Policy: what an order's own processes hear of it, and what is asked of Shipping."""
+    match event:
+        case OrderPlaced():
+            yield Call(CheckoutStarted(order_id=order.id, answer_by=event.answer_by))
+        case CancellationRequested():
+            yield Call(StopShipment(order_id=order.id, reason=event.reason))
+        case OrderCancelled():
+            yield Call(OrderEnded(order_id=order.id))
+        case ReturnRequested():
+            yield Call(
+                ReturnOpened(
+                    return_id=event.return_id,
+                    order_id=order.id,
+                    pieces=tuple(ReturnedPieces(sku=line.sku, quantity=line.quantity) for line in event.lines),
+                    refund=event.refund,
+                    arrive_by=event.arrive_by,
+                )
+            )
+        case ReturnReceived():
+            yield Call(GoodsArrived(return_id=event.return_id))
+        case _:
+            return

@@ -1,0 +1,1 @@
+"""Orders, what they cost, and what Ordering knows of products and customers."""

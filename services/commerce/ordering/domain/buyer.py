@@ -1,0 +1,26 @@
+"""What Ordering knows of a customer: the tier."""
+
+from dataclasses import dataclass
+
+from treaty.domain import Aggregate
+
+from services.commerce.ordering.domain.pricing import Tier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TierNoted:
+    tier: Tier
+
+
+@dataclass(slots=True, kw_only=True)
+class Buyer(Aggregate[TierNoted]):
+    """One customer; the id is the customer's."""
+
+    tier: Tier = Tier.STANDARD
+
+    def note(self, tier: Tier) -> None:
+        if tier is not self.tier:
+            self.record(TierNoted(tier=tier))
+
+    def evolve(self, event: TierNoted) -> None:
+        self.tier = event.tier

@@ -1,0 +1,126 @@
+"""What happens to an order."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.commerce.money import Money
+from services.commerce.ordering.domain.pricing import Delivery, Line, Tier, Totals
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftStarted:
+    customer_id: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftChanged:
+    lines: tuple[Line, ...]
+    delivery: Delivery | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderPlaced:
+    """Stored in version 2. Version 1 had one total, of the lines alone, and no delivery."""
+
+    customer_id: str
+    lines: tuple[Line, ...]
+    totals: Totals
+    delivery: Delivery | None
+    tier: Tier
+    placed_at: datetime
+    answer_by: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressChanged:
+    delivery: Delivery
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderConfirmed:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancellationRequested:
+    """The shipment must be stopped first."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancellationRefused:
+    """It was too late to stop the shipment."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCancelled:
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShipmentPrepared:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderDispatched:
+    carrier: str
+    tracking_number: str
+    dispatched_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCompleted:
+    completed_at: datetime
+    total: Money
+    pieces: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnRequested:
+    return_id: str
+    lines: tuple[Line, ...]
+    refund: Money
+    reason: str
+    arrive_by: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnReceived:
+    return_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnCompleted:
+    return_id: str
+    refund: Money
+    completed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnClosed:
+    return_id: str
+    reason: str
+
+
+OrderEvent = (
+    DraftStarted
+    | DraftChanged
+    | OrderPlaced
+    | AddressChanged
+    | OrderConfirmed
+    | CancellationRequested
+    | CancellationRefused
+    | OrderCancelled
+    | ShipmentPrepared
+    | OrderDispatched
+    | OrderCompleted
+    | ReturnRequested
+    | ReturnReceived
+    | ReturnCompleted
+    | ReturnClosed
+)

@@ -1,0 +1,100 @@
+"""What Ordering knows of a product: what it is called, what it costs, how much of it there is."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from treaty.domain import Aggregate
+
+from services.commerce.money import Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promotion:
+    """A lower price for some time: from `starts_at`, up to but without `ends_at`."""
+
+    price: Money
+    starts_at: datetime
+    ends_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferDescribed:
+    name: str
+    category: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferPriced:
+    list_price: Money
+    promotion: Promotion | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AvailabilityChanged:
+    warehouse: str
+    available: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferWithdrawn:
+    pass
+
+
+OfferEvent = OfferDescribed | OfferPriced | AvailabilityChanged | OfferWithdrawn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """What one warehouse has."""
+
+    warehouse: str
+    available: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Offer(Aggregate[OfferEvent]):
+    """One product; its id is its SKU. Stock may be heard of before the product itself."""
+
+    name: str = ""
+    category: str = ""
+    words: tuple[str, ...] = ()
+    list_price: Money | None = None
+    promotion: Promotion | None = None
+    shelves: tuple[Shelf, ...] = ()
+    withdrawn: bool = False
+
+    def describe(self, *, name: str, category: str, words: tuple[str, ...]) -> None:
+        if (name, category, words) != (self.name, self.category, self.words):
+            self.record(OfferDescribed(name=name, category=category, words=words))
+
+    def price(self, list_price: Money, promotion: Promotion | None) -> None:
+        if (list_price, promotion) != (self.list_price, self.promotion):
+            self.record(OfferPriced(list_price=list_price, promotion=promotion))
+
+    def stock(self, warehouse: str, available: int) -> None:
+        if Shelf(warehouse=warehouse, available=available) not in self.shelves:
+            self.record(AvailabilityChanged(warehouse=warehouse, available=available))
+
+    def withdraw(self) -> None:
+        if not self.withdrawn:
+            self.record(OfferWithdrawn())
+
+    def evolve(self, event: OfferEvent) -> None:
+        match event:
+            case OfferDescribed():
+                self.name, self.category, self.words = event.name, event.category, event.words
+            case OfferPriced():
+                self.list_price, self.promotion = event.list_price, event.promotion
+            case AvailabilityChanged():
+                others = (shelf for shelf in self.shelves if shelf.warehouse != event.warehouse)
+                self.shelves = (*others, Shelf(warehouse=event.warehouse, available=event.available))
+            case OfferWithdrawn():
+                self.withdrawn = True
+
+
+def price_at(list_price: Money, promotion: Promotion | None, now: datetime) -> Money:
+    """Returns what one piece costs at a moment."""
+    if promotion is not None and promotion.starts_at <= now < promotion.ends_at:
+        return promotion.price
+    return list_price

@@ -1,0 +1,299 @@
+"""The order: a draft perhaps, placed, confirmed, dispatched and completed, or cancelled."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from treaty.domain import Aggregate, Invalid, NotFound, Rejected
+
+from services.commerce.money import Money
+from services.commerce.ordering.domain.events import (
+    AddressChanged,
+    CancellationRefused,
+    CancellationRequested,
+    DraftChanged,
+    DraftStarted,
+    OrderCancelled,
+    OrderCompleted,
+    OrderConfirmed,
+    OrderDispatched,
+    OrderEvent,
+    OrderPlaced,
+    ReturnClosed,
+    ReturnCompleted,
+    ReturnReceived,
+    ReturnRequested,
+    ShipmentPrepared,
+)
+from services.commerce.ordering.domain.pricing import (
+    Delivery,
+    Line,
+    Tier,
+    Totals,
+    check_lines,
+    check_prices,
+    refund_for,
+    totals_of,
+)
+from services.commerce.ordering.domain.returns import Return, ReturnStatus, lines_to_return
+from services.commerce.ordering.domain.status import Status
+
+RETURN_WITHIN = timedelta(days=30)
+"""How long after the delivery goods may be sent back."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Order(Aggregate[OrderEvent]):
+    """One order. A guest's has no customer."""
+
+    status: Status = Status.NEW
+    customer_id: str = ""
+    lines: tuple[Line, ...] = ()
+    totals: Totals | None = None
+    delivery: Delivery | None = None
+    tier: Tier = Tier.STANDARD
+    placed_at: datetime | None = None
+    answer_by: datetime | None = None
+    completed_at: datetime | None = None
+    carrier: str = ""
+    tracking_number: str = ""
+    reason: str = ""
+    returns: tuple[Return, ...] = ()
+
+    def draft(self, *, customer_id: str, lines: Sequence[Line]) -> None:
+        """Starts an order that can still be changed."""
+        self._must_be_new()
+        if lines:
+            check_lines(lines)
+        self.record(DraftStarted(customer_id=customer_id, lines=tuple(lines)))
+
+    def change_draft(self, *, put: Sequence[Line], remove: Sequence[str], delivery: Delivery | None) -> None:
+        """Puts lines in, or in the place of those with the same SKU, and takes others out."""
+        self._must_be(Status.DRAFT)
+        gone = {*remove, *(line.sku for line in put)}
+        lines = (*(line for line in self.lines if line.sku not in gone), *put)
+        if lines:
+            check_lines(lines)
+        changed = DraftChanged(lines=lines, delivery=delivery or self.delivery)
+        if (changed.lines, changed.delivery) != (self.lines, self.delivery):
+            self.record(changed)
+
+    def place(
+        self,
+        *,
+        customer_id: str,
+        lines: Sequence[Line],
+        delivery: Delivery,
+        tier: Tier,
+        prices: Mapping[str, Money],
+        expected: Money | None,
+        placed_at: datetime,
+        answer_by: datetime,
+    ) -> None:
+        """Places the order, if it makes sense and costs what the customer saw and expects."""
+        if self.status not in (Status.NEW, Status.DRAFT):
+            raise Rejected(f"order {self.id} is placed already", reason="ORDER_PLACED_ALREADY")
+        check_lines(lines)
+        check_prices(lines, prices)
+        totals = totals_of(lines, delivery, tier)
+        if expected is not None and expected != totals.total:
+            raise Invalid(f"the order costs {totals.total}, not {expected}", field="total", reason="TOTAL_DIFFERS")
+        self.record(
+            OrderPlaced(
+                customer_id=customer_id,
+                lines=tuple(lines),
+                totals=totals,
+                delivery=delivery,
+                tier=tier,
+                placed_at=placed_at,
+                answer_by=answer_by,
+            )
+        )
+
+    def place_draft(
+        self,
+        *,
+        tier: Tier,
+        prices: Mapping[str, Money],
+        expected: Money | None,
+        placed_at: datetime,
+        answer_by: datetime,
+    ) -> None:
+        """Places what the draft has become."""
+        self._must_be(Status.DRAFT)
+        if self.delivery is None:
+            raise Rejected(f"order {self.id} has no delivery address yet", reason="ADDRESS_MISSING")
+        self.place(
+            customer_id=self.customer_id,
+            lines=self.lines,
+            delivery=self.delivery,
+            tier=tier,
+            prices=prices,
+            expected=expected,
+            placed_at=placed_at,
+            answer_by=answer_by,
+        )
+
+    def change_address(self, delivery: Delivery) -> None:
+        """Delivers to another address; in the same country, because the tax is that country's."""
+        if self.status not in (Status.PENDING, Status.CONFIRMED) or self.delivery is None:
+            raise self._is_not_possible()
+        if delivery.country != self.delivery.country:
+            raise Rejected("another country has another tax: cancel and order again", reason="COUNTRY_DIFFERS")
+        changed = replace(self.delivery, address=delivery.address)
+        if changed != self.delivery:
+            self.record(AddressChanged(delivery=changed))
+
+    def confirm(self) -> None:
+        """Stock and payment are there. Told twice is not an error."""
+        if self.status in (Status.NEW, Status.DRAFT, Status.CANCELLED):
+            raise self._is_not_possible()
+        if self.status is Status.PENDING:
+            self.record(OrderConfirmed())
+
+    def cancel(self, reason: str) -> None:
+        """Ends the order without delivery, or asks for its shipment to be stopped; told twice is not an error."""
+        why = reason or "cancelled by the customer"
+        match self.status:
+            case Status.DRAFT | Status.PENDING:
+                self.record(OrderCancelled(reason=why))
+            case Status.CONFIRMED:
+                self.record(CancellationRequested(reason=why))
+            case Status.NEW | Status.DISPATCHED | Status.COMPLETED:
+                raise self._is_not_possible()
+
+    def shipment_stopped(self) -> None:
+        """Nothing of it will leave."""
+        if self.status is Status.CANCELLING:
+            self.record(OrderCancelled(reason=self.reason))
+
+    def shipment_not_stopped(self, why: str) -> None:
+        """It was too late: the order goes on."""
+        if self.status is Status.CANCELLING:
+            self.record(CancellationRefused(reason=f"it could not be cancelled: {why}"))
+
+    def shipment_prepared(self) -> None:
+        if self.status is Status.CONFIRMED:
+            self.record(ShipmentPrepared())
+
+    def dispatched(self, *, carrier: str, tracking_number: str, at: datetime) -> None:
+        """The carrier has it, whatever anybody wanted meanwhile."""
+        if self.status in (Status.PENDING, Status.CONFIRMED, Status.CANCELLING):
+            self.record(OrderDispatched(carrier=carrier, tracking_number=tracking_number, dispatched_at=at))
+
+    def delivered(self, at: datetime) -> None:
+        """The customer has it."""
+        if self.status is Status.DISPATCHED and self.totals is not None:
+            pieces = sum(line.quantity for line in self.lines)
+            self.record(OrderCompleted(completed_at=at, total=self.totals.total, pieces=pieces))
+
+    def not_delivered(self, why: str) -> None:
+        """It never will be: the goods go back, and so does the money."""
+        if self.status in (Status.CONFIRMED, Status.CANCELLING, Status.DISPATCHED):
+            self.record(OrderCancelled(reason=f"it could not be delivered: {why}"))
+
+    def request_return(self, return_id: str, wanted: Mapping[str, int], reason: str, now: datetime) -> None:
+        """Lets delivered goods come back, within the time for it."""
+        if self.status is not Status.COMPLETED or self.completed_at is None or self.totals is None:
+            raise self._is_not_possible()
+        if now > self.completed_at + RETURN_WITHIN:
+            raise Rejected(f"goods come back within {RETURN_WITHIN.days} days", reason="RETURN_TOO_LATE")
+        lines = lines_to_return(self.lines, self.returns, wanted)
+        self.record(
+            ReturnRequested(
+                return_id=return_id,
+                lines=lines,
+                refund=refund_for(lines, self.totals),
+                reason=reason,
+                arrive_by=now + RETURN_WITHIN,
+            )
+        )
+
+    def receive_return(self, return_id: str) -> None:
+        """The goods are at the warehouse; told twice is not an error."""
+        one = self.return_of(return_id)
+        if one.status is ReturnStatus.CLOSED:
+            raise Rejected(f"return {return_id} is closed: {one.reason}", reason="RETURN_CLOSED")
+        if one.status is ReturnStatus.OPEN:
+            self.record(ReturnReceived(return_id=return_id))
+
+    def complete_return(self, return_id: str, now: datetime) -> None:
+        """The goods are in stock and the money is back."""
+        one = self.return_of(return_id)
+        if one.status is not ReturnStatus.COMPLETED:
+            self.record(ReturnCompleted(return_id=return_id, refund=one.refund, completed_at=now))
+
+    def close_return(self, return_id: str, reason: str) -> None:
+        """It comes to nothing."""
+        if self.return_of(return_id).status in (ReturnStatus.OPEN, ReturnStatus.RECEIVED):
+            self.record(ReturnClosed(return_id=return_id, reason=reason))
+
+    def return_of(self, return_id: str) -> Return:
+        for one in self.returns:
+            if one.return_id == return_id:
+                return one
+        raise NotFound(f"order {self.id} has no return {return_id}")
+
+    def _must_be_new(self) -> None:
+        if self.status is not Status.NEW:
+            raise Rejected(f"order {self.id} exists already", reason="ORDER_EXISTS_ALREADY")
+
+    def _must_be(self, status: Status) -> None:
+        if self.status is not status:
+            raise self._is_not_possible()
+
+    def _is_not_possible(self) -> Rejected:
+        return Rejected(f"order {self.id} is {self.status}", reason=f"ORDER_{self.status.upper()}")
+
+    def evolve(self, event: OrderEvent) -> None:
+        match event:
+            case DraftStarted():
+                self.status, self.customer_id, self.lines = Status.DRAFT, event.customer_id, event.lines
+            case DraftChanged():
+                self.lines, self.delivery = event.lines, event.delivery
+            case OrderPlaced():
+                self._evolve_placed(event)
+            case AddressChanged():
+                self.delivery = event.delivery
+            case OrderConfirmed():
+                self.status = Status.CONFIRMED
+            case CancellationRequested():
+                self.status, self.reason = Status.CANCELLING, event.reason
+            case CancellationRefused():
+                self.status, self.reason = Status.CONFIRMED, event.reason
+            case OrderCancelled():
+                self.status, self.reason = Status.CANCELLED, event.reason
+            case ShipmentPrepared():
+                pass
+            case OrderDispatched():
+                self.status = Status.DISPATCHED
+                self.carrier, self.tracking_number = event.carrier, event.tracking_number
+            case OrderCompleted():
+                self.status, self.completed_at = Status.COMPLETED, event.completed_at
+            case ReturnRequested() | ReturnReceived() | ReturnCompleted() | ReturnClosed():
+                self._evolve_return(event)
+
+    def _evolve_placed(self, event: OrderPlaced) -> None:
+        self.status = Status.PENDING
+        self.customer_id, self.lines, self.tier = event.customer_id, event.lines, event.tier
+        self.totals, self.delivery = event.totals, event.delivery
+        self.placed_at, self.answer_by = event.placed_at, event.answer_by
+
+    def _evolve_return(self, event: ReturnRequested | ReturnReceived | ReturnCompleted | ReturnClosed) -> None:
+        match event:
+            case ReturnRequested():
+                fresh = Return(
+                    return_id=event.return_id, lines=event.lines, refund=event.refund, arrive_by=event.arrive_by
+                )
+                self.returns = (*self.returns, fresh)
+            case ReturnReceived():
+                self._replace_return(event.return_id, ReturnStatus.RECEIVED, "")
+            case ReturnCompleted():
+                self._replace_return(event.return_id, ReturnStatus.COMPLETED, "")
+            case ReturnClosed():
+                self._replace_return(event.return_id, ReturnStatus.CLOSED, event.reason)
+
+    def _replace_return(self, return_id: str, status: ReturnStatus, reason: str) -> None:
+        self.returns = tuple(
+            replace(one, status=status, reason=reason) if one.return_id == return_id else one for one in self.returns
+        )

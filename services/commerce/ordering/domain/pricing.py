@@ -1,0 +1,132 @@
+"""What an order costs: its lines, its delivery, and the tax on both."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from treaty.domain import Invalid, Rejected
+
+from services.commerce.money import CURRENCIES, Money, share, total
+
+
+class Tier(StrEnum):
+    """How well the customer is treated."""
+
+    STANDARD = "standard"
+    GOLD = "gold"
+    VIP = "vip"
+
+
+class Method(StrEnum):
+    """How an order is delivered."""
+
+    STANDARD = "standard"
+    EXPRESS = "express"
+    OVERNIGHT = "overnight"
+
+
+CHARGES: Mapping[Method, int] = {Method.STANDARD: 4, Method.EXPRESS: 9, Method.OVERNIGHT: 19}
+"""What a delivery costs, in whole units of the order's currency."""
+
+FREE_FROM = 50
+"""Standard delivery is free from this subtotal on, in whole units."""
+
+FREE_FOR: Mapping[Tier, frozenset[Method]] = {
+    Tier.STANDARD: frozenset(),
+    Tier.GOLD: frozenset({Method.STANDARD}),
+    Tier.VIP: frozenset({Method.STANDARD, Method.EXPRESS}),
+}
+
+TAX_PERCENT: Mapping[str, int] = {"GB": 20, "IE": 23, "DE": 19, "FR": 20, "NL": 21, "ES": 21, "IT": 22, "SE": 25}
+"""Tax by the country of delivery; elsewhere it is an export without tax."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """Some pieces of one SKU, at the price of one piece without tax."""
+
+    sku: str
+    quantity: int
+    unit_price: Money
+
+    def __post_init__(self) -> None:
+        if self.quantity <= 0:
+            raise Invalid(f"{self.quantity} pieces of {self.sku} cannot be ordered", field="lines.quantity")
+        if self.unit_price.minor_units < 0:
+            raise Invalid(f"{self.sku} cannot cost less than nothing", field="lines.unit_price")
+
+    @property
+    def price(self) -> Money:
+        return self.unit_price * self.quantity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """How and where to. `address` is a reference: the address itself is kept where it can be erased."""
+
+    method: Method
+    country: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """What an order costs; `total` is the sum of the others."""
+
+    subtotal: Money
+    shipping: Money
+    tax: Money
+    total: Money
+
+
+def totals_of(lines: Sequence[Line], delivery: Delivery, tier: Tier) -> Totals:
+    """Returns what the lines cost, delivered."""
+    subtotal = total(line.price for line in lines)
+    shipping = charge_for(delivery.method, tier, subtotal)
+    tax = share(subtotal + shipping, TAX_PERCENT.get(delivery.country, 0), 100)
+    return Totals(subtotal=subtotal, shipping=shipping, tax=tax, total=subtotal + shipping + tax)
+
+
+def charge_for(method: Method, tier: Tier, subtotal: Money) -> Money:
+    """Returns what the delivery costs."""
+    unit = 10 ** CURRENCIES[subtotal.currency]
+    large = method is Method.STANDARD and subtotal.minor_units >= FREE_FROM * unit
+    free = large or method in FREE_FOR[tier]
+    return Money(0 if free else CHARGES[method] * unit, subtotal.currency)
+
+
+def refund_for(returned: Iterable[Line], totals: Totals) -> Money:
+    """Returns what is given back for lines of a delivered order: their price and their part of the tax.
+
+    The delivery is not given back. The part is rounded down, so that many small returns never give back too much.
+    """
+    price = total(line.price for line in returned)
+    taxed = (totals.subtotal + totals.shipping).minor_units
+    tax = totals.tax.minor_units * price.minor_units // taxed if taxed else 0
+    return price + Money(tax, price.currency)
+
+
+def check_lines(lines: Sequence[Line]) -> None:
+    """Raises Invalid if there are no lines, a SKU comes twice, or currencies are mixed."""
+    if not lines:
+        raise Invalid("an order needs at least one line", field="lines")
+    if len({line.sku for line in lines}) != len(lines):
+        raise Invalid("every SKU may stand in one line only", field="lines")
+    if len({line.unit_price.currency for line in lines}) != 1:
+        raise Invalid("all prices of an order are in one currency", field="lines.unit_price.currency")
+
+
+def check_prices(lines: Sequence[Line], prices: Mapping[str, Money]) -> None:
+    """Raises Rejected unless every line has the price that holds now.
+
+    Args:
+        prices: by SKU, of everything that can be bought.
+    """
+    unknown = [line.sku for line in lines if line.sku not in prices]
+    if unknown:
+        raise Rejected(f"{', '.join(unknown[:5])} cannot be bought", reason="NOT_OFFERED")
+    changed = {line.sku: prices[line.sku] for line in lines if prices[line.sku] != line.unit_price}
+    if changed:
+        now = ", ".join(f"{sku} costs {price}" for sku, price in list(changed.items())[:5])
+        details = {sku: str(price.minor_units) for sku, price in list(changed.items())[:100]}
+        raise Rejected(f"the price has changed: {now}", reason="PRICE_CHANGED", details=details)

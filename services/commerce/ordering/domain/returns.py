@@ -1,0 +1,58 @@
+"""What may come back of a delivered order."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from treaty.domain import Invalid, Rejected
+
+from services.commerce.money import Money
+from services.commerce.ordering.domain.pricing import Line
+
+
+class ReturnStatus(StrEnum):
+    OPEN = "open"
+    RECEIVED = "received"
+    COMPLETED = "completed"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Return:
+    """Some of an order's pieces on their way back."""
+
+    return_id: str
+    lines: tuple[Line, ...]
+    refund: Money
+    arrive_by: datetime
+    status: ReturnStatus = ReturnStatus.OPEN
+    reason: str = ""
+
+
+def lines_to_return(lines: Sequence[Line], returns: Sequence[Return], wanted: Mapping[str, int]) -> tuple[Line, ...]:
+    """Returns the lines of a new return: what is wanted, or, if nothing is named, all that is still out.
+
+    Raises:
+        Rejected: if more is wanted than was delivered and has not come back.
+        Invalid: if a SKU is not in the order.
+    """
+    out = _still_out(lines, returns)
+    unknown = [sku for sku in wanted if sku not in out]
+    if unknown:
+        raise Invalid(f"{', '.join(unknown[:5])} is not in the order", field="pieces.sku")
+    asked = wanted or {sku: pieces for sku, pieces in out.items() if pieces}
+    beyond = [sku for sku, pieces in asked.items() if pieces > out[sku]]
+    if beyond or not asked:
+        raise Rejected(f"no more of {', '.join(beyond[:5]) or 'it'} can be sent back", reason="NOTHING_TO_RETURN")
+    return tuple(replace(line, quantity=asked[line.sku]) for line in lines if line.sku in asked)
+
+
+def _still_out(lines: Sequence[Line], returns: Sequence[Return]) -> dict[str, int]:
+    """Returns how many pieces of each SKU are with the customer and not in a return that is open or done."""
+    out = {line.sku: line.quantity for line in lines}
+    for one in returns:
+        if one.status is not ReturnStatus.CLOSED:
+            for line in one.lines:
+                out[line.sku] -= line.quantity
+    return out

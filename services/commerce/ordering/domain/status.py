@@ -1,0 +1,14 @@
+"""Where an order stands."""
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    NEW = "new"
+    DRAFT = "draft"
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    CANCELLING = "cancelling"
+    DISPATCHED = "dispatched"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"

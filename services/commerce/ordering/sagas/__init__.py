@@ -1,0 +1,1 @@
+"""Ordering's processes: the checkout, which listens, and returns, which give orders."""

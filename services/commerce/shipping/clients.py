@@ -1,0 +1,175 @@
+"""Ordering and the carrier behind our ports; the carrier over HTTP, or in this process for embedded runs."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from typing import Any, Self
+
+import aiohttp
+import structlog
+from commerce.ordering.v1 import ordering_events_pb2 as ordering_events
+from commerce.ordering.v1 import ordering_service_pb2 as ordering
+from commerce.ordering.v1.ordering_service_pb2_grpc import OrderingServiceStub
+from treaty.causes import acting, current_cause
+from treaty.domain import NotFound
+from treaty.ports import Clock
+from treaty.rpc.peers import Peer
+from treaty.webhooks import Webhook, sign
+
+from services.commerce.shipping.application import CarrierAway, Delivery, Method, Undeliverable
+from services.commerce.shipping.carrier import CONSIGNMENTS, NAME, consignment
+from services.commerce.shipping.domain.events import Parcel
+from services.commerce.shipping.simulator import Simulator
+
+log = structlog.get_logger()
+
+_METHODS = {
+    ordering_events.SHIPPING_METHOD_EXPRESS: Method.EXPRESS,
+    ordering_events.SHIPPING_METHOD_OVERNIGHT: Method.OVERNIGHT,
+}
+
+
+class OrderingDeliveries:
+    """Asks Ordering."""
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+
+    async def find(self, order_id: str) -> Delivery | None:
+        request = ordering.GetDeliveryRequest(order_id=order_id)
+        try:
+            told = await self._peer.ask(OrderingServiceStub, "GetDelivery", request)
+        except NotFound:
+            return None
+        return delivery_from(told) if told.HasField("address") else None
+
+
+def delivery_from(told: "ordering.GetDeliveryResponse") -> Delivery:
+    """Translates Ordering's answer; a method that we do not know is the standard one."""
+    address = told.address
+    return Delivery(
+        method=_METHODS.get(told.method, Method.STANDARD),
+        name=address.name,
+        line1=address.line1,
+        line2=address.line2,
+        city=address.city,
+        region=address.region,
+        postal_code=address.postal_code,
+        country=address.country,
+    )
+
+
+class CarrierClient:
+    """Translates what the carrier answers; how it is reached is for others to say."""
+
+    name = NAME
+
+    async def book(self, reference: str, delivery: Delivery, parcels: Sequence[Parcel]) -> str:
+        body = json.dumps(consignment(reference, delivery, parcels)).encode()
+        status, told = await self.exchange("POST", CONSIGNMENTS, body)
+        if status == 422:
+            raise Undeliverable(f"the carrier cannot deliver: {_said(told, 'error')}")
+        tracking_number = _said(told, "tracking_number")
+        if status not in (200, 201) or not tracking_number:
+            raise CarrierAway(f"the carrier answered a booking with {status}")
+        return tracking_number
+
+    async def cancel(self, tracking_number: str) -> bool:
+        status, _ = await self.exchange("DELETE", f"{CONSIGNMENTS}/{tracking_number}")
+        if status not in (200, 204, 404, 409):
+            raise CarrierAway(f"the carrier answered a cancellation with {status}")
+        return status != 409
+
+    async def exchange(self, method: str, path: str, body: bytes = b"") -> tuple[int, Any]:
+        """Asks the carrier once; returns its HTTP status and JSON value. Raises CarrierAway."""
+        raise NotImplementedError
+
+    def report_to(self, webhook: Webhook) -> None:
+        """Says who takes reports, for a carrier that cannot call over HTTP."""
+
+
+class HttpCarrier(CarrierClient):
+    """The carrier over HTTP.
+
+    Args:
+        address: such as http://carrier:7410.
+        patience: seconds to wait for an answer.
+    """
+
+    def __init__(self, address: str, patience: float) -> None:
+        self._address = address.rstrip("/")
+        self._timeout = aiohttp.ClientTimeout(total=patience)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(timeout=self._timeout)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def exchange(self, method: str, path: str, body: bytes = b"") -> tuple[int, Any]:
+        assert self._session is not None, "the carrier is asked before it is opened, or after it was closed"
+        headers = {"content-type": "application/json", "traceparent": current_cause().trace}
+        url = f"{self._address}{path}"
+        try:
+            async with self._session.request(method, url, data=body, headers=headers) as answer:
+                return answer.status, _value(await answer.read())
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise CarrierAway(f"the carrier at {self._address} did not answer: {type(error).__name__}") from error
+
+
+class InProcessCarrier(CarrierClient):
+    """The simulator without a socket, for embedded runs and tests. Its reports are signed and verified all the same."""
+
+    def __init__(self, simulator: Simulator, patience: float, clock: Clock) -> None:
+        self.simulator = simulator
+        self._patience, self._clock = patience, clock
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.simulator.close()
+
+    async def exchange(self, method: str, path: str, body: bytes = b"") -> tuple[int, Any]:
+        try:
+            async with asyncio.timeout(self._patience):
+                return await self.simulator.answer(method, path, body, current_cause().trace)
+        except TimeoutError:
+            raise CarrierAway(f"the carrier did not answer within {self._patience} s") from None
+
+    def report_to(self, webhook: Webhook) -> None:
+        async def tell(id: str, body: bytes, trace: str) -> bool:
+            now = self._clock.now()
+            try:
+                cause = webhook.verified(sign(webhook.secret, id, int(now.timestamp()), body), body, now)
+                with acting(cause):
+                    await webhook.take(body)
+            except Exception as error:
+                log.warning("a report of the carrier was not taken", why=str(error))
+                return False
+            return True
+
+        self.simulator.tell = tell
+
+
+def carrier_at(address: str, patience: float, pace: float, clock: Clock) -> HttpCarrier | InProcessCarrier:
+    """Returns the carrier at an address, or a simulated one in this process for "simulated"."""
+    if address == "simulated":
+        return InProcessCarrier(Simulator(clock, pace=pace), patience, clock)
+    return HttpCarrier(address, patience)
+
+
+def _value(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
+def _said(told: Any, name: str) -> str:
+    """Returns a text of the carrier's answer, or none."""
+    value = told.get(name) if isinstance(told, dict) else None
+    return value[:200] if isinstance(value, str) else ""

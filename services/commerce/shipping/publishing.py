@@ -1,0 +1,51 @@
+"""Shipping's domain events as integration events."""
+
+from collections.abc import Iterator
+
+from commerce.shipping.v1 import shipping_events_pb2 as events
+from treaty.effects import Message
+
+from services.commerce.shipping.domain.events import (
+    BookedTooLate,
+    BookingCancelled,
+    BookingStarted,
+    MoneyReceived,
+    OrderConfirmed,
+    ParcelTracked,
+    RecallRefused,
+    ShipmentBooked,
+    ShipmentCancelled,
+    ShipmentCreated,
+    ShipmentDelivered,
+    ShipmentDispatched,
+    ShipmentEvent,
+    ShipmentFailed,
+    StockAllocated,
+)
+from services.commerce.shipping.domain.shipments import Shipment
+from services.commerce.wire import time_to_wire
+
+
+def publish(shipment: Shipment, event: ShipmentEvent) -> Iterator[Message]:
+    """Policy: announces what others may rely on."""
+    whose = {"order_id": shipment.id, "customer_id": shipment.customer_id}
+    match event:
+        case ShipmentCreated():
+            yield events.ShipmentCreated(**whose, created_at=time_to_wire(event.created_at))
+        case ShipmentDispatched():
+            yield events.ShipmentDispatched(
+                **whose,
+                carrier=shipment.carrier,
+                tracking_number=shipment.tracking_number,
+                dispatched_at=time_to_wire(event.at),
+            )
+        case ShipmentDelivered():
+            yield events.DeliveryConfirmed(**whose, delivered_at=time_to_wire(event.at))
+        case ShipmentFailed():
+            yield events.DeliveryFailed(**whose, reason=event.reason)
+        case OrderConfirmed() | MoneyReceived() | StockAllocated() | ShipmentCancelled():
+            return
+        case BookingStarted() | ShipmentBooked() | BookedTooLate() | ParcelTracked():
+            return
+        case BookingCancelled() | RecallRefused():
+            return

@@ -1,0 +1,88 @@
+"""Shipping, put together."""
+
+from commerce.inventory.v1 import inventory_events_pb2 as inventory
+from commerce.ordering.v1 import ordering_events_pb2 as ordering
+from commerce.payments.v1 import payments_events_pb2 as payments
+from commerce.shipping.v1 import shipping_events_pb2 as events
+from pydantic import Field, SecretStr, model_validator
+from treaty.relations import Pattern, Relation
+from treaty.service import Ports, Service
+from treaty.settings import Settings
+from treaty.subscriptions import on
+from treaty.webhooks import Webhook
+
+from services.commerce.shipping import acl, application, storage
+from services.commerce.shipping.api import api
+from services.commerce.shipping.application import Shipping, ask_carrier
+from services.commerce.shipping.carrier import report_from
+from services.commerce.shipping.clients import OrderingDeliveries, carrier_at
+from services.commerce.shipping.publishing import publish
+
+_DEVELOPMENT_SECRET = "for development only"
+
+
+class ShippingSettings(Settings):
+    """Shipping's own settings: where the carrier is, what its reports are signed with, how long it is waited for, and
+    how many seconds a simulated one takes between two reports.
+    """
+
+    environment: str = Field("dev", alias="TREATY_ENVIRONMENT")
+    carrier: str = Field("simulated", alias="SHIPPING_CARRIER", pattern=r"^(simulated|https?://\S+)$")
+    carrier_secret: SecretStr = Field(SecretStr(_DEVELOPMENT_SECRET), alias="SHIPPING_CARRIER_SECRET", min_length=1)
+    carrier_seconds: float = Field(2.0, alias="SHIPPING_CARRIER_SECONDS", gt=0)
+    carrier_pace: float = Field(0.05, alias="SHIPPING_CARRIER_PACE", ge=0)
+
+    @model_validator(mode="after")
+    def _no_development_secret_elsewhere(self) -> "ShippingSettings":
+        if self.environment != "dev" and self.carrier_secret.get_secret_value() == _DEVELOPMENT_SECRET:
+            raise ValueError("SHIPPING_CARRIER_SECRET must be set, or SHIPPING_CARRIER_SECRET_FILE name a file")
+        return self
+
+
+def build(ports: Ports) -> Service:
+    settings = ports.settings(ShippingSettings)
+    peer = ports.peer("commerce.ordering")
+    carrier = carrier_at(settings.carrier, settings.carrier_seconds, settings.carrier_pace, ports.clock)
+    shipments = ports.repository(storage.SHIPMENTS, policies=[publish, ask_carrier], commands=storage.COMMANDS)
+    summaries = ports.view(storage.SHIPMENT_SUMMARY)
+    shipping = Shipping(shipments, summaries, OrderingDeliveries(peer), carrier, ports.clock)
+    webhook = _webhook(shipping, settings.carrier_secret.get_secret_value())
+    carrier.report_to(webhook)
+    return Service(
+        name="commerce.shipping",
+        api=api(shipping),
+        publishes=[
+            events.ShipmentCreated,
+            events.ShipmentDispatched,
+            events.DeliveryConfirmed,
+            events.DeliveryFailed,
+        ],
+        subscriptions=[
+            on(ordering.OrderConfirmed, acl.order_confirmed, then=shipping.note_confirmation),
+            on(ordering.OrderCancelled, acl.order_cancelled, then=shipping.note_cancellation),
+            on(payments.PaymentReceived, acl.payment_received, then=shipping.note_payment),
+            on(inventory.StockAllocated, acl.stock_allocated, then=shipping.note_allocation),
+        ],
+        commands=storage.COMMANDS,
+        calls={
+            application.BookCarrier: shipping.book_carrier,
+            application.CancelBooking: shipping.cancel_booking,
+        },
+        projections=[storage.SHIPMENT_SUMMARY],
+        peers=[peer],
+        webhooks=[webhook],
+        relations=[
+            Relation("commerce.ordering", Pattern.ANTI_CORRUPTION_LAYER, "its orders are our shipments"),
+            Relation("commerce.payments", Pattern.ANTI_CORRUPTION_LAYER, "nothing leaves before its money is there"),
+            Relation("commerce.inventory", Pattern.ANTI_CORRUPTION_LAYER, "it supplies what we ship"),
+            Relation("external.carrier", Pattern.ANTI_CORRUPTION_LAYER, "its words of tracking are its own"),
+        ],
+        resources=[carrier],
+    )
+
+
+def _webhook(shipping: Shipping, secret: str) -> Webhook:
+    async def take(body: bytes) -> None:
+        await shipping.track_parcel(report_from(body))
+
+    return Webhook(path="/webhooks/carrier", secret=secret, take=take)

@@ -1,0 +1,462 @@
+"""Subscriptions and notifications, in their own words; what is said of each event; and the outlets it is sent by."""
+
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from aiohttp import web
+from commerce.catalog.v1 import catalog_events_pb2 as catalog
+from commerce.customers.v1 import customers_events_pb2 as customers
+from commerce.inventory.v1 import inventory_events_pb2 as inventory
+from commerce.money.v1.money_pb2 import Money
+from commerce.ordering.v1 import ordering_events_pb2 as ordering
+from commerce.payments.v1 import payments_events_pb2 as payments
+from commerce.payments.v2 import payments_events_pb2 as payments_v2
+from commerce.shipping.v1 import shipping_events_pb2 as shipping
+from hypothesis import given as given_any
+from hypothesis import strategies as st
+from treaty.causes import Cause, acting
+from treaty.domain import Aggregate, Invalid
+from treaty.effects import Call
+from treaty.ports import SystemClock
+from treaty.testing.scenarios import assert_folds, given
+from treaty.webhooks import Webhook
+
+from services.commerce.notifications import acl
+from services.commerce.notifications.application import (
+    Away,
+    Letter,
+    Notify,
+    NotifyStaff,
+    Refused,
+    Send,
+    Subscribe,
+    deliver,
+    notification_id,
+)
+from services.commerce.notifications.clients import Outbox, SmsGateway, SmtpMail, Webhooks, mail_at, sms_at
+from services.commerce.notifications.domain.notifications import (
+    COUNTED,
+    AttemptFailed,
+    Notification,
+    NotificationDropped,
+    NotificationEvent,
+    NotificationFailed,
+    NotificationScheduled,
+    NotificationSent,
+    NotificationSuppressed,
+    Status,
+    Text,
+)
+from services.commerce.notifications.domain.subscriptions import (
+    Address,
+    Channel,
+    CustomerForgotten,
+    QuietHours,
+    QuietHoursSet,
+    Subscribed,
+    Subscription,
+    Topic,
+    TopicsMuted,
+    Unsubscribed,
+)
+from services.commerce.notifications.projections import NotificationRow, notification_summary
+from services.commerce.notifications.simulator import Simulator
+from services.commerce.notifications.storage import NOTIFICATIONS, SUBSCRIPTIONS
+
+A = TypeVar("A", bound=Aggregate[Any])
+
+NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
+NIGHT = QuietHours(start="22:30", end="07:00", zone="Europe/London")
+TEXT = Text(topic=Topic.ORDERS, subject="Order o placed", body="We have your order o: ä €.")
+MAIL = Subscribed(channel=Channel.EMAIL, ref="r1")
+SMS = Subscribed(channel=Channel.SMS, ref="r2")
+SCHEDULED = NotificationScheduled(
+    customer_id="ann", text=TEXT, channel=Channel.EMAIL, ref="r1", created_at=NOW, due=None
+)
+LETTER = Letter(id="0" * 32, text=TEXT)
+SECRET = "a secret between us"
+
+
+def schedule(notification: Notification) -> None:
+    notification.schedule(customer_id="ann", text=TEXT, channel=Channel.EMAIL, ref="r1", now=NOW, due=None)
+
+
+def suppress(notification: Notification) -> None:
+    notification.suppress(customer_id="ann", text=TEXT, now=NOW, reason="nobody listens")
+
+
+def carried_out(state: A, commands: Sequence[Callable[[A], object]]) -> tuple[A, list[Any]]:
+    events: list[Any] = []
+    for command in commands:
+        command(state)
+        events += state.take_recorded()
+    return state, events
+
+
+def test_a_channel_is_wanted_until_it_is_not() -> None:
+    first = given(Subscription, "ann").when(lambda one: one.subscribe(Channel.EMAIL, "r1")).then([MAIL])
+    assert first.addresses_for(Topic.ORDERS) == (Address(channel=Channel.EMAIL, ref="r1"),)
+    given(Subscription, "ann", [MAIL]).when(lambda one: one.subscribe(Channel.EMAIL, "r1")).then_nothing()
+    gone = [Unsubscribed(channel=Channel.EMAIL)]
+    left = given(Subscription, "ann", [MAIL, SMS]).when(lambda one: one.unsubscribe(Channel.EMAIL)).then(gone)
+    assert left.addresses == (Address(channel=Channel.SMS, ref="r2"),)
+    given(Subscription, "ann", [MAIL, *gone]).when(lambda one: one.unsubscribe(Channel.EMAIL)).then_nothing()
+
+
+def test_another_address_takes_the_place_of_the_first() -> None:
+    moved = Subscribed(channel=Channel.EMAIL, ref="r9")
+    state = given(Subscription, "ann", [MAIL, SMS]).when(lambda one: one.subscribe(Channel.EMAIL, "r9")).then([moved])
+    assert {address.ref for address in state.addresses} == {"r9", "r2"}
+
+
+def test_muted_topics_are_told_nowhere() -> None:
+    muted = TopicsMuted(topics=(Topic.DELIVERIES, Topic.ORDERS))
+    state = (
+        given(Subscription, "ann", [MAIL]).when(lambda one: one.mute([Topic.ORDERS, Topic.DELIVERIES])).then([muted])
+    )
+    assert [bool(state.addresses_for(topic)) for topic in (Topic.ORDERS, Topic.ACCOUNT)] == [False, True]
+    given(Subscription, "ann", [MAIL, muted]).when(
+        lambda one: one.mute([Topic.ORDERS, Topic.DELIVERIES, Topic.ORDERS])
+    ).then_nothing()
+
+
+def test_who_is_forgotten_is_told_nothing() -> None:
+    assert not given(Subscription, "ann", [MAIL, SMS]).when(Subscription.forget).then([CustomerForgotten()]).addresses
+    given(Subscription, "ann", [MAIL, CustomerForgotten()]).when(Subscription.forget).then_nothing()
+
+
+def test_quiet_hours_are_set_and_taken_back() -> None:
+    given(Subscription, "ann", [MAIL]).when(lambda one: one.set_quiet_hours(NIGHT)).then([QuietHoursSet(hours=NIGHT)])
+    past = [MAIL, QuietHoursSet(hours=NIGHT)]
+    given(Subscription, "ann", past).when(lambda one: one.set_quiet_hours(NIGHT)).then_nothing()
+    given(Subscription, "ann", past).when(lambda one: one.set_quiet_hours(None)).then([QuietHoursSet(hours=None)])
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "zone", "field"),
+    [
+        ("24:00", "07:00", "UTC", "start"),
+        ("22:00", "7:00", "UTC", "end"),
+        ("22:00", "22:00", "UTC", "end"),
+        ("22:00", "07:00", "Europe/Atlantis", "time_zone"),
+        ("22:00", "07:00", "../etc/passwd", "time_zone"),
+        ("22:00", "07:00", "", "time_zone"),
+    ],
+)
+def test_quiet_hours_that_make_no_sense_are_refused(start: str, end: str, zone: str, field: str) -> None:
+    hours = QuietHours(start=start, end=end, zone=zone)
+    refused = given(Subscription, "ann", [MAIL]).when(lambda one: one.set_quiet_hours(hours)).then_raises(Invalid)
+    assert refused.field == field
+
+
+@pytest.mark.parametrize(
+    ("now", "end"),
+    [
+        ("2024-05-06T21:29:59", ""),
+        ("2024-05-06T21:30:00", "2024-05-07T06:00:00"),
+        ("2024-05-06T23:30:00", "2024-05-07T06:00:00"),
+        ("2024-05-07T05:59:59", "2024-05-07T06:00:00"),
+        ("2024-05-07T06:00:00", ""),
+        ("2024-01-06T06:30:00", "2024-01-06T07:00:00"),
+        ("2024-03-30T23:00:00", "2024-03-31T06:00:00"),
+        ("2024-10-26T22:00:00", "2024-10-27T07:00:00"),
+    ],
+)
+def test_a_night_crosses_midnight_and_the_change_of_the_clocks(now: str, end: str) -> None:
+    expected = datetime.fromisoformat(end).replace(tzinfo=UTC) if end else None
+    assert NIGHT.end_after(datetime.fromisoformat(now).replace(tzinfo=UTC)) == expected
+
+
+_times = st.builds("{:02d}:{:02d}".format, st.integers(0, 23), st.integers(0, 59))
+
+
+@given_any(_times, _times, st.sampled_from(["UTC", "Asia/Kolkata", "Asia/Tokyo"]), st.integers(0, 10**6))
+def test_quiet_hours_end_within_a_day_and_then_it_is_not_quiet(start: str, end: str, zone: str, minutes: int) -> None:
+    hours, now = QuietHours(start=start, end=end, zone=zone), NOW + timedelta(minutes=minutes)
+    until = hours.end_after(now) if start != end else None
+    if until is not None:
+        assert timedelta(0) < until - now <= timedelta(days=1)
+        assert hours.end_after(until) is None
+
+
+def test_a_notification_is_scheduled_once_and_then_sent() -> None:
+    state = given(Notification, "n").when(schedule).then([SCHEDULED])
+    assert list(deliver(state, SCHEDULED)) == [Call(Send(notification_id="n"))]
+    given(Notification, "n", [SCHEDULED]).when(schedule).then_nothing()
+    sent = given(Notification, "n", [SCHEDULED]).when(lambda one: one.sent(NOW)).then([NotificationSent(at=NOW)])
+    assert (sent.status, sent.sent_at) == (Status.SENT, NOW)
+
+
+def test_a_notification_waits_until_it_is_due() -> None:
+    later = NOW + timedelta(hours=3)
+    due = NotificationScheduled(customer_id="ann", text=TEXT, channel=Channel.SMS, ref="r", created_at=NOW, due=later)
+    assert list(deliver(given(Notification, "n", [due]).state, due)) == [Call(Send(notification_id="n"), due=later)]
+
+
+def test_what_nobody_wants_is_sent_to_nobody() -> None:
+    expected = NotificationSuppressed(customer_id="ann", text=TEXT, created_at=NOW, reason="nobody listens")
+    state = given(Notification, "n").when(suppress).then([expected])
+    assert not list(deliver(state, expected))
+    given(Notification, "n", [expected]).when(schedule).then_nothing()
+
+
+def test_attempts_in_vain_are_counted_up_to_a_bound() -> None:
+    state, events = carried_out(
+        given(Notification, "n", [SCHEDULED]).state, [lambda one: one.note_attempt("away")] * (COUNTED + 2)
+    )
+    assert (state.attempts, events, state.reason) == (COUNTED, [AttemptFailed(reason="away")] * COUNTED, "away")
+
+
+@pytest.mark.parametrize(
+    "end",
+    [NotificationSent(at=NOW), NotificationFailed(reason="no such mailbox"), NotificationDropped(reason="not wanted")],
+)
+def test_what_has_ended_stays_so(end: NotificationEvent) -> None:
+    for command in _ends:
+        given(Notification, "n", [SCHEDULED, end]).when(command).then_nothing()
+
+
+_ends: list[Callable[[Notification], None]] = [
+    lambda one: one.sent(NOW),
+    lambda one: one.fail("no such mailbox"),
+    lambda one: one.drop("not wanted"),
+    lambda one: one.note_attempt("away"),
+    schedule,
+    suppress,
+]
+
+
+@given_any(st.lists(st.sampled_from(_ends), max_size=20))
+def test_the_events_of_a_notification_give_its_state_and_its_row(
+    commands: list[Callable[[Notification], None]],
+) -> None:
+    state, events = carried_out(Notification(id="n"), commands)
+    assert_folds(NOTIFICATIONS, state, events)
+    row: NotificationRow | None = None
+    for event in events:
+        row = notification_summary("n", row, event)
+    assert (row is None) == (state.status is Status.NEW)
+    if row is not None:
+        assert (row.status, row.attempts, row.reason) == (state.status, state.attempts, state.reason)
+
+
+_wishes: st.SearchStrategy[Callable[[Subscription], None]] = st.one_of(
+    st.builds(
+        lambda channel, ref: lambda one: one.subscribe(channel, ref), st.sampled_from(Channel), st.text(max_size=2)
+    ),
+    st.sampled_from(Channel).map(lambda channel: lambda one: one.unsubscribe(channel)),
+    st.sampled_from([NIGHT, None]).map(lambda hours: lambda one: one.set_quiet_hours(hours)),
+    st.lists(st.sampled_from(Topic), max_size=3).map(lambda topics: lambda one: one.mute(topics)),
+    st.just(Subscription.forget),
+)
+
+
+@given_any(st.lists(_wishes, max_size=20))
+def test_the_events_of_a_subscription_give_its_state(commands: list[Callable[[Subscription], None]]) -> None:
+    state, events = carried_out(Subscription(id="ann"), commands)
+    assert_folds(SUBSCRIPTIONS, state, events)
+    assert len({address.channel for address in state.addresses}) == len(state.addresses)
+
+
+def test_ids_follow_from_the_message_and_the_channel() -> None:
+    with acting(Cause(id="order-o@1#1/OrderPlaced")):
+        first, other = notification_id("email"), notification_id("sms")
+        assert notification_id("email") == first
+    with acting(Cause(id="order-o@2#1/OrderConfirmed")):
+        assert len({first, other, notification_id("email")}) == 3
+
+
+def test_an_address_is_not_to_be_seen_in_a_log() -> None:
+    assert "ann@" not in repr(Subscribe(customer_id="ann", channel=Channel.EMAIL, address="ann@example.com"))
+
+
+POUNDS = Money(minor_units=1250, currency="GBP")
+
+
+@pytest.mark.parametrize(
+    ("command", "topic", "words"),
+    [
+        (acl.customer_registered(customers.CustomerRegistered(customer_id="ann")), Topic.ACCOUNT, []),
+        (
+            acl.customer_tier_changed(
+                customers.CustomerTierChanged(
+                    customer_id="ann", previous_tier=customers.TIER_STANDARD, new_tier=customers.TIER_GOLD
+                )
+            ),
+            Topic.ACCOUNT,
+            ["standard", "gold"],
+        ),
+        (
+            acl.order_placed(ordering.OrderPlaced(order_id="o", customer_id="ann", total=POUNDS)),
+            Topic.ORDERS,
+            ["o", "12.50 GBP"],
+        ),
+        (
+            acl.order_confirmed(ordering.OrderConfirmed(order_id="o", customer_id="ann", total=POUNDS)),
+            Topic.ORDERS,
+            ["o", "12.50 GBP"],
+        ),
+        (acl.order_cancelled(ordering.OrderCancelled(order_id="o", customer_id="ann")), Topic.ORDERS, ["o"]),
+        (
+            acl.order_completed(ordering.OrderCompleted(order_id="o", customer_id="ann", total=POUNDS)),
+            Topic.ORDERS,
+            ["o", "12.50 GBP"],
+        ),
+        (
+            acl.order_returned(
+                ordering.OrderReturned(order_id="o", customer_id="ann", return_id="back", refund=POUNDS)
+            ),
+            Topic.ORDERS,
+            ["o", "back", "12.50 GBP"],
+        ),
+        (acl.payment_failed(payments.PaymentFailed(order_id="o", customer_id="ann")), Topic.PAYMENTS, ["o"]),
+        (
+            acl.payment_refunded(
+                payments_v2.PaymentRefunded(
+                    order_id="o", customer_id="ann", amount=POUNDS, refunded=Money(minor_units=2000, currency="GBP")
+                )
+            ),
+            Topic.PAYMENTS,
+            ["o", "12.50 GBP", "20.00 GBP"],
+        ),
+        (
+            acl.shipment_dispatched(
+                shipping.ShipmentDispatched(order_id="o", customer_id="ann", carrier="parcelnet", tracking_number="PN1")
+            ),
+            Topic.DELIVERIES,
+            ["o", "parcelnet", "PN1"],
+        ),
+        (acl.delivery_confirmed(shipping.DeliveryConfirmed(order_id="o", customer_id="ann")), Topic.DELIVERIES, ["o"]),
+        (acl.delivery_failed(shipping.DeliveryFailed(order_id="o", customer_id="ann")), Topic.DELIVERIES, ["o"]),
+    ],
+)
+def test_customers_are_told_what_happens_to_what_is_theirs(command: Notify, topic: Topic, words: list[str]) -> None:
+    assert (command.customer_id, command.text.topic) == ("ann", topic)
+    assert all(word in command.text.body for word in words)
+    assert command.text.subject
+    assert "\n" not in command.text.subject
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (
+            acl.reorder_needed(inventory.ReorderNeeded(warehouse="main", sku="tea", available=3, reorder_quantity=50)),
+            ["main", "tea", "3", "50"],
+        ),
+        (acl.product_discontinued(catalog.ProductDiscontinued(sku="tea")), ["tea"]),
+    ],
+)
+def test_the_staff_is_told_what_is_theirs(command: NotifyStaff, words: list[str]) -> None:
+    assert all(word in command.text.body for word in words)
+
+
+def test_a_tier_that_is_newer_than_this_code_has_a_name_all_the_same() -> None:
+    event = customers.CustomerTierChanged(customer_id="ann", previous_tier=customers.TIER_VIP, new_tier=99)  # type: ignore[arg-type]
+    assert "99" in acl.customer_tier_changed(event).text.body
+
+
+@asynccontextmanager
+async def mail_server(file: Path | None = None) -> AsyncIterator[tuple[Simulator, SmtpMail]]:
+    simulator = Simulator(file)
+    async with simulator.mail_server("127.0.0.1", 0) as port:
+        mail = mail_at(f"127.0.0.1:{port}", sender="shop@example.com", patience=5.0, clock=SystemClock())
+        assert isinstance(mail, SmtpMail)
+        async with mail:
+            yield simulator, mail
+
+
+async def test_mail_arrives_with_the_id_of_its_notification(tmp_path: Path) -> None:
+    file = tmp_path / "mails"
+    async with mail_server(file) as (simulator, mail):
+        await mail.send("ann@example.com", LETTER)
+        await mail.send("ann@example.com", LETTER)
+    expected = {"to": "ann@example.com", "subject": "Order o placed", "message_id": f"<{'0' * 32}@example.com>"}
+    assert simulator.mails == [expected] * 2
+    assert [json.loads(line) for line in file.read_text().splitlines()] == [expected] * 2
+
+
+async def test_a_mailbox_that_is_not_there_is_a_refusal_and_a_busy_one_is_not() -> None:
+    async with mail_server() as (simulator, mail):
+        with pytest.raises(Refused, match="550"):
+            await mail.send("refused@example.com", LETTER)
+        for _ in range(2):
+            with pytest.raises(Away, match="451"):
+                await mail.send("busy@example.com", LETTER)
+        await mail.send("busy@example.com", LETTER)
+    assert [one["to"] for one in simulator.mails] == ["busy@example.com"]
+
+
+async def test_a_mail_server_that_cannot_be_reached_is_away() -> None:
+    mail = SmtpMail("127.0.0.1", 9, sender="shop@example.com", patience=1.0, clock=SystemClock())
+    with pytest.raises(Away):
+        await mail.send("ann@example.com", LETTER)
+
+
+async def test_text_messages_go_through_the_gateway() -> None:
+    simulator = Simulator()
+    async with simulator.sms_gateway("127.0.0.1", 0) as port:
+        gateway = sms_at(f"http://127.0.0.1:{port}/", patience=5.0)
+        assert isinstance(gateway, SmsGateway)
+        async with gateway:
+            await gateway.send("+441134960000", LETTER)
+            with pytest.raises(Refused, match="422"):
+                await gateway.send("+441134960013", LETTER)
+            for _ in range(2):
+                with pytest.raises(Away, match="429"):
+                    await gateway.send("+441134960029", LETTER)
+            await gateway.send("+441134960029", LETTER)
+    assert simulator.texts[0] == {"id": LETTER.id, "to": "+441134960000", "text": TEXT.body}
+    assert [one["to"] for one in simulator.texts] == ["+441134960000", "+441134960029"]
+
+
+async def test_webhooks_are_signed_and_a_receiver_that_says_no_is_believed() -> None:
+    taken: list[Any] = []
+    statuses = [204, 404, 302, 503, 429]
+
+    async def take(request: web.Request) -> web.Response:
+        body = await request.read()
+        hook = Webhook(path="/hook", secret=SECRET, take=_nothing)
+        taken.append((hook.verified(request.headers, body, SystemClock().now()).id, json.loads(body)))
+        return web.Response(status=statuses[len(taken) - 1], headers={"location": "/elsewhere"})
+
+    app = web.Application()
+    app.router.add_post("/hook", take)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+    async with Webhooks(SECRET, patience=5.0, clock=SystemClock()) as webhooks:
+        await webhooks.send(url, LETTER)
+        for expected in (Refused, Refused, Away, Away):
+            with pytest.raises(expected):
+                await webhooks.send(url, LETTER)
+    await runner.cleanup()
+    said = {"id": LETTER.id, "topic": "orders", "subject": TEXT.subject, "text": TEXT.body}
+    assert taken == [(f"webhook/hook/{LETTER.id}", said)] * 5
+
+
+async def _nothing(body: bytes) -> None:
+    pass
+
+
+async def test_what_cannot_be_reached_over_http_is_away_and_no_address_is_refused() -> None:
+    async with Webhooks(SECRET, patience=1.0, clock=SystemClock()) as webhooks:
+        with pytest.raises(Away):
+            await webhooks.send("http://127.0.0.1:9/", LETTER)
+        with pytest.raises(Refused):
+            await webhooks.send("http://", LETTER)
+
+
+async def test_a_box_in_the_process_keeps_the_latest_letters() -> None:
+    box = mail_at("simulated", sender="shop@example.com", patience=1.0, clock=SystemClock())
+    assert isinstance(box, Outbox)
+    assert isinstance(sms_at("simulated", patience=1.0), Outbox)
+    for number in range(1002):
+        await box.send(str(number), LETTER)
+    assert (len(box.sent), box.sent[-1][0]) == (1000, "1001")
