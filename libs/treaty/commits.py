@@ -157,7 +157,10 @@ class CommitLog(Protocol):
         ...
 
     def follow(self, place: Place) -> AsyncGenerator[Batch, None]:
-        """Yields all commits behind the place, for ever, without their `state`; an empty batch only moves the place."""
+        """Yields all commits behind the place, for ever, without their `state`; an empty batch only moves the place.
+
+        What was looked up anew is followed by a batch that was not, so that a reader knows when it has come to now.
+        """
         ...
 
     async def end(self) -> Place:

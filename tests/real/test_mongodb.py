@@ -12,8 +12,15 @@ from treaty.mongo.stores import MongoStores
 from treaty.ports import RandomChance
 from treaty.probes import NoProbe, Probe
 from treaty.service import Stores
-from treaty.testing.bookkeeping_suite import CheckpointsSuite, LeasesSuite, PendingSuite, QuarantineSuite, RowsSuite
+from treaty.testing.bookkeeping_suite import (
+    CheckpointsSuite,
+    LeasesSuite,
+    PendingSuite,
+    PrivateSuite,
+    QuarantineSuite,
+)
 from treaty.testing.commit_log_suite import CommitLogSuite, MakeLog, ids, read_until, seen
+from treaty.testing.read_models_suite import RebuildSuite, RowsSuite
 from treaty.testing.recorder import Recorder
 from treaty.testing.samples import NOTES, plain_commit
 
@@ -97,6 +104,22 @@ class TestMotorRows(_WithMotor, _OnMongoDB, RowsSuite):
 
 
 class TestPyMongoRows(_WithPyMongo, _OnMongoDB, RowsSuite):
+    pass
+
+
+class TestMotorRebuild(_WithMotor, _OnMongoDB, RebuildSuite):
+    pass
+
+
+class TestPyMongoRebuild(_WithPyMongo, _OnMongoDB, RebuildSuite):
+    pass
+
+
+class TestMotorPrivate(_WithMotor, _OnMongoDB, PrivateSuite):
+    pass
+
+
+class TestPyMongoPrivate(_WithPyMongo, _OnMongoDB, PrivateSuite):
     pass
 
 

@@ -1,44 +1,23 @@
-"""Subscriptions and notifications, in their own words; what is said of each event; and the outlets it is sent by."""
+"""Subscriptions and notifications, in their own words."""
 
-import json
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from aiohttp import web
-from commerce.catalog.v1 import catalog_events_pb2 as catalog
-from commerce.customers.v1 import customers_events_pb2 as customers
-from commerce.inventory.v1 import inventory_events_pb2 as inventory
-from commerce.money.v1.money_pb2 import Money
-from commerce.ordering.v1 import ordering_events_pb2 as ordering
-from commerce.payments.v1 import payments_events_pb2 as payments
-from commerce.payments.v2 import payments_events_pb2 as payments_v2
-from commerce.shipping.v1 import shipping_events_pb2 as shipping
 from hypothesis import given as given_any
 from hypothesis import strategies as st
 from treaty.causes import Cause, acting
 from treaty.domain import Aggregate, Invalid
 from treaty.effects import Call
-from treaty.ports import SystemClock
 from treaty.testing.scenarios import assert_folds, given
-from treaty.webhooks import Webhook
 
-from services.commerce.notifications import acl
 from services.commerce.notifications.application import (
-    Away,
-    Letter,
-    Notify,
-    NotifyStaff,
-    Refused,
     Send,
     Subscribe,
     deliver,
     notification_id,
 )
-from services.commerce.notifications.clients import Outbox, SmsGateway, SmtpMail, Webhooks, mail_at, sms_at
 from services.commerce.notifications.domain.notifications import (
     COUNTED,
     AttemptFailed,
@@ -65,7 +44,6 @@ from services.commerce.notifications.domain.subscriptions import (
     Unsubscribed,
 )
 from services.commerce.notifications.projections import NotificationRow, notification_summary
-from services.commerce.notifications.simulator import Simulator
 from services.commerce.notifications.storage import NOTIFICATIONS, SUBSCRIPTIONS
 
 A = TypeVar("A", bound=Aggregate[Any])
@@ -78,8 +56,6 @@ SMS = Subscribed(channel=Channel.SMS, ref="r2")
 SCHEDULED = NotificationScheduled(
     customer_id="ann", text=TEXT, channel=Channel.EMAIL, ref="r1", created_at=NOW, due=None
 )
-LETTER = Letter(id="0" * 32, text=TEXT)
-SECRET = "a secret between us"
 
 
 def schedule(notification: Notification) -> None:
@@ -273,190 +249,3 @@ def test_ids_follow_from_the_message_and_the_channel() -> None:
 
 def test_an_address_is_not_to_be_seen_in_a_log() -> None:
     assert "ann@" not in repr(Subscribe(customer_id="ann", channel=Channel.EMAIL, address="ann@example.com"))
-
-
-POUNDS = Money(minor_units=1250, currency="GBP")
-
-
-@pytest.mark.parametrize(
-    ("command", "topic", "words"),
-    [
-        (acl.customer_registered(customers.CustomerRegistered(customer_id="ann")), Topic.ACCOUNT, []),
-        (
-            acl.customer_tier_changed(
-                customers.CustomerTierChanged(
-                    customer_id="ann", previous_tier=customers.TIER_STANDARD, new_tier=customers.TIER_GOLD
-                )
-            ),
-            Topic.ACCOUNT,
-            ["standard", "gold"],
-        ),
-        (
-            acl.order_placed(ordering.OrderPlaced(order_id="o", customer_id="ann", total=POUNDS)),
-            Topic.ORDERS,
-            ["o", "12.50 GBP"],
-        ),
-        (
-            acl.order_confirmed(ordering.OrderConfirmed(order_id="o", customer_id="ann", total=POUNDS)),
-            Topic.ORDERS,
-            ["o", "12.50 GBP"],
-        ),
-        (acl.order_cancelled(ordering.OrderCancelled(order_id="o", customer_id="ann")), Topic.ORDERS, ["o"]),
-        (
-            acl.order_completed(ordering.OrderCompleted(order_id="o", customer_id="ann", total=POUNDS)),
-            Topic.ORDERS,
-            ["o", "12.50 GBP"],
-        ),
-        (
-            acl.order_returned(
-                ordering.OrderReturned(order_id="o", customer_id="ann", return_id="back", refund=POUNDS)
-            ),
-            Topic.ORDERS,
-            ["o", "back", "12.50 GBP"],
-        ),
-        (acl.payment_failed(payments.PaymentFailed(order_id="o", customer_id="ann")), Topic.PAYMENTS, ["o"]),
-        (
-            acl.payment_refunded(
-                payments_v2.PaymentRefunded(
-                    order_id="o", customer_id="ann", amount=POUNDS, refunded=Money(minor_units=2000, currency="GBP")
-                )
-            ),
-            Topic.PAYMENTS,
-            ["o", "12.50 GBP", "20.00 GBP"],
-        ),
-        (
-            acl.shipment_dispatched(
-                shipping.ShipmentDispatched(order_id="o", customer_id="ann", carrier="parcelnet", tracking_number="PN1")
-            ),
-            Topic.DELIVERIES,
-            ["o", "parcelnet", "PN1"],
-        ),
-        (acl.delivery_confirmed(shipping.DeliveryConfirmed(order_id="o", customer_id="ann")), Topic.DELIVERIES, ["o"]),
-        (acl.delivery_failed(shipping.DeliveryFailed(order_id="o", customer_id="ann")), Topic.DELIVERIES, ["o"]),
-    ],
-)
-def test_customers_are_told_what_happens_to_what_is_theirs(command: Notify, topic: Topic, words: list[str]) -> None:
-    assert (command.customer_id, command.text.topic) == ("ann", topic)
-    assert all(word in command.text.body for word in words)
-    assert command.text.subject
-    assert "\n" not in command.text.subject
-
-
-@pytest.mark.parametrize(
-    ("command", "words"),
-    [
-        (
-            acl.reorder_needed(inventory.ReorderNeeded(warehouse="main", sku="tea", available=3, reorder_quantity=50)),
-            ["main", "tea", "3", "50"],
-        ),
-        (acl.product_discontinued(catalog.ProductDiscontinued(sku="tea")), ["tea"]),
-    ],
-)
-def test_the_staff_is_told_what_is_theirs(command: NotifyStaff, words: list[str]) -> None:
-    assert all(word in command.text.body for word in words)
-
-
-def test_a_tier_that_is_newer_than_this_code_has_a_name_all_the_same() -> None:
-    event = customers.CustomerTierChanged(customer_id="ann", previous_tier=customers.TIER_VIP, new_tier=99)  # type: ignore[arg-type]
-    assert "99" in acl.customer_tier_changed(event).text.body
-
-
-@asynccontextmanager
-async def mail_server(file: Path | None = None) -> AsyncIterator[tuple[Simulator, SmtpMail]]:
-    simulator = Simulator(file)
-    async with simulator.mail_server("127.0.0.1", 0) as port:
-        mail = mail_at(f"127.0.0.1:{port}", sender="shop@example.com", patience=5.0, clock=SystemClock())
-        assert isinstance(mail, SmtpMail)
-        async with mail:
-            yield simulator, mail
-
-
-async def test_mail_arrives_with_the_id_of_its_notification(tmp_path: Path) -> None:
-    file = tmp_path / "mails"
-    async with mail_server(file) as (simulator, mail):
-        await mail.send("ann@example.com", LETTER)
-        await mail.send("ann@example.com", LETTER)
-    expected = {"to": "ann@example.com", "subject": "Order o placed", "message_id": f"<{'0' * 32}@example.com>"}
-    assert simulator.mails == [expected] * 2
-    assert [json.loads(line) for line in file.read_text().splitlines()] == [expected] * 2
-
-
-async def test_a_mailbox_that_is_not_there_is_a_refusal_and_a_busy_one_is_not() -> None:
-    async with mail_server() as (simulator, mail):
-        with pytest.raises(Refused, match="550"):
-            await mail.send("refused@example.com", LETTER)
-        for _ in range(2):
-            with pytest.raises(Away, match="451"):
-                await mail.send("busy@example.com", LETTER)
-        await mail.send("busy@example.com", LETTER)
-    assert [one["to"] for one in simulator.mails] == ["busy@example.com"]
-
-
-async def test_a_mail_server_that_cannot_be_reached_is_away() -> None:
-    mail = SmtpMail("127.0.0.1", 9, sender="shop@example.com", patience=1.0, clock=SystemClock())
-    with pytest.raises(Away):
-        await mail.send("ann@example.com", LETTER)
-
-
-async def test_text_messages_go_through_the_gateway() -> None:
-    simulator = Simulator()
-    async with simulator.sms_gateway("127.0.0.1", 0) as port:
-        gateway = sms_at(f"http://127.0.0.1:{port}/", patience=5.0)
-        assert isinstance(gateway, SmsGateway)
-        async with gateway:
-            await gateway.send("+441134960000", LETTER)
-            with pytest.raises(Refused, match="422"):
-                await gateway.send("+441134960013", LETTER)
-            for _ in range(2):
-                with pytest.raises(Away, match="429"):
-                    await gateway.send("+441134960029", LETTER)
-            await gateway.send("+441134960029", LETTER)
-    assert simulator.texts[0] == {"id": LETTER.id, "to": "+441134960000", "text": TEXT.body}
-    assert [one["to"] for one in simulator.texts] == ["+441134960000", "+441134960029"]
-
-
-async def test_webhooks_are_signed_and_a_receiver_that_says_no_is_believed() -> None:
-    taken: list[Any] = []
-    statuses = [204, 404, 302, 503, 429]
-
-    async def take(request: web.Request) -> web.Response:
-        body = await request.read()
-        hook = Webhook(path="/hook", secret=SECRET, take=_nothing)
-        taken.append((hook.verified(request.headers, body, SystemClock().now()).id, json.loads(body)))
-        return web.Response(status=statuses[len(taken) - 1], headers={"location": "/elsewhere"})
-
-    app = web.Application()
-    app.router.add_post("/hook", take)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
-    async with Webhooks(SECRET, patience=5.0, clock=SystemClock()) as webhooks:
-        await webhooks.send(url, LETTER)
-        for expected in (Refused, Refused, Away, Away):
-            with pytest.raises(expected):
-                await webhooks.send(url, LETTER)
-    await runner.cleanup()
-    said = {"id": LETTER.id, "topic": "orders", "subject": TEXT.subject, "text": TEXT.body}
-    assert taken == [(f"webhook/hook/{LETTER.id}", said)] * 5
-
-
-async def _nothing(body: bytes) -> None:
-    pass
-
-
-async def test_what_cannot_be_reached_over_http_is_away_and_no_address_is_refused() -> None:
-    async with Webhooks(SECRET, patience=1.0, clock=SystemClock()) as webhooks:
-        with pytest.raises(Away):
-            await webhooks.send("http://127.0.0.1:9/", LETTER)
-        with pytest.raises(Refused):
-            await webhooks.send("http://", LETTER)
-
-
-async def test_a_box_in_the_process_keeps_the_latest_letters() -> None:
-    box = mail_at("simulated", sender="shop@example.com", patience=1.0, clock=SystemClock())
-    assert isinstance(box, Outbox)
-    assert isinstance(sms_at("simulated", patience=1.0), Outbox)
-    for number in range(1002):
-        await box.send(str(number), LETTER)
-    assert (len(box.sent), box.sent[-1][0]) == (1000, "1001")

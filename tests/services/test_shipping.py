@@ -6,25 +6,15 @@ from itertools import permutations
 from typing import Any
 
 import pytest
-from commerce.inventory.v1 import inventory_events_pb2 as inventory_pb
-from commerce.ordering.v1 import ordering_events_pb2 as ordering_pb
-from commerce.payments.v1 import payments_events_pb2 as payments_pb
-from commerce.shipping.v1 import shipping_events_pb2 as shipping_pb
-from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given as given_any
 from hypothesis import strategies as st
 from treaty.domain import DomainError, Rejected
 from treaty.effects import Call
 from treaty.testing.scenarios import assert_folds, given
 
-from services.commerce.shipping import acl
 from services.commerce.shipping.application import (
     BookCarrier,
     CancelBooking,
-    NoteAllocation,
-    NoteCancellation,
-    NoteConfirmation,
-    NotePayment,
     ask_carrier,
 )
 from services.commerce.shipping.domain.events import (
@@ -33,7 +23,6 @@ from services.commerce.shipping.domain.events import (
     BookingStarted,
     MoneyReceived,
     OrderConfirmed,
-    Parcel,
     ParcelTracked,
     RecallRefused,
     ShipmentBooked,
@@ -45,12 +34,10 @@ from services.commerce.shipping.domain.events import (
     ShipmentFailed,
     ShippedLine,
     StockAllocated,
-    parcels_of,
 )
 from services.commerce.shipping.domain.shipments import KEPT, Shipment
 from services.commerce.shipping.domain.tracking import Report, Status, TrackingEvent
 from services.commerce.shipping.projections import ShipmentRow, shipment_summary
-from services.commerce.shipping.publishing import publish
 from services.commerce.shipping.storage import SHIPMENTS
 
 NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -304,46 +291,3 @@ def test_the_latest_reports_are_kept_and_where_it_stood_before_them() -> None:
     state, _ = carried_out([*reports, track(Report.IN_TRANSIT, 99)], LEFT)
     assert len(state.tracking) == KEPT
     assert state.status is Status.OUT_FOR_DELIVERY
-
-
-def test_there_is_a_parcel_for_each_warehouse() -> None:
-    lines = [
-        *LINES,
-        ShippedLine(sku="cup", warehouse="main", quantity=1),
-        ShippedLine(sku="pot", warehouse="b", quantity=4),
-    ]
-    assert parcels_of(lines) == [Parcel(warehouse="b", pieces=4), Parcel(warehouse="main", pieces=3)]
-
-
-def test_what_others_announce_is_translated() -> None:
-    line = inventory_pb.AllocatedLine(sku="tea", warehouse="main", quantity=2)
-    assert acl.stock_allocated(inventory_pb.StockAllocated(order_id="o", lines=[line])) == NoteAllocation(
-        order_id="o", lines=list(LINES)
-    )
-    assert acl.order_confirmed(ordering_pb.OrderConfirmed(order_id="o", customer_id="ann")) == NoteConfirmation(
-        order_id="o", customer_id="ann"
-    )
-    assert acl.payment_received(payments_pb.PaymentReceived(order_id="o")) == NotePayment(order_id="o")
-    assert acl.order_cancelled(ordering_pb.OrderCancelled(order_id="o", reason="r")) == NoteCancellation(
-        order_id="o", reason="r"
-    )
-
-
-def test_what_becomes_of_a_shipment_is_announced() -> None:
-    at = Timestamp()
-    at.FromDatetime(NOW)
-    whose = {"order_id": "o", "customer_id": "ann"}
-    left = given(Shipment, "o", LEFT).state
-    assert list(publish(left, CREATED)) == [shipping_pb.ShipmentCreated(**whose, created_at=at)]
-    assert list(publish(left, DISPATCHED)) == [
-        shipping_pb.ShipmentDispatched(**whose, carrier="parcelnet", tracking_number="PN1", dispatched_at=at)
-    ]
-    assert list(publish(left, ShipmentDelivered(at=NOW))) == [shipping_pb.DeliveryConfirmed(**whose, delivered_at=at)]
-    assert list(publish(left, ShipmentFailed(reason="r"))) == [shipping_pb.DeliveryFailed(**whose, reason="r")]
-
-
-@pytest.mark.parametrize(
-    "event", [CONFIRMED, PAID, ALLOCATED, STARTED, BOOKED, CANCELLED, BookingCancelled(), RecallRefused()]
-)
-def test_what_is_our_own_business_is_not_announced(event: ShipmentEvent) -> None:
-    assert not list(publish(given(Shipment, "o", LEFT).state, event))

@@ -9,9 +9,16 @@ from treaty.memory.stores import MemoryStores
 from treaty.ports import SystemClock
 from treaty.probes import NoProbe, Probe
 from treaty.service import Stores
-from treaty.testing.bookkeeping_suite import CheckpointsSuite, LeasesSuite, PendingSuite, QuarantineSuite, RowsSuite
+from treaty.testing.bookkeeping_suite import (
+    CheckpointsSuite,
+    LeasesSuite,
+    PendingSuite,
+    PrivateSuite,
+    QuarantineSuite,
+)
 from treaty.testing.broker_suite import BrokerSuite, MakeBroker
 from treaty.testing.commit_log_suite import CommitLogSuite, MakeLog
+from treaty.testing.read_models_suite import RebuildSuite, RowsSuite
 from treaty.testing.samples import NOTES
 from treaty.testing.world import SeededChance
 
@@ -52,6 +59,14 @@ class TestMemoryQuarantine(_InMemory, QuarantineSuite):
 
 
 class TestMemoryRows(_InMemory, RowsSuite):
+    pass
+
+
+class TestMemoryRebuild(_InMemory, RebuildSuite):
+    pass
+
+
+class TestMemoryPrivate(_InMemory, PrivateSuite):
     pass
 
 

@@ -12,12 +12,7 @@ from treaty.followers import LeaseLost
 from treaty.memory.rows import MemoryRows
 from treaty.probes import NoProbe
 from treaty.projections import Projector, Row, View
-from treaty.testing.samples import NOTES, Noted, NoteRow, plain_commit
-
-
-def noted(id: str, version: int, owner: str, rank: int) -> Commit:
-    event = NOTES.source.events.encode(Noted(owner=owner, rank=rank))
-    return replace(plain_commit(f"note-{id}", version), events=[event])
+from treaty.testing.samples import NOTES, NoteRow, noted
 
 
 async def applied(*batches: Sequence[Commit], rows: MemoryRows | None = None, epoch: int = 1) -> MemoryRows:

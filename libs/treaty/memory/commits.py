@@ -109,7 +109,9 @@ class MemoryCommits:
         if self.history_lost or index > end:
             self.history_lost = False
             again = [replace(c, state={}) for c in self._order[:end] if c.position >= place.position]
-            yield Batch(again, _place(end, again, place), again=True)
+            place = _place(end, again, place)
+            yield Batch(again, place, again=True)
+            yield Batch((), place)
             index = end
         while True:
             await self._wait_behind(index)

@@ -31,12 +31,12 @@ class WebhookServer:
         self._slots = asyncio.Semaphore(_AT_ONCE)
         app = web.Application(client_max_size=_LARGEST)
         app.add_routes([web.post(webhook.path, self._answering(webhook, probe)) for webhook, probe in webhooks])
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=5.0)
 
     async def start(self) -> None:
         """Binds the port; `port` is the one that was bound."""
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self.port, shutdown_timeout=5.0)
+        site = web.TCPSite(self._runner, self._host, self.port)
         await site.start()
         self.port = self._runner.addresses[0][1]
 

@@ -9,21 +9,22 @@ import pytest
 from treaty.commits import Place
 from treaty.followers import LeaseLost
 from treaty.pending import Item
-from treaty.projections import Key, Row, Rows
 from treaty.quarantine import Intent, Quarantined
 from treaty.service import Stores
-from treaty.testing.samples import NOON, NOTES, envelope
+from treaty.testing.samples import NOON, envelope
 from treaty.testing.waiting import eventually
 
 
-class _OnStores:
+class OnStores:
+    """Where the stores are."""
+
     @pytest.fixture
     async def stores(self) -> Stores:
         """Returns (or yields) empty stores, prepared for the projection `treaty.testing.samples.NOTES`."""
         raise NotImplementedError("say where the stores are")
 
 
-class LeasesSuite(_OnStores):
+class LeasesSuite(OnStores):
     """Override the fixture `stores`."""
 
     async def test_a_lease_has_one_owner(self, stores: Stores) -> None:
@@ -57,7 +58,7 @@ class LeasesSuite(_OnStores):
         assert await stores.leases.acquire("followers", "bob", 60) is None
 
 
-class CheckpointsSuite(_OnStores):
+class CheckpointsSuite(OnStores):
     """Override the fixture `stores`."""
 
     async def test_places_come_back(self, stores: Stores) -> None:
@@ -80,8 +81,21 @@ def call(id: str, lane: str, *, due: datetime | None = None, attempts: int = 0, 
     body = {"type": "ring", "raw": b"\x00", "at": NOON}
     return Item(id=id, lane=lane, kind="call", body=body, due=due, attempts=attempts, error=error)
 
+    async def test_a_follower_that_is_forgotten_starts_anew(self, stores: Stores) -> None:
+        await stores.checkpoints.save({"old": Place("1", (1, 1)), "kept": Place("2", (2, 2))}, 5)
+        await stores.checkpoints.forget(["old", "unknown"])
+        assert await stores.checkpoints.load() == {"kept": Place("2", (2, 2))}
 
-class PendingSuite(_OnStores):
+    async def test_each_follower_is_fenced_by_itself(self, stores: Stores) -> None:
+        await stores.checkpoints.save({"old": Place("1", (1, 1))}, 5)
+        await stores.checkpoints.save({"new": Place("1", (1, 1))}, 0)
+        with pytest.raises(LeaseLost):
+            await stores.checkpoints.save({"old": Place("2", (2, 2))}, 4)
+
+    return None
+
+
+class PendingSuite(OnStores):
     """Override the fixture `stores`."""
 
     async def _due(self, stores: Stores) -> list[str]:
@@ -136,7 +150,7 @@ def _ids(items: Sequence[Quarantined]) -> list[str]:
     return [item.id for item in items]
 
 
-class QuarantineSuite(_OnStores):
+class QuarantineSuite(OnStores):
     """Override the fixture `stores`."""
 
     async def test_a_partition_is_held_in_order(self, stores: Stores) -> None:
@@ -190,54 +204,25 @@ class QuarantineSuite(_OnStores):
         assert [item.intent for item in await stores.quarantine.held(0)] == [None, intent, None]
 
 
-def row(id: str, rank: int, owner: str = "ann", *, version: int = 1) -> Row:
-    """Returns a row of `NOTES`."""
-    return Row(id, version, {"owner": owner, "rank": rank})
-
-
-class RowsSuite(_OnStores):
+class PrivateSuite(OnStores):
     """Override the fixture `stores`."""
 
-    @pytest.fixture
-    def rows(self, stores: Stores) -> Rows:
-        return stores.rows(NOTES)
+    async def test_what_is_kept_is_found_by_its_reference(self, stores: Stores) -> None:
+        ref = await stores.private.keep("ann", {"email": "ann@example.com"})
+        assert await stores.private.find(ref) == {"email": "ann@example.com"}
+        assert await stores.private.find("unknown") is None
 
-    async def test_rows_come_back(self, rows: Rows) -> None:
-        await rows.store([row("a", 1), row("b", 2), Row("gone", 4, None)], 1, 0)
-        assert dict(await rows.load(["a", "gone", "unknown"])) == {"a": row("a", 1), "gone": Row("gone", 4, None)}
+    async def test_a_reference_tells_nothing_and_is_the_same_for_the_same(self, stores: Stores) -> None:
+        ref = await stores.private.keep("ann", {"email": "ann@example.com"})
+        assert "ann" not in ref
+        assert await stores.private.keep("ann", {"email": "ann@example.com"}) == ref
+        assert await stores.private.keep("ann", {"email": "ann@example.org"}) != ref
+        assert await stores.private.keep("bob", {"email": "ann@example.com"}) != ref
 
-    async def test_a_row_is_replaced(self, rows: Rows) -> None:
-        await rows.store([row("a", 1)], 1, 0)
-        await rows.store([row("a", 5, version=2)], 1, 0)
-        assert dict(await rows.load(["a"])) == {"a": row("a", 5, version=2)}
-
-    async def test_the_highest_come_first_and_equal_ones_by_id(self, rows: Rows) -> None:
-        await rows.store([row("a", 1), row("b", 3), row("c", 1), row("d", 2)], 1, 0)
-        assert [found.id for found in await rows.find({}, None, 10)] == ["b", "d", "c", "a"]
-
-    async def test_pages_cover_everything_once(self, rows: Rows) -> None:
-        await rows.store([row(f"{n:02d}", n // 3) for n in range(20)], 1, 0)
-        pages: list[str] = []
-        after: Key | None = None
-        while found := await rows.find({}, after, 3):
-            pages += [r.id for r in found]
-            assert found[-1].values is not None
-            after = (found[-1].values["rank"], found[-1].id)
-        assert pages == [f"{n:02d}" for n in reversed(range(20))]
-
-    async def test_filters_must_all_match(self, rows: Rows) -> None:
-        await rows.store([row("a", 1, "ann"), row("b", 1, "bob"), row("c", 2, "ann")], 1, 0)
-        assert [found.id for found in await rows.find({"owner": "ann"}, None, 10)] == ["c", "a"]
-        assert [found.id for found in await rows.find({"owner": "ann", "rank": 1}, None, 10)] == ["a"]
-        assert not await rows.find({"owner": "eve"}, None, 10)
-
-    async def test_removed_rows_are_not_found(self, rows: Rows) -> None:
-        await rows.store([row("a", 1), row("b", 2)], 1, 0)
-        await rows.store([Row("b", 2, None)], 1, 0)
-        assert [found.id for found in await rows.find({}, None, 10)] == ["a"]
-
-    async def test_an_older_epoch_is_refused(self, rows: Rows) -> None:
-        await rows.store([row("a", 1)], 2, 0)
-        with pytest.raises(LeaseLost):
-            await rows.store([row("a", 9, version=2), row("b", 1)], 1, 0)
-        assert dict(await rows.load(["a", "b"])) == {"a": row("a", 1)}
+    async def test_erasing_a_subject_leaves_its_references_leading_nowhere(self, stores: Stores) -> None:
+        refs = [await stores.private.keep("ann", {"n": str(n)}) for n in range(3)]
+        other = await stores.private.keep("bob", {"n": "0"})
+        assert await stores.private.erase("ann") == 3
+        assert await stores.private.erase("ann") == 0
+        assert [await stores.private.find(ref) for ref in refs] == [None] * 3
+        assert await stores.private.find(other) == {"n": "0"}

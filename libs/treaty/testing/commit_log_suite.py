@@ -232,6 +232,13 @@ class CommitLogSuite:
         for reader in readers:
             assert list(dict.fromkeys(ids(await reader))) == [commit.id for commit in commits]
 
+    async def test_following_from_the_end_yields_what_comes_after_and_nothing_before(self, log: CommitLog) -> None:
+        await log.append(plain_commit("thing-1", 1))
+        end = await log.end()
+        await log.append(plain_commit("thing-1", 2))
+        batches = await read_until(log, end, seen(plain_commit("thing-1", 2)))
+        assert ids(batches) == [plain_commit("thing-1", 2).id]
+
     async def test_what_is_behind_a_place_is_counted(self, log: CommitLog) -> None:
         place = await self._three_and_the_place_behind(log)
         assert (await log.behind(place)).commits == 0

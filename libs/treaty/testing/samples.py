@@ -1,7 +1,7 @@
 """Sample commits, envelopes and rows for the contract suites."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, is_dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -123,3 +123,9 @@ NOTES = Projection(
     order_by="rank",
     filters=("owner",),
 )
+
+
+def noted(id: str, version: int, owner: str, rank: int) -> Commit:
+    """Returns a commit of a note, for `NOTES`."""
+    event = NOTES.source.events.encode(Noted(owner=owner, rank=rank))
+    return replace(plain_commit(f"note-{id}", version), events=[event])

@@ -183,10 +183,8 @@ class Shipment(Aggregate[ShipmentEvent]):
                 self.status, self.reason = Status.FAILED, event.reason
             case ShipmentCancelled():
                 self.status, self.reason = Status.CANCELLED, event.reason
-            case BookingCancelled():
-                self.recall_refused = False
-            case RecallRefused():
-                self.recall_refused = True
+            case BookingCancelled() | RecallRefused():
+                self.recall_refused = isinstance(event, RecallRefused)
 
     def _keep(self, report: TrackingEvent) -> None:
         reports = in_order((*self.tracking, report))

@@ -1,0 +1,131 @@
+"""The outlets of Notifications: mail to a real server, text messages and webhooks over HTTP, or a box."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from treaty.ports import SystemClock
+from treaty.webhooks import Webhook
+
+from services.commerce.notifications.application import (
+    Away,
+    Letter,
+    Refused,
+)
+from services.commerce.notifications.clients import Outbox, SmsGateway, SmtpMail, Webhooks, mail_at, sms_at
+from services.commerce.notifications.domain.notifications import (
+    Text,
+)
+from services.commerce.notifications.domain.subscriptions import (
+    Topic,
+)
+from services.commerce.notifications.simulator import Simulator
+
+TEXT = Text(topic=Topic.ORDERS, subject="Order o placed", body="We have your order o: ä €.")
+LETTER = Letter(id="0" * 32, text=TEXT)
+SECRET = "a secret between us"
+
+
+@asynccontextmanager
+async def mail_server(file: Path | None = None) -> AsyncIterator[tuple[Simulator, SmtpMail]]:
+    simulator = Simulator(file)
+    async with simulator.mail_server("127.0.0.1", 0) as port:
+        mail = mail_at(f"127.0.0.1:{port}", sender="shop@example.com", patience=5.0, clock=SystemClock())
+        assert isinstance(mail, SmtpMail)
+        async with mail:
+            yield simulator, mail
+
+
+async def test_mail_arrives_with_the_id_of_its_notification(tmp_path: Path) -> None:
+    file = tmp_path / "mails"
+    async with mail_server(file) as (simulator, mail):
+        await mail.send("ann@example.com", LETTER)
+        await mail.send("ann@example.com", LETTER)
+    expected = {"to": "ann@example.com", "subject": "Order o placed", "message_id": f"<{'0' * 32}@example.com>"}
+    assert simulator.mails == [expected] * 2
+    assert [json.loads(line) for line in file.read_text().splitlines()] == [expected] * 2
+
+
+async def test_a_mailbox_that_is_not_there_is_a_refusal_and_a_busy_one_is_not() -> None:
+    async with mail_server() as (simulator, mail):
+        with pytest.raises(Refused, match="550"):
+            await mail.send("refused@example.com", LETTER)
+        for _ in range(2):
+            with pytest.raises(Away, match="451"):
+                await mail.send("busy@example.com", LETTER)
+        await mail.send("busy@example.com", LETTER)
+    assert [one["to"] for one in simulator.mails] == ["busy@example.com"]
+
+
+async def test_a_mail_server_that_cannot_be_reached_is_away() -> None:
+    mail = SmtpMail("127.0.0.1", 9, sender="shop@example.com", patience=1.0, clock=SystemClock())
+    with pytest.raises(Away):
+        await mail.send("ann@example.com", LETTER)
+
+
+async def test_text_messages_go_through_the_gateway() -> None:
+    simulator = Simulator()
+    async with simulator.sms_gateway("127.0.0.1", 0) as port:
+        gateway = sms_at(f"http://127.0.0.1:{port}/", patience=5.0)
+        assert isinstance(gateway, SmsGateway)
+        async with gateway:
+            await gateway.send("+441134960000", LETTER)
+            with pytest.raises(Refused, match="422"):
+                await gateway.send("+441134960013", LETTER)
+            for _ in range(2):
+                with pytest.raises(Away, match="429"):
+                    await gateway.send("+441134960029", LETTER)
+            await gateway.send("+441134960029", LETTER)
+    assert simulator.texts[0] == {"id": LETTER.id, "to": "+441134960000", "text": TEXT.body}
+    assert [one["to"] for one in simulator.texts] == ["+441134960000", "+441134960029"]
+
+
+async def test_webhooks_are_signed_and_a_receiver_that_says_no_is_believed() -> None:
+    taken: list[Any] = []
+    statuses = [204, 404, 307, 503, 429]
+
+    async def take(request: web.Request) -> web.Response:
+        body = await request.read()
+        hook = Webhook(path="/hook", secret=SECRET, take=_nothing)
+        taken.append((hook.verified(request.headers, body, SystemClock().now()).id, json.loads(body)))
+        return web.Response(status=statuses[len(taken) - 1], headers={"location": "/hook"})
+
+    app = web.Application()
+    app.router.add_post("/hook", take)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+    async with Webhooks(SECRET, patience=5.0, clock=SystemClock()) as webhooks:
+        await webhooks.send(url, LETTER)
+        for expected in (Refused, Refused, Away, Away):
+            with pytest.raises(expected):
+                await webhooks.send(url, LETTER)
+    await runner.cleanup()
+    said = {"id": LETTER.id, "topic": "orders", "subject": TEXT.subject, "text": TEXT.body}
+    assert taken == [(f"webhook/hook/{LETTER.id}", said)] * 5
+
+
+async def _nothing(body: bytes) -> None:
+    pass
+
+
+async def test_what_cannot_be_reached_over_http_is_away_and_no_address_is_refused() -> None:
+    async with Webhooks(SECRET, patience=1.0, clock=SystemClock()) as webhooks:
+        with pytest.raises(Away):
+            await webhooks.send("http://127.0.0.1:9/", LETTER)
+        with pytest.raises(Refused):
+            await webhooks.send("http://", LETTER)
+
+
+async def test_a_box_in_the_process_keeps_the_latest_letters() -> None:
+    box = mail_at("simulated", sender="shop@example.com", patience=1.0, clock=SystemClock())
+    assert isinstance(box, Outbox)
+    assert isinstance(sms_at("simulated", patience=1.0), Outbox)
+    for number in range(1002):
+        await box.send(str(number), LETTER)
+    assert (len(box.sent), box.sent[-1][0]) == (1000, "1001")

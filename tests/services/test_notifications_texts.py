@@ -1,0 +1,105 @@
+"""What Notifications says of each thing that happens, and to whom."""
+
+import pytest
+from commerce.catalog.v1 import catalog_events_pb2 as catalog
+from commerce.customers.v1 import customers_events_pb2 as customers
+from commerce.inventory.v1 import inventory_events_pb2 as inventory
+from commerce.money.v1.money_pb2 import Money
+from commerce.ordering.v1 import ordering_events_pb2 as ordering
+from commerce.payments.v1 import payments_events_pb2 as payments
+from commerce.payments.v2 import payments_events_pb2 as payments_v2
+from commerce.shipping.v1 import shipping_events_pb2 as shipping
+
+from services.commerce.notifications import acl
+from services.commerce.notifications.application import (
+    Notify,
+    NotifyStaff,
+)
+from services.commerce.notifications.domain.subscriptions import (
+    Topic,
+)
+
+POUNDS = Money(minor_units=1250, currency="GBP")
+
+
+@pytest.mark.parametrize(
+    ("command", "topic", "words"),
+    [
+        (acl.customer_registered(customers.CustomerRegistered(customer_id="ann")), Topic.ACCOUNT, []),
+        (
+            acl.customer_tier_changed(
+                customers.CustomerTierChanged(
+                    customer_id="ann", previous_tier=customers.TIER_STANDARD, new_tier=customers.TIER_GOLD
+                )
+            ),
+            Topic.ACCOUNT,
+            ["standard", "gold"],
+        ),
+        (
+            acl.order_placed(ordering.OrderPlaced(order_id="o", customer_id="ann", total=POUNDS)),
+            Topic.ORDERS,
+            ["o", "12.50 GBP"],
+        ),
+        (
+            acl.order_confirmed(ordering.OrderConfirmed(order_id="o", customer_id="ann", total=POUNDS)),
+            Topic.ORDERS,
+            ["o", "12.50 GBP"],
+        ),
+        (acl.order_cancelled(ordering.OrderCancelled(order_id="o", customer_id="ann")), Topic.ORDERS, ["o"]),
+        (
+            acl.order_completed(ordering.OrderCompleted(order_id="o", customer_id="ann", total=POUNDS)),
+            Topic.ORDERS,
+            ["o", "12.50 GBP"],
+        ),
+        (
+            acl.order_returned(
+                ordering.OrderReturned(order_id="o", customer_id="ann", return_id="back", refund=POUNDS)
+            ),
+            Topic.ORDERS,
+            ["o", "back", "12.50 GBP"],
+        ),
+        (acl.payment_failed(payments.PaymentFailed(order_id="o", customer_id="ann")), Topic.PAYMENTS, ["o"]),
+        (
+            acl.payment_refunded(
+                payments_v2.PaymentRefunded(
+                    order_id="o", customer_id="ann", amount=POUNDS, refunded=Money(minor_units=2000, currency="GBP")
+                )
+            ),
+            Topic.PAYMENTS,
+            ["o", "12.50 GBP", "20.00 GBP"],
+        ),
+        (
+            acl.shipment_dispatched(
+                shipping.ShipmentDispatched(order_id="o", customer_id="ann", carrier="parcelnet", tracking_number="PN1")
+            ),
+            Topic.DELIVERIES,
+            ["o", "parcelnet", "PN1"],
+        ),
+        (acl.delivery_confirmed(shipping.DeliveryConfirmed(order_id="o", customer_id="ann")), Topic.DELIVERIES, ["o"]),
+        (acl.delivery_failed(shipping.DeliveryFailed(order_id="o", customer_id="ann")), Topic.DELIVERIES, ["o"]),
+    ],
+)
+def test_customers_are_told_what_happens_to_what_is_theirs(command: Notify, topic: Topic, words: list[str]) -> None:
+    assert (command.customer_id, command.text.topic) == ("ann", topic)
+    assert all(word in command.text.body for word in words)
+    assert command.text.subject
+    assert "\n" not in command.text.subject
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (
+            acl.reorder_needed(inventory.ReorderNeeded(warehouse="main", sku="tea", available=3, reorder_quantity=50)),
+            ["main", "tea", "3", "50"],
+        ),
+        (acl.product_discontinued(catalog.ProductDiscontinued(sku="tea")), ["tea"]),
+    ],
+)
+def test_the_staff_is_told_what_is_theirs(command: NotifyStaff, words: list[str]) -> None:
+    assert all(word in command.text.body for word in words)
+
+
+def test_a_tier_that_is_newer_than_this_code_has_a_name_all_the_same() -> None:
+    event = customers.CustomerTierChanged(customer_id="ann", previous_tier=customers.TIER_VIP, new_tier=99)  # type: ignore[arg-type]
+    assert "99" in acl.customer_tier_changed(event).text.body
