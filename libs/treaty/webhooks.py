@@ -50,7 +50,12 @@ class Webhook:
             raise NotAuthentic("the signature does not fit")
         if abs(now.timestamp() - int(timestamp)) > TOLERANCE_SECONDS:
             raise NotAuthentic(f"it was signed more than {TOLERANCE_SECONDS} s ago")
-        digest = hashlib.blake2b(body, key=hashlib.blake2b(self.secret.encode()).digest(), digest_size=16).hexdigest()
+        return self.cause(id, body)
+
+    def cause(self, id: str, body: bytes) -> Cause:
+        """Returns the cause under which a message takes effect, once."""
+        key = hashlib.blake2b(self.secret.encode()).digest()
+        digest = hashlib.blake2b(body, key=key, digest_size=16).hexdigest()
         return Cause(id=f"webhook{self.path}/{id}", digest=digest, correlation=id, durable=True)
 
 

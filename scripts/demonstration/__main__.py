@@ -19,7 +19,10 @@ from treaty.telemetry.spans import FinishedSpan
 from treaty.telemetry.tree import lines
 
 from scripts import devservers
+from scripts.demonstration.balance import Balance, balance, promotions
+from scripts.demonstration.calling import Clients
 from scripts.demonstration.invoices import Invoices, NotInvoices, read_invoices
+from scripts.demonstration.opening import NotHeardOf, Opening
 from scripts.demonstration.places import CONTEXTS, Place, embedded, processes
 from scripts.demonstration.report import Results, show, show_json
 from scripts.demonstration.shop import Outcome, Shop
@@ -37,7 +40,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         results = _run(arguments, console)
-    except (NotInvoices, DidNotStart, devservers.Failed, devservers.Unavailable) as error:
+    except (NotInvoices, NotHeardOf, DidNotStart, devservers.Failed, devservers.Unavailable) as error:
         console.print(f"[red]demo:[/] {error}", highlight=False)
         return 2
     except KeyboardInterrupt:
@@ -51,7 +54,9 @@ def main() -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="scripts/demo", description="Runs orders through three services.")
+    parser = argparse.ArgumentParser(
+        prog="scripts/demo", description="Runs a shop of seven services, from its catalogue to what comes back."
+    )
     parser.add_argument("--orders", type=Path, default=ROOT / "examples" / "orders.csv", help="a CSV file of invoices")
     parser.add_argument("--stock", type=int, default=1000, help="pieces of every SKU at the start (default 1000)")
     parser.add_argument("--embedded", action="store_true", help="all in one process, on memory adapters")
@@ -84,16 +89,15 @@ async def _demonstrate(arguments: argparse.Namespace, console: Console, environ:
         telemetry = await _telemetry("client", environ, stack)
         with console.status("starting the services"):
             place = await stack.enter_async_context(_place(arguments.embedded, environ))
-        addresses = place.addresses
-        shop = Shop(addresses["commerce.ordering"], addresses["commerce.inventory"], telemetry.probe)
-        await stack.enter_async_context(shop)
-        with console.status(f"stocking {len(invoices.descriptions)} SKUs"):
-            await shop.stock(invoices.descriptions, arguments.stock)
+        clients = Clients(place.addresses, telemetry.probe)
+        stack.push_async_callback(clients.close)
+        opening, shop = Opening(clients), Shop(clients)
+        with console.status(f"a catalogue of {len(invoices.descriptions)} SKUs, stock, and customers"):
+            await opening.open(invoices, arguments.stock)
         with _progress(console) as progress:
-            task = progress.add_task("placing orders", total=len(invoices.invoices))
-            outcomes = await shop.run(invoices.invoices, lambda: progress.advance(task))
-            await _settle(shop, outcomes, place, progress)
-        results = await _results(shop, outcomes, place, receiver, invoices)
+            outcomes = await _trade(shop, invoices, place, progress)
+        balanced = await balance(place, shop, outcomes, opening)
+        results = await _results(shop, outcomes, place, receiver, invoices, balanced)
         show(results, console)
         if arguments.keep:
             await _keep(place, environ, console)
@@ -122,10 +126,30 @@ def _progress(console: Console) -> Progress:
     return Progress(*columns, console=console, transient=not console.is_terminal)
 
 
-async def _settle(shop: Shop, outcomes: Sequence[Outcome], place: Place, progress: Progress) -> None:
+async def _trade(shop: Shop, invoices: Invoices, place: Place, progress: Progress) -> list[Outcome]:
+    """Orders everything, waits until it has come to its end, then sends back what is to come back."""
+    task = progress.add_task("placing orders", total=len(invoices.invoices))
+    outcomes = await shop.run(invoices.invoices, lambda: progress.advance(task))
+    await _settle(shop, outcomes, place, progress, "carrying them out")
+    for order in _to_send_back(outcomes):
+        await shop.send_back(order)
+    await _settle(shop, outcomes, place, progress, "taking returns back")
+    for order in shop.returns.values():
+        await shop.refresh(order)
+    return outcomes
+
+
+def _to_send_back(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Returns the orders that were to be cancelled when they had left already; one at least comes back in any case."""
+    wanted = {outcome.order_id for outcome in outcomes if outcome.state == "returns"}
+    delivered = [outcome for outcome in outcomes if outcome.state == "delivered"]
+    return [outcome for outcome in delivered if outcome.order_id in wanted] or delivered[:1]
+
+
+async def _settle(shop: Shop, outcomes: Sequence[Outcome], place: Place, progress: Progress, name: str) -> None:
     """Waits until every order has come to its end and nothing is left to do, as long as anything moves."""
     orders = [outcome for outcome in outcomes if not outcome.invoice.cancels]
-    task = progress.add_task("carrying them out", total=len(orders))
+    task = progress.add_task(name, total=len(orders))
     loop = asyncio.get_running_loop()
     calm, before, moved = 0, (0, 0), loop.time()
     while calm < 3 and loop.time() - moved < STUCK_SECONDS:
@@ -141,18 +165,27 @@ async def _settle(shop: Shop, outcomes: Sequence[Outcome], place: Place, progres
 
 
 async def _results(
-    shop: Shop, outcomes: Sequence[Outcome], place: Place, receiver: TraceReceiver, invoices: Invoices
+    shop: Shop,
+    outcomes: Sequence[Outcome],
+    place: Place,
+    receiver: TraceReceiver,
+    invoices: Invoices,
+    balanced: Balance,
 ) -> Results:
     """Gathers what the report shows; the traces arrive a moment after the work is done."""
-    traced = [o for o in outcomes if o.trace and not o.invoice.cancels and o.state in ("confirmed", "cancelled")]
+    traced = [o for o in outcomes if o.trace and not o.invoice.cancels and o.state in ("delivered", "cancelled")]
     await _until_quiet(receiver)
     spans = {o.trace: receiver.trace(o.trace) for o in traced}
     effects = [(max(s.end for s in own) - min(s.start for s in own)) / 1e6 for own in spans.values() if own]
-    tree = _shortest(spans[o.trace] for o in traced if o.state == "confirmed")
+    tree = _shortest(spans[o.trace] for o in traced if o.state == "delivered")
     return Results(
         invoices=invoices,
         outcomes=outcomes,
         shop=shop,
+        contexts=len(place.addresses),
+        promotions=await promotions(shop, invoices),
+        mails=len(place.mails()),
+        balance=balanced,
         effects_ms=effects,
         backlogs=await place.backlogs(),
         tree=lines(tree),
@@ -183,10 +216,10 @@ async def _keep(place: Place, environ: dict[str, str], console: Console) -> None
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     console.print("\n[bold]Everything is running[/]; press Ctrl-C to stop it. Call it with any gRPC client:")
     for name, address in place.addresses.items():
-        console.print(f"  {name:20} {address}", highlight=False)
+        console.print(f"  {name:22} {address}", highlight=False)
     address = place.addresses["commerce.ordering"]
     console.print(
-        f'  buf curl --protocol grpc --http2-prior-knowledge -d \'{{"status":"ORDER_STATUS_CONFIRMED"}}\' '
+        f'  buf curl --protocol grpc --http2-prior-knowledge -d \'{{"status":"ORDER_STATUS_COMPLETED"}}\' '
         f"http://{address}/commerce.ordering.v1.OrderingService/ListOrders",
         highlight=False,
         soft_wrap=True,

@@ -19,6 +19,21 @@ COLUMNS = (
     "Country",
 )
 _DATES = ("%m/%d/%Y %H:%M", "%m/%d/%y %H:%M")
+_COUNTRIES = {
+    "United Kingdom": "GB",
+    "EIRE": "IE",
+    "Germany": "DE",
+    "France": "FR",
+    "Netherlands": "NL",
+    "Spain": "ES",
+    "Italy": "IT",
+    "Sweden": "SE",
+    "USA": "US",
+    "Australia": "AU",
+    "Japan": "JP",
+}
+"""The countries that have their own tax or none; the others of the public files are treated as the shop's own."""
+
 _SKU = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _CUSTOMER = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -41,6 +56,7 @@ class Row:
     quantity: int
     pence: int
     customer: str
+    country: str
 
 
 @dataclass(slots=True)
@@ -57,6 +73,7 @@ class Invoice:
 
     number: str
     customer: str
+    country: str
     items: dict[str, Item] = field(default_factory=dict)
 
     @property
@@ -73,10 +90,12 @@ class Invoice:
 
 @dataclass(slots=True)
 class Invoices:
-    """What a file holds: invoices in the order of their first line, descriptions by SKU, and the rows left out."""
+    """What a file holds: invoices in the order of their first line, descriptions and first prices by SKU, and the
+    rows left out."""
 
     invoices: list[Invoice] = field(default_factory=list)
     descriptions: dict[str, str] = field(default_factory=dict)
+    prices: dict[str, int] = field(default_factory=dict)
     bad_rows: list[tuple[int, str]] = field(default_factory=list)
 
 
@@ -141,6 +160,7 @@ def _row(values: dict[str, str]) -> Row:
         quantity=_quantity(values["Quantity"]),
         pence=_pence(values["UnitPrice"]),
         customer=_customer(values["CustomerID"]),
+        country=_COUNTRIES.get(values["Country"], "GB"),
     )
 
 
@@ -182,7 +202,7 @@ def _customer(text: str) -> str:
 def _add(row: Row, found: Invoices, by_number: dict[str, Invoice]) -> None:
     invoice = by_number.get(row.invoice)
     if invoice is None:
-        invoice = by_number[row.invoice] = Invoice(row.invoice, row.customer)
+        invoice = by_number[row.invoice] = Invoice(row.invoice, row.customer, row.country)
         found.invoices.append(invoice)
     _check_fits(row, invoice)
     item = invoice.items.get(row.sku)
@@ -191,6 +211,7 @@ def _add(row: Row, found: Invoices, by_number: dict[str, Invoice]) -> None:
     else:
         item.quantity += row.quantity
     found.descriptions.setdefault(row.sku, row.description)
+    found.prices.setdefault(row.sku, row.pence)
 
 
 def _check_fits(row: Row, invoice: Invoice) -> None:

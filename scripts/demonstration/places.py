@@ -1,14 +1,18 @@
-"""Where the demo runs: one process per context on real servers, or everything in this process on memory adapters."""
+"""Where the shop runs: one process per context on real servers, or everything in this process on memory adapters."""
 
+import asyncio
+import json
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from treaty.audit import Audit, audit
 from treaty.backlog import Backlog, backlog
 from treaty.broker import Broker
-from treaty.contexts import load_context
+from treaty.contexts import find_contexts, load_context
 from treaty.host import Host
 from treaty.memory.broker import MemoryBroker
 from treaty.memory.stores import MemoryStores
@@ -21,32 +25,75 @@ from treaty.service import Ports, Service, Stores
 from treaty.settings import ProcessSettings, read_settings
 
 from scripts.lib.processes import free_ports, process, ready
+from services.commerce.payments.clients import Books, GatewayClient, SocketGateway
 
-CONTEXTS = ("commerce.ordering", "commerce.inventory", "commerce.payments")
+CONTEXTS = tuple(name for name in find_contexts() if name.startswith("commerce."))
 
-_GATEWAY = {"PAYMENTS_GATEWAY_SECONDS": "1.0"}
+_STAFF = "buying@shop.example"
+_WITH_WEBHOOKS = ("commerce.payments", "commerce.shipping")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How fast the systems of others are, in seconds: the patience with the gateway, how late it may answer, and the
+    time between two reports of the carrier."""
+
+    gateway: float = 1.0
+    late: float = 2.0
+    carrier: float = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A running shop: the address of each context, and a look at what each has left to do."""
+    """A running shop: where each context answers, what each keeps, and the books of the systems of others."""
 
     addresses: Mapping[str, str]
-    backlogs: Callable[[], Awaitable[Mapping[str, Backlog]]]
+    stores: Mapping[str, Stores]
+    broker: Broker
+    gateway: GatewayClient
+    mails: Callable[[], Sequence[Mapping[str, str]]]
+
+    async def backlogs(self) -> Mapping[str, Backlog]:
+        """Returns what each context has left to do."""
+        partitions = read_settings(ProcessSettings, os.environ).partitions
+        return {
+            name: await backlog(_service(name, stores), stores, self.broker, partitions)
+            for name, stores in self.stores.items()
+        }
+
+    async def audit(self) -> Audit:
+        """Returns whether every message was taken once by everybody who wants it."""
+        return await audit([(_service(name, stores), stores.log) for name, stores in self.stores.items()])
+
+    async def books(self, reference: str = "*") -> Books:
+        """Returns what the gateway holds, has taken and has given back, of one order or of all."""
+        return await self.gateway.books(reference)
 
 
 @asynccontextmanager
-async def embedded(probes: Mapping[str, Probe]) -> AsyncIterator[Place]:
+async def embedded(
+    probes: Mapping[str, Probe], *, pace: Pace | None = None, environ: Mapping[str, str] | None = None
+) -> AsyncIterator[Place]:
     """Runs all contexts in this process, on memory adapters."""
-    settings = read_settings(ProcessSettings, {"GRPC_PORT": "0", "GRPC_HOST": "127.0.0.1"})
+    pace = pace or Pace()
+    told = {
+        "GRPC_PORT": "0",
+        "GRPC_HOST": "127.0.0.1",
+        "HTTP_PORT": "0",
+        "HTTP_HOST": "127.0.0.1",
+        "PAYMENTS_GATEWAY_SECONDS": str(pace.gateway),
+        "SHIPPING_CARRIER_PACE": str(pace.carrier),
+        "NOTIFICATIONS_STAFF_EMAIL": _STAFF,
+        **(environ or {}),
+    }
     broker = MemoryBroker()
     stores = {name: MemoryStores(SystemClock(), RandomChance()) for name in CONTEXTS}
     host = Host(
         contexts=CONTEXTS,
-        settings=settings,
+        settings=read_settings(ProcessSettings, told),
         stores=stores.__getitem__,
         broker=broker,
-        environ={**_GATEWAY, "PAYMENTS_GATEWAY": "simulated"},
+        environ=told,
         probes=probes,
     )
     await host.start()
@@ -54,38 +101,119 @@ async def embedded(probes: Mapping[str, Probe]) -> AsyncIterator[Place]:
         assert host.server is not None
         address = f"127.0.0.1:{host.server.port}"
         await ready(address)
-        yield Place(addresses=dict.fromkeys(CONTEXTS, address), backlogs=lambda: _backlogs(stores, broker))
+        gateway, outbox = (_resource(host, name) for name in ("commerce.payments", "commerce.notifications"))
+        gateway.simulator.late = pace.late
+        yield Place(
+            addresses=dict.fromkeys(CONTEXTS, address),
+            stores=stores,
+            broker=broker,
+            gateway=gateway,
+            mails=lambda: [{"to": to, "subject": letter.text.subject} for to, letter in outbox.sent],
+        )
     finally:
         await host.stop()
 
 
+def _resource(host: Host, context: str) -> Any:
+    """Returns the first client of another system that a context has."""
+    return next(runner for runner in host.runners if runner.service.name == context).service.resources[0]
+
+
 @asynccontextmanager
-async def processes(environ: Mapping[str, str], logs: Path) -> AsyncIterator[Place]:
-    """Runs the gateway and every context in a process of its own; their output goes to files in `logs`."""
+async def processes(
+    environ: Mapping[str, str], logs: Path, *, pace: Pace | None = None, prefix: str = ""
+) -> AsyncIterator[Place]:
+    """Runs every context, and the systems of others, in processes of their own; their output goes to files in `logs`.
+
+    Args:
+        prefix: goes before the names of the databases.
+    """
     logs.mkdir(parents=True, exist_ok=True)
-    ports = free_ports(len(CONTEXTS) + 1)
-    gateway = f"127.0.0.1:{ports[-1]}"
+    if prefix:
+        environ = {**environ, "MONGODB_URI": environ["MONGODB_URI"].replace("/?", f"/{prefix}?")}
+    pace, ports = pace or Pace(), Wiring.free()
+    mails = logs / "mails.jsonl"
+    mails.unlink(missing_ok=True)
+    own = {**environ, **ports.environ(pace)}
     async with AsyncExitStack() as stack:
-        simulator = ["-m", "services.commerce.payments.simulator", "--host", "127.0.0.1", "--port", str(ports[-1])]
-        await stack.enter_async_context(process("gateway", [*simulator, "--late", "2"], environ, logs))
-        addresses = {}
-        for name, port in zip(CONTEXTS, ports, strict=False):
-            own = {**environ, **_GATEWAY, "PAYMENTS_GATEWAY": gateway, "GRPC_PORT": str(port), "GRPC_HOST": "127.0.0.1"}
-            await stack.enter_async_context(process(name, ["-m", "treaty.cli", "run", name], own, logs))
-            addresses[name] = f"127.0.0.1:{port}"
-        for address in addresses.values():
-            await ready(address)
+        for name, arguments in ports.simulators(pace, mails).items():
+            await stack.enter_async_context(process(name, arguments, own, logs))
+        await asyncio.gather(*(stack.enter_async_context(_context(name, own, ports, logs)) for name in CONTEXTS))
+        await asyncio.gather(*(ready(address) for address in ports.addresses.values()))
         client = connect(environ["MONGODB_URI"], "motor")
         stack.push_async_callback(close, client)
         broker = RabbitBroker(environ["AMQP_URL"], name="demo", ids=RandomIds())
         stack.push_async_callback(broker.close)
-        stores = {n: MongoStores(client, n, chance=RandomChance(), probe=NoProbe()) for n in CONTEXTS}
-        yield Place(addresses=addresses, backlogs=lambda: _backlogs(stores, broker))
+        gateway = await stack.enter_async_context(SocketGateway("127.0.0.1", ports.gateway, 5.0))
+        yield Place(
+            addresses=ports.addresses,
+            stores={n: MongoStores(client, n, chance=RandomChance(), probe=NoProbe()) for n in CONTEXTS},
+            broker=broker,
+            gateway=gateway,
+            mails=lambda: _mails(mails),
+        )
 
 
-async def _backlogs(stores: Mapping[str, Stores], broker: Broker) -> Mapping[str, Backlog]:
-    partitions = read_settings(ProcessSettings, os.environ).partitions
-    return {name: await backlog(_service(name, stores[name]), stores[name], broker, partitions) for name in CONTEXTS}
+def _context(name: str, environ: Mapping[str, str], ports: "Wiring", logs: Path) -> Any:
+    own = {**environ, "GRPC_PORT": ports.addresses[name].rpartition(":")[2], "GRPC_HOST": "127.0.0.1"}
+    if name in ports.webhooks:
+        own |= {"HTTP_PORT": str(ports.webhooks[name]), "HTTP_HOST": "127.0.0.1"}
+    return process(name, ["-m", "treaty.cli", "run", name], own, logs)
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """Which port is whose."""
+
+    addresses: Mapping[str, str]
+    webhooks: Mapping[str, int]
+    gateway: int
+    carrier: int
+    smtp: int
+    sms: int
+
+    @classmethod
+    def free(cls) -> "Wiring":
+        ports = free_ports(len(CONTEXTS) + len(_WITH_WEBHOOKS) + 4)
+        addresses = {name: f"127.0.0.1:{ports.pop()}" for name in CONTEXTS}
+        webhooks = {name: ports.pop() for name in _WITH_WEBHOOKS}
+        return cls(addresses, webhooks, *ports)
+
+    def environ(self, pace: Pace) -> Mapping[str, str]:
+        """Returns the settings that tell every context where everything is."""
+        return {
+            "TREATY_PEERS": ",".join(f"{name}={address}" for name, address in self.addresses.items()),
+            "PAYMENTS_GATEWAY": f"127.0.0.1:{self.gateway}",
+            "PAYMENTS_GATEWAY_SECONDS": str(pace.gateway),
+            "SHIPPING_CARRIER": f"http://127.0.0.1:{self.carrier}",
+            "NOTIFICATIONS_SMTP": f"127.0.0.1:{self.smtp}",
+            "NOTIFICATIONS_SMS": f"http://127.0.0.1:{self.sms}",
+            "NOTIFICATIONS_STAFF_EMAIL": _STAFF,
+        }
+
+    def simulators(self, pace: Pace, mails: Path) -> Mapping[str, Sequence[str]]:
+        """Returns how each system of others is started."""
+        back = {name: f"http://127.0.0.1:{port}/webhooks" for name, port in self.webhooks.items()}
+        return {
+            "gateway": [
+                *("-m", "services.commerce.payments.simulator", "--host", "127.0.0.1", "--port", str(self.gateway)),
+                *("--late", str(pace.late), "--callback", f"{back['commerce.payments']}/gateway"),
+            ],
+            "carrier": [
+                *("-m", "services.commerce.shipping.simulator", "--host", "127.0.0.1", "--port", str(self.carrier)),
+                *("--pace", str(pace.carrier), "--callback", f"{back['commerce.shipping']}/carrier"),
+            ],
+            "mail": [
+                *("-m", "services.commerce.notifications.simulator", "--host", "127.0.0.1", "--port", str(self.smtp)),
+                *("--sms-port", str(self.sms), "--mails", str(mails)),
+            ],
+        }
+
+
+def _mails(file: Path) -> Sequence[Mapping[str, str]]:
+    if not file.exists():
+        return []
+    return [json.loads(line) for line in file.read_text().splitlines()]
 
 
 def _service(name: str, stores: Stores) -> Service:

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from commerce.ordering.v1 import ordering_service_pb2 as ordering
 from rich.console import Console
 from rich.table import Table
 from treaty.backlog import Backlog
 
+from scripts.demonstration.balance import Balance
 from scripts.demonstration.invoices import Invoices
 from scripts.demonstration.shop import Outcome, Shop
 
@@ -24,6 +26,10 @@ class Results:
     invoices: Invoices
     outcomes: Sequence[Outcome]
     shop: Shop
+    contexts: int
+    promotions: int
+    mails: int
+    balance: Balance
     effects_ms: Sequence[float]
     backlogs: Mapping[str, Backlog]
     tree: Sequence[str]
@@ -37,11 +43,17 @@ class Results:
         states = Counter(o.state for o in orders)
         return {
             "orders": len(orders),
-            "confirmed": states["confirmed"],
+            "contexts": self.contexts,
+            "confirmed": states["delivered"],
+            "delivered": states["delivered"],
             "cancelled": states["cancelled"],
             "refused": states["refused"],
+            "repriced": sum(o.repriced for o in orders),
             "cancellations": sum(o.state == "cancels" for o in wishes),
             "cancellations_refused": sum(o.state == "refused" for o in wishes),
+            "returns": self.returns,
+            "promotions": self.promotions,
+            "mails": self.mails,
             "bad_rows": len(self.invoices.bad_rows),
             "commands_per_s": round(self.shop.commands / self.shop.seconds, 1) if self.shop.seconds else 0.0,
             "effect_ms_p50": _percentile(self.effects_ms, 0.50),
@@ -49,16 +61,27 @@ class Results:
             "outbox": sum(b.outbox + b.calls for b in self.backlogs.values()),
             "queued": sum(b.queued for b in self.backlogs.values()),
             "quarantined": sum(b.quarantined for b in self.backlogs.values()),
+            "stock_balanced": self.balance.stock,
+            "money_balanced": self.balance.money,
+            "messages_balanced": self.balance.messages,
             "trace_spans": self.trace_spans,
             "trace_services": self.trace_services,
         }
 
     @property
+    def returns(self) -> int:
+        """How many returns were completed."""
+        done = ordering.RETURN_STATUS_COMPLETED
+        orders = {outcome.order_id: outcome.order for outcome in self.shop.returns.values()}
+        return sum(one.status == done for order in orders.values() for one in order.returns)
+
+    @property
     def balanced(self) -> bool:
-        """Whether every order came to an end and nothing is left anywhere."""
+        """Whether every order and return came to an end, everything adds up, and nothing is left anywhere."""
         f = self.figures()
-        ended = f["confirmed"] + f["cancelled"] + f["refused"]
-        return bool(ended == f["orders"] and not f["outbox"] and not f["queued"] and not f["quarantined"])
+        ended = f["delivered"] + f["cancelled"] + f["refused"] == f["orders"] and self.returns == len(self.shop.returns)
+        adds_up = self.balance.stock and self.balance.money and self.balance.messages
+        return bool(ended and adds_up and not f["outbox"] and not f["queued"] and not f["quarantined"])
 
 
 def show(results: Results, console: Console) -> None:
@@ -67,10 +90,17 @@ def show(results: Results, console: Console) -> None:
     _outcomes(results.outcomes, console)
     figures = results.figures()
     console.print(
-        f"\n[bold]{figures['orders']} orders[/]: {figures['confirmed']} confirmed, {figures['cancelled']} cancelled, "
-        f"{figures['refused']} refused; {figures['cancellations']} cancellations "
-        f"({figures['cancellations_refused']} refused)"
+        f"\n[bold]{figures['orders']} orders[/] through {figures['contexts']} contexts: "
+        f"{figures['delivered']} delivered, {figures['cancelled']} cancelled, {figures['refused']} refused; "
+        f"{figures['cancellations']} cancellations ({figures['cancellations_refused']} refused), "
+        f"{figures['returns']} returns, {figures['repriced']} at a price that had changed"
     )
+    console.print(
+        f"{figures['promotions']} customers promoted, {figures['mails']} mails; "
+        + ", ".join(f"{name} {_adds_up(figures[f'{name}_balanced'])}" for name in ("stock", "money", "messages"))
+    )
+    for message in results.balance.missing:
+        console.print(f"[red]not balanced:[/] {message}", highlight=False)
     console.print(
         f"{figures['commands_per_s']} commands/s; from a command to its last effect "
         f"p50 {figures['effect_ms_p50']} ms, p99 {figures['effect_ms_p99']} ms"
@@ -99,7 +129,14 @@ def _bad_rows(results: Results, console: Console) -> None:
 
 
 def _outcomes(outcomes: Sequence[Outcome], console: Console) -> None:
-    colours = {"confirmed": "green", "cancelled": "red", "refused": "yellow", "cancels": "cyan", "placed": "magenta"}
+    colours = {
+        "delivered": "green",
+        "cancelled": "red",
+        "refused": "yellow",
+        "cancels": "cyan",
+        "returns": "cyan",
+        "placed": "magenta",
+    }
     table = Table("invoice", "customer", "outcome", "why", title="What became of the invoices")
     for outcome in outcomes[:_SHOWN]:
         colour = colours[outcome.state]
@@ -114,6 +151,10 @@ def _outcomes(outcomes: Sequence[Outcome], console: Console) -> None:
         console.print(f"… and {len(outcomes) - _SHOWN} more; by outcome and reason:")
         for (state, reason), count in Counter((o.state, _kind(o.reason)) for o in outcomes).most_common(20):
             console.print(f"  {count:6} {state} {reason}", highlight=False, soft_wrap=True)
+
+
+def _adds_up(balanced: bool) -> str:
+    return "adds up" if balanced else "[red]does NOT add up[/]"
 
 
 def _kind(reason: str) -> str:

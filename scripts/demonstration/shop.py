@@ -1,22 +1,17 @@
-"""Drives the shop as a client of another team would: over gRPC, with repeated calls where the outcome is unknown."""
+"""Drives the shop as its customers would: they order, change their minds, and send things back."""
 
 import asyncio
 import time
-import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
-from commerce.inventory.v1 import inventory_service_pb2 as inventory
-from commerce.inventory.v1 import inventory_service_pb2_grpc as inventory_grpc
-from commerce.money.v1.money_pb2 import Money
 from commerce.ordering.v1 import ordering_service_pb2 as ordering
-from commerce.ordering.v1 import ordering_service_pb2_grpc as ordering_grpc
-from treaty.probes import Probe
-from treaty.rpc.client import call_traced, channel, until_answered
 
+from scripts.demonstration.calling import Clients, new_id, new_trace, reason_of
 from scripts.demonstration.invoices import Invoice
+from scripts.demonstration.opening import pounds
 
 _REFUSALS = (
     grpc.StatusCode.INVALID_ARGUMENT,
@@ -24,72 +19,38 @@ _REFUSALS = (
     grpc.StatusCode.NOT_FOUND,
     grpc.StatusCode.RESOURCE_EXHAUSTED,
 )
+_TOO_LATE = ("ORDER_DISPATCHED", "ORDER_COMPLETED")
+_TRICKY_CODES = {"07": "RTS", "11": "EXC", "13": "ODD", "17": "TWC", "19": "BSY"}
+"""Which invoices go where the carrier has trouble, by their last digits: back to us, late, oddly, twice, when busy."""
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of an invoice. `state` is placed, confirmed, cancelled or refused; C-invoices end as cancels."""
+    """What became of an invoice.
+
+    `state` is placed, delivered, cancelled or refused; C-invoices end as cancels, as returns (of what had left already)
+    or refused. `repriced` says that a price had changed, and the customer took the new one.
+    """
 
     invoice: Invoice
     order_id: str = ""
     state: str = ""
     reason: str = ""
     trace: str = ""
+    repriced: bool = False
+    order: Any = None
 
 
 @dataclass(slots=True)
 class Shop:
-    """A client of Ordering and Inventory. `commands` counts calls that were answered, in `seconds` of placing."""
+    """Customers. `seconds` is how long they took to order."""
 
-    ordering_address: str
-    inventory_address: str
-    probe: Probe
+    clients: Clients
     concurrency: int = 8
-    commands: int = 0
     seconds: float = 0.0
+    commands: int = 0
     traced: int = 200
-    _channels: list[Any] = field(default_factory=list)
-    _ordering: Any = None
-    _inventory: Any = None
-
-    async def __aenter__(self) -> "Shop":
-        self._channels = [channel(self.ordering_address), channel(self.inventory_address)]
-        self._ordering = ordering_grpc.OrderingServiceStub(self._channels[0])
-        self._inventory = inventory_grpc.InventoryServiceStub(self._channels[1])
-        return self
-
-    async def __aexit__(self, *error: object) -> None:
-        for open_channel in self._channels:
-            await open_channel.close()
-
-    async def stock(self, descriptions: dict[str, str], pieces: int) -> None:
-        """Sees to it that so many pieces of every SKU are available."""
-        slots = asyncio.Semaphore(self.concurrency)
-
-        async def one(sku: str, description: str) -> None:
-            async with slots:
-                await self._stock_one(sku, description, pieces)
-
-        async with asyncio.TaskGroup() as group:
-            for sku, description in descriptions.items():
-                group.create_task(one(sku, description))
-
-    async def _stock_one(self, sku: str, description: str, pieces: int) -> None:
-        register = inventory.RegisterItemRequest(request_id=_id(), sku=sku, description=description)
-        try:
-            item = (await self._call(self._inventory.RegisterItem, "RegisterItem", register)).item
-        except grpc.aio.AioRpcError as error:
-            if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
-                raise
-            known = inventory.GetStockRequest(sku=sku)
-            item = (await self._call(self._inventory.GetStock, "GetStock", known)).item
-        missing = pieces - item.available
-        if missing > 0:
-            receive = inventory.ReceiveStockRequest(request_id=_id(), sku=sku, quantity=missing)
-            await self._call(self._inventory.ReceiveStock, "ReceiveStock", receive)
-        elif missing < 0:
-            adjust = inventory.AdjustStockRequest(request_id=_id(), sku=sku, delta=missing, reason="the demo starts")
-            await self._call(self._inventory.AdjustStock, "AdjustStock", adjust)
+    returns: dict[str, Outcome] = field(default_factory=dict)
 
     async def run(self, invoices: Sequence[Invoice], done: Callable[[], None]) -> list[Outcome]:
         """Places and cancels; the invoices of one customer in their order, those of different ones side by side."""
@@ -98,7 +59,7 @@ class Shop:
         for index, outcome in enumerate(outcomes):
             by_customer.setdefault(outcome.invoice.customer or f"guest {index}", []).append(outcome)
         slots = asyncio.Semaphore(self.concurrency)
-        started, before = time.perf_counter(), self.commands
+        started, before = time.perf_counter(), self.clients.commands
 
         async def one_customer(mine: list[Outcome]) -> None:
             for index, outcome in enumerate(mine):
@@ -110,95 +71,109 @@ class Shop:
             for mine in by_customer.values():
                 group.create_task(one_customer(mine))
         self.seconds = time.perf_counter() - started
-        self.commands -= before
+        self.commands = self.clients.commands - before
         return outcomes
 
-    async def follow(self, outcome: Outcome) -> bool:
-        """Looks how an order stands; tells whether it has come to its end."""
+    async def follow(self, outcome: Outcome) -> None:
+        """Looks how an order stands, until it has come to its end."""
         if outcome.state != "placed":
-            return True
-        found = await self._call(
-            self._ordering.GetOrder, "GetOrder", ordering.GetOrderRequest(order_id=outcome.order_id), counted=False
+            return
+        request = ordering.GetOrderRequest(order_id=outcome.order_id)
+        outcome.order = (await self.clients.ask("ordering", "GetOrder", request, counted=False)).order
+        if outcome.order.status == ordering.ORDER_STATUS_COMPLETED:
+            outcome.state = "delivered"
+        elif outcome.order.status == ordering.ORDER_STATUS_CANCELLED:
+            outcome.state, outcome.reason = "cancelled", outcome.order.reason
+
+    async def send_back(self, outcome: Outcome) -> str:
+        """Sends a whole order back: the customer asks, and the goods arrive. Returns the return's id."""
+        request = ordering.RequestReturnRequest(
+            request_id=new_id(), order_id=outcome.order_id, reason="changed my mind"
         )
-        if found.order.status == ordering.ORDER_STATUS_PENDING:
-            return False
-        confirmed = found.order.status == ordering.ORDER_STATUS_CONFIRMED
-        outcome.state, outcome.reason = ("confirmed", "") if confirmed else ("cancelled", found.order.reason)
-        return True
+        order = (await self.clients.ask("ordering", "RequestReturn", request)).order
+        return_id = str(order.returns[-1].return_id)
+        arrived = ordering.ReceiveReturnRequest(request_id=new_id(), order_id=outcome.order_id, return_id=return_id)
+        await self.clients.ask("ordering", "ReceiveReturn", arrived)
+        self.returns[return_id] = outcome
+        return return_id
+
+    async def refresh(self, outcome: Outcome) -> None:
+        """Reads an order again, with its returns."""
+        request = ordering.GetOrderRequest(order_id=outcome.order_id)
+        outcome.order = (await self.clients.ask("ordering", "GetOrder", request, counted=False)).order
 
     async def _place(self, outcome: Outcome) -> None:
-        invoice = outcome.invoice
-        outcome.order_id = _id()
+        trace = self._trace(outcome)
+        try:
+            await self._order(outcome, {}, trace)
+        except grpc.aio.AioRpcError as error:
+            reason, prices = reason_of(error)
+            if reason != "PRICE_CHANGED":
+                self._refused(outcome, error)
+                return
+            await self._order_again(outcome, {sku: int(price) for sku, price in prices.items()}, trace)
+
+    async def _order_again(self, outcome: Outcome, prices: Mapping[str, int], trace: str) -> None:
+        """Orders at the prices that hold now."""
+        outcome.repriced = True
+        try:
+            await self._order(outcome, prices, trace)
+        except grpc.aio.AioRpcError as error:
+            self._refused(outcome, error)
+
+    async def _order(self, outcome: Outcome, prices: Mapping[str, int], trace: str) -> None:
+        invoice, outcome.order_id = outcome.invoice, new_id()
         request = ordering.PlaceOrderRequest(
             request_id=outcome.order_id,
             customer_id=invoice.customer,
             lines=[
-                ordering.OrderLine(sku=sku, quantity=item.quantity, unit_price=_pounds(item.pence))
+                ordering.OrderLine(sku=sku, quantity=item.quantity, unit_price=pounds(prices.get(sku, item.pence)))
                 for sku, item in invoice.items.items()
             ],
+            address=_address(invoice),
         )
-        try:
-            await self._call(self._ordering.PlaceOrder, "PlaceOrder", request, outcome)
-            outcome.state = "placed"
-        except grpc.aio.AioRpcError as error:
-            self._refused(outcome, error)
+        await self.clients.ask("ordering", "PlaceOrder", request, trace=trace)
+        outcome.state = "placed"
 
     async def _cancel(self, outcome: Outcome, earlier: Sequence[Outcome]) -> None:
-        """Cancels the customer's latest earlier order with these items."""
+        """Cancels the customer's latest earlier order with these items; what has left already is sent back later."""
         order = next((o for o in reversed(earlier) if o.state == "placed" and o.invoice.covers(outcome.invoice)), None)
         if order is None or not outcome.invoice.customer:
             outcome.state, outcome.reason = "refused", "the customer has no earlier order with these items"
             return
+        outcome.order_id = order.order_id
         request = ordering.CancelOrderRequest(
-            request_id=_id(), order_id=order.order_id, reason=f"cancelled by invoice {outcome.invoice.number}"
+            request_id=new_id(), order_id=order.order_id, reason=f"cancelled by invoice {outcome.invoice.number}"
         )
         try:
-            await self._call(self._ordering.CancelOrder, "CancelOrder", request, outcome)
+            await self.clients.ask("ordering", "CancelOrder", request, trace=self._trace(outcome))
             outcome.state, outcome.reason = "cancels", f"invoice {order.invoice.number}"
-            await self.follow(order)
         except grpc.aio.AioRpcError as error:
-            self._refused(outcome, error)
+            if reason_of(error)[0] in _TOO_LATE:
+                outcome.state, outcome.reason = "returns", f"invoice {order.invoice.number}"
+            else:
+                self._refused(outcome, error)
 
-    def _refused(self, outcome: Outcome, error: grpc.aio.AioRpcError) -> None:
+    def _trace(self, outcome: Outcome) -> str:
+        sampled = self.traced > 0
+        self.traced -= sampled
+        trace = new_trace(sampled=sampled)
+        outcome.trace = trace.split("-")[1] if sampled else ""
+        return trace
+
+    @staticmethod
+    def _refused(outcome: Outcome, error: grpc.aio.AioRpcError) -> None:
         if error.code() not in _REFUSALS:
             raise error
         outcome.state, outcome.reason = "refused", error.details() or error.code().name
 
-    async def _call(
-        self,
-        method: Callable[..., Awaitable[Any]],
-        name: str,
-        request: Any,
-        outcome: Outcome | None = None,
-        *,
-        counted: bool = True,
-    ) -> Any:
-        service = (
-            "commerce.inventory.v1.InventoryService"
-            if "Stock" in name or "Item" in name
-            else ("commerce.ordering.v1.OrderingService")
-        )
-        traced = outcome is not None and self.traced > 0
-        self.traced -= traced
-        parent = new_trace(sampled=traced)
-        if outcome is not None and traced:
-            outcome.trace = parent.split("-")[1]
-        path = f"{service}/{name}"
-        answer = await until_answered(
-            lambda: call_traced(self.probe, method, path, request, timeout=10.0, parent=parent)
-        )
-        self.commands += counted
-        return answer
 
-
-def new_trace(*, sampled: bool) -> str:
-    """Returns the traceparent of a new trace; only a sampled one is recorded by whoever gets it."""
-    return f"00-{uuid.uuid4().hex}-{uuid.uuid4().hex[:16]}-{'01' if sampled else '00'}"
-
-
-def _id() -> str:
-    return str(uuid.uuid4())
-
-
-def _pounds(pence: int) -> Money:
-    return Money(minor_units=pence, currency="GBP")
+def _address(invoice: Invoice) -> ordering.Address:
+    code = _TRICKY_CODES.get(invoice.number[-2:], "")
+    return ordering.Address(
+        name=f"Customer {invoice.customer or 'guest'}",
+        line1="1 High Street",
+        city="Anytown",
+        postal_code=f"AB1 {code}".strip(),
+        country=invoice.country,
+    )

@@ -1,16 +1,32 @@
-"""What Ordering announces, in Inventory's words."""
+"""What Ordering and Catalog announce, in Inventory's words."""
 
+from commerce.catalog.v1 import catalog_events_pb2 as catalog
 from commerce.ordering.v1 import ordering_events_pb2 as ordering
 
-from services.commerce.inventory.application import AllocateOrder, ReleaseOrder
-from services.commerce.inventory.domain import DEFAULT_WAREHOUSE, AllocatedLine
+from services.commerce.inventory.application.allocating import AllocateOrder, FulfilOrder, ReleaseOrder, SecureOrder
+from services.commerce.inventory.application.stock import DiscontinueProduct, ListProduct
 
 
 def order_placed(event: ordering.OrderPlaced) -> AllocateOrder:
-    """Every line is taken from the default warehouse: Ordering knows of none."""
-    lines = [AllocatedLine(sku=line.sku, warehouse=DEFAULT_WAREHOUSE, quantity=line.quantity) for line in event.lines]
-    return AllocateOrder(order_id=event.order_id, lines=lines)
+    """Ordering knows of no warehouses: which one is ours to choose."""
+    return AllocateOrder(order_id=event.order_id, pieces={line.sku: line.quantity for line in event.lines})
+
+
+def order_confirmed(event: ordering.OrderConfirmed) -> SecureOrder:
+    return SecureOrder(order_id=event.order_id)
+
+
+def order_completed(event: ordering.OrderCompleted) -> FulfilOrder:
+    return FulfilOrder(order_id=event.order_id)
 
 
 def order_cancelled(event: ordering.OrderCancelled) -> ReleaseOrder:
     return ReleaseOrder(order_id=event.order_id)
+
+
+def product_created(event: catalog.ProductCreated) -> ListProduct:
+    return ListProduct(sku=event.sku, name=event.name)
+
+
+def product_discontinued(event: catalog.ProductDiscontinued) -> DiscontinueProduct:
+    return DiscontinueProduct(sku=event.sku)

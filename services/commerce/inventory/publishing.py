@@ -5,47 +5,86 @@ from collections.abc import Iterator, Sequence
 from commerce.inventory.v1 import inventory_events_pb2 as events
 from treaty.effects import Message
 
-from services.commerce.inventory.domain import (
+from services.commerce.inventory.domain.allocations import (
     AllocatedLine,
     Allocation,
     AllocationCancelled,
     AllocationEvent,
+    AllocationFulfilled,
     AllocationRequested,
-    ItemRegistered,
+    AllocationSecured,
     OrderAllocated,
+    OrderCompleted,
+    OrderConfirmed,
     OrderNotAllocated,
     OrderReleased,
+    PiecesReturned,
+    Release,
+)
+from services.commerce.inventory.domain.stock import (
+    ItemDiscontinued,
+    ItemManaged,
+    ItemRegistered,
+    ReorderNeeded,
     StockAdjusted,
     StockEvent,
     StockFreed,
     StockItem,
     StockReceived,
     StockReserved,
+    StockReturned,
+    StockShipped,
+    StockWrittenOff,
 )
+from services.commerce.wire import time_to_wire
+
+_REASONS = {
+    Release.ORDER_CANCELLED: events.RELEASE_REASON_ORDER_CANCELLED,
+    Release.EXPIRED: events.RELEASE_REASON_EXPIRED,
+}
 
 
 def publish_stock(item: StockItem, event: StockEvent) -> Iterator[Message]:
-    """Policy: announces every change of a stock level."""
+    """Policy: announces every change of a stock level, and that more is to be bought."""
     match event:
-        case ItemRegistered():
+        case ItemRegistered() | ItemManaged() | ItemDiscontinued():
             return
         case StockReceived() | StockAdjusted() | StockReserved() | StockFreed():
-            yield events.StockLevelChanged(
-                warehouse=item.warehouse, sku=item.sku, on_hand=item.on_hand, reserved=item.reserved
+            yield _level(item)
+        case StockShipped() | StockReturned() | StockWrittenOff():
+            yield _level(item)
+        case ReorderNeeded():
+            yield events.ReorderNeeded(
+                warehouse=item.warehouse,
+                sku=item.sku,
+                available=event.available,
+                reorder_point=event.reorder_point,
+                reorder_quantity=event.reorder_quantity,
             )
 
 
 def publish_allocation(allocation: Allocation, event: AllocationEvent) -> Iterator[Message]:
     """Policy: announces how an allocation ended."""
     match event:
-        case AllocationRequested() | AllocationCancelled():
-            return
         case OrderAllocated():
-            yield events.StockAllocated(order_id=allocation.id, lines=_lines(allocation.lines))
+            until = None if event.expires_at is None else time_to_wire(event.expires_at)
+            yield events.StockAllocated(order_id=allocation.id, lines=_lines(allocation.lines), expires_at=until)
         case OrderNotAllocated():
             yield events.AllocationRefused(order_id=allocation.id, sku=event.sku, reason=event.reason)
         case OrderReleased():
-            yield events.AllocationReleased(order_id=allocation.id, lines=_lines(event.lines))
+            yield events.AllocationReleased(
+                order_id=allocation.id, lines=_lines(event.lines), reason=_REASONS[event.reason]
+            )
+        case AllocationRequested() | AllocationCancelled() | OrderConfirmed() | OrderCompleted():
+            return
+        case AllocationSecured() | AllocationFulfilled() | PiecesReturned():
+            return
+
+
+def _level(item: StockItem) -> events.StockLevelChanged:
+    return events.StockLevelChanged(
+        warehouse=item.warehouse, sku=item.sku, on_hand=item.on_hand, reserved=item.reserved
+    )
 
 
 def _lines(lines: Sequence[AllocatedLine]) -> list[events.AllocatedLine]:

@@ -1,35 +1,62 @@
 """Inventory, put together."""
 
+from datetime import timedelta
+
+from commerce.catalog.v1 import catalog_events_pb2 as catalog
 from commerce.inventory.v1 import inventory_events_pb2 as events
 from commerce.ordering.v1 import ordering_events_pb2 as ordering
+from pydantic import Field
 from treaty.relations import Pattern, Relation
 from treaty.service import Ports, Service
+from treaty.settings import Settings
 from treaty.subscriptions import on
 
 from services.commerce.inventory import acl, storage
 from services.commerce.inventory.api import api
-from services.commerce.inventory.application import Inventory
+from services.commerce.inventory.application.allocating import Allocating, ExpireAllocation, expire
+from services.commerce.inventory.application.stock import Stock
 from services.commerce.inventory.publishing import publish_allocation, publish_stock
 
 
+class InventorySettings(Settings):
+    """Inventory's own settings: for how many seconds pieces are held for an order that is not confirmed."""
+
+    allocation_seconds: float = Field(900.0, alias="INVENTORY_ALLOCATION_SECONDS", gt=0)
+
+
 def build(ports: Ports) -> Service:
+    settings = ports.settings(InventorySettings)
     items = ports.repository(storage.STOCK, policies=[publish_stock])
-    allocations = ports.repository(storage.ALLOCATIONS, policies=[publish_allocation])
-    inventory = Inventory(items, allocations)
+    allocations = ports.repository(
+        storage.ALLOCATIONS, policies=[publish_allocation, expire], commands=storage.COMMANDS
+    )
+    levels = ports.view(storage.STOCK_LEVELS)
+    stock = Stock(items, ports.repository(storage.WAREHOUSES), levels, ports.clock)
+    held = timedelta(seconds=settings.allocation_seconds)
+    allocating = Allocating(items, allocations, levels, ports.clock, held)
     return Service(
         name="commerce.inventory",
-        api=api(inventory),
+        api=api(stock, allocating),
         publishes=[
             events.StockAllocated,
             events.AllocationRefused,
             events.AllocationReleased,
             events.StockLevelChanged,
+            events.ReorderNeeded,
         ],
         subscriptions=[
-            on(ordering.OrderPlaced, acl.order_placed, then=inventory.allocate_order),
-            on(ordering.OrderCancelled, acl.order_cancelled, then=inventory.release_order),
+            on(ordering.OrderPlaced, acl.order_placed, then=allocating.allocate_order),
+            on(ordering.OrderConfirmed, acl.order_confirmed, then=allocating.secure_order),
+            on(ordering.OrderCompleted, acl.order_completed, then=allocating.fulfil_order),
+            on(ordering.OrderCancelled, acl.order_cancelled, then=allocating.release_order),
+            on(catalog.ProductCreated, acl.product_created, then=stock.list_product),
+            on(catalog.ProductDiscontinued, acl.product_discontinued, then=stock.discontinue_product),
         ],
+        commands=storage.COMMANDS,
+        calls={ExpireAllocation: allocating.expire_allocation},
+        projections=[storage.STOCK_LEVELS],
         relations=[
             Relation("commerce.ordering", Pattern.ANTI_CORRUPTION_LAYER, "an order becomes an allocation"),
+            Relation("commerce.catalog", Pattern.CUSTOMER_SUPPLIER, "a product becomes an item of the main warehouse"),
         ],
     )

@@ -1,30 +1,60 @@
-"""How Inventory's aggregates are named on disk. A name here never changes; a shape gets an upcast."""
+"""How Inventory's aggregates and calls are named on disk. A name here never changes; a shape gets an upcast."""
 
-from treaty.codec import Shape
+from treaty.codec import Names, Shape
+from treaty.projections import Projection
 from treaty.stored import Stored
 
-from services.commerce.inventory import domain
+from services.commerce.inventory.application.allocating import ExpireAllocation
+from services.commerce.inventory.domain import allocations, stock, warehouses
+from services.commerce.inventory.projections import StockRow, stock_level
 
 STOCK = Stored(
     "stock",
-    domain.StockItem,
+    stock.StockItem,
     events=[
-        Shape("item-registered", domain.ItemRegistered),
-        Shape("stock-received", domain.StockReceived),
-        Shape("stock-adjusted", domain.StockAdjusted),
-        Shape("stock-reserved", domain.StockReserved),
-        Shape("stock-freed", domain.StockFreed),
+        Shape("item-registered", stock.ItemRegistered),
+        Shape("item-managed", stock.ItemManaged),
+        Shape("item-discontinued", stock.ItemDiscontinued),
+        Shape("stock-received", stock.StockReceived),
+        Shape("stock-adjusted", stock.StockAdjusted),
+        Shape("stock-reserved", stock.StockReserved),
+        Shape("stock-freed", stock.StockFreed),
+        Shape("stock-shipped", stock.StockShipped),
+        Shape("stock-returned", stock.StockReturned),
+        Shape("stock-written-off", stock.StockWrittenOff),
+        Shape("reorder-needed", stock.ReorderNeeded),
     ],
 )
 
 ALLOCATIONS = Stored(
     "allocation",
-    domain.Allocation,
+    allocations.Allocation,
     events=[
-        Shape("allocation-requested", domain.AllocationRequested),
-        Shape("order-allocated", domain.OrderAllocated),
-        Shape("order-not-allocated", domain.OrderNotAllocated),
-        Shape("allocation-cancelled", domain.AllocationCancelled),
-        Shape("order-released", domain.OrderReleased),
+        Shape("allocation-requested", allocations.AllocationRequested),
+        Shape("order-allocated", allocations.OrderAllocated),
+        Shape("order-not-allocated", allocations.OrderNotAllocated),
+        Shape("order-confirmed", allocations.OrderConfirmed),
+        Shape("order-completed", allocations.OrderCompleted),
+        Shape("allocation-secured", allocations.AllocationSecured),
+        Shape("allocation-fulfilled", allocations.AllocationFulfilled),
+        Shape("allocation-cancelled", allocations.AllocationCancelled),
+        Shape("order-released", allocations.OrderReleased),
+        Shape("pieces-returned", allocations.PiecesReturned),
     ],
+)
+
+WAREHOUSES = Stored(
+    "warehouse", warehouses.Warehouse, events=[Shape("warehouse-registered", warehouses.WarehouseRegistered)]
+)
+
+COMMANDS = Names([Shape("expire-allocation", ExpireAllocation)])
+
+STOCK_LEVELS = Projection(
+    name="stock",
+    source=STOCK,
+    row=StockRow,
+    project=stock_level,
+    order_by="rank",
+    filters=("warehouse", "sku", "to_reorder"),
+    descending=False,
 )

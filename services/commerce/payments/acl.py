@@ -7,7 +7,7 @@ from services.commerce.wire import money_from_wire
 
 
 def order_placed(event: ordering.OrderPlaced) -> RequestPayment:
-    return RequestPayment(order_id=event.order_id, amount=money_from_wire(event.total))
+    return RequestPayment(order_id=event.order_id, amount=money_from_wire(event.total), customer_id=event.customer_id)
 
 
 def order_confirmed(event: ordering.OrderConfirmed) -> ConfirmPayment:

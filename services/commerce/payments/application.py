@@ -2,24 +2,28 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
 from treaty.deciding import Committed
+from treaty.domain import NotFound
 from treaty.effects import Call
+from treaty.ports import Clock
 from treaty.repository import Repository
 
 from services.commerce.money import Money
-from services.commerce.payments.domain import (
+from services.commerce.payments.domain.events import (
+    ApprovedTooLate,
     CaptureStarted,
-    Payment,
     PaymentEvent,
     PaymentFailed,
     PaymentRequested,
     RefundStarted,
-    Status,
     VoidStarted,
 )
+from services.commerce.payments.domain.method import PaymentMethod
+from services.commerce.payments.domain.payment import CANCELLATION, Payment, Status
 
 
 class Verdict(StrEnum):
@@ -27,6 +31,7 @@ class Verdict(StrEnum):
 
     APPROVED = "approved"
     DECLINED = "declined"
+    IN_PROGRESS = "in progress"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +69,8 @@ class Gateway(Protocol):
         """Gives up what is held, or may be held, now or later. Raises GatewayTimeout or GatewayAway: try again."""
         ...
 
-    async def refund(self, reference: str, amount: Money) -> None:
-        """Gives captured money back. Raises GatewayTimeout or GatewayAway: try again."""
+    async def refund(self, reference: str, refund_id: str, amount: Money) -> None:
+        """Gives captured money back, once for each refund. Raises GatewayTimeout or GatewayAway: try again."""
         ...
 
 
@@ -73,6 +78,30 @@ class Gateway(Protocol):
 class RequestPayment:
     order_id: str
     amount: Money
+    customer_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterMethod:
+    customer_id: str
+    token: str
+    label: str
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundPayment:
+    order_id: str
+    refund_id: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteVerdict:
+    """The gateway calls back."""
+
+    order_id: str
+    answer: Answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +133,11 @@ class Void:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
+    """Version 1 knew the refund of a cancellation only, and did not name it."""
+
     order_id: str
     amount: Money
+    refund_id: str = CANCELLATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +145,39 @@ class Payments:
     """The use cases of Payments. What is asked of the gateway is a call: it follows a commit, until it is answered."""
 
     payments: Repository[Payment]
+    methods: Repository[PaymentMethod]
     gateway: Gateway
+    clock: Clock
 
     async def request_payment(self, command: RequestPayment) -> Committed[Payment]:
-        """Asks for the money of a placed order."""
-        return await self.payments.add(command.order_id, lambda payment: payment.request(command.amount))
+        """Asks for the money of a placed order, by the customer's method if there is a good one."""
+        method = await self._method(command.customer_id)
+        return await self.payments.add(
+            command.order_id,
+            lambda payment: payment.request(
+                command.amount,
+                customer_id=command.customer_id,
+                token=method.token if method else "",
+                label=method.label if method else "",
+            ),
+        )
+
+    async def register_method(self, command: RegisterMethod) -> Committed[PaymentMethod]:
+        """Keeps a way to pay for the customer's later orders."""
+        return await self.methods.add(
+            command.customer_id,
+            lambda method: method.register(token=command.token, label=command.label, expires_at=command.expires_at),
+        )
+
+    async def refund_payment(self, command: RefundPayment) -> Committed[Payment]:
+        """Gives a part of the captured money back, or all that is left."""
+        return await self.payments.change(
+            command.order_id, lambda payment: payment.refund(command.refund_id, command.amount)
+        )
+
+    async def note_verdict(self, command: NoteVerdict) -> None:
+        """Notes what the gateway decided after it had been asked."""
+        await self.payments.change(command.order_id, lambda payment: _note(payment, command.answer))
 
     async def confirm_payment(self, command: ConfirmPayment) -> Committed[Payment]:
         """Takes the money of a confirmed order."""
@@ -157,15 +217,25 @@ class Payments:
 
     async def refund(self, command: Refund) -> None:
         """Gives captured money back."""
-        await self.gateway.refund(command.order_id, command.amount)
-        await self.payments.change(command.order_id, Payment.refunded)
+        await self.gateway.refund(command.order_id, command.refund_id, command.amount)
+        await self.payments.change(command.order_id, lambda payment: payment.refunded(command.refund_id))
+
+    async def _method(self, customer_id: str) -> PaymentMethod | None:
+        try:
+            method = (await self.methods.get(customer_id)).state if customer_id else None
+        except NotFound:
+            return None
+        return method if method is not None and method.is_good(self.clock.now()) else None
 
 
 def _note(payment: Payment, answer: Answer) -> None:
-    if answer.verdict is Verdict.APPROVED:
-        payment.authorised()
-    else:
-        payment.fail(answer.reason, reversal=False)
+    match answer.verdict:
+        case Verdict.APPROVED:
+            payment.authorised()
+        case Verdict.DECLINED:
+            payment.fail(answer.reason, reversal=False)
+        case Verdict.IN_PROGRESS:
+            payment.await_verdict()
 
 
 def ask_gateway(payment: Payment, event: PaymentEvent) -> Iterator[Call]:
@@ -176,9 +246,15 @@ def ask_gateway(payment: Payment, event: PaymentEvent) -> Iterator[Call]:
             yield Call(Authorise(order_id=payment.id, amount=event.amount))
         case CaptureStarted() if amount is not None:
             yield Call(Capture(order_id=payment.id, amount=amount))
-        case VoidStarted() | PaymentFailed(reversal=True):
+        case VoidStarted() | PaymentFailed(reversal=True) | ApprovedTooLate():
             yield Call(Void(order_id=payment.id))
-        case RefundStarted() if amount is not None:
-            yield Call(Refund(order_id=payment.id, amount=amount))
+        case RefundStarted():
+            yield from _give_back(payment, event.refund_id)
         case _:
             return
+
+
+def _give_back(payment: Payment, refund_id: str) -> Iterator[Call]:
+    for one in payment.refunds:
+        if one.refund_id == refund_id:
+            yield Call(Refund(order_id=payment.id, amount=one.amount, refund_id=refund_id))

@@ -3,16 +3,21 @@
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Self
 
 import structlog
+from treaty.causes import acting
+from treaty.webhooks import Webhook
 
 from services.commerce.money import Money
 from services.commerce.payments.application import Answer, GatewayAway, GatewayTimeout
 from services.commerce.payments.gateway import (
     APPROVED,
     AUTHORISE,
+    BOOKS,
     CAPTURE,
+    EVERYTHING,
     REFUND,
     REVERSE,
     ForeignMessage,
@@ -24,6 +29,16 @@ from services.commerce.payments.gateway import (
 from services.commerce.payments.simulator import Simulator
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Books:
+    """What the gateway holds for us, has taken for us, and has given back of that, in minor units."""
+
+    held: int
+    captured: int
+    refunded: int
+
 
 Transmit = Callable[[Line], Awaitable[None]]
 
@@ -48,8 +63,17 @@ class GatewayClient:
     async def void(self, reference: str) -> None:
         await self._must_succeed(request(REVERSE, reference))
 
-    async def refund(self, reference: str, amount: Money) -> None:
-        await self._must_succeed(request(REFUND, reference, amount))
+    async def refund(self, reference: str, refund_id: str, amount: Money) -> None:
+        await self._must_succeed(request(REFUND, f"{reference}/{refund_id}", amount))
+
+    async def books(self, reference: str = EVERYTHING) -> Books:
+        """Returns what the gateway has on its books, of one reference or of all; for whoever balances them."""
+        said = await self._ask(request(BOOKS, reference))
+        held, captured, refunded = (int(number) for number in said.amount.split(","))
+        return Books(held=held, captured=captured, refunded=refunded)
+
+    def call_back(self, webhook: Webhook) -> None:
+        """Takes what the gateway calls back with, if it is in this process; another one calls our HTTP port."""
 
     async def transmit(self, line: Line) -> None:
         """Sends a line to the gateway."""
@@ -147,6 +171,14 @@ class InProcessGateway(GatewayClient):
 
     async def __aexit__(self, *error: object) -> None:
         self.simulator.close()
+
+    def call_back(self, webhook: Webhook) -> None:
+        async def tell(id: str, body: bytes) -> bool:
+            with acting(webhook.cause(id, body)):
+                await webhook.take(body)
+            return True
+
+        self.simulator.tell = tell
 
     async def transmit(self, line: Line) -> None:
         asyncio.get_running_loop().call_soon(self.simulator.take, line, self.receive)

@@ -4,14 +4,20 @@ The gateway speaks lines of fields separated by bars, after the message types of
 `type|reference|amount|currency`, its answer `type+10|reference|code|text`. Answers come in any order, late, or twice.
 """
 
+import json
 from dataclasses import dataclass
 
-from services.commerce.money import Money
-from services.commerce.payments.application import Answer, Verdict
+from treaty.domain import Invalid
 
-AUTHORISE, CAPTURE, REFUND, REVERSE = "0100", "0220", "0200", "0400"
-REQUESTS = (AUTHORISE, CAPTURE, REFUND, REVERSE)
-APPROVED, DO_NOT_HONOUR = "00", "05"
+from services.commerce.money import Money
+from services.commerce.payments.application import Answer, NoteVerdict, Verdict
+
+AUTHORISE, CAPTURE, REFUND, REVERSE, BOOKS = "0100", "0220", "0200", "0400", "0600"
+REQUESTS = (AUTHORISE, CAPTURE, REFUND, REVERSE, BOOKS)
+APPROVED, DO_NOT_HONOUR, IN_PROGRESS = "00", "05", "09"
+EVERYTHING = "*"
+"""The reference by which the books are asked for all references together."""
+
 _REASONS = {"05": "declined by the bank", "51": "insufficient funds", "54": "the card has expired"}
 
 
@@ -62,8 +68,31 @@ def answer(request: Line, code: str, text: str = "") -> Line:
 
 
 def to_answer(line: Line) -> Answer:
-    """Translates the gateway's answer; a code that we do not know is a no, never a yes."""
-    if line.amount == APPROVED:
+    """Translates the gateway's answer."""
+    return verdict_of(line.amount)
+
+
+def verdict_of(code: str) -> Answer:
+    """Translates a response code; one that we do not know is a no, never a yes."""
+    if code == APPROVED:
         return Answer(verdict=Verdict.APPROVED)
-    reason = _REASONS.get(line.amount, f"declined with code {line.amount}")
+    if code == IN_PROGRESS:
+        return Answer(verdict=Verdict.IN_PROGRESS)
+    reason = _REASONS.get(code, f"declined with code {code}")
     return Answer(verdict=Verdict.DECLINED, reason=reason)
+
+
+def verdict_from(body: bytes) -> NoteVerdict:
+    """Translates what the gateway calls back with: {"reference", "type": "authorisation", "code"}.
+
+    Raises:
+        Invalid: if it is not that.
+    """
+    try:
+        said = json.loads(body)
+        reference, kind, code = said["reference"], said["type"], said["code"]
+    except (ValueError, TypeError, KeyError):
+        raise Invalid("the body is not {reference, type, code}") from None
+    if kind != "authorisation" or not isinstance(reference, str) or not isinstance(code, str) or code == IN_PROGRESS:
+        raise Invalid(f"{kind!r} with {code!r} is no verdict")
+    return NoteVerdict(order_id=reference, answer=verdict_of(code))

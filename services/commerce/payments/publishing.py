@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 
 from commerce.payments.v1 import payments_events_pb2 as events
+from commerce.payments.v2 import payments_events_pb2 as events2
 from treaty.effects import Message
 
-from services.commerce.payments.domain import (
+from services.commerce.money import Money
+from services.commerce.payments.domain.events import (
+    ApprovedTooLate,
     CaptureStarted,
     OrderCancelled,
     OrderConfirmed,
-    Payment,
     PaymentAuthorised,
     PaymentCaptured,
     PaymentEvent,
@@ -18,27 +20,50 @@ from services.commerce.payments.domain import (
     PaymentRequested,
     PaymentVoided,
     RefundStarted,
+    VerdictAwaited,
     VoidStarted,
 )
+from services.commerce.payments.domain.payment import Payment, Status
 from services.commerce.wire import money_to_wire
 
 
 def publish(payment: Payment, event: PaymentEvent) -> Iterator[Message]:
     """Policy: announces what others may rely on."""
-    assert payment.amount is not None or isinstance(event, OrderConfirmed | OrderCancelled)
     amount = money_to_wire(payment.amount) if payment.amount else None
+    who = payment.customer_id
     match event:
         case PaymentAuthorised():
-            yield events.PaymentAuthorised(order_id=payment.id, amount=amount)
+            yield events.PaymentAuthorised(order_id=payment.id, amount=amount, customer_id=who)
         case PaymentFailed():
-            yield events.PaymentFailed(order_id=payment.id, reason=event.reason)
+            yield events.PaymentFailed(order_id=payment.id, reason=event.reason, customer_id=who)
         case PaymentCaptured():
-            yield events.PaymentReceived(order_id=payment.id, amount=amount)
+            yield events.PaymentReceived(order_id=payment.id, amount=amount, customer_id=who)
         case PaymentVoided():
-            yield events.PaymentVoided(order_id=payment.id, amount=amount)
+            yield events.PaymentVoided(order_id=payment.id, amount=amount, customer_id=who)
         case PaymentRefunded():
-            yield events.PaymentRefunded(order_id=payment.id, amount=amount)
-        case PaymentRequested() | OrderConfirmed() | OrderCancelled():
+            yield from _refunded(payment, event)
+        case PaymentRequested() | VerdictAwaited() | OrderConfirmed() | OrderCancelled():
             return
-        case CaptureStarted() | VoidStarted() | RefundStarted():
+        case CaptureStarted() | VoidStarted() | RefundStarted() | ApprovedTooLate():
             return
+
+
+def _refunded(payment: Payment, event: PaymentRefunded) -> Iterator[Message]:
+    """Both versions side by side: the first told of refunds when they were of everything, and it still does."""
+    given, captured = payment.given_back, payment.amount
+    amount = event.amount or captured
+    assert given is not None
+    assert captured is not None
+    assert amount is not None
+    yield events2.PaymentRefunded(
+        order_id=payment.id,
+        refund_id=event.refund_id,
+        amount=money_to_wire(amount),
+        refunded=money_to_wire(given),
+        remaining=money_to_wire(Money(captured.minor_units - given.minor_units, captured.currency)),
+        customer_id=payment.customer_id,
+    )
+    if payment.status is Status.REFUNDED:
+        yield events.PaymentRefunded(
+            order_id=payment.id, amount=money_to_wire(captured), customer_id=payment.customer_id
+        )

@@ -2,31 +2,46 @@
 
 from commerce.ordering.v1 import ordering_events_pb2 as ordering
 from commerce.payments.v1 import payments_events_pb2 as events
-from pydantic import Field
+from commerce.payments.v2 import payments_events_pb2 as events2
+from pydantic import Field, SecretStr, model_validator
 from treaty.relations import Pattern, Relation
 from treaty.service import Ports, Service
 from treaty.settings import Settings
 from treaty.subscriptions import on
+from treaty.webhooks import Webhook
 
 from services.commerce.payments import acl, application, storage
 from services.commerce.payments.api import api
 from services.commerce.payments.application import Payments, ask_gateway
 from services.commerce.payments.clients import gateway_at
+from services.commerce.payments.gateway import verdict_from
 from services.commerce.payments.publishing import publish
+
+_DEVELOPMENT_SECRET = "for development only"
 
 
 class PaymentsSettings(Settings):
-    """Payments' own settings: where the gateway is, and for how many seconds it is waited for."""
+    """Payments' own settings: where the gateway is, for how many seconds it is waited for, and what it signs with."""
 
+    environment: str = Field("dev", alias="TREATY_ENVIRONMENT")
     gateway: str = Field("simulated", alias="PAYMENTS_GATEWAY", pattern=r"^(simulated|[^:\s]+:\d{1,5})$")
     gateway_seconds: float = Field(2.0, alias="PAYMENTS_GATEWAY_SECONDS", gt=0)
+    webhook_secret: SecretStr = Field(SecretStr(_DEVELOPMENT_SECRET), alias="PAYMENTS_WEBHOOK_SECRET", min_length=1)
+
+    @model_validator(mode="after")
+    def _no_development_secret_elsewhere(self) -> "PaymentsSettings":
+        if self.environment != "dev" and self.webhook_secret.get_secret_value() == _DEVELOPMENT_SECRET:
+            raise ValueError("PAYMENTS_WEBHOOK_SECRET must be set, or PAYMENTS_WEBHOOK_SECRET_FILE name a file")
+        return self
 
 
 def build(ports: Ports) -> Service:
     settings = ports.settings(PaymentsSettings)
     gateway = gateway_at(settings.gateway, settings.gateway_seconds)
     repository = ports.repository(storage.PAYMENTS, policies=[publish, ask_gateway], commands=storage.COMMANDS)
-    payments = Payments(repository, gateway)
+    payments = Payments(repository, ports.repository(storage.METHODS), gateway, ports.clock)
+    webhook = _webhook(payments, settings.webhook_secret.get_secret_value())
+    gateway.call_back(webhook)
     return Service(
         name="commerce.payments",
         api=api(payments),
@@ -36,6 +51,7 @@ def build(ports: Ports) -> Service:
             events.PaymentReceived,
             events.PaymentVoided,
             events.PaymentRefunded,
+            events2.PaymentRefunded,
         ],
         subscriptions=[
             on(ordering.OrderPlaced, acl.order_placed, then=payments.request_payment),
@@ -49,9 +65,17 @@ def build(ports: Ports) -> Service:
             application.Void: payments.void,
             application.Refund: payments.refund,
         },
+        webhooks=[webhook],
         relations=[
             Relation("commerce.ordering", Pattern.ANTI_CORRUPTION_LAYER, "an order becomes a payment"),
             Relation("external.gateway", Pattern.ANTI_CORRUPTION_LAYER, "bars and codes become verdicts"),
         ],
         resources=[gateway],
     )
+
+
+def _webhook(payments: Payments, secret: str) -> Webhook:
+    async def take(body: bytes) -> None:
+        await payments.note_verdict(verdict_from(body))
+
+    return Webhook(path="/webhooks/gateway", secret=secret, take=take)

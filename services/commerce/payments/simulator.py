@@ -3,31 +3,55 @@
 import argparse
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+import json
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Literal, get_args
+
+from treaty.ports import SystemClock
+from treaty.webhooks import sign
 
 from services.commerce.payments.gateway import (
     APPROVED,
+    AUTHORISE,
+    BOOKS,
+    CAPTURE,
     DO_NOT_HONOUR,
+    EVERYTHING,
+    IN_PROGRESS,
+    REFUND,
     REQUESTS,
+    REVERSE,
     ForeignMessage,
     Line,
     answer,
     decode,
 )
 
-Behaviour = Literal["approve", "decline", "silent", "late", "repeat"]
+Behaviour = Literal["approve", "decline", "silent", "late", "repeat", "callback", "callback-decline"]
 
-RULES: Mapping[int, Behaviour] = {13: "decline", 17: "silent", 19: "late", 23: "repeat"}
+RULES: Mapping[int, Behaviour] = {
+    13: "decline",
+    17: "silent",
+    19: "late",
+    23: "repeat",
+    29: "callback",
+    31: "callback-decline",
+}
 """What the last two digits of an amount make the gateway do, as the test cards of real gateways do."""
 
 Send = Callable[[Line], None]
+Tell = Callable[[str, bytes], Awaitable[bool]]
+"""(id of the message, its body) → whether it was taken; it is repeated until it is."""
+
+_TRIES = 60
 
 
 @dataclass(slots=True)
 class Account:
-    """What the gateway knows of one reference, in minor units."""
+    """What the gateway knows of one reference, in minor units; `refunds` are those that it has made."""
 
     amount: int = 0
     held: int = 0
@@ -35,6 +59,11 @@ class Account:
     refunded: int = 0
     verdict: str = ""
     reversed: bool = False
+    refunds: set[str] = field(default_factory=set)
+
+
+async def _nobody(id: str, body: bytes) -> bool:
+    return False
 
 
 @dataclass(slots=True)
@@ -43,37 +72,42 @@ class Simulator:
 
     Args:
         rules: behaviour by the last two digits of the amount; all others are approved.
-        late: seconds after which a late answer comes.
+        late: seconds after which a late answer, or a callback, comes.
+        tell: calls back.
     """
 
     rules: Mapping[int, Behaviour] = field(default_factory=lambda: RULES)
     late: float = 3.0
+    tell: Tell = _nobody
     accounts: dict[str, Account] = field(default_factory=dict)
     _later: set[asyncio.TimerHandle] = field(default_factory=set)
+    _calling: set["asyncio.Task[None]"] = field(default_factory=set)
 
     def take(self, request: Line, send: Send) -> None:
         """Takes one request; answers through `send` now, later, twice or never."""
-        account = self.accounts.setdefault(request.reference, Account())
-        match request.type:
-            case "0100":
-                self._authorise(account, request, send)
-            case "0220":
-                account.captured, account.held = account.captured + account.held, 0
-                send(answer(request, APPROVED))
-            case "0200":
-                account.refunded = account.captured
-                send(answer(request, APPROVED))
-            case "0400":
-                account.held, account.reversed = 0, True
-                send(answer(request, APPROVED))
+        if request.type == BOOKS:
+            send(answer(request, self._books(request.reference)))
+            return
+        reference, _, refund = request.reference.partition("/")
+        account = self.accounts.setdefault(reference, Account())
+        if request.type == AUTHORISE:
+            self._authorise(account, request, send)
+            return
+        if request.type == CAPTURE:
+            account.captured, account.held = account.captured + account.held, 0
+        elif request.type == REFUND:
+            self._refund(account, refund, int(request.amount))
+        elif request.type == REVERSE:
+            account.held, account.reversed = 0, True
+        send(answer(request, APPROVED))
 
     def _authorise(self, account: Account, request: Line, send: Send) -> None:
         behaviour = self.rules.get(int(request.amount) % 100, "approve")
-        if not account.verdict:
-            account.amount = int(request.amount)
-            account.verdict = DO_NOT_HONOUR if behaviour == "decline" else APPROVED
-            if account.verdict == APPROVED and not account.reversed:
-                account.held = account.amount
+        if behaviour.startswith("callback"):
+            self._decide_later(account, request, APPROVED if behaviour == "callback" else DO_NOT_HONOUR)
+            send(answer(request, IN_PROGRESS))
+            return
+        self._decide(account, int(request.amount), DO_NOT_HONOUR if behaviour == "decline" else APPROVED)
         said = answer(request, account.verdict)
         if behaviour == "late":
             self._later.add(asyncio.get_running_loop().call_later(self.late, send, said))
@@ -82,10 +116,51 @@ class Simulator:
         if behaviour == "repeat":
             send(said)
 
+    @staticmethod
+    def _decide(account: Account, amount: int, verdict: str) -> None:
+        if not account.verdict:
+            account.amount, account.verdict = amount, verdict
+            if verdict == APPROVED and not account.reversed:
+                account.held = amount
+
+    @staticmethod
+    def _refund(account: Account, refund: str, amount: int) -> None:
+        """Makes a refund once; one without a name is of everything."""
+        if refund in account.refunds:
+            return
+        account.refunds.add(refund)
+        left = account.captured - account.refunded
+        account.refunded += min(amount, left) if refund else left
+
+    def _decide_later(self, account: Account, request: Line, verdict: str) -> None:
+        if account.amount:
+            return
+        account.amount = int(request.amount)
+        task = asyncio.create_task(self._call_back(account, request, verdict))
+        self._calling.add(task)
+        task.add_done_callback(self._calling.discard)
+
+    async def _call_back(self, account: Account, request: Line, verdict: str) -> None:
+        await asyncio.sleep(self.late)
+        self._decide(account, int(request.amount), verdict)
+        body = json.dumps({"reference": request.reference, "type": "authorisation", "code": verdict}).encode()
+        for _ in range(_TRIES):
+            with contextlib.suppress(Exception):
+                if await self.tell(f"verdict-{request.reference}", body):
+                    return
+            await asyncio.sleep(0.5)
+
+    def _books(self, reference: str) -> str:
+        wanted = self.accounts.values() if reference == EVERYTHING else [self.accounts.get(reference, Account())]
+        sums = (sum(getattr(one, name) for one in wanted) for name in ("held", "captured", "refunded"))
+        return ",".join(str(number) for number in sums)
+
     def close(self) -> None:
         """Forgets the answers that were still to come."""
         for handle in self._later:
             handle.cancel()
+        for task in self._calling:
+            task.cancel()
 
 
 class SimulatorServer:
@@ -121,10 +196,32 @@ class SimulatorServer:
         writer.close()
 
 
-async def _main(host: str, port: int, rules: Mapping[int, Behaviour], late: float) -> None:
-    async with SimulatorServer(Simulator(rules, late)).listening(host, port) as bound:
-        print(f"gateway listening on {host}:{bound}", flush=True)  # noqa: T201 - its one line of output
-        await asyncio.Event().wait()
+@contextlib.asynccontextmanager
+async def calling(url: str, secret: str) -> AsyncIterator[Tell]:
+    """Yields what calls back over HTTP, signed."""
+    import aiohttp  # only a gateway that is a process of its own calls anybody
+
+    clock = SystemClock()
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5.0)) as session:
+
+        async def tell(id: str, body: bytes) -> bool:
+            headers = sign(secret, id, _seconds(clock.now()), body)
+            async with session.post(url, data=body, headers=headers) as said:
+                return said.status < 300
+
+        yield tell
+
+
+def _seconds(now: datetime) -> int:
+    return int(now.astimezone(UTC).timestamp())
+
+
+async def _main(arguments: argparse.Namespace) -> None:
+    async with calling(arguments.callback, arguments.secret) as tell:
+        simulator = Simulator(arguments.rules, arguments.late, tell)
+        async with SimulatorServer(simulator).listening(arguments.host, arguments.port) as bound:
+            print(f"gateway listening on {arguments.host}:{bound}", flush=True)  # noqa: T201 - its one line of output
+            await asyncio.Event().wait()
 
 
 def _rules(text: str) -> Mapping[int, Behaviour]:
@@ -138,12 +235,18 @@ def _rules(text: str) -> Mapping[int, Behaviour]:
     return rules
 
 
-if __name__ == "__main__":
+def main() -> int:
     parser = argparse.ArgumentParser(description="A simulated payment gateway.")
     parser.add_argument("--host", default="0.0.0.0")
     parser.add_argument("--port", type=int, default=7400)
-    parser.add_argument("--late", type=float, default=3.0, help="seconds until a late answer comes")
+    parser.add_argument("--late", type=float, default=3.0, help="seconds until a late answer or a callback comes")
     parser.add_argument("--rules", type=_rules, default=RULES, help="by the last two digits: 13=decline,17=silent")
-    arguments = parser.parse_args()
+    parser.add_argument("--callback", default="http://127.0.0.1:8080/webhooks/gateway", help="where verdicts are sent")
+    parser.add_argument("--secret", default="for development only", help="what verdicts are signed with")
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_main(arguments.host, arguments.port, arguments.rules, arguments.late))
+        asyncio.run(_main(parser.parse_args()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

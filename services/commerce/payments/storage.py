@@ -1,27 +1,43 @@
 """How Payments' aggregates and calls are named on disk. A name here never changes; a shape gets an upcast."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from treaty.codec import Names, Shape
 from treaty.stored import Stored
 
-from services.commerce.payments import application, domain
+from services.commerce.payments import application
+from services.commerce.payments.domain import events
+from services.commerce.payments.domain.method import MethodRegistered, PaymentMethod
+from services.commerce.payments.domain.payment import CANCELLATION, Payment
+
+
+def whole_refund(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Upcast: a refund of version 1 was that of a cancellation, and of all that had been captured."""
+    return {**document, "refund_id": CANCELLATION, "amount": None}
+
 
 PAYMENTS = Stored(
     "payment",
-    domain.Payment,
+    Payment,
     events=[
-        Shape("payment-requested", domain.PaymentRequested),
-        Shape("payment-authorised", domain.PaymentAuthorised),
-        Shape("payment-failed", domain.PaymentFailed),
-        Shape("order-confirmed", domain.OrderConfirmed),
-        Shape("order-cancelled", domain.OrderCancelled),
-        Shape("capture-started", domain.CaptureStarted),
-        Shape("payment-captured", domain.PaymentCaptured),
-        Shape("void-started", domain.VoidStarted),
-        Shape("payment-voided", domain.PaymentVoided),
-        Shape("refund-started", domain.RefundStarted),
-        Shape("payment-refunded", domain.PaymentRefunded),
+        Shape("payment-requested", events.PaymentRequested),
+        Shape("payment-authorised", events.PaymentAuthorised),
+        Shape("payment-failed", events.PaymentFailed),
+        Shape("order-confirmed", events.OrderConfirmed),
+        Shape("order-cancelled", events.OrderCancelled),
+        Shape("capture-started", events.CaptureStarted),
+        Shape("payment-captured", events.PaymentCaptured),
+        Shape("void-started", events.VoidStarted),
+        Shape("payment-voided", events.PaymentVoided),
+        Shape("refund-started", events.RefundStarted, upcasts=(whole_refund,)),
+        Shape("payment-refunded", events.PaymentRefunded, upcasts=(whole_refund,)),
+        Shape("verdict-awaited", events.VerdictAwaited),
+        Shape("approved-too-late", events.ApprovedTooLate),
     ],
 )
+
+METHODS = Stored("payment-method", PaymentMethod, events=[Shape("method-registered", MethodRegistered)])
 
 COMMANDS = Names(
     [

@@ -1,0 +1,1 @@
+"""What Inventory can do: with stock, and with allocations of it."""

@@ -1,0 +1,190 @@
+"""What Inventory can do with allocations, which touch several aggregates.
+
+Each use case is several commits. Each is a step under the id of what asked for it, a message that is acknowledged, or
+a call that is answered, after the last: a crash in between repeats it, and the steps that were done before give their
+first answers.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from treaty.causes import Cause, current_cause, step
+from treaty.deciding import Committed
+from treaty.domain import DomainError
+from treaty.effects import Call
+from treaty.ports import Clock
+from treaty.projections import View
+from treaty.repository import Repository
+
+from services.commerce.inventory.domain.allocations import (
+    AllocatedLine,
+    Allocation,
+    AllocationEvent,
+    OrderAllocated,
+    Status,
+)
+from services.commerce.inventory.domain.stock import StockItem
+from services.commerce.inventory.domain.warehouses import DEFAULT_WAREHOUSE
+from services.commerce.inventory.projections import StockRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllocateOrder:
+    """`pieces` are quantities by SKU."""
+
+    order_id: str
+    pieces: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecureOrder:
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FulfilOrder:
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseOrder:
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpireAllocation:
+    order_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeBack:
+    order_id: str
+    return_id: str
+    pieces: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Allocating:
+    """The use cases of allocations. `held` is how long pieces are held for an order that is not confirmed."""
+
+    items: Repository[StockItem]
+    allocations: Repository[Allocation]
+    levels: View[StockRow]
+    clock: Clock
+    held: timedelta
+
+    async def allocate_order(self, command: AllocateOrder) -> None:
+        """Reserves every line of an order, or none."""
+        planned = await self._planned(command.pieces)
+        requested = await self.allocations.add(
+            command.order_id, lambda allocation: allocation.request(planned), cause=step("request")
+        )
+        if requested.state.status is not Status.REQUESTED:
+            return
+        lines = requested.state.lines
+        refusals = await asyncio.gather(*(self._reserve(command.order_id, line) for line in lines))
+        refused = next(((line, r) for line, r in zip(lines, refusals, strict=True) if r is not None), None)
+        if refused is None:
+            until = self.clock.now() + self.held
+            await self.allocations.change(command.order_id, lambda a: a.complete(until), cause=step("complete"))
+            return
+        reserved = [line for line, refusal in zip(lines, refusals, strict=True) if refusal is None]
+        await self._free(command.order_id, reserved)
+        line, refusal = refused
+        await self.allocations.change(
+            command.order_id, lambda allocation: allocation.refuse(line.sku, refusal.message), cause=step("refuse")
+        )
+
+    async def secure_order(self, command: SecureOrder) -> Committed[Allocation]:
+        """Holds the pieces of a confirmed order for as long as it takes."""
+        return await self.allocations.add(command.order_id, Allocation.confirm)
+
+    async def release_order(self, command: ReleaseOrder) -> None:
+        """Frees whatever is reserved for an order that was cancelled."""
+        cancelled = await self.allocations.add(command.order_id, Allocation.cancel, cause=step("cancel"))
+        await self._finish_release(cancelled.state)
+
+    async def expire_allocation(self, command: ExpireAllocation) -> None:
+        """Frees whatever is reserved for an order that was not confirmed in time."""
+        expired = await self.allocations.change(command.order_id, Allocation.expire, cause=step("expire"))
+        await self._finish_release(expired.state)
+
+    async def fulfil_order(self, command: FulfilOrder) -> None:
+        """Gives out the pieces of an order that is with its customer."""
+        fulfilled = await self.allocations.add(command.order_id, Allocation.fulfil, cause=step("fulfil"))
+        if fulfilled.state.status is Status.FULFILLED:
+            await asyncio.gather(*(self._ship(command.order_id, line) for line in fulfilled.state.lines))
+
+    async def take_back(self, command: TakeBack) -> Committed[Allocation]:
+        """Takes back pieces of a delivered order, once for each return, to where they came from."""
+        taken = await self.allocations.change(
+            command.order_id, lambda allocation: allocation.take_back(command.return_id, command.pieces)
+        )
+        known = taken.state.returned_as(command.return_id)
+        lines = known.lines if known else ()
+        await asyncio.gather(*(self._take_back(command, line) for line in lines))
+        return taken
+
+    async def get_allocation(self, order_id: str) -> Committed[Allocation]:
+        """Returns what is reserved for an order."""
+        return await self.allocations.get(order_id)
+
+    async def _planned(self, pieces: Mapping[str, int]) -> Sequence[AllocatedLine]:
+        """Chooses a warehouse for each SKU; the read model is a hint, the reservation decides."""
+        return [
+            AllocatedLine(sku=sku, warehouse=await self._warehouse_with(sku, quantity), quantity=quantity)
+            for sku, quantity in pieces.items()
+        ]
+
+    async def _warehouse_with(self, sku: str, quantity: int) -> str:
+        """Returns the default warehouse, or the first other one that has enough where that has not."""
+        rows, _ = await self.levels.page({"sku": sku}, after=None, limit=100)
+        able = [row.warehouse for row in rows if row.available >= quantity]
+        return DEFAULT_WAREHOUSE if DEFAULT_WAREHOUSE in able or not able else min(able)
+
+    async def _reserve(self, order_id: str, line: AllocatedLine) -> DomainError | None:
+        """Reserves one line; returns why it could not be."""
+        try:
+            await self.items.change(
+                line.stock_id, lambda item: item.reserve(order_id, line.quantity), cause=step("reserve")
+            )
+        except DomainError as refusal:
+            return refusal
+        return None
+
+    async def _finish_release(self, allocation: Allocation) -> None:
+        if allocation.status is Status.CANCELLED:
+            await self._free(allocation.id, allocation.lines)
+            await self.allocations.change(allocation.id, Allocation.release, cause=step("release"))
+
+    async def _free(self, order_id: str, lines: Sequence[AllocatedLine]) -> None:
+        await asyncio.gather(*(self._free_line(order_id, line) for line in lines))
+
+    async def _free_line(self, order_id: str, line: AllocatedLine) -> None:
+        await self.items.change(line.stock_id, lambda item: item.free(order_id, line.quantity), cause=step("free"))
+
+    async def _ship(self, order_id: str, line: AllocatedLine) -> None:
+        await self.items.change(line.stock_id, lambda item: item.ship(order_id, line.quantity), cause=step("ship"))
+
+    async def _take_back(self, command: TakeBack, line: AllocatedLine) -> None:
+        await self.items.change(
+            line.stock_id,
+            lambda item: item.take_back(command.order_id, command.return_id, line.quantity),
+            cause=_of_return(command.return_id),
+        )
+
+
+def _of_return(return_id: str) -> Cause:
+    """The cause is the return, not the request: another request for the same return takes nothing back twice."""
+    return replace(current_cause(), id=f"return/{return_id}", digest="", durable=True)
+
+
+def expire(allocation: Allocation, event: AllocationEvent) -> Iterator[Call]:
+    """Policy: pieces that are held for an order are free again if it is not confirmed in time."""
+    match event:
+        case OrderAllocated() if event.expires_at is not None:
+            yield Call(ExpireAllocation(order_id=allocation.id), due=event.expires_at)
+        case _:
+            return

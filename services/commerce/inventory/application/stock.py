@@ -1,0 +1,144 @@
+"""What Inventory can do with stock."""
+
+from dataclasses import dataclass
+
+from treaty.deciding import Committed
+from treaty.ports import Clock
+from treaty.projections import Key, View
+from treaty.repository import Repository
+
+from services.commerce.inventory.domain.stock import StockItem
+from services.commerce.inventory.domain.warehouses import DEFAULT_WAREHOUSE, Warehouse, stock_id
+from services.commerce.inventory.projections import StockRow
+from services.commerce.money import Money
+
+PAGE, LARGEST_PAGE = 50, 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterItem:
+    warehouse: str
+    sku: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListProduct:
+    sku: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiscontinueProduct:
+    sku: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManageItem:
+    warehouse: str
+    sku: str
+    bar_code: str
+    reorder_point: int
+    reorder_quantity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiveStock:
+    warehouse: str
+    sku: str
+    quantity: int
+    expires_on: str = ""
+    unit_cost: Money | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdjustStock:
+    warehouse: str
+    sku: str
+    delta: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterWarehouse:
+    warehouse: str
+    name: str
+    country: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """The use cases of stock items and warehouses."""
+
+    items: Repository[StockItem]
+    warehouses: Repository[Warehouse]
+    levels: View[StockRow]
+    clock: Clock
+
+    async def register_item(self, command: RegisterItem) -> Committed[StockItem]:
+        """Registers a SKU in a warehouse."""
+        return await self.items.add(
+            stock_id(command.warehouse, command.sku),
+            lambda item: item.register(warehouse=command.warehouse, sku=command.sku, description=command.description),
+        )
+
+    async def list_product(self, command: ListProduct) -> Committed[StockItem]:
+        """Lets the default warehouse have an item for a product of the catalogue."""
+        return await self.items.add(
+            stock_id(DEFAULT_WAREHOUSE, command.sku),
+            lambda item: item.list_product(warehouse=DEFAULT_WAREHOUSE, sku=command.sku, name=command.name),
+        )
+
+    async def discontinue_product(self, command: DiscontinueProduct) -> Committed[StockItem]:
+        """Calls for no more of a product."""
+        return await self.items.add(
+            stock_id(DEFAULT_WAREHOUSE, command.sku),
+            lambda item: item.discontinue(warehouse=DEFAULT_WAREHOUSE, sku=command.sku),
+        )
+
+    async def manage_item(self, command: ManageItem) -> Committed[StockItem]:
+        """Says how an item is told apart, and when how many more are bought."""
+        return await self.items.change(
+            stock_id(command.warehouse, command.sku),
+            lambda item: item.manage(
+                bar_code=command.bar_code,
+                reorder_point=command.reorder_point,
+                reorder_quantity=command.reorder_quantity,
+            ),
+        )
+
+    async def receive_stock(self, command: ReceiveStock) -> Committed[StockItem]:
+        """Adds pieces that came in."""
+        return await self.items.change(
+            stock_id(command.warehouse, command.sku),
+            lambda item: item.receive(command.quantity, expires_on=command.expires_on, unit_cost=command.unit_cost),
+        )
+
+    async def adjust_stock(self, command: AdjustStock) -> Committed[StockItem]:
+        """Corrects the pieces on hand."""
+        id = stock_id(command.warehouse, command.sku)
+        return await self.items.change(id, lambda item: item.adjust(command.delta, command.reason))
+
+    async def write_off_expired(self, warehouse: str, sku: str) -> Committed[StockItem]:
+        """Takes what is past its day off the stock."""
+        today = self.clock.now().date().isoformat()
+        return await self.items.change(stock_id(warehouse, sku), lambda item: item.write_off(today))
+
+    async def register_warehouse(self, command: RegisterWarehouse) -> Committed[Warehouse]:
+        """Registers a warehouse."""
+        return await self.warehouses.add(
+            command.warehouse, lambda warehouse: warehouse.register(name=command.name, country=command.country)
+        )
+
+    async def get_stock(self, warehouse: str, sku: str) -> Committed[StockItem]:
+        """Returns one stock item."""
+        return await self.items.get(stock_id(warehouse, sku))
+
+    async def list_stock(
+        self, *, warehouse: str, sku: str, to_reorder: bool, size: int, after: Key | None, not_before: str
+    ) -> tuple[list[StockRow], Key | None]:
+        """Returns a page of stock by SKU, and where the next page starts."""
+        where = {"warehouse": warehouse, "sku": sku, "to_reorder": to_reorder}
+        chosen = {name: value for name, value in where.items() if value}
+        limit = min(size or PAGE, LARGEST_PAGE)
+        return await self.levels.page(chosen, after=after, limit=limit, not_before=not_before)

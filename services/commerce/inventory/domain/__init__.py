@@ -1,0 +1,1 @@
+"""Stock items, allocations and warehouses."""

@@ -1,0 +1,275 @@
+"""Allocations, which say what is set aside for an order."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from treaty.domain import Aggregate, Invalid, Rejected
+
+from services.commerce.inventory.domain.warehouses import stock_id
+
+
+class Status(StrEnum):
+    """`CANCELLED` pieces are being freed; once all are, they are `RELEASED`."""
+
+    NEW = "new"
+    REQUESTED = "requested"
+    ALLOCATED = "allocated"
+    SECURED = "secured"
+    FULFILLED = "fulfilled"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+    RELEASED = "released"
+
+
+class Release(StrEnum):
+    """Why an allocation is released."""
+
+    ORDER_CANCELLED = "order_cancelled"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllocatedLine:
+    """Pieces of one SKU for an order, and where they lie."""
+
+    sku: str
+    warehouse: str
+    quantity: int
+
+    @property
+    def stock_id(self) -> str:
+        return stock_id(self.warehouse, self.sku)
+
+
+Lines = tuple[AllocatedLine, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Return:
+    """Pieces that came back, and the warehouses they came from and go to."""
+
+    return_id: str
+    lines: Lines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllocationRequested:
+    lines: Lines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderAllocated:
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderNotAllocated:
+    sku: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderConfirmed:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCompleted:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllocationSecured:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllocationFulfilled:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllocationCancelled:
+    reason: Release = Release.ORDER_CANCELLED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderReleased:
+    lines: Lines
+    reason: Release = Release.ORDER_CANCELLED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PiecesReturned:
+    return_id: str
+    lines: Lines
+
+
+AllocationEvent = (
+    AllocationRequested
+    | OrderAllocated
+    | OrderNotAllocated
+    | OrderConfirmed
+    | OrderCompleted
+    | AllocationSecured
+    | AllocationFulfilled
+    | AllocationCancelled
+    | OrderReleased
+    | PiecesReturned
+)
+
+_OVER = (Status.REFUSED, Status.CANCELLED, Status.RELEASED, Status.FULFILLED)
+
+
+@dataclass(slots=True, kw_only=True)
+class Allocation(Aggregate[AllocationEvent]):
+    """What is reserved for one order; its id is the order's.
+
+    What the order has come to (`confirmed`, `completed`) and where its pieces are (`status`) move apart, in any order;
+    after each step `_go_on` brings them together again.
+    """
+
+    status: Status = Status.NEW
+    lines: Lines = ()
+    expires_at: datetime | None = None
+    confirmed: bool = False
+    completed: bool = False
+    reason: Release | None = None
+    returns: tuple[Return, ...] = ()
+
+    def request(self, lines: Sequence[AllocatedLine]) -> None:
+        """Starts to allocate, unless the order was cancelled before we heard of it."""
+        if self.status is Status.NEW:
+            self.record(AllocationRequested(lines=tuple(lines)))
+
+    def complete(self, expires_at: datetime) -> None:
+        """All lines are reserved; for an order that is not confirmed, until then."""
+        self._must_be(Status.REQUESTED)
+        self.record(OrderAllocated(expires_at=expires_at))
+        self._go_on()
+
+    def refuse(self, sku: str, reason: str) -> None:
+        """One line could not be reserved, and the others are free again."""
+        self._must_be(Status.REQUESTED)
+        self.record(OrderNotAllocated(sku=sku, reason=reason))
+
+    def confirm(self) -> None:
+        """The order is confirmed: its pieces expire no longer. What was released before stays so."""
+        if self.status not in _OVER and not self.confirmed:
+            self.record(OrderConfirmed())
+            self._go_on()
+
+    def fulfil(self) -> None:
+        """The order is completed: its pieces are gone for good."""
+        if self.status not in _OVER and not self.completed:
+            self.record(OrderCompleted())
+            self._go_on()
+
+    def cancel(self) -> None:
+        """The order is cancelled: whatever is reserved is to be freed."""
+        if self.status is Status.REQUESTED:
+            raise RuntimeError(f"the allocation of order {self.id} is not finished: it must be, before it is cancelled")
+        if self.status not in _OVER:
+            self.record(AllocationCancelled())
+
+    def expire(self) -> None:
+        """The time is up. An allocation that is secured, or over, does not mind."""
+        if self.status is Status.ALLOCATED:
+            self.record(AllocationCancelled(reason=Release.EXPIRED))
+
+    def release(self) -> None:
+        """Everything is free again."""
+        self._must_be(Status.CANCELLED)
+        self.record(OrderReleased(lines=self.lines, reason=self.reason or Release.ORDER_CANCELLED))
+
+    def take_back(self, return_id: str, pieces: Mapping[str, int]) -> None:
+        """Notes pieces, by SKU, that come back to the warehouses they came from.
+
+        Raises:
+            Rejected: NOT_DELIVERED, or TOO_MANY_RETURNED if not so many are still out.
+        """
+        known = self.returned_as(return_id)
+        if known is not None:
+            if _by_sku(known.lines) != dict(pieces):
+                raise Invalid(f"return {return_id} was something else before", field="return_id")
+            return
+        if self.status is not Status.FULFILLED:
+            raise Rejected(f"order {self.id} is not delivered: nothing can come back", reason="NOT_DELIVERED")
+        self.record(PiecesReturned(return_id=return_id, lines=self._picked(pieces)))
+
+    def returned_as(self, return_id: str) -> Return | None:
+        """Returns what came back under an id."""
+        return next((known for known in self.returns if known.return_id == return_id), None)
+
+    @property
+    def outstanding(self) -> Lines:
+        """The lines without what came back: what is reserved, or out with the customer."""
+        returned = _by_item([line for known in self.returns for line in known.lines])
+        left = (replace(line, quantity=line.quantity - returned.get(line.stock_id, 0)) for line in self.lines)
+        return tuple(line for line in left if line.quantity)
+
+    def _picked(self, pieces: Mapping[str, int]) -> Lines:
+        picked: list[AllocatedLine] = []
+        for sku, quantity in pieces.items():
+            if quantity <= 0:
+                raise Invalid(f"{quantity} pieces of {sku} cannot come back", field="pieces")
+            out = [line for line in self.outstanding if line.sku == sku]
+            left = sum(line.quantity for line in out)
+            if quantity > left:
+                raise Rejected(f"{left} {sku} of order {self.id} are out, not {quantity}", reason="TOO_MANY_RETURNED")
+            for line in out:
+                taken = min(quantity, line.quantity)
+                quantity -= taken
+                if taken:
+                    picked.append(replace(line, quantity=taken))
+        return tuple(picked)
+
+    def _go_on(self) -> None:
+        if self.completed and self.status in (Status.ALLOCATED, Status.SECURED):
+            self.record(AllocationFulfilled())
+        elif self.confirmed and self.status is Status.ALLOCATED:
+            self.record(AllocationSecured())
+
+    def _must_be(self, status: Status) -> None:
+        if self.status is not status:
+            raise Rejected(f"the allocation of order {self.id} is {self.status}, not {status}")
+
+    def evolve(self, event: AllocationEvent) -> None:
+        match event:
+            case AllocationRequested():
+                self.status, self.lines = Status.REQUESTED, event.lines
+            case OrderAllocated():
+                self.status, self.expires_at = Status.ALLOCATED, event.expires_at
+            case OrderNotAllocated():
+                self.status, self.lines = Status.REFUSED, ()
+            case OrderConfirmed():
+                self.confirmed = True
+            case OrderCompleted():
+                self.completed = True
+            case AllocationSecured():
+                self.status, self.expires_at = Status.SECURED, None
+            case AllocationFulfilled():
+                self.status, self.expires_at = Status.FULFILLED, None
+            case AllocationCancelled():
+                self.status, self.expires_at, self.reason = Status.CANCELLED, None, event.reason
+            case OrderReleased():
+                self.status, self.lines = Status.RELEASED, ()
+            case PiecesReturned():
+                self.returns = (*self.returns, Return(return_id=event.return_id, lines=event.lines))
+
+
+def _by_sku(lines: Sequence[AllocatedLine]) -> Mapping[str, int]:
+    return _sums((line.sku, line.quantity) for line in lines)
+
+
+def _by_item(lines: Sequence[AllocatedLine]) -> Mapping[str, int]:
+    return _sums((line.stock_id, line.quantity) for line in lines)
+
+
+def _sums(pairs: Iterable[tuple[str, int]]) -> Mapping[str, int]:
+    sums: dict[str, int] = {}
+    for key, quantity in pairs:
+        sums[key] = sums.get(key, 0) + quantity
+    return sums

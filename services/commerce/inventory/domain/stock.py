@@ -1,0 +1,263 @@
+"""Stock items: they take pieces in, set them aside for orders, and give them out."""
+
+from dataclasses import dataclass
+
+from treaty.domain import Aggregate, Invalid, Rejected
+
+from services.commerce.inventory.domain.batches import (
+    MOST_BATCHES,
+    Batches,
+    day,
+    past,
+    with_pieces,
+    without_pieces,
+)
+from services.commerce.money import Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemRegistered:
+    """`from_catalogue` says that nobody asked for the item but the catalogue, which knows no stock."""
+
+    warehouse: str
+    sku: str
+    description: str
+    from_catalogue: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemManaged:
+    bar_code: str
+    reorder_point: int
+    reorder_quantity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ItemDiscontinued:
+    pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockReceived:
+    quantity: int
+    expires_on: str = ""
+    unit_cost: Money | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockAdjusted:
+    delta: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockReserved:
+    order_id: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockFreed:
+    order_id: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockShipped:
+    order_id: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockReturned:
+    order_id: str
+    return_id: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockWrittenOff:
+    """Pieces whose day was before `today`."""
+
+    quantity: int
+    today: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReorderNeeded:
+    available: int
+    reorder_point: int
+    reorder_quantity: int
+
+
+StockEvent = (
+    ItemRegistered
+    | ItemManaged
+    | ItemDiscontinued
+    | StockReceived
+    | StockAdjusted
+    | StockReserved
+    | StockFreed
+    | StockShipped
+    | StockReturned
+    | StockWrittenOff
+    | ReorderNeeded
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class StockItem(Aggregate[StockEvent]):
+    """One SKU in one warehouse. Never more is reserved than is on hand, and never more is dated than is on hand.
+
+    `registered` tells an item that somebody registered from one that only the catalogue did; `reordered` says that more
+    was called for, and not enough has come since.
+    """
+
+    warehouse: str = ""
+    sku: str = ""
+    description: str = ""
+    on_hand: int = 0
+    reserved: int = 0
+    registered: bool = False
+    bar_code: str = ""
+    reorder_point: int = 0
+    reorder_quantity: int = 0
+    unit_cost: Money | None = None
+    batches: Batches = ()
+    discontinued: bool = False
+    reordered: bool = False
+
+    @property
+    def available(self) -> int:
+        return self.on_hand - self.reserved
+
+    @property
+    def runs_low(self) -> bool:
+        """Whether more is to be bought."""
+        return not self.discontinued and 0 < self.reorder_point >= self.available
+
+    def register(self, *, warehouse: str, sku: str, description: str) -> None:
+        if self.registered:
+            raise Rejected(f"{sku} is registered in {warehouse} already", reason="ITEM_REGISTERED_ALREADY")
+        self.record(ItemRegistered(warehouse=warehouse, sku=sku, description=description))
+
+    def list_product(self, *, warehouse: str, sku: str, name: str) -> None:
+        """The catalogue has a product: there is an item for it, whose description is whoever's that said it first."""
+        if not self.registered and not self.description:
+            self.record(ItemRegistered(warehouse=warehouse, sku=sku, description=name, from_catalogue=True))
+
+    def discontinue(self, *, warehouse: str, sku: str) -> None:
+        """The product is sold out for good; we may hear of that before we hear of the product."""
+        if not self.sku:
+            self.record(ItemRegistered(warehouse=warehouse, sku=sku, description="", from_catalogue=True))
+        if not self.discontinued:
+            self.record(ItemDiscontinued())
+
+    def manage(self, *, bar_code: str, reorder_point: int, reorder_quantity: int) -> None:
+        """Says how the item is told apart, and when how many more are bought."""
+        if reorder_point < 0 or reorder_quantity < 0:
+            raise Invalid("less than nothing cannot be bought", field="reorder_point")
+        if (bar_code, reorder_point, reorder_quantity) != (self.bar_code, self.reorder_point, self.reorder_quantity):
+            self.record(ItemManaged(bar_code=bar_code, reorder_point=reorder_point, reorder_quantity=reorder_quantity))
+            self._call_for_more()
+
+    def receive(self, quantity: int, *, expires_on: str = "", unit_cost: Money | None = None) -> None:
+        """Takes pieces in; `expires_on` is the last day on which they are good."""
+        if quantity <= 0:
+            raise Invalid(f"{quantity} pieces cannot be received", field="quantity")
+        if unit_cost is not None and unit_cost.minor_units < 0:
+            raise Invalid(f"a piece cannot cost {unit_cost}", field="unit_cost")
+        expires_on = expires_on and day(expires_on)
+        if expires_on and len(with_pieces(self.batches, expires_on, quantity)) > MOST_BATCHES:
+            raise Rejected(f"{self.sku} has pieces of {MOST_BATCHES} days already", reason="TOO_MANY_BATCHES")
+        self.record(StockReceived(quantity=quantity, expires_on=expires_on, unit_cost=unit_cost))
+
+    def adjust(self, delta: int, reason: str) -> None:
+        """Corrects what is on hand; reserved pieces cannot go missing on paper."""
+        if delta == 0:
+            raise Invalid("an adjustment of nothing is none", field="delta")
+        if self.available + delta < 0:
+            raise Rejected(
+                f"only {self.available} of {self.on_hand} {self.sku} are not reserved", reason="STOCK_IS_RESERVED"
+            )
+        self.record(StockAdjusted(delta=delta, reason=reason))
+        self._call_for_more()
+
+    def reserve(self, order_id: str, quantity: int) -> None:
+        """Sets pieces aside for an order."""
+        if quantity <= 0:
+            raise Invalid(f"{quantity} pieces cannot be reserved", field="quantity")
+        if quantity > self.available:
+            raise Rejected(f"{quantity} {self.sku} wanted, {self.available} available", reason="OUT_OF_STOCK")
+        self.record(StockReserved(order_id=order_id, quantity=quantity))
+        self._call_for_more()
+
+    def free(self, order_id: str, quantity: int) -> None:
+        """Gives up what was set aside for an order."""
+        self.record(StockFreed(order_id=order_id, quantity=quantity))
+
+    def ship(self, order_id: str, quantity: int) -> None:
+        """Gives out what was set aside for an order."""
+        self.record(StockShipped(order_id=order_id, quantity=quantity))
+
+    def take_back(self, order_id: str, return_id: str, quantity: int) -> None:
+        """Takes in what an order gave back; nobody knows its day any more."""
+        self.record(StockReturned(order_id=order_id, return_id=return_id, quantity=quantity))
+
+    def write_off(self, today: str) -> None:
+        """Removes the pieces whose day is past, as far as nobody has reserved them."""
+        quantity = min(past(self.batches, today), self.available)
+        if quantity:
+            self.record(StockWrittenOff(quantity=quantity, today=today))
+            self._call_for_more()
+
+    def _call_for_more(self) -> None:
+        """Once, until enough has come."""
+        if self.runs_low and not self.reordered:
+            self.record(
+                ReorderNeeded(
+                    available=self.available,
+                    reorder_point=self.reorder_point,
+                    reorder_quantity=self.reorder_quantity,
+                )
+            )
+
+    def evolve(self, event: StockEvent) -> None:
+        match event:
+            case ItemRegistered():
+                self.warehouse, self.sku, self.description = event.warehouse, event.sku, event.description
+                self.registered = not event.from_catalogue
+            case ItemManaged():
+                self.bar_code, self.reorder_point = event.bar_code, event.reorder_point
+                self.reorder_quantity = event.reorder_quantity
+            case ItemDiscontinued():
+                self.discontinued = True
+            case StockReceived():
+                self._take_in(event)
+            case StockAdjusted():
+                self._give_out(-event.delta)
+            case StockReserved():
+                self.reserved += event.quantity
+            case StockFreed():
+                self.reserved -= event.quantity
+            case StockShipped():
+                self.reserved -= event.quantity
+                self._give_out(event.quantity)
+            case StockReturned():
+                self.on_hand += event.quantity
+            case StockWrittenOff():
+                self._give_out(event.quantity)
+            case ReorderNeeded():
+                self.reordered = True
+        self.reordered = self.reordered and self.runs_low
+
+    def _take_in(self, event: StockReceived) -> None:
+        self.on_hand += event.quantity
+        self.unit_cost = event.unit_cost or self.unit_cost
+        if event.expires_on:
+            self.batches = with_pieces(self.batches, event.expires_on, event.quantity)
+
+    def _give_out(self, quantity: int) -> None:
+        """Whatever leaves, leaves in the order of the days; what was found (less than nothing left) has none."""
+        self.on_hand -= quantity
+        self.batches = without_pieces(self.batches, max(quantity, 0))

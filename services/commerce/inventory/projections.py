@@ -1,0 +1,67 @@
+"""Read models: the stock of every SKU in every warehouse."""
+
+from dataclasses import dataclass, replace
+
+from services.commerce.inventory.domain.batches import Batches
+from services.commerce.inventory.domain.stock import ItemRegistered, StockEvent, StockItem
+from services.commerce.money import Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockRow:
+    """A stock item in a list; `rank` orders by SKU, then warehouse."""
+
+    rank: str
+    warehouse: str
+    sku: str
+    description: str = ""
+    on_hand: int = 0
+    reserved: int = 0
+    available: int = 0
+    registered: bool = False
+    bar_code: str = ""
+    reorder_point: int = 0
+    reorder_quantity: int = 0
+    unit_cost: Money | None = None
+    batches: Batches = ()
+    discontinued: bool = False
+    reordered: bool = False
+    to_reorder: bool = False
+
+
+def stock_level(id: str, row: StockRow | None, event: StockEvent) -> StockRow | None:
+    """Projects an event of a stock item: the row shows what the item itself makes of it."""
+    if row is None and not isinstance(event, ItemRegistered):
+        return None
+    item = _item(id, row)
+    item.evolve(event)
+    return _row(item)
+
+
+def _item(id: str, row: StockRow | None) -> StockItem:
+    item = StockItem(id=id)
+    if row is None:
+        return item
+    names = set(StockRow.__dataclass_fields__) - {"rank", "available", "to_reorder"}
+    return replace(item, **{name: getattr(row, name) for name in names})
+
+
+def _row(item: StockItem) -> StockRow:
+    return StockRow(
+        rank=f"{item.sku} {item.warehouse}",
+        warehouse=item.warehouse,
+        sku=item.sku,
+        description=item.description,
+        on_hand=item.on_hand,
+        reserved=item.reserved,
+        available=item.available,
+        registered=item.registered,
+        bar_code=item.bar_code,
+        reorder_point=item.reorder_point,
+        reorder_quantity=item.reorder_quantity,
+        unit_cost=item.unit_cost,
+        batches=item.batches,
+        discontinued=item.discontinued,
+        reordered=item.reordered,
+        to_reorder=item.runs_low,
+    )

@@ -1,0 +1,1 @@
+"""Payments of orders, and the ways in which customers pay."""

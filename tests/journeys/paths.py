@@ -1,0 +1,229 @@
+"""Every path an order can take through the seven contexts; in memory and on the real servers alike.
+
+Override the fixture `shop`. Amounts end in the digits that make the simulated gateway behave as the path needs, postal
+codes in the letters that make the carrier do.
+"""
+
+import asyncio
+
+import grpc
+import pytest
+from commerce.catalog.v1 import catalog_service_pb2 as catalog
+from commerce.customers.v1 import customers_events_pb2 as customers_events
+from commerce.customers.v1 import customers_service_pb2 as customers
+from commerce.ordering.v1 import ordering_service_pb2 as ordering
+from commerce.payments.v1 import payments_service_pb2 as payments
+from treaty.testing import eventually
+
+from scripts.demonstration.places import Pace
+from tests.journeys.shopping import WITHIN, Shop, address, gbp, new_id
+from tests.services.clients import refusal
+
+PENDING, CONFIRMED = ordering.ORDER_STATUS_PENDING, ordering.ORDER_STATUS_CONFIRMED
+DISPATCHED, COMPLETED = ordering.ORDER_STATUS_DISPATCHED, ordering.ORDER_STATUS_COMPLETED
+CANCELLED, CANCELLING = ordering.ORDER_STATUS_CANCELLED, ordering.ORDER_STATUS_CANCELLING
+
+PACE = Pace(gateway=1.0, late=2.5, carrier=0.3)
+SETTINGS = {"ORDERING_ANSWER_SECONDS": "30", "INVENTORY_ALLOCATION_SECONDS": "900", "TREATY_LEASE_SECONDS": "2"}
+IMPATIENT = {**SETTINGS, "INVENTORY_ALLOCATION_SECONDS": "0.5"}
+
+
+class Paths:
+    """The suite."""
+
+    @pytest.fixture
+    def shop(self) -> Shop:
+        """Returns a shop that runs."""
+        raise NotImplementedError("say where the shop runs")
+
+    async def test_an_order_is_delivered_paid_and_told_of(self, shop: Shop) -> None:
+        customer, sku = await shop.join(), await shop.sell(1000, 10)
+        order_id = await shop.buy(sku, 1000, pieces=2, customer=customer)
+        order = await shop.reaches(order_id, COMPLETED)
+        assert (order.total, order.carrier != "", order.tracking_number != "") == (gbp(2400), True, True)
+        assert (await shop.payment(order_id)).status == payments.PAYMENT_STATUS_CAPTURED
+        await shop.balanced()
+        item = await shop.stock(sku)
+        assert (item.on_hand, item.reserved) == (8, 0)
+        subjects = " | ".join(await shop.subjects(customer)).lower()
+        for word in ("placed", "confirmed", "way", "delivered"):
+            assert word in subjects, subjects
+
+    async def test_an_order_that_is_out_of_stock_is_cancelled_and_its_money_given_up(self, shop: Shop) -> None:
+        sku = await shop.sell(1000, 1)
+        order = await shop.reaches(await shop.buy(sku, 1000, pieces=3), CANCELLED)
+        assert order.reason.startswith("out of stock")
+        await shop.balanced()
+
+    async def test_a_declined_payment_cancels_the_order_and_frees_its_stock(self, shop: Shop) -> None:
+        sku = await shop.sell(1013, 5)
+        order = await shop.reaches(await shop.buy(sku, 1013), CANCELLED)
+        assert order.reason == "payment failed: declined by the bank"
+        await shop.balanced()
+
+    async def test_a_gateway_that_is_silent_cancels_the_order_and_holds_nothing(self, shop: Shop) -> None:
+        sku = await shop.sell(1017, 5)
+        order = await shop.reaches(await shop.buy(sku, 1017), CANCELLED)
+        assert order.reason == "payment failed: the gateway did not answer in time"
+        await shop.balanced()
+
+    async def test_an_approval_that_comes_too_late_holds_nothing(self, shop: Shop) -> None:
+        sku = await shop.sell(1019, 5)
+        order_id = await shop.buy(sku, 1019)
+        await shop.reaches(order_id, CANCELLED)
+        await asyncio.sleep(PACE.late)  # the gateway's answer is under way; nothing tells when it was dropped
+        await shop.balanced()
+
+    async def test_a_verdict_that_is_called_back_later_counts(self, shop: Shop) -> None:
+        approved, declined = await shop.sell(1029, 5), await shop.sell(1031, 5)
+        yes, no = await shop.buy(approved, 1029), await shop.buy(declined, 1031)
+        assert (await shop.reaches(yes, COMPLETED)).total == gbp(1429)
+        assert (await shop.reaches(no, CANCELLED)).reason.startswith("payment failed")
+        await shop.balanced()
+
+    async def test_a_draft_is_cancelled_at_once(self, shop: Shop) -> None:
+        request = ordering.StartDraftRequest(request_id=new_id())
+        draft = (await shop.ask("ordering", "StartDraft", request)).order
+        assert (await shop.cancel(draft.order_id)).status == CANCELLED
+
+    async def test_a_pending_order_is_cancelled_at_once_and_everything_is_given_back(self, shop: Shop) -> None:
+        sku = await shop.sell(1029, 5)
+        order_id = await shop.buy(sku, 1029)
+        assert (await shop.cancel(order_id)).status == CANCELLED
+        await asyncio.sleep(PACE.late)  # the gateway calls back; nothing tells when that was dropped
+        await shop.balanced()
+
+    async def test_a_confirmed_order_is_cancelled_once_its_shipment_is_stopped(self, shop: Shop) -> None:
+        sku = await shop.sell(1000, 5)
+        order_id = await shop.buy(sku, 1000, postal_code="99HLD")
+        await shop.reaches(order_id, CONFIRMED)
+        assert (await shop.cancel(order_id)).status == CANCELLING
+        await shop.reaches(order_id, CANCELLED)
+        await shop.balanced()
+
+    async def test_an_order_that_has_left_is_not_cancelled(self, shop: Shop) -> None:
+        sku = await shop.sell(1000, 5)
+        order_id = await shop.buy(sku, 1000)
+        order = await shop.reaches(order_id, DISPATCHED, COMPLETED)
+        refused = await refusal(shop.cancel(order_id))
+        reasons = {"ORDER_DISPATCHED", "ORDER_COMPLETED"}
+        assert (refused.code, refused.reason in reasons) == (grpc.StatusCode.FAILED_PRECONDITION, True), order
+        await shop.reaches(order_id, COMPLETED)
+        await shop.balanced()
+
+    async def test_a_parcel_with_an_exception_still_arrives(self, shop: Shop) -> None:
+        sku = await shop.sell(1000, 5)
+        order_id = await shop.buy(sku, 1000, postal_code="99EXC")
+        await shop.reaches(order_id, COMPLETED)
+        await shop.balanced()
+
+    async def test_a_parcel_that_is_returned_to_its_sender_cancels_the_order_and_refunds_it(self, shop: Shop) -> None:
+        sku = await shop.sell(1000, 5)
+        order_id = await shop.buy(sku, 1000, postal_code="99RTS")
+        order = await shop.reaches(order_id, CANCELLED)
+        assert order.reason.startswith("it could not be delivered")
+        await shop.balanced()
+        assert (await shop.payment(order_id)).status == payments.PAYMENT_STATUS_REFUNDED
+
+    @pytest.mark.parametrize("postal_code", ["99ODD", "99TWC", "99BSY"])
+    async def test_a_carrier_that_is_odd_repeats_itself_or_is_busy_delivers_all_the_same(
+        self, shop: Shop, postal_code: str
+    ) -> None:
+        sku = await shop.sell(1000, 5)
+        await shop.reaches(await shop.buy(sku, 1000, postal_code=postal_code), COMPLETED)
+        await shop.balanced()
+
+    async def test_an_address_that_is_never_served_cancels_the_order(self, shop: Shop) -> None:
+        sku = await shop.sell(1000, 5)
+        await shop.reaches(await shop.buy(sku, 1000, postal_code="99BAD"), CANCELLED)
+        await shop.balanced()
+
+    async def test_delivered_goods_come_back_in_parts_into_stock_and_their_money_too(self, shop: Shop) -> None:
+        customer, sku = await shop.join(), await shop.sell(1000, 10)
+        order_id = await shop.buy(sku, 1000, pieces=3, customer=customer)
+        await shop.reaches(order_id, COMPLETED)
+        await self._returned(shop, order_id, sku, 1)
+        await shop.balanced()
+        assert (await shop.stock(sku)).on_hand == 8
+        await self._returned(shop, order_id, sku, 2)
+        await shop.balanced()
+        assert (await shop.stock(sku)).on_hand == 10
+        payment = await shop.payment(order_id)
+        assert payment.refunded == gbp(3000), "the delivery is not given back"
+        assert any("return" in subject.lower() for subject in await shop.subjects(customer))
+
+    @staticmethod
+    async def _returned(shop: Shop, order_id: str, sku: str, pieces: int) -> None:
+        request = ordering.RequestReturnRequest(
+            request_id=new_id(),
+            order_id=order_id,
+            pieces=[ordering.Pieces(sku=sku, quantity=pieces)],
+            reason="too blue",
+        )
+        order = (await shop.ask("ordering", "RequestReturn", request)).order
+        return_id = order.returns[-1].return_id
+        arrived = ordering.ReceiveReturnRequest(request_id=new_id(), order_id=order_id, return_id=return_id)
+        await shop.ask("ordering", "ReceiveReturn", arrived)
+
+        async def done() -> bool:
+            returns = {one.return_id: one.status for one in (await shop.order(order_id)).returns}
+            return returns[return_id] == ordering.RETURN_STATUS_COMPLETED
+
+        await eventually(done, within=WITHIN)
+
+    async def test_a_price_that_changed_while_ordering_is_refused_with_the_new_one(self, shop: Shop) -> None:
+        sku = await shop.sell(1000, 5)
+        await shop.change_price(sku, 1100)
+        refused = await refusal(shop.buy(sku, 1000))
+        assert (refused.reason, refused.metadata) == ("PRICE_CHANGED", {sku: "1100"})
+        assert (await shop.reaches(await shop.buy(sku, 1100), COMPLETED)).total == gbp(1500)
+        await shop.balanced()
+
+    async def test_a_discontinued_product_is_not_sold_any_more(self, shop: Shop) -> None:
+        sku = await shop.sell(1000, 5)
+        gone = catalog.DiscontinueProductRequest(request_id=new_id(), sku=sku, reason="out of fashion")
+        await shop.ask("catalog", "DiscontinueProduct", gone)
+
+        async def refused() -> bool:
+            line = ordering.OrderLine(sku=sku, quantity=1, unit_price=gbp(1))
+            asked = ordering.PlaceOrderRequest(request_id=new_id(), lines=[line], address=address())
+            return (await refusal(shop.ask("ordering", "PlaceOrder", asked))).reason == "NOT_OFFERED"
+
+        await eventually(refused, within=WITHIN)
+
+    async def test_a_customer_who_buys_a_lot_is_promoted_and_then_delivered_free(self, shop: Shop) -> None:
+        customer, sku = await shop.join(), await shop.sell(60_000, 10)
+        await shop.reaches(await shop.buy(sku, 60_000, customer=customer), COMPLETED)
+
+        async def promoted() -> bool:
+            asked = customers.GetCustomerRequest(customer_id=customer)
+            found = await shop.ask("customers", "GetCustomer", asked)
+            return bool(found.customer.tier == customers_events.TIER_GOLD)
+
+        await eventually(promoted, within=WITHIN)
+        cheap = await shop.sell(1000, 5)
+
+        async def treated() -> bool:
+            order = await shop.order(await shop.buy(cheap, 1000, customer=customer))
+            return order.customer_tier == "gold" and order.shipping == gbp(0)
+
+        await eventually(treated, within=WITHIN)
+        for order_id in shop.orders[1:]:
+            await shop.reaches(order_id, COMPLETED, CANCELLED)
+        await shop.balanced()
+
+
+class ImpatientPaths:
+    """Paths that need stock to be held for a very short time. Override the fixture `shop`."""
+
+    @pytest.fixture
+    def shop(self) -> Shop:
+        """Returns a shop that holds stock for half a second."""
+        raise NotImplementedError("say where the shop runs")
+
+    async def test_an_allocation_that_expires_cancels_its_order(self, shop: Shop) -> None:
+        sku = await shop.sell(1029, 5)
+        order = await shop.reaches(await shop.buy(sku, 1029), CANCELLED)
+        assert order.reason == "the stock was not held any longer"
+        await asyncio.sleep(PACE.late)  # the gateway calls back; nothing tells when that was dropped
+        await shop.balanced()
