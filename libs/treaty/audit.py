@@ -35,19 +35,27 @@ class Audit:
         return not self.missing and not self.unheard_of
 
 
-async def audit(contexts: Sequence[tuple[Service, CommitLog]]) -> Audit:
-    """Audits contexts once they are idle; what is under way would count as missing."""
+async def audit(contexts: Sequence[tuple[Service, CommitLog]], *, since: tuple[int, int] = (0, 0)) -> Audit:
+    """Audits contexts once they are idle; what is under way would count as missing.
+
+    Args:
+        since: the position (of servers that share a clock) from which on every message must have been taken; what was
+            announced before somebody subscribed is theirs only by a replay.
+    """
     wanted = _wanted(service for service, _ in contexts)
     expected: set[str] = set()
+    known: set[str] = set()
     taken: set[str] = set()
     found = Audit()
     for service, log in contexts:
         async for commit in history(log):
             found.announced += len(commit.outbox)
-            expected |= _messages(service, commit, wanted)
+            messages = _messages(service, commit, wanted)
+            known |= messages
+            expected |= messages if commit.position >= since else set()
             taken |= {f"{service.name}: {message}" for message in _inbox(service, commit)}
     found.taken = len(taken)
-    found.missing, found.unheard_of = sorted(expected - taken), sorted(taken - expected)
+    found.missing, found.unheard_of = sorted(expected - taken), sorted(taken - known)
     return found
 
 

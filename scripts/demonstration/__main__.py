@@ -91,7 +91,7 @@ async def _demonstrate(arguments: argparse.Namespace, console: Console, environ:
             place = await stack.enter_async_context(_place(arguments.embedded, environ))
         clients = Clients(place.addresses, telemetry.probe)
         stack.push_async_callback(clients.close)
-        opening, shop = Opening(clients), Shop(clients)
+        opening, shop = Opening(clients, await place.now()), Shop(clients)
         with console.status(f"a catalogue of {len(invoices.descriptions)} SKUs, stock, and customers"):
             await opening.open(invoices, arguments.stock)
         with _progress(console) as progress:

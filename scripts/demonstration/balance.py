@@ -29,7 +29,7 @@ class Balance:
 async def balance(place: Place, shop: Shop, outcomes: Sequence[Outcome], opening: Opening) -> Balance:
     """Compares what the contexts and the gateway say with what was ordered, delivered and sent back."""
     delivered = [outcome for outcome in outcomes if outcome.state == "delivered"]
-    found = await place.audit()
+    found = await place.audit(opening.since)
     return Balance(
         stock=await _stock(shop, delivered, opening),
         money=await _money(place, delivered),

@@ -29,9 +29,11 @@ def pounds(pence: int) -> Money:
 
 @dataclass(slots=True)
 class Opening:
-    """Prepares the shop. `stock` is what lies in the warehouse before the first order: (on hand, reserved) by SKU."""
+    """Prepares the shop. `stock` is what lies in the warehouse before the first order: (on hand, reserved) by SKU;
+    `since` is where the logs were when the shop opened."""
 
     clients: Clients
+    since: tuple[int, int] = (0, 0)
     stock: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     async def open(self, invoices: Invoices, pieces: int) -> None:

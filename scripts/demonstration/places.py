@@ -61,9 +61,14 @@ class Place:
             for name, stores in self.stores.items()
         }
 
-    async def audit(self) -> Audit:
-        """Returns whether every message was taken once by everybody who wants it."""
-        return await audit([(_service(name, stores), stores.log) for name, stores in self.stores.items()])
+    async def now(self) -> tuple[int, int]:
+        """Returns a position that every later commit is behind."""
+        return min([(await stores.log.end()).position for stores in self.stores.values()])
+
+    async def audit(self, since: tuple[int, int] = (0, 0)) -> Audit:
+        """Returns whether every message from a position on was taken by everybody who wants it."""
+        contexts = [(_service(name, stores), stores.log) for name, stores in self.stores.items()]
+        return await audit(contexts, since=since)
 
     async def books(self, reference: str = "*") -> Books:
         """Returns what the gateway holds, has taken and has given back, of one order or of all."""
@@ -126,7 +131,7 @@ async def processes(
     """Runs every context, and the systems of others, in processes of their own; their output goes to files in `logs`.
 
     Args:
-        prefix: goes before the names of the databases.
+        prefix: goes before the names of the databases, which are dropped at the end.
     """
     logs.mkdir(parents=True, exist_ok=True)
     if prefix:
@@ -142,6 +147,8 @@ async def processes(
         await asyncio.gather(*(ready(address) for address in ports.addresses.values()))
         client = connect(environ["MONGODB_URI"], "motor")
         stack.push_async_callback(close, client)
+        if prefix:
+            stack.push_async_callback(_drop, client, prefix)
         broker = RabbitBroker(environ["AMQP_URL"], name="demo", ids=RandomIds())
         stack.push_async_callback(broker.close)
         gateway = await stack.enter_async_context(SocketGateway("127.0.0.1", ports.gateway, 5.0))
@@ -152,6 +159,11 @@ async def processes(
             gateway=gateway,
             mails=lambda: _mails(mails),
         )
+
+
+async def _drop(client: Any, prefix: str) -> None:
+    for name in CONTEXTS:
+        await client.drop_database(f"{prefix}_{name.replace('.', '_')}")
 
 
 def _context(name: str, environ: Mapping[str, str], ports: "Wiring", logs: Path) -> Any:

@@ -1,14 +1,14 @@
-"""The paths of an order, through seven processes on the real servers, and read models rebuilt under load."""
+"""The paths of an order, through seven processes on the real servers."""
 
 import os
+import uuid
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from scripts.demonstration.places import processes
-from tests.journeys.paths import IMPATIENT, PACE, SETTINGS, ImpatientPaths, Paths
+from tests.journeys.paths import PACE, SETTINGS, Paths
 from tests.journeys.shopping import Shop
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
@@ -17,7 +17,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def patient(servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shop]:
     async with processes(
-        {**os.environ, **servers, **SETTINGS}, tmp_path_factory.mktemp("paths"), pace=PACE, prefix="paths"
+        {**os.environ, **servers, **SETTINGS},
+        tmp_path_factory.mktemp("paths"),
+        pace=PACE,
+        prefix=f"t{uuid.uuid4().hex[:10]}",
     ) as place:
         shop = Shop(place)
         yield shop
@@ -30,12 +33,3 @@ class TestPaths(Paths):
         patient.orders.clear()
         patient.received.clear()
         return patient
-
-
-class TestImpatientPaths(ImpatientPaths):
-    @pytest_asyncio.fixture(loop_scope="module")
-    async def shop(self, servers: dict[str, str], tmp_path: Path) -> AsyncIterator[Shop]:
-        async with processes({**os.environ, **servers, **IMPATIENT}, tmp_path, pace=PACE, prefix="impatient") as place:
-            shop = Shop(place)
-            yield shop
-            await shop.close()

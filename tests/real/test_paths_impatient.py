@@ -1,0 +1,29 @@
+"""The paths of an order whose stock is held for a very short time, on the real servers.
+
+A module of its own: two shops on one broker would take each other's messages.
+"""
+
+import os
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from scripts.demonstration.places import processes
+from tests.journeys.paths import IMPATIENT, PACE, ImpatientPaths
+from tests.journeys.shopping import Shop
+
+pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
+
+
+class TestImpatientPaths(ImpatientPaths):
+    @pytest_asyncio.fixture(loop_scope="module")
+    async def shop(self, servers: dict[str, str], tmp_path: Path) -> AsyncIterator[Shop]:
+        async with processes(
+            {**os.environ, **servers, **IMPATIENT}, tmp_path, pace=PACE, prefix=f"t{uuid.uuid4().hex[:10]}"
+        ) as place:
+            shop = Shop(place)
+            yield shop
+            await shop.close()
