@@ -11,8 +11,8 @@ from scripts.checking import contracts, npm
 pytestmark = pytest.mark.slow
 needs_npm = pytest.mark.skipif(not npm.available(), reason="Buf comes from npm; scripts/protos --check insists on it")
 
-ORDERING = "protos/commerce/ordering/v1/ordering_events.proto"
-MODULE = "libs/contracts/commerce/ordering/v1/ordering_events_pb2.py"
+EVENTS = "protos/commerce/inventory/v1/inventory_events.proto"
+MODULE = "libs/contracts/commerce/inventory/v1/inventory_events_pb2.py"
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_a_generated_file_left_behind_is_found(root: Path) -> None:
 
 
 def test_a_proto_changed_without_generating_is_found(root: Path) -> None:
-    replace(root / ORDERING, "string reason = 3;", "string motive = 3;")
+    replace(root / EVENTS, "string reason = 3;", "string motive = 3;")
     assert f"{MODULE} differs from what its proto says" in contracts.stale(root)
 
 
@@ -60,40 +60,40 @@ def test_a_proto_changed_without_generating_is_found(root: Path) -> None:
     ("old", "new", "finding"),
     [
         ("string reason = 3;", "string Reason = 3;", "lower_snake_case"),
-        ("  // Why it was cancelled.\n", "", "non-empty comment"),
-        ("  // Why it was cancelled.\n", "  // buf:lint:ignore COMMENT_FIELD\n", "non-empty comment"),
-        ("package commerce.ordering.v1;", "package commerce.ordering.v2;", "must be within a directory"),
+        ("  // Why not, for people.\n", "", "non-empty comment"),
+        ("  // Why not, for people.\n", "  // buf:lint:ignore COMMENT_FIELD\n", "non-empty comment"),
+        ("package commerce.inventory.v1;", "package commerce.inventory.v2;", "must be within a directory"),
         ("string reason = 3;", "string   reason=3;", "+  string reason = 3;"),
     ],
     ids=["name", "no comment", "finding switched off", "folder", "layout"],
 )
 def test_an_untidy_proto_is_found(root: Path, old: str, new: str, finding: str) -> None:
-    replace(root / ORDERING, old, new)
+    replace(root / EVENTS, old, new)
     assert finding in "\n".join(contracts.untidy(root))
 
 
 def remove_field(root: Path) -> None:
-    replace(root / ORDERING, "  string reason = 3;\n", "")
+    replace(root / EVENTS, "  string reason = 3;\n", "")
 
 
 def renumber_field(root: Path) -> None:
-    replace(root / ORDERING, "string reason = 3;", "string reason = 4;")
+    replace(root / EVENTS, "string reason = 3;", "string reason = 4;")
 
 
 def remove_file(root: Path) -> None:
-    (root / ORDERING).unlink()
+    (root / EVENTS).unlink()
 
 
 @needs_npm
 @pytest.mark.parametrize("change", [remove_field, renumber_field, remove_file])
 def test_a_breaking_change_is_found(root: Path, change: Callable[[Path], None]) -> None:
     change(root)
-    assert ORDERING.removeprefix("protos/") in "\n".join(contracts.incompatible(root))
+    assert EVENTS.removeprefix("protos/") in "\n".join(contracts.incompatible(root))
 
 
 @needs_npm
 def test_an_added_field_breaks_nothing(root: Path) -> None:
-    replace(root / ORDERING, "string reason = 3;", "string reason = 3;\n  // Who cancelled it.\n  string actor = 4;")
+    replace(root / EVENTS, "string reason = 3;", "string reason = 3;\n  // Who cancelled it.\n  string actor = 4;")
     assert list(contracts.incompatible(root)) == []
 
 

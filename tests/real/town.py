@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import aio_pika
+from commerce.catalog.v1 import catalog_events_pb2 as catalog
 from commerce.inventory.v1 import inventory_service_pb2 as inventory
 from commerce.inventory.v1 import inventory_service_pb2_grpc as inventory_grpc
 from commerce.money.v1.money_pb2 import Money
@@ -34,13 +35,14 @@ from treaty.service import Ports
 from treaty.testing.waiting import eventually
 
 from scripts.lib.processes import free_ports, process, ready
+from tests.services.clients import ADDRESS, SHIPPING, told
 
 CONTEXTS = ("commerce.ordering", "commerce.inventory", "commerce.payments")
 
 
 @dataclass(slots=True)
 class Town:
-    """Three service processes, a gateway, and a client of each service."""
+    """Three service processes, a gateway, and a client of each service. The catalogue is told by hand."""
 
     environ: Mapping[str, str]
     logs: Path
@@ -98,10 +100,19 @@ class Town:
         )
         return found.payment
 
-    async def stock(self, sku: str, pieces: int) -> None:
+    async def stock(self, sku: str, pieces: int, pence: int = 100) -> None:
+        """Lets a product be heard of, as the catalogue would tell it, and receives pieces of it."""
+        event = catalog.ProductCreated(sku=sku, name=sku, list_price=Money(minor_units=pence, currency="GBP"))
+        await self.broker.publish(exchange_of("commerce.catalog"), told(sku, event, new_id()))
+        await eventually(partial(self._is_offered, sku), within=30)
         stub = inventory_grpc.InventoryServiceStub(self.channel("commerce.inventory"))
         await stub.RegisterItem(inventory.RegisterItemRequest(request_id=new_id(), sku=sku), timeout=5)
         await self.receive(inventory.ReceiveStockRequest(request_id=new_id(), sku=sku, quantity=pieces))
+
+    async def _is_offered(self, sku: str) -> bool:
+        stub = ordering_grpc.OrderingServiceStub(self.channel("commerce.ordering"))
+        found = await stub.SearchOffers(ordering.SearchOffersRequest(text=sku), timeout=5)
+        return bool(found.offers)
 
     async def receive(self, request: inventory.ReceiveStockRequest) -> inventory.ReceiveStockResponse:
         stub = inventory_grpc.InventoryServiceStub(self.channel("commerce.inventory"))
@@ -168,11 +179,11 @@ class Order:
     def request(self) -> ordering.PlaceOrderRequest:
         price = Money(minor_units=self.pence, currency="GBP")
         lines = [ordering.OrderLine(sku=sku, quantity=n, unit_price=price) for sku, n in self.lines.items()]
-        return ordering.PlaceOrderRequest(request_id=self.id, customer_id="customer-1", lines=lines)
+        return ordering.PlaceOrderRequest(request_id=self.id, customer_id="customer-1", lines=lines, address=ADDRESS)
 
     @property
     def total(self) -> int:
-        return self.pence * sum(self.lines.values())
+        return self.pence * sum(self.lines.values()) + SHIPPING
 
 
 def new_id() -> str:
@@ -193,6 +204,8 @@ async def town(servers: Mapping[str, str], logs: Path) -> AsyncIterator[Town]:
         "PAYMENTS_GATEWAY_SECONDS": "1.0",
         "TREATY_LEASE_SECONDS": "2",
         "LOG_LEVEL": "warning",
+        "HTTP_HOST": "127.0.0.1",
+        "HTTP_PORT": "0",
     }
     client = connect(uri, "motor")
     broker = RabbitBroker(servers["AMQP_URL"], name="town", ids=RandomIds())

@@ -81,6 +81,22 @@ def line(sku: str = "tea", quantity: int = 1, price: int = 100, currency: str = 
     return ordering_pb.OrderLine(sku=sku, quantity=quantity, unit_price=money(price, currency))
 
 
+def told(key: str, event: Any, id: str = "1") -> Envelope:
+    """Returns an event of an aggregate, as its producer would announce it."""
+    name: str = event.DESCRIPTOR.full_name
+    producer = name.rpartition(".")[0].rpartition(".")[0]
+    return Envelope(
+        id=f"told-{key}@{id}#1",
+        type=name,
+        source=f"/{producer}/told-{key}",
+        subject=key,
+        time=SystemClock().now(),
+        partition_key=key,
+        sequence="000000000001",
+        body=event.SerializeToString(),
+    )
+
+
 class Shop:
     """What clients of the running contexts do."""
 
@@ -117,10 +133,10 @@ class Shop:
         """Lets Ordering hear that a product costs so much, as Catalog would tell it."""
         if not sku or self._offered.get(sku) == (price.minor_units, price.currency):
             return
-        self._offered[sku] = (price.minor_units, price.currency)
         self.hear("commerce.ordering", sku, catalog_events.ProductCreated(sku=sku, name=sku, list_price=price))
         if price.currency in CURRENCIES and abs(price.minor_units) <= LIMIT:
             await eventually(lambda: self._is_offered(sku, price))
+        self._offered[sku] = (price.minor_units, price.currency)
 
     async def _is_offered(self, sku: str, price: Money) -> bool:
         row = (await self.world.stores["commerce.ordering"].rows(OFFER_SEARCH).load([sku])).get(sku)
@@ -129,19 +145,7 @@ class Shop:
 
     def hear(self, context: str, key: str, event: Any) -> None:
         """Delivers an event to a context, as its producer would."""
-        name: str = event.DESCRIPTOR.full_name
-        producer = name.rpartition(".")[0].rpartition(".")[0]
-        envelope = Envelope(
-            id=f"told-{key}@{self.ids.new()}#1",
-            type=name,
-            source=f"/{producer}/told-{key}",
-            subject=key,
-            time=SystemClock().now(),
-            partition_key=key,
-            sequence="000000000001",
-            body=event.SerializeToString(),
-        )
-        self.world.broker.deliver(context, envelope)
+        self.world.broker.deliver(context, told(key, event, self.ids.new()))
 
     async def cancel(self, order_id: str, *, request_id: str = "") -> Any:
         request = ordering_pb.CancelOrderRequest(request_id=request_id or self.ids.new(), order_id=order_id)

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from commerce.catalog.v1 import catalog_events_pb2 as catalog
 from commerce.inventory.v1 import inventory_service_pb2 as inventory
 from commerce.inventory.v1 import inventory_service_pb2_grpc as inventory_grpc
 from commerce.money.v1 import money_pb2
@@ -35,6 +36,8 @@ from treaty.telemetry.setup import Telemetry, start_telemetry
 from treaty.telemetry.spans import FinishedSpan, from_otlp
 from treaty.testing import eventually
 from treaty.testing.world import SeededChance
+
+from tests.services.clients import ADDRESS, told
 
 CONTEXTS = ("commerce.inventory", "commerce.ordering", "commerce.payments")
 CLIENT = "shop"
@@ -80,6 +83,7 @@ class Shop:
     client: Telemetry
     telemetries: Sequence[Telemetry]
     receiver: TraceReceiver
+    broker: MemoryBroker
 
     async def stock(self, sku: str, quantity: int, request_ids: tuple[str, str]) -> None:
         """Registers an item and receives some."""
@@ -92,10 +96,22 @@ class Shop:
         """Orders two pieces, inside a client's span."""
         price = money_pb2.Money(currency="GBP", minor_units=250)
         line = ordering.OrderLine(sku=sku, quantity=2, unit_price=price)
+        await self._offered(sku, price)
         method = ordering_grpc.OrderingServiceStub(self.channel).PlaceOrder
-        request = ordering.PlaceOrderRequest(request_id=request_id, lines=[line])
+        request = ordering.PlaceOrderRequest(request_id=request_id, lines=[line], address=ADDRESS)
         path = "commerce.ordering.v1.OrderingService/PlaceOrder"
         await call_traced(self.client.probe, method, path, request, timeout=10, parent=parent)
+
+    async def _offered(self, sku: str, price: money_pb2.Money) -> None:
+        """Lets Ordering hear of a product, as the catalogue would tell it."""
+        event = catalog.ProductCreated(sku=sku, name=sku, list_price=price)
+        self.broker.deliver("commerce.ordering", told(sku, event))
+        await eventually(lambda: self._is_offered(sku))
+
+    async def _is_offered(self, sku: str) -> bool:
+        stub = ordering_grpc.OrderingServiceStub(self.channel)
+        found = await stub.SearchOffers(ordering.SearchOffersRequest(text=sku), timeout=10)
+        return bool(found.offers)
 
     async def captured(self, order_id: str) -> None:
         """Waits for the last effect of an order: its money is taken."""
@@ -134,18 +150,20 @@ async def open_shop() -> AsyncIterator[Shop]:
         opened = channel(f"127.0.0.1:{host.server.port}")
         stack.push_async_callback(opened.close)
         await eventually(lambda: all(runner.ready for runner in host.runners))
-        yield Shop(opened, telemetries[CLIENT], [telemetries[name] for name in CONTEXTS], receiver)
+        assert isinstance(host.broker, MemoryBroker)
+        yield Shop(opened, telemetries[CLIENT], [telemetries[name] for name in CONTEXTS], receiver, host.broker)
 
 
 def _host(probes: dict[str, Probe]) -> Host:
     clock, chance = SystemClock(), SeededChance(scale=0.1)
-    told = {"GRPC_HOST": "127.0.0.1", "GRPC_PORT": "0", "GRPC_DRAIN_SECONDS": "2"}
+    here = {"GRPC_HOST": "127.0.0.1", "GRPC_PORT": "0", "HTTP_HOST": "127.0.0.1", "HTTP_PORT": "0"}
+    settings = {**here, "GRPC_DRAIN_SECONDS": "2"}
     return Host(
         contexts=CONTEXTS,
-        settings=read_settings(ProcessSettings, told),
+        settings=read_settings(ProcessSettings, settings),
         stores=lambda name: MemoryStores(clock, chance, probes[name]),
         broker=MemoryBroker(),
-        environ=told,
+        environ=settings,
         clock=clock,
         chance=chance,
         probes=probes,

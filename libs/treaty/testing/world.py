@@ -111,7 +111,8 @@ async def embedded(
     """
     clock, chance, probe = clock or SystemClock(), SeededChance(scale=0.1), probe or NoProbe()
     kept = {} if stores is None else stores
-    told = {"GRPC_HOST": "127.0.0.1", "GRPC_PORT": "0", "GRPC_DRAIN_SECONDS": "2", **(environ or {})}
+    here = {"GRPC_HOST": "127.0.0.1", "GRPC_PORT": "0", "HTTP_HOST": "127.0.0.1", "HTTP_PORT": "0"}
+    told = {**here, "GRPC_DRAIN_SECONDS": "2", **(environ or {})}
     host = Host(
         contexts=contexts,
         settings=read_settings(ProcessSettings, told),
