@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+from treaty.contexts import find_contexts
 
 from scripts.benchmarks.commands import valid
 
@@ -50,3 +51,17 @@ async def test_a_short_run_finds_everything_that_was_acknowledged() -> None:
 def test_a_store_that_lacks_something_makes_the_figures_void(commits: int, events: int) -> None:
     assert not valid({"commands": 100, "commits_found": commits, "events_found": events})
     assert valid({"commands": 100, "commits_found": 100, "events_found": 100})
+
+
+@pytest.mark.infra
+@pytest.mark.slow
+async def test_the_footprint_tells_of_every_service() -> None:
+    running = await asyncio.create_subprocess_exec(
+        ROOT / "scripts" / "bench", "footprint", "--json", stdout=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(300):
+        output, _ = await running.communicate()
+    assert running.returncode == 0
+    services = json.loads(output.splitlines()[-1])["services"]
+    assert set(services) == set(find_contexts())
+    assert all(one["rss_mb"] > 0 and one["ready_s"] > 0 for one in services.values())

@@ -1,4 +1,4 @@
-"""A small checkout with three contexts, for planting faults in its manifests, Dockerfile and Tiltfile."""
+"""A small checkout with four contexts, for planting faults in its manifests, Dockerfile and Tiltfile."""
 
 import shutil
 from collections.abc import Callable
@@ -17,7 +17,7 @@ def root(tmp_path: Path) -> Path:
     for name in ("Tiltfile", "pyproject.toml", "constraints.txt", "README.md"):
         shutil.copy(npm.ROOT / name, tmp_path)
     (tmp_path / "libs").mkdir()
-    for name in ("ordering", "inventory", "payments"):
+    for name in ("ordering", "inventory", "payments", "shipping"):
         context = tmp_path / "services/commerce" / name
         context.mkdir(parents=True)
         (context / "service.py").touch()

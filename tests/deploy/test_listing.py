@@ -12,7 +12,7 @@ def test_a_context_is_a_folder_with_a_service(root: Path) -> None:
     (root / "services/commerce/notes").mkdir()
     (root / "services/commerce/notes/domain.py").touch()
     names = [context.name for context in manifests.contexts(root)]
-    assert names == ["commerce.inventory", "commerce.ordering", "commerce.payments"]
+    assert names == ["commerce.inventory", "commerce.ordering", "commerce.payments", "commerce.shipping"]
 
 
 def test_a_workload_has_no_underscore() -> None:

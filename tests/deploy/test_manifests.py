@@ -22,7 +22,7 @@ def test_the_committed_manifests_have_no_fault() -> None:
     assert deployment.faults(npm.ROOT) == []
 
 
-def test_three_contexts_have_no_fault(root: Path) -> None:
+def test_four_contexts_have_no_fault(root: Path) -> None:
     assert deployment.faults(root) == []
 
 

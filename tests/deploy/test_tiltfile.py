@@ -20,6 +20,7 @@ def test_every_context_has_a_resource_with_a_port_of_its_own(root: Path) -> None
         "commerce-inventory": "50051:50051",
         "commerce-ordering": "50052:50051",
         "commerce-payments": "50053:50051",
+        "commerce-shipping": "50054:50051",
     }
 
 

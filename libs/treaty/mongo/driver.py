@@ -6,8 +6,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Literal
 
-from motor.motor_asyncio import AsyncIOMotorClient
-from pymongo import AsyncMongoClient
 from pymongo.errors import ConfigurationError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
@@ -24,11 +22,22 @@ MAJORITY, LOCAL = ReadConcern("majority"), ReadConcern("local")
 
 def connect(uri: str, driver: Driver) -> Any:
     """Returns a client; nothing is sent yet. Bounds on waiting are ours unless the URI has its own."""
-    make: Any = AsyncIOMotorClient if driver == "motor" else AsyncMongoClient
+    make = _client_class(driver)
     bounds = {"serverSelectionTimeoutMS": 3000, "connectTimeoutMS": 3000, "socketTimeoutMS": 20_000}
     given = uri.partition("?")[2].lower()
     options = {name: value for name, value in bounds.items() if name.lower() not in given}
     return make(uri, tz_aware=True, appname="treaty", maxPoolSize=100, **options)
+
+
+def _client_class(driver: Driver) -> Any:
+    """Returns the class of a driver; the other one is not loaded."""
+    if driver == "motor":
+        from motor.motor_asyncio import AsyncIOMotorClient
+
+        return AsyncIOMotorClient
+    from pymongo import AsyncMongoClient
+
+    return AsyncMongoClient
 
 
 async def close(client: Any) -> None:

@@ -12,29 +12,22 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import structlog
-from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
-from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.metrics import NoOpMeterProvider
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData, PeriodicExportingMetricReader
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.trace import NoOpTracerProvider
 
 from treaty.probes import Probe
 from treaty.telemetry.probe import OpenTelemetryProbe, PassingProbe
-from treaty.telemetry.redaction import without_credentials
 
-log = structlog.get_logger()
+if TYPE_CHECKING:
+    from opentelemetry.sdk.resources import Resource
+
+    from treaty.telemetry.exporting import Part
 
 FLUSH_SECONDS = 2.0
 """How long an end waits at most for what is still to be exported."""
 
-_EXPORT_EVERY_MS = 1000.0
 _CHATTY = ("opentelemetry.exporter.otlp", "opentelemetry.sdk._shared_internal")
 """Loggers that complain at every attempt; we say once that the collector is away, and once that it is back."""
 
@@ -44,7 +37,7 @@ class Telemetry:
     """Running telemetry; close it, or use it as a context manager. `close` blocks for two seconds at most."""
 
     probe: Probe
-    _parts: "Sequence[_Part]" = ()
+    _parts: "Sequence[Part]" = ()
 
     def close(self) -> None:
         """Exports what is left, if that is possible within two seconds, and ends."""
@@ -86,94 +79,19 @@ def start_telemetry(service_name: str, environ: Mapping[str, str]) -> Telemetry:
     traces, metrics = _endpoint("TRACES", environ), _endpoint("METRICS", environ)
     if not traces and not metrics:
         return Telemetry(PassingProbe())
+    from treaty.telemetry.exporting import metering, tracing  # without a collector it is not loaded
+
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     resource = _resource(service_name, environ)
-    tracing, metering = _tracing(resource, traces, environ), _metering(resource, metrics)
+    spans, measures = tracing(resource, traces, environ), metering(resource, metrics)
     return Telemetry(
         OpenTelemetryProbe(
-            (tracing.provider if tracing else NoOpTracerProvider()).get_tracer("treaty"),
-            (metering.provider if metering else NoOpMeterProvider()).get_meter("treaty"),
+            (spans.provider if spans else NoOpTracerProvider()).get_tracer("treaty"),
+            (measures.provider if measures else NoOpMeterProvider()).get_meter("treaty"),
         ),
-        [part for part in (tracing, metering) if part is not None],
+        [part for part in (spans, measures) if part is not None],
     )
-
-
-@dataclass(slots=True)
-class _Reach:
-    """Says once that a collector is away, and once that it is back."""
-
-    endpoint: str
-    signal: str
-    away: bool = False
-
-    def note(self, reached: bool) -> None:
-        if reached is not self.away:
-            return
-        self.away = not reached
-        if reached:  # as loud as the other, so that nobody who saw that one believes it is still so
-            log.warning("the collector is back", signal=self.signal, endpoint=self.endpoint)
-        else:
-            log.warning("the collector is away; what it misses is dropped", signal=self.signal, endpoint=self.endpoint)
-
-
-class _SpanExporter(OTLPSpanExporter):
-    def __init__(self, endpoint: str) -> None:
-        super().__init__(endpoint=endpoint)
-        self.reach = _Reach(without_credentials(endpoint), "traces")
-
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        try:
-            result = super().export(spans)
-        except Exception:
-            result = SpanExportResult.FAILURE
-        self.reach.note(result is SpanExportResult.SUCCESS)
-        return result
-
-
-class _MetricExporter(OTLPMetricExporter):
-    def __init__(self, endpoint: str) -> None:
-        super().__init__(endpoint=endpoint)
-        self.reach = _Reach(without_credentials(endpoint), "metrics")
-
-    def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> MetricExportResult:
-        try:
-            result = super().export(metrics_data, timeout_millis, **kwargs)
-        except Exception:
-            result = MetricExportResult.FAILURE
-        self.reach.note(result is MetricExportResult.SUCCESS)
-        return result
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """What exports one signal."""
-
-    provider: Any
-    exporter: Any
-
-    @property
-    def reach(self) -> _Reach:
-        reach: _Reach = self.exporter.reach
-        return reach
-
-
-def _tracing(resource: Resource, endpoint: str, environ: Mapping[str, str]) -> _Part | None:
-    if not endpoint:
-        return None
-    exporter = _SpanExporter(endpoint)
-    delay = float(environ.get("OTEL_BSP_SCHEDULE_DELAY") or _EXPORT_EVERY_MS)
-    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-    provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=delay))
-    return _Part(provider, exporter)
-
-
-def _metering(resource: Resource, endpoint: str) -> _Part | None:
-    if not endpoint:
-        return None
-    exporter = _MetricExporter(endpoint)
-    provider = MeterProvider([PeriodicExportingMetricReader(exporter)], resource, shutdown_on_exit=False)
-    return _Part(provider, exporter)
 
 
 def _endpoint(signal: str, environ: Mapping[str, str]) -> str:
@@ -185,8 +103,10 @@ def _endpoint(signal: str, environ: Mapping[str, str]) -> str:
     return environ.get(f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT") or environ.get("OTEL_EXPORTER_OTLP_ENDPOINT", "")
 
 
-def _resource(service_name: str, environ: Mapping[str, str]) -> Resource:
+def _resource(service_name: str, environ: Mapping[str, str]) -> "Resource":
     """Returns who we are; what OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say comes first."""
+    from opentelemetry.sdk.resources import Resource
+
     told = Resource.create().attributes
     ours: dict[str, Any] = {
         "service.namespace": "treaty",
