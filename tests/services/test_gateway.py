@@ -5,11 +5,13 @@ import asyncio
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from treaty.domain import Invalid
 from treaty.testing import eventually
+from treaty.webhooks import Webhook
 
 from services.commerce.money import Money
-from services.commerce.payments.application import GatewayAway, GatewayTimeout, Verdict
-from services.commerce.payments.clients import GatewayClient, InProcessGateway, SocketGateway
+from services.commerce.payments.application import Answer, GatewayAway, GatewayTimeout, NoteVerdict, Verdict
+from services.commerce.payments.clients import Books, GatewayClient, InProcessGateway, SocketGateway
 from services.commerce.payments.gateway import (
     AUTHORISE,
     ForeignMessage,
@@ -18,6 +20,7 @@ from services.commerce.payments.gateway import (
     decode,
     request,
     to_answer,
+    verdict_from,
 )
 from services.commerce.payments.simulator import Simulator, SimulatorServer
 
@@ -46,6 +49,7 @@ def test_an_answer_belongs_to_its_request() -> None:
     ("code", "verdict", "reason"),
     [
         ("00", Verdict.APPROVED, ""),
+        ("09", Verdict.IN_PROGRESS, ""),
         ("05", Verdict.DECLINED, "declined by the bank"),
         ("99", Verdict.DECLINED, "declined with code 99"),
         ("", Verdict.DECLINED, "declined with code "),
@@ -69,8 +73,83 @@ async def test_money_is_held_captured_and_given_back() -> None:
         await gateway.capture("o", Money(500, "GBP"))
     assert (account.held, account.captured) == (0, 500)
     for _ in range(2):
-        await gateway.refund("o", Money(500, "GBP"))
+        await gateway.refund("o", "cancellation", Money(500, "GBP"))
     assert (account.captured, account.refunded) == (500, 500)
+
+
+async def captured(gateway: GatewayClient, reference: str = "o") -> None:
+    await gateway.authorise(reference, Money(500, "GBP"))
+    await gateway.capture(reference, Money(500, "GBP"))
+
+
+async def test_each_refund_of_a_payment_is_made_once() -> None:
+    gateway = in_process()
+    await captured(gateway)
+    for refund_id, amount in [("r-1", 200), ("r-1", 200), ("r-2", 100), ("r-1", 200)]:
+        await gateway.refund("o", refund_id, Money(amount, "GBP"))
+    assert await gateway.books("o") == Books(held=0, captured=500, refunded=300)
+
+
+async def test_the_gateway_gives_back_no_more_than_it_took() -> None:
+    gateway = in_process()
+    await captured(gateway)
+    for refund_id in ("r-1", "r-2"):
+        await gateway.refund("o", refund_id, Money(400, "GBP"))
+    assert await gateway.books("o") == Books(held=0, captured=500, refunded=500)
+
+
+async def test_the_books_can_be_read_for_one_payment_and_for_all() -> None:
+    gateway = in_process()
+    await captured(gateway)
+    await gateway.authorise("other", Money(100, "GBP"))
+    assert await gateway.books("other") == Books(held=100, captured=0, refunded=0)
+    assert await gateway.books() == Books(held=100, captured=500, refunded=0)
+    assert await gateway.books("nobody") == Books(held=0, captured=0, refunded=0)
+
+
+@pytest.mark.parametrize(("amount", "code", "held"), [(529, "00", 529), (531, "05", 0)])
+async def test_a_gateway_that_has_to_think_calls_back(amount: int, code: str, held: int) -> None:
+    gateway, bodies = in_process(late=0.0), list[bytes]()
+
+    async def take(body: bytes) -> None:
+        bodies.append(body)
+
+    gateway.call_back(Webhook(path="/webhooks/gateway", secret="s", take=take))
+    for _ in range(2):
+        assert (await gateway.authorise("o", Money(amount, "GBP"))).verdict is Verdict.IN_PROGRESS
+    await eventually(lambda: bodies)
+    said = await gateway.authorise("o", Money(amount, "GBP"))
+    assert said.verdict is Verdict.IN_PROGRESS
+    assert verdict_from(bodies[0]).answer == to_answer(Line(type="0110", reference="o", amount=code))
+    assert (len(bodies), (await gateway.books("o")).held) == (1, held)
+
+
+def test_a_verdict_is_read_from_what_the_gateway_calls_back_with() -> None:
+    approved = verdict_from(b'{"reference": "o", "type": "authorisation", "code": "00"}')
+    assert approved == NoteVerdict(order_id="o", answer=Answer(verdict=Verdict.APPROVED))
+    declined = verdict_from(b'{"reference": "o", "type": "authorisation", "code": "51", "more": 1}')
+    assert declined.answer == Answer(verdict=Verdict.DECLINED, reason="insufficient funds")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"hello",
+        b"\xff",
+        b"[]",
+        b"1",
+        b"{}",
+        b'{"reference": "o", "type": "authorisation"}',
+        b'{"reference": "o", "type": "capture", "code": "00"}',
+        b'{"reference": 1, "type": "authorisation", "code": "00"}',
+        b'{"reference": "o", "type": "authorisation", "code": 0}',
+        b'{"reference": "o", "type": "authorisation", "code": "09"}',
+    ],
+)
+def test_what_is_no_verdict_is_refused(body: bytes) -> None:
+    with pytest.raises(Invalid):
+        verdict_from(body)
 
 
 async def test_asking_twice_with_one_reference_holds_the_money_once() -> None:

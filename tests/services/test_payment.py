@@ -1,25 +1,30 @@
 """The payment, in its own words: what the order wants and where the money is may change in any order."""
 
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
 import pytest
+from treaty.effects import Call
 from treaty.testing.scenarios import given
 
 from services.commerce.money import Money
-from services.commerce.payments.domain import (
+from services.commerce.payments.application import Authorise, Void, ask_gateway
+from services.commerce.payments.domain.events import (
+    ApprovedTooLate,
     CaptureStarted,
     OrderCancelled,
     OrderConfirmed,
-    Payment,
     PaymentAuthorised,
     PaymentCaptured,
     PaymentEvent,
     PaymentFailed,
-    PaymentRefunded,
     PaymentRequested,
     PaymentVoided,
-    RefundStarted,
-    Status,
+    VerdictAwaited,
     VoidStarted,
 )
+from services.commerce.payments.domain.method import MethodRegistered, PaymentMethod
+from services.commerce.payments.domain.payment import Kind, Payment, Status, Transaction
 
 AMOUNT = Money(500, "GBP")
 REQUESTED = PaymentRequested(amount=AMOUNT)
@@ -28,7 +33,8 @@ FAILED = PaymentFailed(reason="declined", reversal=False)
 CAPTURING = [REQUESTED, AUTHORISED, CONFIRMED, CaptureStarted()]
 CAPTURED = [*CAPTURING, PaymentCaptured()]
 VOIDING = [REQUESTED, AUTHORISED, CANCELLED, VoidStarted()]
-REFUNDING = [*CAPTURED, CANCELLED, RefundStarted()]
+AWAITED = VerdictAwaited()
+GIVEN_UP = PaymentFailed(reason="the order was cancelled", reversal=True)
 
 
 def request(payment: Payment) -> None:
@@ -62,7 +68,7 @@ def test_a_gateway_that_did_not_answer_is_told_to_give_the_money_up() -> None:
 
 
 @pytest.mark.parametrize("command", [Payment.authorised, fail])
-@pytest.mark.parametrize("past", [[], [REQUESTED, FAILED], [REQUESTED, AUTHORISED], VOIDING, CAPTURED])
+@pytest.mark.parametrize("past", [[], [REQUESTED, AUTHORISED], VOIDING, CAPTURED])
 def test_a_late_answer_of_the_gateway_changes_nothing(past: list[PaymentEvent], command) -> None:  # type: ignore[no-untyped-def]
     given(Payment, "o", past).when(command).then_nothing()
 
@@ -87,16 +93,6 @@ def test_a_cancellation_that_comes_before_the_answer_is_remembered() -> None:
     given(Payment, "o", [REQUESTED, CANCELLED]).when(Payment.authorised).then([AUTHORISED, VoidStarted()])
 
 
-def test_captured_money_of_a_cancelled_order_is_refunded() -> None:
-    given(Payment, "o", CAPTURED).when(Payment.cancel).then([CANCELLED, RefundStarted()])
-    given(Payment, "o", REFUNDING).when(Payment.refunded).then([PaymentRefunded()])
-
-
-def test_a_cancellation_during_the_capture_waits_for_it_and_then_refunds() -> None:
-    given(Payment, "o", CAPTURING).when(Payment.cancel).then([CANCELLED])
-    given(Payment, "o", [*CAPTURING, CANCELLED]).when(Payment.captured).then([PaymentCaptured(), RefundStarted()])
-
-
 def test_a_cancellation_wins_over_a_confirmation() -> None:
     given(Payment, "o", [REQUESTED, CONFIRMED, CANCELLED]).when(Payment.authorised).then([AUTHORISED, VoidStarted()])
     given(Payment, "o", VOIDING).when(Payment.confirm).then([CONFIRMED])
@@ -105,11 +101,96 @@ def test_a_cancellation_wins_over_a_confirmation() -> None:
 @pytest.mark.parametrize(
     ("command", "past"), [(Payment.confirm, [CONFIRMED]), (Payment.cancel, [REQUESTED, CANCELLED])]
 )
-def test_being_told_twice_is_no_error(command, past: list[PaymentEvent]) -> None:  # type: ignore[no-untyped-def]
+def test_being_told_twice_is_no_error(command: Callable[[Payment], None], past: list[PaymentEvent]) -> None:
     given(Payment, "o", past).when(command).then_nothing()
 
 
-@pytest.mark.parametrize("command", [Payment.captured, Payment.voided, Payment.refunded])
+@pytest.mark.parametrize("command", [Payment.captured, Payment.voided, lambda payment: payment.refunded("r")])
 @pytest.mark.parametrize("past", [[], [REQUESTED], [REQUESTED, AUTHORISED], [REQUESTED, FAILED, CANCELLED]])
-def test_what_was_not_asked_of_the_gateway_does_not_happen(command, past: list[PaymentEvent]) -> None:  # type: ignore[no-untyped-def]
+def test_what_was_not_asked_of_the_gateway_does_not_happen(
+    command: Callable[[Payment], None], past: list[PaymentEvent]
+) -> None:
     given(Payment, "o", past).when(command).then_nothing()
+
+
+def test_what_was_done_with_the_money_is_kept() -> None:
+    done = given(Payment, "o", CAPTURING).when(Payment.captured).then([PaymentCaptured()])
+    assert done.transactions == tuple(
+        Transaction(kind=kind, amount=AMOUNT) for kind in (Kind.AUTHORISATION, Kind.CAPTURE)
+    )
+    voided = given(Payment, "o", VOIDING).when(Payment.voided).then([PaymentVoided()])
+    assert [one.kind for one in voided.transactions] == [Kind.AUTHORISATION, Kind.VOID]
+
+
+def test_a_gateway_that_is_still_deciding_is_waited_for() -> None:
+    waiting = given(Payment, "o", [REQUESTED]).when(Payment.await_verdict).then([AWAITED])
+    assert (waiting.status, waiting.awaiting) == (Status.REQUESTED, True)
+    given(Payment, "o", [REQUESTED, AWAITED]).when(Payment.await_verdict).then_nothing()
+
+
+def test_a_verdict_that_was_waited_for_counts() -> None:
+    given(Payment, "o", [REQUESTED, AWAITED]).when(Payment.authorised).then([AUTHORISED])
+    given(Payment, "o", [REQUESTED, AWAITED, CONFIRMED]).when(Payment.authorised).then([AUTHORISED, CaptureStarted()])
+    given(Payment, "o", [REQUESTED, AWAITED]).when(fail).then([FAILED])
+
+
+@pytest.mark.parametrize("past", [[], [REQUESTED, AUTHORISED], [REQUESTED, FAILED], CAPTURED])
+def test_only_a_payment_that_was_asked_for_is_waited_for(past: list[PaymentEvent]) -> None:
+    given(Payment, "o", past).when(Payment.await_verdict).then_nothing()
+
+
+def test_a_cancelled_order_does_not_wait_for_the_verdict() -> None:
+    given(Payment, "o", [REQUESTED, AWAITED]).when(Payment.cancel).then([CANCELLED, GIVEN_UP])
+    given(Payment, "o", [REQUESTED, CANCELLED]).when(Payment.await_verdict).then([AWAITED, GIVEN_UP])
+
+
+@pytest.mark.parametrize("past", [[REQUESTED, FAILED], [REQUESTED, AWAITED, CANCELLED, GIVEN_UP]])
+def test_money_that_is_held_too_late_is_given_up_again(past: list[PaymentEvent]) -> None:
+    late = given(Payment, "o", past).when(Payment.authorised)
+    payment = late.then([ApprovedTooLate()])
+    assert (payment.status, payment.transactions) == (Status.FAILED, ())
+    assert list(ask_gateway(payment, ApprovedTooLate())) == [Call(Void(order_id="o"))]
+    given(Payment, "o", past).when(fail).then_nothing()
+
+
+@pytest.mark.parametrize(
+    ("event", "calls"),
+    [
+        (REQUESTED, [Call(Authorise(order_id="o", amount=AMOUNT))]),
+        (GIVEN_UP, [Call(Void(order_id="o"))]),
+        (FAILED, []),
+        (AWAITED, []),
+        (AUTHORISED, []),
+    ],
+)
+def test_the_gateway_is_asked_for_what_there_is_to_do(event: PaymentEvent, calls: list[Call]) -> None:
+    payment = given(Payment, "o", [REQUESTED]).state
+    payment.evolve(event)
+    assert list(ask_gateway(payment, event)) == calls
+
+
+NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
+CARD = MethodRegistered(token="tok_1", label="card ending in 4242", expires_at=NOW)
+
+
+def register(method: PaymentMethod) -> None:
+    method.register(token="tok_1", label="card ending in 4242", expires_at=NOW)
+
+
+def test_a_method_is_kept_until_another_replaces_it() -> None:
+    assert given(PaymentMethod, "ann").when(register).then([CARD]).token == "tok_1"
+    given(PaymentMethod, "ann", [CARD]).when(register).then_nothing()
+    other = MethodRegistered(token="tok_2", label="", expires_at=None)
+    assert given(PaymentMethod, "ann", [other]).when(register).then([CARD]).label == "card ending in 4242"
+
+
+def test_a_method_is_good_until_it_expires() -> None:
+    card = given(PaymentMethod, "ann", [CARD]).state
+    assert card.is_good(NOW - timedelta(seconds=1))
+    assert not card.is_good(NOW)
+
+
+def test_a_method_that_does_not_expire_is_good_and_one_that_nobody_registered_is_not() -> None:
+    lasting = MethodRegistered(token="tok_1", label="", expires_at=None)
+    assert given(PaymentMethod, "ann", [lasting]).state.is_good(NOW)
+    assert not given(PaymentMethod, "ann").state.is_good(NOW)

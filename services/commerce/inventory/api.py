@@ -1,5 +1,6 @@
 """Inventory over gRPC: translate, call, translate."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from commerce.inventory.v1 import inventory_service_pb2 as pb
@@ -89,7 +90,7 @@ class InventoryApi(pb_grpc.InventoryServiceServicer):
         command = TakeBack(
             order_id=request.order_id.lower(),
             return_id=request.return_id.lower(),
-            pieces={one.sku: one.quantity for one in request.pieces},
+            pieces=_by_sku(request.pieces),
         )
         taken = await self._allocating.take_back(command)
         return pb.TakeBackResponse(allocation=_allocation(taken.state), revision=taken.revision)
@@ -118,6 +119,14 @@ def api(stock: Stock, allocating: Allocating) -> Api:
     """Returns Inventory's gRPC service."""
     add = pb_grpc.add_InventoryServiceServicer_to_server
     return Api(add, InventoryApi(stock, allocating), pb.DESCRIPTOR.services_by_name["InventoryService"].full_name)
+
+
+def _by_sku(pieces: Iterable[pb.ReturnedPieces]) -> Mapping[str, int]:
+    """Returns how many of each SKU come back; one SKU may come in several lines."""
+    sums: dict[str, int] = {}
+    for one in pieces:
+        sums[one.sku] = sums.get(one.sku, 0) + one.quantity
+    return sums
 
 
 def _item(item: StockItem | StockRow) -> pb.StockItem:

@@ -147,9 +147,8 @@ class Allocating:
     async def _reserve(self, order_id: str, line: AllocatedLine) -> DomainError | None:
         """Reserves one line; returns why it could not be."""
         try:
-            await self.items.change(
-                line.stock_id, lambda item: item.reserve(order_id, line.quantity), cause=step("reserve")
-            )
+            once = _once("reserve", order_id)
+            await self.items.change(line.stock_id, lambda item: item.reserve(order_id, line.quantity), cause=once)
         except DomainError as refusal:
             return refusal
         return None
@@ -157,28 +156,31 @@ class Allocating:
     async def _finish_release(self, allocation: Allocation) -> None:
         if allocation.status is Status.CANCELLED:
             await self._free(allocation.id, allocation.lines)
-            await self.allocations.change(allocation.id, Allocation.release, cause=step("release"))
+            once = _once("release", allocation.id)
+            await self.allocations.change(allocation.id, Allocation.release, cause=once)
 
     async def _free(self, order_id: str, lines: Sequence[AllocatedLine]) -> None:
         await asyncio.gather(*(self._free_line(order_id, line) for line in lines))
 
     async def _free_line(self, order_id: str, line: AllocatedLine) -> None:
-        await self.items.change(line.stock_id, lambda item: item.free(order_id, line.quantity), cause=step("free"))
+        once = _once("free", order_id)
+        await self.items.change(line.stock_id, lambda item: item.free(order_id, line.quantity), cause=once)
 
     async def _ship(self, order_id: str, line: AllocatedLine) -> None:
-        await self.items.change(line.stock_id, lambda item: item.ship(order_id, line.quantity), cause=step("ship"))
+        once = _once("ship", order_id)
+        await self.items.change(line.stock_id, lambda item: item.ship(order_id, line.quantity), cause=once)
 
     async def _take_back(self, command: TakeBack, line: AllocatedLine) -> None:
         await self.items.change(
             line.stock_id,
             lambda item: item.take_back(command.order_id, command.return_id, line.quantity),
-            cause=_of_return(command.return_id),
+            cause=_once("return", f"{command.order_id}/{command.return_id}"),
         )
 
 
-def _of_return(return_id: str) -> Cause:
-    """The cause is the return, not the request: another request for the same return takes nothing back twice."""
-    return replace(current_cause(), id=f"return/{return_id}", digest="", durable=True)
+def _once(step: str, id: str) -> Cause:
+    """The cause is the order or the return, not who asks: another message, timer or request does nothing twice."""
+    return replace(current_cause(), id=f"{step}/{id}", digest="", durable=True)
 
 
 def expire(allocation: Allocation, event: AllocationEvent) -> Iterator[Call]:

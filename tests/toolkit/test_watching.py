@@ -1,0 +1,96 @@
+"""Watching: every change once, in order, in any process, and a process that drains ends it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from treaty.deciding import Committed
+from treaty.domain import NotFound
+from treaty.log import GroupCommitLog
+from treaty.memory.commits import MemoryCommits
+from treaty.ports import SystemClock
+from treaty.probes import NoProbe
+from treaty.testing import eventually
+from treaty.testing.samples import NOTES, Note, noted
+from treaty.testing.world import SeededChance
+from treaty.watching import Watch
+
+
+@pytest.fixture
+def log() -> GroupCommitLog:
+    return GroupCommitLog(MemoryCommits(SystemClock()), chance=SeededChance(), probe=NoProbe())
+
+
+@pytest.fixture
+async def watch(log: GroupCommitLog) -> AsyncIterator[Watch[Note]]:
+    watch: Watch[Note] = Watch(log, NOTES.source, look_every=0.05)
+    yield watch
+    await watch.close()
+
+
+async def _seen(watch: Watch[Note], seen: list[int], after: int = 0) -> None:
+    async for change in watch.changes("a", after=after):
+        assert isinstance(change, Committed)
+        assert change.state.rank == change.version
+        seen.append(change.version)
+
+
+async def test_every_change_is_seen_once_and_in_order(log: GroupCommitLog, watch: Watch[Note]) -> None:
+    await log.append(noted("a", 1, "ann", 1))
+    seen: list[list[int]] = [[], []]
+    watching = [asyncio.create_task(_seen(watch, one)) for one in seen]
+    await eventually(lambda: seen == [[1], [1]])
+    for version in range(2, 30):
+        await log.append(noted("a", version, "ann", version))
+        await log.append(noted("b", version - 1, "bob", version - 1))
+    await eventually(lambda: seen == [list(range(1, 30))] * 2)
+    await watch.close()
+    await asyncio.gather(*watching)
+
+
+async def test_a_watcher_goes_on_where_it_left_off(log: GroupCommitLog, watch: Watch[Note]) -> None:
+    for version in range(1, 6):
+        await log.append(noted("a", version, "ann", version))
+    seen: list[int] = []
+    watching = asyncio.create_task(_seen(watch, seen, after=2))
+    await eventually(lambda: seen == [3, 4, 5])
+    watching.cancel()
+
+
+async def test_a_process_that_drains_ends_the_watching(log: GroupCommitLog, watch: Watch[Note]) -> None:
+    await log.append(noted("a", 1, "ann", 1))
+    seen: list[int] = []
+    watching = asyncio.create_task(_seen(watch, seen))
+    await eventually(lambda: seen == [1])
+    await watch.close()
+    await watching
+
+
+async def test_what_is_not_there_cannot_be_watched(watch: Watch[Note]) -> None:
+    with pytest.raises(NotFound):
+        await anext(aiter(watch.changes("unknown")))
+
+
+async def test_the_log_is_read_once_for_all_and_only_while_somebody_watches(
+    log: GroupCommitLog, watch: Watch[Note]
+) -> None:
+    await log.append(noted("a", 1, "ann", 1))
+    reading = 0
+    follow = log.follow
+
+    def counted(place):  # type: ignore[no-untyped-def]
+        nonlocal reading
+        reading += 1
+        return follow(place)
+
+    log.follow = counted
+    seen: list[list[int]] = [[] for _ in range(5)]
+    watching = [asyncio.create_task(_seen(watch, one)) for one in seen]
+    await eventually(lambda: all(seen))
+    await log.append(noted("a", 2, "ann", 2))
+    await eventually(lambda: seen == [[1, 2]] * 5)
+    assert reading == 1
+    for task in watching:
+        task.cancel()
+    await asyncio.gather(*watching, return_exceptions=True)
+    await eventually(lambda: watch._reading is None or watch._reading.done())

@@ -1,0 +1,66 @@
+"""Webhooks: only what is authentic and fresh is taken, and a repetition changes nothing."""
+
+import base64
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from treaty.webhooks import TOLERANCE_SECONDS, NotAuthentic, Webhook, sign
+
+NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
+BODY = b'{"status": "DELIVERED"}'
+
+
+async def _ignore(body: bytes) -> None:
+    pass
+
+
+HOOK = Webhook("/webhooks/carrier", "hush", _ignore)
+
+
+def _signed(at: datetime = NOW, *, secret: str = "hush", id: str = "m-1", body: bytes = BODY) -> dict[str, str]:
+    return sign(secret, id, int(at.timestamp()), body)
+
+
+def test_what_is_signed_is_taken_under_its_own_id() -> None:
+    cause = HOOK.verified(_signed(), BODY, NOW)
+    assert (cause.id, cause.durable, cause.correlation) == ("webhook/webhooks/carrier/m-1", True, "m-1")
+
+
+def test_the_signature_is_that_of_the_standard() -> None:
+    """The example of the specification's reference libraries."""
+    secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+    said = sign(secret, "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}')
+    assert said["webhook-signature"] == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {**_signed(), "webhook-signature": ""},
+        {**_signed(), "webhook-id": "m-2"},
+        {**_signed(), "webhook-timestamp": "soon"},
+        _signed(secret="other"),
+        _signed(body=b"other"),
+        {**_signed(), "webhook-signature": "v1," + base64.b64encode(b"x" * 32).decode()},
+    ],
+)
+def test_what_is_not_signed_by_the_secret_is_refused(headers: dict[str, str]) -> None:
+    with pytest.raises(NotAuthentic):
+        HOOK.verified(headers, BODY, NOW)
+
+
+@pytest.mark.parametrize("seconds", [-TOLERANCE_SECONDS - 1, TOLERANCE_SECONDS + 1])
+def test_what_was_signed_long_ago_or_in_the_future_is_refused(seconds: int) -> None:
+    with pytest.raises(NotAuthentic):
+        HOOK.verified(_signed(NOW + timedelta(seconds=seconds)), BODY, NOW)
+
+
+def test_one_fitting_signature_of_several_is_enough() -> None:
+    headers = _signed()
+    headers["webhook-signature"] = f"v1,bm90aGluZw== {headers['webhook-signature']}"
+    assert HOOK.verified(headers, BODY, NOW).id
+
+
+def test_another_body_has_another_digest() -> None:
+    assert HOOK.cause("m-1", BODY).digest != HOOK.cause("m-1", b"other").digest
