@@ -28,10 +28,15 @@ class TestPaths(Paths):
         return patient
 
 
+@pytest_asyncio.fixture(loop_scope="module")
+async def impatient() -> AsyncIterator[Shop]:
+    async with embedded({}, pace=PACE, environ=IMPATIENT) as place:
+        shop = Shop(place)
+        yield shop
+        await shop.close()
+
+
 class TestImpatientPaths(ImpatientPaths):
-    @pytest_asyncio.fixture(loop_scope="module")
-    async def shop(self) -> AsyncIterator[Shop]:
-        async with embedded({}, pace=PACE, environ=IMPATIENT) as place:
-            shop = Shop(place)
-            yield shop
-            await shop.close()
+    @pytest.fixture
+    def shop(self, impatient: Shop) -> Shop:
+        return impatient

@@ -18,12 +18,16 @@ from tests.journeys.shopping import Shop
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 
+@pytest_asyncio.fixture(loop_scope="module")
+async def impatient(servers: dict[str, str], tmp_path: Path) -> AsyncIterator[Shop]:
+    prefix = f"t{uuid.uuid4().hex[:10]}"
+    async with processes({**os.environ, **servers, **IMPATIENT}, tmp_path, pace=PACE, prefix=prefix) as place:
+        shop = Shop(place)
+        yield shop
+        await shop.close()
+
+
 class TestImpatientPaths(ImpatientPaths):
-    @pytest_asyncio.fixture(loop_scope="module")
-    async def shop(self, servers: dict[str, str], tmp_path: Path) -> AsyncIterator[Shop]:
-        async with processes(
-            {**os.environ, **servers, **IMPATIENT}, tmp_path, pace=PACE, prefix=f"t{uuid.uuid4().hex[:10]}"
-        ) as place:
-            shop = Shop(place)
-            yield shop
-            await shop.close()
+    @pytest.fixture
+    def shop(self, impatient: Shop) -> Shop:
+        return impatient
