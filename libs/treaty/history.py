@@ -7,7 +7,7 @@ from typing import Any, Generic, TypeVar
 from treaty.causes import Cause
 from treaty.commits import CauseEntry, Commit, CommitLog
 from treaty.deciding import Committed, Head, refusal_from
-from treaty.domain import Aggregate, DomainError, Invalid
+from treaty.domain import Aggregate, DomainError, Invalid, NotFound
 from treaty.stored import Stored
 
 A = TypeVar("A", bound=Aggregate[Any])
@@ -52,6 +52,15 @@ class History(Generic[A]):
         """Returns the stream as it was at a moment of the server's clock, which tells whole seconds; None before."""
         past = [c for c in await self._log.read(stream) if c.position[0] <= moment.timestamp()]
         return await self._head_of(past[-1]) if past else None
+
+    async def past(self, id: str, version: int, moment: datetime | None) -> Committed[A]:
+        """Returns an aggregate as it was at a moment, if one is given, or at a version. Raises NotFound."""
+        stream = self._stored.stream_of(id)
+        head = await (self.at(stream, version) if moment is None else self.as_of(stream, moment))
+        if head is None or not head.exists:
+            when = f"in version {version}" if moment is None else f"at {moment.isoformat()}"
+            raise NotFound(f"{self._stored.kind.__name__} {id} does not exist {when}")
+        return Committed(head.state, stream, head.version)
 
     async def answers(self, stream: str, causes: Sequence[Cause]) -> Mapping[str, Committed[A] | DomainError]:
         """Returns the first answers to those causes that took effect on the stream, by their ids."""

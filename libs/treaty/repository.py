@@ -125,13 +125,7 @@ class Repository(Generic[A]):
         Raises:
             NotFound: if it did not exist then, or has no such version yet.
         """
-        stream = self._stored.stream_of(id)
-        past = self._history.as_of(stream, moment) if moment is not None else self._history.at(stream, version)
-        head = await past
-        if head is None or not head.exists:
-            when = f"at {moment.isoformat()}" if moment is not None else f"in version {version}"
-            raise NotFound(f"{self._stored.kind.__name__} {id} does not exist {when}")
-        return Committed(head.state, stream, head.version)
+        return await self._history.past(id, version, moment)
 
     async def change(self, id: str, decide: Decide[A], *, cause: Cause | None = None) -> Committed[A]:
         """Changes an aggregate that exists, and returns when that is durable.
