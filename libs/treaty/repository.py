@@ -120,11 +120,7 @@ class Repository(Generic[A]):
         return Committed(head.state, head.stream, head.version)
 
     async def at(self, id: str, *, version: int = 0, moment: datetime | None = None) -> Committed[A]:
-        """Returns the aggregate as it was at a version, or at a moment (to the second, by the server's clock).
-
-        Raises:
-            NotFound: if it did not exist then, or has no such version yet.
-        """
+        """Returns the aggregate as it was at a version, or at a moment (to the server's second). Raises NotFound."""
         return await self._history.past(id, version, moment)
 
     async def change(self, id: str, decide: Decide[A], *, cause: Cause | None = None) -> Committed[A]:

@@ -51,6 +51,8 @@ METRICS: Mapping[str, Metric] = {
     "treaty.quarantine.size": Metric("{message}", "Messages in quarantine now."),
     "treaty.pending.retries": Metric("{attempt}", "Attempts at pending calls, timers and events that failed."),
     "treaty.calls": Metric("{call}", "Calls and timers that were carried out."),
+    "treaty.webhooks": Metric("{message}", "Messages of other systems over HTTP, by what they were answered with."),
+    "treaty.streams.refused": Metric("{stream}", "Streams of changes that were refused or ended with an error."),
     "treaty.projection.commits": Metric("{commit}", "Commits that a read model has taken in."),
     "treaty.follower.open": Metric("{batch}", "Batches that a follower has read from the log and not finished."),
 }
