@@ -5,11 +5,15 @@ import contextlib
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, Generic, TypeVar
 
+import structlog
+
 from treaty.commits import CommitLog
 from treaty.deciding import Committed
 from treaty.domain import Aggregate, NotFound
 from treaty.history import History
 from treaty.stored import Stored
+
+log = structlog.get_logger()
 
 A = TypeVar("A", bound=Aggregate[Any])
 
@@ -79,13 +83,21 @@ class Watch(Generic[A]):
             self._news[stream].discard(news)
             if not self._news[stream]:
                 del self._news[stream]
-            if not self._news:
+            if not self._news and self._reading is not None:
                 self._reading.cancel()
+                self._reading = None
 
     async def _read(self) -> None:
-        async with contextlib.aclosing(self._log.follow(await self._log.end())) as batches:
-            async for batch in batches:
-                self._tell(*(commit.stream for commit in batch.commits))
+        while True:
+            try:
+                end = await self._log.end()
+                self._tell(*self._news)  # of whatever was committed before the reading began
+                async with contextlib.aclosing(self._log.follow(end)) as batches:
+                    async for batch in batches:
+                        self._tell(*(commit.stream for commit in batch.commits))
+            except Exception as away:
+                log.debug("the log cannot be watched now", why=str(away))
+                await asyncio.sleep(self._look_every)
 
     def _tell(self, *streams: str) -> None:
         for stream in streams:
