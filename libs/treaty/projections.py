@@ -76,6 +76,8 @@ class Words:
         return words_of(self.text)
 
 
+_PAGE, _LARGEST_PAGE = 50, 200
+
 Where = Mapping[str, Any]
 """What a list is filtered by: the value of a field, or `Between`, or `Words`."""
 
@@ -165,10 +167,13 @@ class View(Generic[R]):
     ) -> tuple[list[R], Key | None]:
         """Returns up to `limit` rows, and the place to go on from, or None at the end.
 
+        A `limit` of 0 means 50; more than 200 means 200.
+
         Raises:
             NotShown: if the read model is too far behind `not_before`.
         """
         await self._shows(not_before)
+        limit = min(limit or _PAGE, _LARGEST_PAGE)
         rows = await self._rows.find(where, after, limit + 1)
         page = [row for row in rows[:limit] if row.values is not None]
         values = [self._projection.codec.decode(row.values) for row in page]

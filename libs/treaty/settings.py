@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-_DEVELOPMENT_KEY = "for development only"
+DEVELOPMENT_SECRET = "for development only"
+"""Known to everyone, so it is refused wherever TREATY_ENVIRONMENT is not dev."""
 
 
 class SettingsError(Exception):
@@ -26,7 +27,7 @@ class ProcessSettings(Settings):
     mongodb_uri: SecretStr = Field(SecretStr(""), alias="MONGODB_URI")
     mongodb_driver: Literal["motor", "pymongo"] = Field("motor", alias="MONGODB_DRIVER")
     amqp_url: SecretStr = Field(SecretStr(""), alias="AMQP_URL")
-    digest_key: SecretStr = Field(SecretStr(_DEVELOPMENT_KEY), alias="TREATY_DIGEST_KEY")
+    digest_key: SecretStr = Field(SecretStr(DEVELOPMENT_SECRET), alias="TREATY_DIGEST_KEY")
     partitions: int = Field(4, alias="TREATY_PARTITIONS", ge=1, le=256)
     lease_seconds: float = Field(5.0, alias="TREATY_LEASE_SECONDS", ge=0.3, le=300)
     grpc_host: str = Field("0.0.0.0", alias="GRPC_HOST")
@@ -41,12 +42,6 @@ class ProcessSettings(Settings):
     peers: str = Field("", alias="TREATY_PEERS", pattern=r"^$|^[^=,\s]+=[^=,\s]+(,[^=,\s]+=[^=,\s]+)*$")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", alias="LOG_LEVEL")
     log_format: Literal["json", "console"] = Field("json", alias="LOG_FORMAT")
-
-    @model_validator(mode="after")
-    def _no_development_key_elsewhere(self) -> "ProcessSettings":
-        if self.environment != "dev" and self.digest_key.get_secret_value() == _DEVELOPMENT_KEY:
-            raise ValueError("TREATY_DIGEST_KEY must be set, or TREATY_DIGEST_KEY_FILE name a file that holds it")
-        return self
 
     def address_of(self, context: str) -> str:
         """Returns where a context answers: as TREATY_PEERS says, or as Kubernetes calls it."""
@@ -76,10 +71,25 @@ def read_settings(model: type[T], environ: Mapping[str, str]) -> T:
     names = [field.alias or name for name, field in model.model_fields.items()]
     values = {name: value for name in names if (value := _value(name, environ)) is not None}
     try:
-        return model.model_validate(values)
+        settings = model.model_validate(values)
     except ValidationError as error:
         problems = "; ".join(_sentence(problem) for problem in error.errors())
         raise SettingsError(problems) from None
+    if (_value("TREATY_ENVIRONMENT", environ) or "dev") != "dev":
+        _refuse_development_secrets(settings)
+    return settings
+
+
+def _refuse_development_secrets(settings: Settings) -> None:
+    known = [
+        field.alias or name
+        for name, field in type(settings).model_fields.items()
+        if isinstance(secret := getattr(settings, name), SecretStr) and secret.get_secret_value() == DEVELOPMENT_SECRET
+    ]
+    if known:
+        raise SettingsError(
+            "; ".join(f"{name} must be set, or {name}_FILE name a file that holds it" for name in known)
+        )
 
 
 def _value(name: str, environ: Mapping[str, str]) -> str | None:

@@ -1,10 +1,12 @@
 """What becomes of the stock of an order: held, secured, gone, and back again."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
+from itertools import permutations
 from typing import Any
 
 import grpc
+import pytest
 from commerce.catalog.v1 import catalog_events_pb2 as catalog
 from commerce.inventory.v1 import inventory_events_pb2 as events
 from commerce.inventory.v1 import inventory_service_pb2 as pb
@@ -80,6 +82,30 @@ async def test_an_order_is_held_secured_and_gone(inventory: Shop) -> None:
         inventory.hear("commerce.inventory", ORDER, ordering.OrderCompleted(order_id=ORDER))
     assert lines(await comes_to(inventory, FULFILLED)) == [("tea", "main", 4)]
     assert await inventory.on_hand("tea") == (6, 0)
+
+
+LIFE = [
+    ordering.OrderPlaced(order_id=ORDER, lines=[ordering.PlacedLine(sku="tea", quantity=4)]),
+    ordering.OrderConfirmed(order_id=ORDER),
+    ordering.OrderCompleted(order_id=ORDER),
+]
+
+
+@pytest.mark.parametrize("heard", list(permutations(LIFE)))
+async def test_the_pieces_of_a_completed_order_leave_in_whatever_order_we_hear(
+    inventory: Shop, heard: Sequence[Any]
+) -> None:
+    await inventory.stock("tea", 10)
+    for event in heard:
+        inventory.hear("commerce.inventory", ORDER, event)
+    assert lines(await comes_to(inventory, FULFILLED)) == [("tea", "main", 4)]
+    assert await inventory.on_hand("tea") == (6, 0)
+
+
+async def test_an_order_that_was_only_confirmed_has_no_allocation_yet(inventory: Shop) -> None:
+    inventory.hear("commerce.inventory", ORDER, ordering.OrderConfirmed(order_id=ORDER))
+    await inventory.settled()
+    assert (await refusal(allocation(inventory))).code is grpc.StatusCode.NOT_FOUND
 
 
 async def test_what_is_not_confirmed_in_time_is_free_again() -> None:

@@ -30,7 +30,7 @@ def list_(
     context: Annotated[str, typer.Argument(help="one context; all of them by default")] = "",
     stuck: Annotated[bool, typer.Option("--stuck", help="only those that wait for a person")] = False,
     ended: Annotated[bool, typer.Option("--ended", help="those that have ended too")] = False,
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=200)] = 100,
     as_json: Json = False,
 ) -> None:
     """List runs that have not ended, the stuck ones first."""

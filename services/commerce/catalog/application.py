@@ -15,8 +15,6 @@ from services.commerce.catalog.domain.reviews import Opinion, Review, Status
 from services.commerce.catalog.projections import ProductRow, ReviewRow
 from services.commerce.money import Money
 
-PAGE, LARGEST_PAGE = 50, 200
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateProduct:
@@ -176,7 +174,7 @@ class Catalog:
     async def search_products(self, query: SearchProducts) -> tuple[list[ProductRow], Key | None]:
         """Returns a page of products by name, and where the next page starts."""
         return await self.product_rows.page(
-            _conditions(query), after=query.after, limit=_page(query.size), not_before=query.not_before
+            _conditions(query), after=query.after, limit=query.size, not_before=query.not_before
         )
 
     async def list_reviews(self, query: ListReviews) -> tuple[list[ReviewRow], Key | None]:
@@ -184,9 +182,7 @@ class Catalog:
         where: dict[str, Any] = {"status": query.status.value}
         if query.sku:
             where["sku"] = query.sku
-        return await self.review_rows.page(
-            where, after=query.after, limit=_page(query.size), not_before=query.not_before
-        )
+        return await self.review_rows.page(where, after=query.after, limit=query.size, not_before=query.not_before)
 
     async def _must_be_known(self, category: str) -> None:
         if not category:
@@ -195,10 +191,6 @@ class Catalog:
             await self.categories.get(category)
         except NotFound:
             raise Rejected(f"there is no category {category}", reason="CATEGORY_UNKNOWN") from None
-
-
-def _page(size: int) -> int:
-    return min(size or PAGE, LARGEST_PAGE)
 
 
 def _conditions(query: SearchProducts) -> dict[str, Any]:

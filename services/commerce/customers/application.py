@@ -27,8 +27,6 @@ from services.commerce.customers.domain.tiers import Purchase, Return, Tier
 from services.commerce.customers.projections import CustomerRow, Happening
 from services.commerce.money import Money
 
-PAGE, LARGEST_PAGE = 50, 200
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterCustomer:
@@ -142,14 +140,14 @@ class Customers:
     ) -> tuple[list[Happening], Key | None]:
         """Returns a page of what happened to a customer, the latest first, and where the next page starts."""
         where = {"customer_id": customer_id}
-        return await self.happenings.page(where, after=after, limit=_page(size), not_before=not_before)
+        return await self.happenings.page(where, after=after, limit=size, not_before=not_before)
 
     async def list_customers(
         self, tier: Tier | None = None, *, size: int = 0, after: Key | None = None, not_before: str = ""
     ) -> tuple[list[CustomerRow], Key | None]:
         """Returns a page of customers by id, and where the next page starts."""
         where = {} if tier is None else {"tier": tier.value}
-        return await self.rows.page(where, after=after, limit=_page(size), not_before=not_before)
+        return await self.rows.page(where, after=after, limit=size, not_before=not_before)
 
     async def _registered(self, customer_id: str) -> Committed[Customer]:
         found = await self.customers.get(customer_id)
@@ -162,10 +160,6 @@ class Customers:
             return (await self._registered(command.customer_id)).state.private_ref
         except NotFound:
             return await self.private.keep(command.customer_id, {"name": command.name, "email": command.email})
-
-
-def _page(size: int) -> int:
-    return min(size or PAGE, LARGEST_PAGE)
 
 
 def set_review(customer: Customer, event: CustomerEvent) -> Iterator[Call]:

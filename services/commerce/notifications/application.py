@@ -31,8 +31,6 @@ from services.commerce.notifications.domain.subscriptions import (
 )
 from services.commerce.notifications.projections import NotificationRow
 
-PAGE, LARGEST_PAGE = 50, 200
-
 STAFF = "@staff"
 """Stands for the people of the shop where a notification names a customer; no customer can be called so."""
 
@@ -179,8 +177,7 @@ class Notifications:
     ) -> tuple[list[NotificationRow], Key | None]:
         """Returns a page of notifications, the latest first, and where the next page starts."""
         where = {"customer_id": customer_id} if customer_id else {}
-        limit = min(size or PAGE, LARGEST_PAGE)
-        return await self.summaries.page(where, after=after, limit=limit, not_before=not_before)
+        return await self.summaries.page(where, after=after, limit=size, not_before=not_before)
 
     async def notify(self, command: Notify) -> None:
         """Tells a customer by every channel that they want."""

@@ -7,10 +7,10 @@ from commerce.ordering.v1 import ordering_events_pb2 as ordering
 from commerce.payments.v1 import payments_events_pb2 as payments
 from commerce.payments.v2 import payments_events_pb2 as payments_v2
 from commerce.shipping.v1 import shipping_events_pb2 as shipping
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr
 from treaty.relations import Pattern, Relation
 from treaty.service import Ports, Service
-from treaty.settings import Settings
+from treaty.settings import DEVELOPMENT_SECRET, Settings
 from treaty.subscriptions import on
 
 from services.commerce.notifications import acl, application, storage
@@ -19,28 +19,18 @@ from services.commerce.notifications.application import Notifications, deliver
 from services.commerce.notifications.clients import Webhooks, mail_at, sms_at
 from services.commerce.notifications.domain.subscriptions import Channel
 
-_DEVELOPMENT_SECRET = "for development only"
-
 
 class NotificationsSettings(Settings):
     """Notifications' own settings: where mail and text messages go, who they come from, what webhooks are signed with,
     who the staff is (empty for nobody), and how long a receiver is waited for.
     """
 
-    environment: str = Field("dev", alias="TREATY_ENVIRONMENT")
     smtp: str = Field("simulated", alias="NOTIFICATIONS_SMTP", pattern=r"^(simulated|[^:\s]+:\d{1,5})$")
     sender: str = Field("shop@example.com", alias="NOTIFICATIONS_FROM", pattern=r"^[^@\s<>]+@[^@\s<>]+$")
     sms: str = Field("simulated", alias="NOTIFICATIONS_SMS", pattern=r"^(simulated|https?://\S+)$")
-    secret: SecretStr = Field(SecretStr(_DEVELOPMENT_SECRET), alias="NOTIFICATIONS_WEBHOOK_SECRET", min_length=1)
+    secret: SecretStr = Field(SecretStr(DEVELOPMENT_SECRET), alias="NOTIFICATIONS_WEBHOOK_SECRET", min_length=1)
     staff_email: str = Field("", alias="NOTIFICATIONS_STAFF_EMAIL", pattern=r"^([^@\s<>]+@[^@\s<>]+)?$")
     seconds: float = Field(5.0, alias="NOTIFICATIONS_SECONDS", gt=0)
-
-    @model_validator(mode="after")
-    def _no_development_secret_elsewhere(self) -> "NotificationsSettings":
-        if self.environment != "dev" and self.secret.get_secret_value() == _DEVELOPMENT_SECRET:
-            name = "NOTIFICATIONS_WEBHOOK_SECRET"
-            raise ValueError(f"{name} must be set, or {name}_FILE name a file")
-        return self
 
 
 def build(ports: Ports) -> Service:

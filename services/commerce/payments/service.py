@@ -3,10 +3,10 @@
 from commerce.ordering.v1 import ordering_events_pb2 as ordering
 from commerce.payments.v1 import payments_events_pb2 as events
 from commerce.payments.v2 import payments_events_pb2 as events2
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr
 from treaty.relations import Pattern, Relation
 from treaty.service import Ports, Service
-from treaty.settings import Settings
+from treaty.settings import DEVELOPMENT_SECRET, Settings
 from treaty.subscriptions import on
 from treaty.webhooks import Webhook
 
@@ -17,22 +17,13 @@ from services.commerce.payments.clients import gateway_at
 from services.commerce.payments.gateway import verdict_from
 from services.commerce.payments.publishing import publish
 
-_DEVELOPMENT_SECRET = "for development only"
-
 
 class PaymentsSettings(Settings):
     """Payments' own settings: where the gateway is, for how many seconds it is waited for, and what it signs with."""
 
-    environment: str = Field("dev", alias="TREATY_ENVIRONMENT")
     gateway: str = Field("simulated", alias="PAYMENTS_GATEWAY", pattern=r"^(simulated|[^:\s]+:\d{1,5})$")
     gateway_seconds: float = Field(2.0, alias="PAYMENTS_GATEWAY_SECONDS", gt=0)
-    webhook_secret: SecretStr = Field(SecretStr(_DEVELOPMENT_SECRET), alias="PAYMENTS_WEBHOOK_SECRET", min_length=1)
-
-    @model_validator(mode="after")
-    def _no_development_secret_elsewhere(self) -> "PaymentsSettings":
-        if self.environment != "dev" and self.webhook_secret.get_secret_value() == _DEVELOPMENT_SECRET:
-            raise ValueError("PAYMENTS_WEBHOOK_SECRET must be set, or PAYMENTS_WEBHOOK_SECRET_FILE name a file")
-        return self
+    webhook_secret: SecretStr = Field(SecretStr(DEVELOPMENT_SECRET), alias="PAYMENTS_WEBHOOK_SECRET", min_length=1)
 
 
 def build(ports: Ports) -> Service:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Literal, get_args
 
 from treaty.ports import SystemClock
+from treaty.settings import DEVELOPMENT_SECRET
 from treaty.webhooks import sign
 
 from services.commerce.payments.gateway import (
@@ -242,7 +243,7 @@ def main() -> int:
     parser.add_argument("--late", type=float, default=3.0, help="seconds until a late answer or a callback comes")
     parser.add_argument("--rules", type=_rules, default=RULES, help="by the last two digits: 13=decline,17=silent")
     parser.add_argument("--callback", default="http://127.0.0.1:8080/webhooks/gateway", help="where verdicts are sent")
-    parser.add_argument("--secret", default="for development only", help="what verdicts are signed with")
+    parser.add_argument("--secret", default=DEVELOPMENT_SECRET, help="what verdicts are signed with")
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_main(parser.parse_args()))
     return 0

@@ -28,8 +28,6 @@ from services.commerce.shipping.projections import ShipmentRow
 
 log = structlog.get_logger()
 
-PAGE, LARGEST_PAGE = 50, 200
-
 
 class Method(StrEnum):
     """How fast it is to be."""
@@ -184,8 +182,7 @@ class Shipping:
     ) -> tuple[list[ShipmentRow], Key | None]:
         """Returns a page of shipments, the latest first, and where the next page starts."""
         where = {"status": status} if status else {}
-        limit = min(size or PAGE, LARGEST_PAGE)
-        return await self.summaries.page(where, after=after, limit=limit, not_before=not_before)
+        return await self.summaries.page(where, after=after, limit=size, not_before=not_before)
 
     async def book_carrier(self, command: BookCarrier) -> None:
         """Books a shipment with the carrier, and notes what it says.

@@ -4,10 +4,10 @@ from commerce.inventory.v1 import inventory_events_pb2 as inventory
 from commerce.ordering.v1 import ordering_events_pb2 as ordering
 from commerce.payments.v1 import payments_events_pb2 as payments
 from commerce.shipping.v1 import shipping_events_pb2 as events
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr
 from treaty.relations import Pattern, Relation
 from treaty.service import Ports, Service
-from treaty.settings import Settings
+from treaty.settings import DEVELOPMENT_SECRET, Settings
 from treaty.subscriptions import on
 from treaty.webhooks import Webhook
 
@@ -18,25 +18,16 @@ from services.commerce.shipping.carrier import report_from
 from services.commerce.shipping.clients import OrderingDeliveries, carrier_at
 from services.commerce.shipping.publishing import publish
 
-_DEVELOPMENT_SECRET = "for development only"
-
 
 class ShippingSettings(Settings):
     """Shipping's own settings: where the carrier is, what its reports are signed with, how long it is waited for, and
     how many seconds a simulated one takes between two reports.
     """
 
-    environment: str = Field("dev", alias="TREATY_ENVIRONMENT")
     carrier: str = Field("simulated", alias="SHIPPING_CARRIER", pattern=r"^(simulated|https?://\S+)$")
-    carrier_secret: SecretStr = Field(SecretStr(_DEVELOPMENT_SECRET), alias="SHIPPING_CARRIER_SECRET", min_length=1)
+    carrier_secret: SecretStr = Field(SecretStr(DEVELOPMENT_SECRET), alias="SHIPPING_CARRIER_SECRET", min_length=1)
     carrier_seconds: float = Field(2.0, alias="SHIPPING_CARRIER_SECONDS", gt=0)
     carrier_pace: float = Field(0.05, alias="SHIPPING_CARRIER_PACE", ge=0)
-
-    @model_validator(mode="after")
-    def _no_development_secret_elsewhere(self) -> "ShippingSettings":
-        if self.environment != "dev" and self.carrier_secret.get_secret_value() == _DEVELOPMENT_SECRET:
-            raise ValueError("SHIPPING_CARRIER_SECRET must be set, or SHIPPING_CARRIER_SECRET_FILE name a file")
-        return self
 
 
 def build(ports: Ports) -> Service:

@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 from treaty.ports import Clock, SystemClock
+from treaty.settings import DEVELOPMENT_SECRET
 from treaty.webhooks import sign
 
 from services.commerce.shipping.carrier import (
@@ -234,7 +235,7 @@ if __name__ == "__main__":
     parser.add_argument("--host", default="0.0.0.0")
     parser.add_argument("--port", type=int, default=7410)
     parser.add_argument("--callback", default="http://127.0.0.1:8080/webhooks/carrier", help="where reports are sent")
-    parser.add_argument("--secret", default="for development only", help="what reports are signed with")
+    parser.add_argument("--secret", default=DEVELOPMENT_SECRET, help="what reports are signed with")
     parser.add_argument("--pace", type=float, default=0.1, help="seconds between two reports of a parcel")
     given = parser.parse_args()
     with contextlib.suppress(KeyboardInterrupt):

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from treaty.causes import Cause, current_cause, step
 from treaty.deciding import Committed
-from treaty.domain import DomainError
+from treaty.domain import DomainError, NotFound
 from treaty.effects import Call
 from treaty.ports import Clock
 from treaty.projections import View
@@ -26,7 +26,7 @@ from services.commerce.inventory.domain.allocations import (
     Status,
 )
 from services.commerce.inventory.domain.stock import StockItem
-from services.commerce.inventory.domain.warehouses import DEFAULT_WAREHOUSE
+from services.commerce.inventory.domain.warehouses import DEFAULT_WAREHOUSE, stock_id
 from services.commerce.inventory.projections import StockRow
 
 
@@ -88,7 +88,10 @@ class Allocating:
         refused = next(((line, r) for line, r in zip(lines, refusals, strict=True) if r is not None), None)
         if refused is None:
             until = self.clock.now() + self.held
-            await self.allocations.change(command.order_id, lambda a: a.complete(until), cause=step("complete"))
+            completed = await self.allocations.change(
+                command.order_id, lambda a: a.complete(until), cause=step("complete")
+            )
+            await self._give_out(completed.state)
             return
         reserved = [line for line, refusal in zip(lines, refusals, strict=True) if refusal is None]
         await self._free(command.order_id, reserved)
@@ -112,10 +115,13 @@ class Allocating:
         await self._finish_release(expired.state)
 
     async def fulfil_order(self, command: FulfilOrder) -> None:
-        """Gives out the pieces of an order that is with its customer."""
+        """Gives out the pieces of an order that is with its customer.
+
+        The allocation decides first: whatever expires or cancels it at the same time finds it fulfilled, and frees
+        nothing.
+        """
         fulfilled = await self.allocations.add(command.order_id, Allocation.fulfil, cause=step("fulfil"))
-        if fulfilled.state.status is Status.FULFILLED:
-            await asyncio.gather(*(self._ship(command.order_id, line) for line in fulfilled.state.lines))
+        await self._give_out(fulfilled.state)
 
     async def take_back(self, command: TakeBack) -> Committed[Allocation]:
         """Takes back pieces of a delivered order, once for each return, to where they came from."""
@@ -128,21 +134,32 @@ class Allocating:
         return taken
 
     async def get_allocation(self, order_id: str) -> Committed[Allocation]:
-        """Returns what is reserved for an order."""
-        return await self.allocations.get(order_id)
+        """Returns what is reserved for an order, once we have heard what it is about."""
+        found = await self.allocations.get(order_id)
+        if found.state.status is Status.NEW:
+            raise NotFound(f"nothing was asked for order {order_id} yet")
+        return found
 
     async def _planned(self, pieces: Mapping[str, int]) -> Sequence[AllocatedLine]:
-        """Chooses a warehouse for each SKU; the read model is a hint, the reservation decides."""
+        """Chooses a warehouse for each SKU: the default one, or the first other one that has enough where that has not.
+
+        The read model is a hint, the reservation decides.
+        """
+        main = await self.levels.rows([stock_id(DEFAULT_WAREHOUSE, sku) for sku in pieces])
+        able = {row.sku for row in main.values() if row.available >= pieces[row.sku]}
         return [
-            AllocatedLine(sku=sku, warehouse=await self._warehouse_with(sku, quantity), quantity=quantity)
+            AllocatedLine(
+                sku=sku,
+                warehouse=DEFAULT_WAREHOUSE if sku in able else await self._other_warehouse(sku, quantity),
+                quantity=quantity,
+            )
             for sku, quantity in pieces.items()
         ]
 
-    async def _warehouse_with(self, sku: str, quantity: int) -> str:
-        """Returns the default warehouse, or the first other one that has enough where that has not."""
+    async def _other_warehouse(self, sku: str, quantity: int) -> str:
+        """Returns the first warehouse that has enough; the default one says no where none has."""
         rows, _ = await self.levels.page({"sku": sku}, after=None, limit=100)
-        able = [row.warehouse for row in rows if row.available >= quantity]
-        return DEFAULT_WAREHOUSE if DEFAULT_WAREHOUSE in able or not able else min(able)
+        return next((row.warehouse for row in rows if row.available >= quantity), DEFAULT_WAREHOUSE)
 
     async def _reserve(self, order_id: str, line: AllocatedLine) -> DomainError | None:
         """Reserves one line; returns why it could not be."""
@@ -165,6 +182,11 @@ class Allocating:
     async def _free_line(self, order_id: str, line: AllocatedLine) -> None:
         once = _once("free", order_id)
         await self.items.change(line.stock_id, lambda item: item.free(order_id, line.quantity), cause=once)
+
+    async def _give_out(self, allocation: Allocation) -> None:
+        """An order may be completed before it is allocated, as far as we hear: then its pieces leave at once."""
+        if allocation.status is Status.FULFILLED:
+            await asyncio.gather(*(self._ship(allocation.id, line) for line in allocation.lines))
 
     async def _ship(self, order_id: str, line: AllocatedLine) -> None:
         once = _once("ship", order_id)

@@ -12,8 +12,6 @@ from services.commerce.inventory.domain.warehouses import DEFAULT_WAREHOUSE, War
 from services.commerce.inventory.projections import StockRow
 from services.commerce.money import Money
 
-PAGE, LARGEST_PAGE = 50, 200
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterItem:
@@ -140,5 +138,4 @@ class Stock:
         """Returns a page of stock by SKU, and where the next page starts."""
         where = {"warehouse": warehouse, "sku": sku, "to_reorder": to_reorder}
         chosen = {name: value for name, value in where.items() if value}
-        limit = min(size or PAGE, LARGEST_PAGE)
-        return await self.levels.page(chosen, after=after, limit=limit, not_before=not_before)
+        return await self.levels.page(chosen, after=after, limit=size, not_before=not_before)

@@ -45,13 +45,6 @@ from services.commerce.ordering.sagas.returns import (
     ReturnOpened,
 )
 
-PAGE, LARGEST_PAGE = 50, 200
-
-
-def page_size(asked: int) -> int:
-    """Returns how many rows a page has."""
-    return min(asked or PAGE, LARGEST_PAGE)
-
 
 class Shipments(Protocol):
     """Shipping, as far as Ordering needs it."""
@@ -204,18 +197,18 @@ class Ordering:
         """Returns a page of orders, the latest first, and where the next page starts."""
         where = {"customer_id": customer_id, "status": status}
         chosen = {name: value for name, value in where.items() if value}
-        return await self.summaries.page(chosen, after=after, limit=page_size(size), not_before=not_before)
+        return await self.summaries.page(chosen, after=after, limit=size, not_before=not_before)
 
     async def search_offers(self, where: Where, *, size: int, after: Key | None) -> tuple[list[OfferRow], Key | None]:
         """Returns a page of what can be ordered, by name."""
-        return await self.offers.page({"offered": True, **where}, after=after, limit=page_size(size))
+        return await self.offers.page({"offered": True, **where}, after=after, limit=size)
 
     async def list_sales(
         self, *, first: str, last: str, size: int, after: Key | None, not_before: str = ""
     ) -> tuple[list[SalesRow], Key | None]:
         """Returns a page of days, the latest first."""
         days = {"day": Between(first or None, last or None)} if first or last else {}
-        return await self.sales.page(days, after=after, limit=page_size(size), not_before=not_before)
+        return await self.sales.page(days, after=after, limit=size, not_before=not_before)
 
     async def _prices(self, skus: Sequence[str], now: datetime) -> Mapping[str, Money]:
         """Returns what everything that can be bought costs now, by SKU."""
