@@ -15,7 +15,14 @@ from treaty.causes import Cause, acting
 from treaty.testing import eventually
 from treaty.testing.world import embedded
 
-from services.commerce.inventory.application.allocating import Allocating, ExpireAllocation, ReleaseOrder
+from services.commerce.inventory.application.allocating import (
+    Allocating,
+    ExpireAllocation,
+    FulfilOrder,
+    ReleaseOrder,
+    TakeBack,
+)
+from services.commerce.inventory.domain.allocations import Allocation
 from tests.services.clients import TIMEOUT, Shop, refusal
 
 ORDER = "aaaaaaaa-2222-4333-8444-555555555555"
@@ -63,6 +70,17 @@ async def take_back(shop: Shop, request_id: str = "", order_id: str = ORDER, **p
         pieces=[pb.ReturnedPieces(sku=sku, quantity=quantity) for sku, quantity in pieces.items()],
     )
     return await shop.inventory.TakeBack(request, timeout=TIMEOUT)
+
+
+def use_cases(shop: Shop) -> Allocating:
+    calls = shop.world.runner("commerce.inventory").service.calls
+    allocating: Allocating = calls[ExpireAllocation].__self__  # type: ignore[attr-defined]
+    return allocating
+
+
+async def acted(id: str, use_case: Coroutine[Any, Any, Any]) -> None:
+    with acting(Cause(id=id, digest="", durable=True)):
+        await use_case
 
 
 def lines(found: Any) -> list[tuple[str, str, int]]:
@@ -124,13 +142,7 @@ async def test_an_order_that_expires_and_is_cancelled_at_once_frees_its_pieces_o
     await inventory.stock("tea", 10)
     placed(inventory, tea=4)
     await comes_to(inventory, pb.ALLOCATION_STATUS_ALLOCATED)
-    calls = inventory.world.runner("commerce.inventory").service.calls
-    allocating: Allocating = calls[ExpireAllocation].__self__  # type: ignore[attr-defined]
-
-    async def acted(id: str, use_case: Coroutine[Any, Any, None]) -> None:
-        with acting(Cause(id=id, digest="", durable=True)):
-            await use_case
-
+    allocating = use_cases(inventory)
     await asyncio.gather(
         acted("expiry", allocating.expire_allocation(ExpireAllocation(order_id=ORDER))),
         acted("cancellation", allocating.release_order(ReleaseOrder(order_id=ORDER))),
@@ -177,6 +189,31 @@ async def test_a_return_is_taken_back_once_whoever_asks_again(inventory: Shop) -
     assert await take_back(inventory, request_id, tea=3) == first
     assert (await take_back(inventory, tea=3)).allocation == first.allocation
     assert await inventory.on_hand("tea") == (9, 0)
+
+
+async def test_a_repeat_ends_a_return_that_was_noted_and_not_taken_in(inventory: Shop) -> None:
+    await inventory.stock("tea", 10)
+    await delivered(inventory, tea=4)
+    allocating = use_cases(inventory)
+    noted = allocating.allocations.change(ORDER, lambda allocation: allocation.take_back(RETURN, {"tea": 3}))
+    await acted("request", noted)
+    assert await inventory.on_hand("tea") == (6, 0)
+    for request in ("request", "request", "another request"):
+        await acted(request, allocating.take_back(TakeBack(order_id=ORDER, return_id=RETURN, pieces={"tea": 3})))
+        assert await inventory.on_hand("tea") == (9, 0)
+
+
+async def test_a_repeat_gives_out_the_pieces_of_an_order_that_was_noted_as_completed(inventory: Shop) -> None:
+    await inventory.stock("tea", 10)
+    placed(inventory, tea=4)
+    await comes_to(inventory, pb.ALLOCATION_STATUS_ALLOCATED)
+    allocating = use_cases(inventory)
+    await acted("message/fulfil", allocating.allocations.change(ORDER, Allocation.fulfil))
+    await acted("timer", allocating.expire_allocation(ExpireAllocation(order_id=ORDER)))
+    assert await inventory.on_hand("tea") == (10, 4)
+    for _ in range(2):
+        await acted("message", allocating.fulfil_order(FulfilOrder(order_id=ORDER)))
+        assert await inventory.on_hand("tea") == (6, 0)
 
 
 async def test_returns_of_two_orders_are_both_taken_back_even_under_one_id(inventory: Shop) -> None:

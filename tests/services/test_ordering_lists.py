@@ -144,6 +144,12 @@ async def test_offers_are_found_by_words_category_price_and_availability(orderin
     assert await _are_offered(ordering, [], text="coffee")
 
 
+async def test_offers_wait_for_a_revision_too(ordering: Shop) -> None:
+    created = catalog.ProductCreated(sku="T-9", name="White tea", list_price=money(500))
+    ordering.hear("commerce.ordering", "T-9", created)
+    assert await _are_offered(ordering, ["T-9"], text="white", not_before="offer-T-9@1")
+
+
 async def _are_offered(shop: Shop, skus: list[str], **wanted: Any) -> bool:
     found = await shop.ordering.SearchOffers(pb.SearchOffersRequest(**wanted), timeout=TIMEOUT)
     return [offer.sku for offer in found.offers] == skus

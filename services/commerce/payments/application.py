@@ -23,7 +23,7 @@ from services.commerce.payments.domain.events import (
     VoidStarted,
 )
 from services.commerce.payments.domain.method import PaymentMethod
-from services.commerce.payments.domain.payment import CANCELLATION, Payment, Status
+from services.commerce.payments.domain.payment import Payment, Status
 
 
 class Verdict(StrEnum):
@@ -133,11 +133,11 @@ class Void:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
-    """Version 1 knew the refund of a cancellation only, and did not name it."""
+    """Stored in version 2. Version 1 knew the refund of a cancellation only, and did not name it."""
 
     order_id: str
     amount: Money
-    refund_id: str = CANCELLATION
+    refund_id: str
 
 
 @dataclass(frozen=True, slots=True)

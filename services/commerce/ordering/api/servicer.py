@@ -117,7 +117,10 @@ class OrderingApi(pb_grpc.OrderingServiceServicer):
         }
         chosen = {name: value for name, value in where.items() if value is not None}
         rows, after = await self._ordering.search_offers(
-            chosen, size=request.page_size, after=from_token(request.page_token)
+            chosen,
+            size=request.page_size,
+            after=from_token(request.page_token),
+            not_before=request.not_before,
         )
         now = self._ordering.clock.now()
         return pb.SearchOffersResponse(offers=[offer_of(row, now) for row in rows], next_page_token=to_token(after))

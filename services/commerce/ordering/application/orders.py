@@ -199,9 +199,11 @@ class Ordering:
         chosen = {name: value for name, value in where.items() if value}
         return await self.summaries.page(chosen, after=after, limit=size, not_before=not_before)
 
-    async def search_offers(self, where: Where, *, size: int, after: Key | None) -> tuple[list[OfferRow], Key | None]:
+    async def search_offers(
+        self, where: Where, *, size: int, after: Key | None, not_before: str = ""
+    ) -> tuple[list[OfferRow], Key | None]:
         """Returns a page of what can be ordered, by name."""
-        return await self.offers.page({"offered": True, **where}, after=after, limit=size)
+        return await self.offers.page({"offered": True, **where}, after=after, limit=size, not_before=not_before)
 
     async def list_sales(
         self, *, first: str, last: str, size: int, after: Key | None, not_before: str = ""

@@ -1189,6 +1189,7 @@ class SearchOffersRequest(_message.Message):
     AVAILABLE_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    NOT_BEFORE_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """Words of which each must begin one of the offer's words; empty for all."""
     category: _builtins.str
@@ -1203,6 +1204,8 @@ class SearchOffersRequest(_message.Message):
     """How many at most; 0 means 50, more than 200 means 200."""
     page_token: _builtins.str
     """The next_page_token of the page before; empty for the first page."""
+    not_before: _builtins.str
+    """A revision of an offer, "offer-<sku>@<version>": answered only once the list shows it."""
     def __init__(
         self,
         *,
@@ -1213,10 +1216,11 @@ class SearchOffersRequest(_message.Message):
         available: _builtins.bool = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        not_before: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["available", b"available", "category", b"category", "highest_price", b"highest_price", "lowest_price", b"lowest_price", "page_size", b"page_size", "page_token", b"page_token", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["available", b"available", "category", b"category", "highest_price", b"highest_price", "lowest_price", b"lowest_price", "not_before", b"not_before", "page_size", b"page_size", "page_token", b"page_token", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
