@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar, cast
 
-from treaty.codec import Codec, Names, Shape, codec_of
+from treaty.codec import Codec, Names, NotStorable, Shape, codec_of
 from treaty.commits import Document
 from treaty.domain import Aggregate
 
@@ -14,13 +14,15 @@ class Stored(Generic[A]):
     """Names an aggregate and its events on disk.
 
     Args:
-        stream: the first part of every stream name; the second is the aggregate's id.
+        stream: the first part of every stream name, without a dash; the second is the aggregate's id.
         kind: the aggregate's class; `kind(id=...)` is its blank state, before its first event.
         events: the stored name of every event it can record.
         state: how the state is kept, if not as the class says.
     """
 
     def __init__(self, stream: str, kind: type[A], events: Iterable[Shape], *, state: Codec | None = None) -> None:
+        if "-" in stream:
+            raise NotStorable(f"{stream!r} cannot name a stream: the first dash divides the name from the id")
         self.stream = stream
         self.kind = kind
         self.events = Names(events)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from treaty.codec import Newer, Shape
+from treaty.codec import Newer, NotStorable, Shape
 from treaty.domain import Aggregate
 from treaty.stored import Stored
 
@@ -159,3 +159,8 @@ def test_an_unknown_fingerprint_restores_nothing() -> None:
     snapshot = ACCOUNTS.snapshot(Account(id="ann", balance=3))
     assert ACCOUNTS.restore(snapshot) == Account(id="ann", balance=3)
     assert ACCOUNTS.restore({**snapshot, "shape": "0000000000000000"}) is None
+
+
+def test_a_stream_name_with_a_dash_is_refused() -> None:
+    with pytest.raises(NotStorable, match="first dash"):
+        Stored("payment-method", CountingAccount, EVENTS)

@@ -42,7 +42,7 @@ PAYMENTS = Stored(
     ],
 )
 
-METHODS = Stored("payment-method", PaymentMethod, events=[Shape("method-registered", MethodRegistered)])
+METHODS = Stored("method", PaymentMethod, events=[Shape("method-registered", MethodRegistered)])
 
 COMMANDS = Names(
     [
