@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -93,9 +93,7 @@ class Runner:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.drain_seconds):
                 await asyncio.gather(*(consumer.ended.wait() for consumer in self._consumers.values()))
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await _ended(self._tasks)
         await self._release_leases()
         await self._resources.aclose()
 
@@ -249,3 +247,12 @@ class Runner:
             if renewed != epoch:
                 raise LeaseLost(f"{name} belongs to another process")
             sure_until = asked + self.lease_seconds
+
+
+async def _ended(tasks: Sequence["asyncio.Task[None]"]) -> None:
+    """Cancels tasks until they have ended: a driver may take a cancellation for a broken connection, and go on."""
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=1.0)

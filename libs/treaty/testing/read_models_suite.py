@@ -1,6 +1,7 @@
 """The contracts of what keeps read models, and of building them anew; memory and MongoDB pass the same suites."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -201,11 +202,14 @@ class RebuildSuite(OnStores):
 
     async def test_commits_during_a_rebuild_are_in_both(self, written: Stores) -> None:
         writing = asyncio.create_task(_write(written, range(6, 40)))
-        living = asyncio.create_task(_live(written, NOTES))
-        rebuilt = await rebuild(NOTES, written, owner="me", verify=True)
-        await writing
-        living.cancel()
-        await asyncio.gather(living, return_exceptions=True)
+        enough = asyncio.Event()
+        living = asyncio.create_task(_live(written, NOTES, enough))
+        try:
+            rebuilt = await rebuild(NOTES, written, owner="me", verify=True)
+            await writing
+        finally:
+            enough.set()
+            await living
         assert rebuilt.equal, rebuilt.different
         await _lived(written, NOTES)
         assert {r.id: r.version for r in await written.rows(NOTES).everything(1)} == {"a": 39, "b": 5, "c": 5}
@@ -246,20 +250,19 @@ async def _lived(stores: Stores, *projections: Projection[Any]) -> None:
     for projection in projections:
         rows = stores.rows(projection)
         projector = Projector(projection, rows, await rows.generation(), NoProbe())
-        async for batch in stores.log.follow(Place()):
-            work = projector.take(batch.commits, 1)
-            if work is not None:
-                await work
-            if not batch.again:
-                break
+        async with contextlib.aclosing(stores.log.follow(Place())) as batches:
+            async for batch in batches:
+                work = projector.take(batch.commits, 1)
+                if work is not None:
+                    await work
+                if not batch.again:
+                    break
 
 
-async def _live(stores: Stores, projection: Projection[Any]) -> None:
-    while True:
-        try:
+async def _live(stores: Stores, projection: Projection[Any], enough: asyncio.Event) -> None:
+    while not enough.is_set():
+        with contextlib.suppress(Superseded):
             await _lived(stores, projection)
-        except Superseded:
-            continue
         await asyncio.sleep(0)
 
 
