@@ -3,6 +3,7 @@
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -24,17 +25,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def servers() -> Iterator[dict[str, str]]:
     """MONGODB_URI and AMQP_URL; the second names a virtual host of its own where the broker is this checkout's."""
-    with devservers.borrow() as uris:
-        if os.environ.get("AMQP_URL") and not devservers.env_file().exists():
-            yield dict(uris)
-            return
-        name = f"test-{uuid.uuid4().hex[:12]}"
-        devservers.rabbitmqctl("add_vhost", name)
-        try:
-            devservers.rabbitmqctl("set_permissions", "-p", name, "guest", ".*", ".*", ".*")
-            yield {**uris, "AMQP_URL": _in_vhost(uris["AMQP_URL"], name)}
-        finally:
-            devservers.rabbitmqctl("delete_vhost", name)
+    with devservers.borrow() as uris, _virtual_host(dict(uris)) as own:
+        yield own
+
+
+@pytest.fixture(scope="module")
+def alone(servers: dict[str, str]) -> Iterator[dict[str, str]]:
+    """The servers, with a virtual host where no message of another module's contexts waits."""
+    with _virtual_host(servers) as own:
+        yield own
+
+
+@contextmanager
+def _virtual_host(uris: dict[str, str]) -> Iterator[dict[str, str]]:
+    if os.environ.get("AMQP_URL") and not devservers.env_file().exists():
+        yield uris
+        return
+    name = f"test-{uuid.uuid4().hex[:12]}"
+    devservers.rabbitmqctl("add_vhost", name)
+    try:
+        devservers.rabbitmqctl("set_permissions", "-p", name, "guest", ".*", ".*", ".*")
+        yield {**uris, "AMQP_URL": _in_vhost(uris["AMQP_URL"], name)}
+    finally:
+        devservers.rabbitmqctl("delete_vhost", name)
 
 
 def _in_vhost(url: str, name: str) -> str:

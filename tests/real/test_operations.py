@@ -50,12 +50,12 @@ class Running:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def running(servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
+async def running(alone: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
     prefix = f"t{uuid.uuid4().hex[:10]}"
-    environ = {**os.environ, **servers, **SETTINGS}
+    environ = {**os.environ, **alone, **SETTINGS}
     async with processes(environ, tmp_path_factory.mktemp("operations"), pace=PACE, prefix=prefix) as place:
         shop = Shop(place)
-        uri = servers["MONGODB_URI"].replace("/?", f"/{prefix}?")
+        uri = alone["MONGODB_URI"].replace("/?", f"/{prefix}?")
         yield Running(shop, {**environ, "MONGODB_URI": uri})
         await shop.close()
 

@@ -15,9 +15,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def patient(servers: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shop]:
+async def patient(alone: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shop]:
     async with processes(
-        {**os.environ, **servers, **SETTINGS},
+        {**os.environ, **alone, **SETTINGS},
         tmp_path_factory.mktemp("paths"),
         pace=PACE,
         prefix=f"t{uuid.uuid4().hex[:10]}",

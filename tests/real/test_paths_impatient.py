@@ -19,9 +19,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def impatient(servers: dict[str, str], tmp_path: Path) -> AsyncIterator[Shop]:
+async def impatient(alone: dict[str, str], tmp_path: Path) -> AsyncIterator[Shop]:
     prefix = f"t{uuid.uuid4().hex[:10]}"
-    async with processes({**os.environ, **servers, **IMPATIENT}, tmp_path, pace=PACE, prefix=prefix) as place:
+    async with processes({**os.environ, **alone, **IMPATIENT}, tmp_path, pace=PACE, prefix=prefix) as place:
         shop = Shop(place)
         yield shop
         await shop.close()
