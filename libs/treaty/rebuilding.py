@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from treaty.commits import Batch, Commit, CommitLog, Place
-from treaty.projections import Projection, Row, Rows, apply, follower_of
+from treaty.projections import Projection, Rows, apply, follower_of
 from treaty.service import Stores
 
 _BUILDING = -1
 """The epoch of whoever writes a generation that is not served: there is nobody to fence off."""
 
 _LEASE_SECONDS = 60.0
+_AT_ONCE = 1000
 
 
 class AlreadyRebuilding(Exception):
@@ -73,10 +74,10 @@ async def rebuild(
 
 async def _compare(building: "_Building", log: CommitLog, served: int, patience: float) -> Sequence[str]:
     """Returns the ids of the rows in which the lived generation and the new one differ."""
-    heads = await building.heads(log)
+    missing = await building.heads(log)
     try:
         async with asyncio.timeout(patience):
-            while not await building.shows(served, heads):  # noqa: ASYNC110 - another process brings it there
+            while missing := await building.not_shown(served, missing):  # noqa: ASYNC110 - another process brings it there
                 await asyncio.sleep(0.05)
     except TimeoutError:
         raise NotCaughtUp(f"{building.projection.name} is behind the log after {patience:.0f} s") from None
@@ -144,10 +145,16 @@ class _Building:
                 found[mark] = max(found.get(mark, 0), commit.version)
         return found
 
-    async def shows(self, generation: int, heads: Mapping[str, int]) -> bool:
-        """Tells whether a generation shows all these versions."""
-        shown = await self.rows.load(list(heads), generation)
-        return all(shown.get(mark, Row(mark, 0, None)).version >= version for mark, version in heads.items())
+    async def not_shown(self, generation: int, heads: Mapping[str, int]) -> Mapping[str, int]:
+        """Returns those of the versions that a generation does not show yet. Asks for some at a time: a question has
+        a largest size."""
+        marks, missing = list(heads), dict(heads)
+        for first in range(0, len(marks), _AT_ONCE):
+            shown = await self.rows.load(marks[first : first + _AT_ONCE], generation)
+            for mark, row in shown.items():
+                if row.version >= heads[mark]:
+                    del missing[mark]
+        return missing
 
     async def _history(self, log: CommitLog, since: Place) -> AsyncIterator[Batch]:
         """Yields what is there of the source's commits, and at the end a batch with a place to follow from."""

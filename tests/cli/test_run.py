@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import sys
 
 import pytest
@@ -52,4 +53,15 @@ async def test_a_process_that_cannot_run_says_why_in_a_sentence(
     exit_code, output = await treaty("run", name, **environ)
     assert exit_code == code
     assert f"treaty: {sentence}" in output
+    assert "Traceback" not in output
+
+
+@pytest.mark.slow
+async def test_a_port_that_somebody_else_has_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        environ = {**AWAY, "GRPC_HOST": "127.0.0.1", "GRPC_PORT": port}
+        code, output = await treaty("run", "commerce.inventory", **environ)
+    assert code == 2
+    assert f"treaty: GRPC_PORT {port} cannot be had" in output
     assert "Traceback" not in output

@@ -1,6 +1,7 @@
 """The gateway calls back over HTTP: signed, verified, and each verdict once. Refunds in parts, over gRPC."""
 
 import json
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,6 +14,8 @@ from commerce.payments.v1 import payments_service_pb2 as pb
 from commerce.payments.v2 import payments_events_pb2 as events2
 from google.protobuf.timestamp_pb2 import Timestamp
 from treaty.ports import SystemClock
+from treaty.rpc.http import WebhookServer
+from treaty.settings import SettingsError
 from treaty.testing import eventually
 from treaty.testing.world import embedded
 from treaty.webhooks import TOLERANCE_SECONDS, sign
@@ -193,3 +196,12 @@ async def test_an_order_is_paid_by_the_method_of_its_customer_if_that_is_good(
     )
     await shop.payments.RegisterMethod(request, timeout=TIMEOUT)
     assert (await captured(shop)).method == method
+
+
+async def test_a_port_that_somebody_else_has_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        server = WebhookServer([], host="127.0.0.1", port=port, clock=SystemClock())
+        with pytest.raises(SettingsError, match=f"HTTP_PORT {port}"):
+            await server.start()
+        await server.stop()

@@ -12,6 +12,7 @@ from treaty.domain import DomainError, Invalid
 from treaty.history import RequestReused
 from treaty.ports import Clock
 from treaty.probes import Probe
+from treaty.settings import SettingsError
 from treaty.webhooks import NotAuthentic, Webhook
 
 log = structlog.get_logger()
@@ -34,10 +35,12 @@ class WebhookServer:
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=5.0)
 
     async def start(self) -> None:
-        """Binds the port; `port` is the one that was bound."""
+        """Binds the port; `port` is the one that was bound. Raises SettingsError if it cannot be had."""
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self.port)
-        await site.start()
+        try:
+            await web.TCPSite(self._runner, self._host, self.port).start()
+        except OSError as error:
+            raise SettingsError(f"HTTP_PORT {self.port} cannot be had: {error.strerror or error}") from None
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:

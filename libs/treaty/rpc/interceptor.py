@@ -39,8 +39,8 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         probe: Callable[[str], Probe],
         digest_key: bytes,
         max_calls: int,
+        max_streams: int,
         deadline: float,
-        max_streams: int = 1000,
     ) -> None:
         self._probe = probe
         self._digest_key = hashlib.blake2b(digest_key).digest()

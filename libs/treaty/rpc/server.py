@@ -11,7 +11,7 @@ from grpc_reflection.v1alpha import reflection
 from treaty.probes import Probe
 from treaty.rpc.interceptor import Interceptor
 from treaty.service import Api
-from treaty.settings import ProcessSettings
+from treaty.settings import ProcessSettings, SettingsError
 
 LIVENESS, READINESS = "liveness", "readiness"
 
@@ -35,7 +35,7 @@ class GrpcServer:
     _health: Any = field(default_factory=health.aio.HealthServicer)
 
     async def start(self) -> None:
-        """Binds the port and starts to answer; `port` is the one that was bound."""
+        """Binds the port and starts to answer; `port` is the one that was bound. SettingsError if it cannot be had."""
         interceptor = Interceptor(
             probe=self.probe,
             digest_key=self.settings.digest_key.get_secret_value().encode(),
@@ -53,7 +53,10 @@ class GrpcServer:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         names = [api.name for api in self.apis]
         reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server)
-        self.port = self._server.add_insecure_port(f"{self.settings.grpc_host}:{self.settings.grpc_port}")
+        try:
+            self.port = self._server.add_insecure_port(f"{self.settings.grpc_host}:{self.settings.grpc_port}")
+        except RuntimeError:
+            raise SettingsError(f"GRPC_PORT {self.settings.grpc_port} cannot be had: is it in use?") from None
         await self._server.start()
         await self._health.set(LIVENESS, health_pb2.HealthCheckResponse.SERVING)
         await self.set_ready(False)
