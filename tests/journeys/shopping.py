@@ -180,15 +180,18 @@ class Shop:
 
     async def settled(self) -> None:
         """Waits until nothing is left to do anywhere."""
-        calm = 0
+        calm, left = 0, {}
 
         async def quiet() -> bool:
-            nonlocal calm
-            idle = all(backlog.empty for backlog in (await self.place.backlogs()).values())
-            calm = calm + 1 if idle else 0
+            nonlocal calm, left
+            left = {name: backlog for name, backlog in (await self.place.backlogs()).items() if not backlog.empty}
+            calm = 0 if left else calm + 1
             return calm >= 3
 
-        await eventually(quiet, within=WITHIN)
+        try:
+            await eventually(quiet, within=WITHIN)
+        except AssertionError:
+            raise AssertionError(f"not settled within {WITHIN} s: {left}") from None
 
     async def balanced(self) -> None:
         """Expects that stock, money and messages add up, over everything that was bought here."""
