@@ -24,6 +24,7 @@ from treaty.rabbit.broker import RabbitBroker
 from treaty.service import Ports, Service, Stores
 from treaty.settings import ProcessSettings, read_settings
 
+from scripts.lib.databases import temporary
 from scripts.lib.processes import free_ports, process, ready
 from services.commerce.payments.clients import Books, GatewayClient, SocketGateway
 
@@ -141,14 +142,14 @@ async def processes(
     mails.unlink(missing_ok=True)
     own = {**environ, **ports.environ(pace)}
     async with AsyncExitStack() as stack:
+        databases = [f"{prefix}_{name.replace('.', '_')}" for name in CONTEXTS] if prefix else []
+        await stack.enter_async_context(temporary(environ["MONGODB_URI"], databases))
         for name, arguments in ports.simulators(pace, mails).items():
             await stack.enter_async_context(process(name, arguments, own, logs))
         await asyncio.gather(*(stack.enter_async_context(_context(name, own, ports, logs)) for name in CONTEXTS))
         await asyncio.gather(*(ready(address) for address in ports.addresses.values()))
         client = connect(environ["MONGODB_URI"], "motor")
         stack.push_async_callback(close, client)
-        if prefix:
-            stack.push_async_callback(_drop, client, prefix)
         broker = RabbitBroker(environ["AMQP_URL"], name="demo", ids=RandomIds())
         stack.push_async_callback(broker.close)
         gateway = await stack.enter_async_context(SocketGateway("127.0.0.1", ports.gateway, 5.0))
@@ -159,11 +160,6 @@ async def processes(
             gateway=gateway,
             mails=lambda: _mails(mails),
         )
-
-
-async def _drop(client: Any, prefix: str) -> None:
-    for name in CONTEXTS:
-        await client.drop_database(f"{prefix}_{name.replace('.', '_')}")
 
 
 def _context(name: str, environ: Mapping[str, str], ports: "Wiring", logs: Path) -> Any:

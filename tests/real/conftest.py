@@ -8,9 +8,9 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
-from treaty.mongo.driver import close, connect
 
 from scripts import devservers
+from scripts.lib.databases import temporary
 
 HERE = Path(__file__).parent
 
@@ -58,7 +58,5 @@ def _in_vhost(url: str, name: str) -> str:
 async def context(servers: dict[str, str]) -> AsyncIterator[str]:
     """The name of a context that nobody used before; its database is dropped at the end."""
     name = f"test.{uuid.uuid4().hex[:12]}"
-    yield name
-    client = connect(servers["MONGODB_URI"], "motor")
-    await client.drop_database(name.replace(".", "_"))
-    await close(client)
+    async with temporary(servers["MONGODB_URI"], [name.replace(".", "_")]):
+        yield name

@@ -34,6 +34,7 @@ from treaty.rpc.client import channel, until_answered
 from treaty.service import Ports
 from treaty.testing.waiting import eventually
 
+from scripts.lib.databases import temporary
 from scripts.lib.processes import free_ports, process, ready
 from tests.services.clients import ADDRESS, SHIPPING, told
 
@@ -212,16 +213,16 @@ async def town(servers: Mapping[str, str], logs: Path) -> AsyncIterator[Town]:
     stores = {c: MongoStores(client, c, chance=RandomChance(), probe=NoProbe()) for c in CONTEXTS}
     shop = Town(environ, logs, dict(zip(CONTEXTS, ports, strict=False)), client, broker, stores)
     simulator = ["-m", "services.commerce.payments.simulator", "--host", "127.0.0.1", "--port", str(ports[3])]
-    async with process("gateway", [*simulator, "--late", "2"], environ, logs), _tap(servers["AMQP_URL"], shop.events):
-        try:
-            await asyncio.gather(*(shop.start(context) for context in CONTEXTS))
-            yield shop
-        finally:
-            await shop.stop()
-            await broker.close()
-            for context in CONTEXTS:
-                await client.drop_database(f"{name}_{context.replace('.', '_')}")
-            await close(client)
+    async with AsyncExitStack() as stack:
+        databases = [f"{name}_{context.replace('.', '_')}" for context in CONTEXTS]
+        await stack.enter_async_context(temporary(servers["MONGODB_URI"], databases))
+        stack.push_async_callback(close, client)
+        stack.push_async_callback(broker.close)
+        await stack.enter_async_context(process("gateway", [*simulator, "--late", "2"], environ, logs))
+        await stack.enter_async_context(_tap(servers["AMQP_URL"], shop.events))
+        stack.push_async_callback(shop.stop)
+        await asyncio.gather(*(shop.start(context) for context in CONTEXTS))
+        yield shop
 
 
 @asynccontextmanager
