@@ -103,11 +103,13 @@ class Caller:
             )
             with acting(cause):
                 try:
+                    self._probe.reach("call.making")
                     await self._handlers[type(command)](command)
                 except DomainError as refusal:
                     if not refusal.recorded:
                         raise
                     log.info("a call was refused", call=item.id, type=item.body["type"], reason=refusal.message)
+        self._probe.reach("call.made")
         self._probe.count("treaty.calls", type=item.body["type"])
 
 

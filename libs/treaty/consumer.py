@@ -160,6 +160,7 @@ class PartitionConsumer:
         error = await self._try(envelope)
         if error is None:
             await delivery.ack()
+            self._probe.reach("consumer.acknowledged")
         else:
             await self._isolate(delivery, envelope, error)
 
@@ -167,7 +168,9 @@ class PartitionConsumer:
         """Handles an event, a few times if need be; returns the last error, or None when it is done."""
         for attempt in range(1, self._patience.tries + 1):
             try:
+                self._probe.reach("consumer.handling")
                 await self._handle(envelope)
+                self._probe.reach("consumer.handled")
                 return None
             except Exception as error:
                 failure = error

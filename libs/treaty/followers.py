@@ -211,7 +211,9 @@ class Following:
             track.advance()
         moved = {t.follower.name: t.place for t in tracks if t.place != t.saved}
         if moved:
+            self.probe.reach("checkpoint.saving")
             await self.checkpoints.save(moved, epoch)
+            self.probe.reach("checkpoint.saved")
         for track in tracks:
             track.saved = moved.get(track.follower.name, track.saved)
             self.probe.gauge("treaty.follower.open", len(track.open), follower=track.follower.name)

@@ -52,7 +52,9 @@ class Isolation:
     async def put(self, envelope: Envelope, error: Exception | None) -> None:
         """Keeps a message that failed, or that waits behind one (no error). One that was discarded stays so."""
         item = self._quarantined(envelope, error)
+        self._probe.reach("quarantine.adding")
         await self._quarantine.add(item)
+        self._probe.reach("quarantine.added")
         known = await self._quarantine.get(item.id)
         if known is not None and known.discarded:
             return
@@ -101,11 +103,13 @@ class Isolation:
         return True
 
     async def _release_one(self, item: Quarantined) -> bool:
+        self._probe.reach("quarantine.releasing")
         try:
             await self._handle(item.envelope)
         except Exception as error:
             await self._quarantine.update(self._failed_again(item, error))
             return False
+        self._probe.reach("quarantine.handled")
         await self._quarantine.remove(item.id)
         self._probe.count("treaty.quarantine.released", queue=self._queue)
         log.info("a message left quarantine", id=item.id)

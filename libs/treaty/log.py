@@ -144,7 +144,9 @@ class GroupCommitLog:
         tries = 0
         while True:
             try:
+                self._probe.reach("commit.sending")
                 outcomes = await self._store.insert([append.commit for append in batch])
+                self._probe.reach("commit.stored")
             except OutcomeUnknown as unknown:
                 tries += 1
                 for append in batch:

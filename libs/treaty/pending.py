@@ -89,7 +89,9 @@ class PendingWork:
         self._last[item.lane] = max(self._last.get(item.lane, ""), item.id)
         if started is not None:
             self._busy.add(item.id)
+        self._probe.reach("pending.adding")
         await self._pending.add([item])
+        self._probe.reach("pending.added")
         if started is not None:
             self._keyed.submit(item.lane, partial(self._attempt, item, started))
 
@@ -120,6 +122,7 @@ class PendingWork:
         except Exception as error:
             await self._put_off(item, error)
         else:
+            self._probe.reach("pending.done")
             await self._pending.done(item.id)
             if self._last.get(item.lane, "") <= item.id:
                 self._last.pop(item.lane, None)

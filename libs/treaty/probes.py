@@ -43,6 +43,10 @@ class Probe(Protocol):
         """Sets a level."""
         ...
 
+    def reach(self, place: str) -> None:
+        """Says that the code has come to a named place, where a test may let the process end: `treaty.crashes`."""
+        ...
+
 
 class _Unwatched:
     trace = ""
@@ -76,4 +80,7 @@ class NoProbe:
         pass
 
     def gauge(self, name: str, value: float, **attributes: str) -> None:
+        pass
+
+    def reach(self, place: str) -> None:
         pass

@@ -239,7 +239,9 @@ class Projector:
         return self._last
 
     async def _apply(self, commits: Sequence[Commit], epoch: int) -> None:
+        self._probe.reach("projection.storing")
         await apply(self._projection, self._rows, commits, epoch, self._generation)
+        self._probe.reach("projection.stored")
         self._probe.count("treaty.projection.commits", len(commits), projection=self._projection.name)
 
 

@@ -112,7 +112,9 @@ class Relay:
     async def _publish_once(self, envelope: Envelope, span: Span) -> None:
         """Publishes one event; one that nobody is bound to is no failure."""
         try:
+            self._probe.reach("relay.publishing")
             await self._broker.publish(self._topology.exchange, envelope)
+            self._probe.reach("relay.confirmed")
         except Unroutable:
             self._probe.count("treaty.relay.unroutable", type=envelope.type)
             span.note(treaty_unroutable=True)

@@ -244,8 +244,10 @@ class Repository(Generic[A]):
             "treaty.commit.causes": len(commit.causes),
         }
         name = f"commit {self._stored.stream}"
+        self._probe.reach("commit.decided")
         with self._probe.span(name, kind="client", parent=traces[0], links=traces[1:], attributes=attributes):
             await self._log.append(commit)
+        self._probe.reach("commit.durable")
         self._probe.measure("treaty.commit.commands", len(commit.causes))
 
     async def _back_off(self, conflicts: int) -> None:

@@ -14,6 +14,7 @@ from treaty.commits import Document
 from treaty.deciding import Committed
 from treaty.domain import Aggregate
 from treaty.effects import Call
+from treaty.probes import NoProbe, Probe
 from treaty.projections import Projection
 from treaty.repository import Repository
 from treaty.stored import Stored
@@ -138,7 +139,11 @@ class Saga(Generic[S]):
     processes: Repository[Process[S]]
     key: Callable[[Any], str]
     runs: Projection[Any]
+    probe: Probe = field(default_factory=NoProbe)
 
     async def tell(self, fact: object) -> Committed[Process[S]]:
         """Tells the saga a fact; its commands leave with the same commit."""
-        return await self.processes.add(self.key(fact), lambda process: process.tell(fact))
+        self.probe.reach("saga.telling")
+        told = await self.processes.add(self.key(fact), lambda process: process.tell(fact))
+        self.probe.reach("saga.told")
+        return told

@@ -100,7 +100,7 @@ class Ports:
     def saga(self, stored: StoredSaga[S], *, key: Callable[[Any], str], commands: Names) -> Saga[S]:
         """Returns a saga; `key` tells from a fact which run it belongs to."""
         processes: Repository[Process[S]] = self.repository(stored, commands=commands)
-        return Saga(stored, processes, key, runs_of(stored))
+        return Saga(stored, processes, key, runs_of(stored), self.probe)
 
     def view(self, projection: Projection[R]) -> View[R]:
         """Returns what queries see of a projection."""

@@ -12,6 +12,7 @@ from treaty.cli import projections, quarantine, sagas
 from treaty.cli.context_map import context_map
 from treaty.commits import StoreAway
 from treaty.contexts import UnknownContext, find_contexts
+from treaty.crashes import crashing
 from treaty.process import run_until_signal
 from treaty.settings import ProcessSettings, SettingsError, read_settings
 from treaty.telemetry.logs import configure_logging
@@ -40,7 +41,8 @@ def run(
         settings = read_settings(ProcessSettings, os.environ)
         configure_logging(level=settings.log_level, format=settings.log_format)
         with contextlib.ExitStack() as telemetry:
-            probes = {name: telemetry.enter_context(start_telemetry(name, os.environ)).probe for name in names}
+            found = {name: telemetry.enter_context(start_telemetry(name, os.environ)).probe for name in names}
+            probes = {name: crashing(probe, os.environ) for name, probe in found.items()}
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(run_until_signal(names, settings, os.environ, probes))
     except (SettingsError, UnknownContext) as error:

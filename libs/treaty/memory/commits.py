@@ -45,7 +45,7 @@ class MemoryCommits:
         self._late: list[Commit] = []
         self._lagging = False
         self._last = (0, 0)
-        self._moved = asyncio.Condition()
+        self._moved = asyncio.Event()
 
     @property
     def commits(self) -> Sequence[Commit]:
@@ -62,7 +62,7 @@ class MemoryCommits:
         if fault is Fault.LATE:
             self._late = list(commits)
         outcomes = self._apply(commits) if fault in (None, Fault.APPLIED, Fault.LAGGING) else []
-        await self._notify()
+        self._notify()
         if self._lagging or fault is not None:
             raise OutcomeUnknown(fault.value if fault else Fault.LAGGING.value)
         return outcomes
@@ -75,7 +75,7 @@ class MemoryCommits:
                 if not stored.durable:
                     stored.durable = True
                     self._order.append(stored.commit)
-        await self._notify()
+        self._notify()
 
     async def roll_back(self) -> None:
         """The primary dies: what no majority had is gone."""
@@ -83,13 +83,12 @@ class MemoryCommits:
         for name, stream in self._streams.items():
             self._streams[name] = [stored for stored in stream if stored.durable]
         self._causes = {cause: stored for cause, stored in self._causes.items() if stored.durable}
-        await self._notify()
+        self._notify()
 
     async def head(self, stream: str, *, fresh: bool = False) -> Commit | None:
         await asyncio.sleep(0)
-        if fresh:
-            async with self._moved:
-                await self._moved.wait_for(lambda: all(s.durable for s in self._streams.get(stream, ())))
+        while fresh and not all(stored.durable for stored in self._streams.get(stream, ())):
+            await self._moved.wait()
         durable = self._durable(stream)
         return durable[-1] if durable else None
 
@@ -128,8 +127,8 @@ class MemoryCommits:
         return Behind(len(left), sum(len(c.outbox) for c in left), sum(len(c.calls) for c in left))
 
     async def _wait_behind(self, index: int) -> None:
-        async with self._moved:
-            await self._moved.wait_for(lambda: len(self._order) > index)
+        while len(self._order) <= index:
+            await self._moved.wait()
 
     def _durable(self, stream: str) -> list[Commit]:
         return [stored.commit for stored in self._streams.get(stream, ()) if stored.durable]
@@ -157,9 +156,10 @@ class MemoryCommits:
         self._last = max((int(self._clock.now().timestamp()), self._last[1] + 1), (self._last[0], self._last[1] + 1))
         return self._last
 
-    async def _notify(self) -> None:
-        async with self._moved:
-            self._moved.notify_all()
+    def _notify(self) -> None:
+        """Wakes whoever waits, and whoever comes later waits for the next time."""
+        self._moved.set()
+        self._moved = asyncio.Event()
 
 
 def _place(index: int, commits: Sequence[Commit], before: Place) -> Place:

@@ -81,6 +81,9 @@ class PassingProbe:
     def gauge(self, name: str, value: float, **attributes: str) -> None:
         pass
 
+    def reach(self, place: str) -> None:
+        pass
+
 
 class RecordedSpan:
     """A span of the SDK around a block; the current one inside it."""
@@ -163,6 +166,9 @@ class OpenTelemetryProbe:
 
     def gauge(self, name: str, value: float, **attributes: str) -> None:
         self._instruments.gauge(name, value, attributes)
+
+    def reach(self, place: str) -> None:
+        pass
 
 
 def _remote(trace: str) -> Context:

@@ -33,6 +33,7 @@ class Recorder:
         self.counts: Counter[str] = Counter()
         self.measures: defaultdict[str, list[float]] = defaultdict(list)
         self.gauges: dict[str, float] = {}
+        self.reached: Counter[str] = Counter()
         self.spans: list[RecordedSpan] = []
 
     @contextmanager
@@ -57,3 +58,6 @@ class Recorder:
 
     def gauge(self, name: str, value: float, **attributes: str) -> None:
         self.gauges[name] = value
+
+    def reach(self, place: str) -> None:
+        self.reached[place] += 1
