@@ -102,7 +102,6 @@ class PartitionConsumer:
         self._clock, self._chance, self._probe = clock, chance, probe
         self._patience = patience or Patience()
         self._isolation = Isolation(quarantine, partition, self._queue, self._handle, clock=clock, probe=probe)
-        self._lanes = Keyed()
         self._draining = asyncio.Event()
         self.ended = asyncio.Event()
 
@@ -129,27 +128,29 @@ class PartitionConsumer:
         self._draining.set()
 
     async def _consume(self) -> None:
+        """Consumes through one channel, with lanes of its own: they end before it, and what comes then comes again."""
+        lanes = Keyed()
         await self._isolation.load()
-        async with self._broker.consume(self._topology, self._partition, self._accept) as lost:
-            looking = asyncio.create_task(self._look_after_quarantine())
+        async with self._broker.consume(self._topology, self._partition, partial(self._accept, lanes)) as lost:
+            looking = asyncio.create_task(self._look_after_quarantine(lanes))
             try:
                 await _first(lost, self._draining)
                 if not lost.is_set():
-                    await self._lanes.drain()
+                    await lanes.drain()
             finally:
                 looking.cancel()
                 await asyncio.gather(looking, return_exceptions=True)
-                await self._lanes.drop()
+                await lanes.close()
 
-    def _accept(self, delivery: Delivery) -> None:
+    def _accept(self, lanes: Keyed, delivery: Delivery) -> None:
         self._probe.count("treaty.consumer.delivered", queue=self._queue)
         try:
             envelope = parse(delivery.headers, delivery.body)
         except Malformed as error:
             envelope = _unreadable(delivery, self._clock.now())
-            self._lanes.submit(envelope.partition_key, partial(self._isolate, delivery, envelope, error))
+            lanes.submit(envelope.partition_key, partial(self._isolate, delivery, envelope, error))
         else:
-            self._lanes.submit(envelope.partition_key, partial(self._process, delivery, envelope))
+            lanes.submit(envelope.partition_key, partial(self._process, delivery, envelope))
 
     async def _process(self, delivery: Delivery, envelope: Envelope) -> None:
         if self._draining.is_set():
@@ -198,13 +199,13 @@ class PartitionConsumer:
                         break
         await delivery.ack()
 
-    async def _look_after_quarantine(self) -> None:
+    async def _look_after_quarantine(self, lanes: Keyed) -> None:
         """Releases keys whose time has come, or that a person has decided about, each in its own lane."""
         while True:
             await asyncio.sleep(self._patience.look_every)
             try:
                 for key in await self._isolation.due():
-                    self._lanes.submit(key, partial(self._isolation.release, key))
+                    lanes.submit(key, partial(self._isolation.release, key))
             except Exception as away:
                 log.warning("the quarantine cannot be read", queue=self._queue, error=str(away))
 

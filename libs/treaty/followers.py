@@ -14,6 +14,7 @@ import structlog
 
 from treaty.commits import Batch, Commit, CommitLog, Place
 from treaty.probes import Probe
+from treaty.together import Broken, until_one_ends
 
 log = structlog.get_logger()
 
@@ -86,6 +87,8 @@ class _Track:
             if work is not None:
                 if not work.done():
                     return
+                if work.cancelled():
+                    raise Broken(f"the work of {self.follower.name} was cancelled from within")
                 work.result()
             self.open.popleft()
             self.place = place
@@ -157,7 +160,7 @@ class Following:
             pumps.append(self._pump(new, epoch, until=lambda batch: not batch.again))
         if late:
             pumps.append(self._pump(late, epoch, until=lambda batch: _order(batch.place) >= _order(reached)))
-        await _until_one_ends(*(asyncio.create_task(pump) for pump in pumps))
+        await until_one_ends(*(asyncio.create_task(pump) for pump in pumps))
 
     async def _pump(
         self,
@@ -169,7 +172,7 @@ class Following:
     ) -> None:
         reading = asyncio.create_task(self._read(tracks, epoch, until, may_stall))
         try:
-            await _until_one_ends(reading, asyncio.create_task(self._save_often(tracks, epoch)))
+            await until_one_ends(reading, asyncio.create_task(self._save_often(tracks, epoch)))
         finally:
             for track in tracks:
                 await track.abandon()
@@ -225,18 +228,6 @@ class _Stalled(Exception):
     def __init__(self, name: str) -> None:
         super().__init__(name)
         self.name = name
-
-
-async def _until_one_ends(*tasks: "asyncio.Task[None]") -> None:
-    """Waits for the first task to end, ends the others, and raises what it raised."""
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _order(place: Place) -> tuple[tuple[int, int], str]:

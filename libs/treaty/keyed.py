@@ -13,12 +13,15 @@ class Keyed:
     def __init__(self) -> None:
         self._queues: dict[str, deque[Work]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     def __len__(self) -> int:
         return len(self._queues)
 
     def submit(self, key: str, work: Work) -> None:
-        """Runs the work after all that was submitted for the key before."""
+        """Runs the work after all that was submitted for the key before; never, once this is closed."""
+        if self._closed:
+            return
         queue = self._queues.get(key)
         if queue is not None:
             queue.append(work)
@@ -40,6 +43,14 @@ class Keyed:
         for task in self._tasks:
             task.cancel()
         await self.drain()
+
+    async def close(self) -> None:
+        """Drops everything, and takes nothing any more.
+
+        Otherwise what comes in while a cancelled piece of its key winds up would overtake that piece.
+        """
+        self._closed = True
+        await self.drop()
 
     async def _run(self, key: str) -> None:
         queue = self._queues[key]

@@ -106,7 +106,7 @@ class PendingWork:
                 await self._look()
                 await asyncio.sleep(self._interval)
         finally:
-            await self._keyed.drop()
+            await self._keyed.close()
 
     async def _look(self) -> None:
         """Starts what is due. What was settled while the store was asked may be in its answer, and is over."""

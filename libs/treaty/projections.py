@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from treaty.codec import Codec, codec_of
@@ -225,7 +226,7 @@ class Projector:
 
     def __init__(self, projection: Projection[Any], rows: Rows, generation: int, probe: Probe) -> None:
         self._projection, self._rows, self._generation, self._probe = projection, rows, generation, probe
-        self._last: Awaitable[None] | None = None
+        self._last: asyncio.Future[None] | None = None
 
     @property
     def name(self) -> str:
@@ -235,7 +236,10 @@ class Projector:
         mine = [c for c in commits if self._projection.source.owns(c.stream)]
         if not mine:
             return None
-        self._last = _after(self._last, self._apply(mine, epoch))
+        last = self._last
+        if last is not None and last.cancelled():
+            last = None  # that reading was given up, and begins again at a saved place
+        self._last = _after(last, partial(self._apply, mine, epoch))
         return self._last
 
     async def _apply(self, commits: Sequence[Commit], epoch: int) -> None:
@@ -284,12 +288,12 @@ def _projected(projection: Projection[Any], row: Row, event: Any) -> Row:
     return replace(row, values=None if after is None else codec.encode(after))
 
 
-def _after(last: Awaitable[None] | None, work: Awaitable[None]) -> Awaitable[None]:
-    """Returns the work as a task that starts when the last one is over."""
+def _after(last: Awaitable[None] | None, work: Callable[[], Awaitable[None]]) -> "asyncio.Future[None]":
+    """Returns the work as a task that starts when the last one has succeeded."""
 
     async def run() -> None:
         if last is not None:
             await last
-        await work
+        await work()
 
     return asyncio.ensure_future(run())

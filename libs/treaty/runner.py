@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from typing import Any
 
 import structlog
@@ -20,6 +21,7 @@ from treaty.projections import Projection, Projector, Superseded
 from treaty.relay import Relay
 from treaty.service import Service, Stores
 from treaty.subscriptions import by_producer
+from treaty.together import until_one_ends
 
 log = structlog.get_logger()
 
@@ -65,6 +67,7 @@ class Runner:
     _consumers: dict[int, PartitionConsumer] = field(default_factory=dict)
     _stopping: bool = False
     _owner: str = ""
+    _held: dict[str, str] = field(default_factory=dict)
     _resources: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
 
     @property
@@ -98,9 +101,8 @@ class Runner:
         await self._resources.aclose()
 
     async def _release_leases(self) -> None:
-        """Gives up what this process holds, so that another goes on at once; what it does not hold stays as it is."""
-        names = ["followers", *(f"p{partition}" for partition in range(self.partitions))]
-        releases = (self.stores.leases.release(name, self._owner) for name in names)
+        """Gives up what this process still holds, so that another goes on at once."""
+        releases = [self.stores.leases.release(name, owner) for name, owner in self._held.items()]
         await asyncio.gather(*releases, return_exceptions=True)
 
     async def check(self) -> None:
@@ -166,7 +168,7 @@ class Runner:
             superseded = False
             try:
                 await self._follow_generations(epoch)
-            except* Superseded:
+            except Superseded:
                 log.info("a read model was built anew; going on with that one", context=self.service.name)
                 superseded = True
 
@@ -196,17 +198,22 @@ class Runner:
             log=self.stores.log, checkpoints=self.stores.checkpoints, followers=followers, probe=self.probe
         )
         await pending.load()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(pending.work())
-            group.create_task(following.run(epoch))
+        await until_one_ends(asyncio.create_task(pending.work()), asyncio.create_task(following.run(epoch)))
 
     async def _hold(self, name: str, work: Callable[[int], Awaitable[None]]) -> None:
-        """Does the work whenever this process holds the lease, until the runner stops."""
-        while not self._stopping:
+        """Does the work whenever this process holds the lease, until the runner stops.
+
+        Each time is a holding of its own, with an epoch of its own: what an earlier one sent may still arrive.
+        """
+        for holding in count(1):
+            if self._stopping:
+                return
+            owner = f"{self._owner}#{holding}"
             try:
-                epoch = await self.stores.leases.acquire(name, self._owner, self.lease_seconds)
+                epoch = await self.stores.leases.acquire(name, owner, self.lease_seconds)
                 if epoch is not None:
-                    await self._work_while_held(name, epoch, work)
+                    self._held[name] = owner
+                    await self._work_while_held(name, owner, epoch, work)
             except asyncio.CancelledError:
                 raise
             except Exception:
@@ -214,9 +221,9 @@ class Runner:
             if not self._stopping:
                 await asyncio.sleep(self.chance.jitter(self.lease_seconds / 5))
 
-    async def _work_while_held(self, name: str, epoch: int, work: Callable[[int], Awaitable[None]]) -> None:
+    async def _work_while_held(self, name: str, owner: str, epoch: int, work: Callable[[int], Awaitable[None]]) -> None:
         working = asyncio.ensure_future(work(epoch))
-        renewing = asyncio.create_task(self._renew(name, epoch))
+        renewing = asyncio.create_task(self._renew(name, owner, epoch))
         try:
             await asyncio.wait([working, renewing], return_when=asyncio.FIRST_COMPLETED)
             for task in (working, renewing):
@@ -227,9 +234,10 @@ class Runner:
                 task.cancel()
             await asyncio.gather(working, renewing, return_exceptions=True)
             with contextlib.suppress(Exception):
-                await self.stores.leases.release(name, self._owner)
+                await self.stores.leases.release(name, owner)
+                del self._held[name]
 
-    async def _renew(self, name: str, epoch: int) -> None:
+    async def _renew(self, name: str, owner: str, epoch: int) -> None:
         """Renews the lease until it is lost, or could be: then the work stops before anybody else starts."""
         loop = asyncio.get_running_loop()
         sure_until = loop.time() + self.lease_seconds
@@ -238,7 +246,7 @@ class Runner:
             asked = loop.time()
             try:
                 async with asyncio.timeout_at(sure_until - self.lease_seconds / 10):
-                    renewed = await self.stores.leases.acquire(name, self._owner, self.lease_seconds)
+                    renewed = await self.stores.leases.acquire(name, owner, self.lease_seconds)
             except TimeoutError:
                 raise LeaseLost(f"{name} could not be renewed in time") from None
             except Exception as error:

@@ -13,6 +13,8 @@ from scripts.checking import npm
 
 SOURCES = ("protos", "third_party")
 GENERATED = Path("libs/contracts")
+GROUND = Path("scripts/proving/ground")
+"""The contexts that the proof drives have their protos beside them: they are nobody's contract."""
 BASELINE = Path("protos/baseline.binpb")
 
 
@@ -25,10 +27,19 @@ def generate(root: Path, target: Path) -> None:
     _protoc(root, services, [f"--grpc_python_out={target}", f"--mypy_grpc_out=quiet,only_async:{target}"])
 
 
+def generate_ground(root: Path, target: Path) -> None:
+    """The same for the contexts of the proof; all of them have a service."""
+    protos = sorted(path.relative_to(root).as_posix() for path in (root / GROUND).glob("*.proto"))
+    kinds = ("python_out=", "mypy_out=quiet:", "grpc_python_out=", "mypy_grpc_out=quiet,only_async:")
+    if protos:
+        _protoc(root, protos, [f"--{kind}{target}" for kind in kinds], includes=["-I."])
+
+
 def renew(root: Path) -> None:
     """Replaces the committed modules, so that those of a removed proto go too."""
     shutil.rmtree(root / GENERATED, ignore_errors=True)
     generate(root, root / GENERATED)
+    generate_ground(root, root)
 
 
 def stale(root: Path) -> Iterator[str]:
@@ -42,6 +53,11 @@ def stale(root: Path) -> Iterator[str]:
         for name in sorted(expected & found):
             if not filecmp.cmp(fresh / name, committed / name, shallow=False):
                 yield f"{GENERATED}/{name} differs from what its proto says"
+    with tempfile.TemporaryDirectory() as folder:
+        generate_ground(root, Path(folder))
+        for name in sorted(_files(Path(folder))):
+            if not (root / name).exists() or not filecmp.cmp(Path(folder) / name, root / name, shallow=False):
+                yield f"{name} is missing, or differs from what its proto says"
 
 
 def untidy(root: Path) -> Iterator[str]:
@@ -79,10 +95,10 @@ def _defines_service(root: Path, proto: str) -> bool:
     return any(line.startswith("service ") for line in lines.splitlines())
 
 
-def _protoc(root: Path, protos: Sequence[str], outputs: Sequence[str]) -> None:
+def _protoc(root: Path, protos: Sequence[str], outputs: Sequence[str], *, includes: Sequence[str] = ()) -> None:
     scripts = Path(sys.executable).parent
     plugins = [f"--plugin={name}={scripts / name}" for name in ("protoc-gen-mypy", "protoc-gen-mypy_grpc")]
-    includes = [f"-I{source}" for source in SOURCES]
+    includes = includes or [f"-I{source}" for source in SOURCES]
     command = [sys.executable, "-m", "grpc_tools.protoc", *includes, *plugins, *outputs, *protos]
     subprocess.run(command, cwd=root, check=True)
 

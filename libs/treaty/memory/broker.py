@@ -42,6 +42,7 @@ class _Queue:
 class _Channel:
     receive: Callable[[Delivery], None]
     prefetch: int
+    owner: object
     lost: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -101,22 +102,26 @@ class MemoryBroker:
 
     async def lose_channels(self) -> None:
         """Closes every consumer's channel, as a broker does that restarts."""
+        self.drop()
+        await asyncio.sleep(0)
+
+    def drop(self, owner: object = None) -> None:
+        """Closes the channels of one owner, as a broker does whose peer fell silent; of all by default."""
         for queues in self._inboxes.values():
             for queue in queues:
-                if queue.consumer is not None:
+                if queue.consumer is not None and owner in (None, queue.consumer.owner):
                     queue.consumer.lost.set()
                     queue.consumer = None
                     queue.requeue()
-        await asyncio.sleep(0)
 
     @asynccontextmanager
     async def consume(
-        self, topology: Topology, partition: int, receive: Callable[[Delivery], None]
+        self, topology: Topology, partition: int, receive: Callable[[Delivery], None], *, owner: object = None
     ) -> AsyncIterator[asyncio.Event]:
         queue = self._inboxes[topology.context][partition]
         if self.away or queue.consumer is not None:
             raise BrokerAway(f"{topology.queue(partition)} cannot be consumed now")
-        channel = queue.consumer = _Channel(receive, self._prefetch)
+        channel = queue.consumer = _Channel(receive, self._prefetch, owner)
         try:
             queue.push()
             yield channel.lost

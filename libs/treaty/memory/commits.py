@@ -67,6 +67,10 @@ class MemoryCommits:
             raise OutcomeUnknown(fault.value if fault else Fault.LAGGING.value)
         return outcomes
 
+    def lag(self) -> None:
+        """From now on only the primary has what is inserted, until `catch_up` or `roll_back`."""
+        self._lagging = True
+
     async def catch_up(self) -> None:
         """The majority learns of everything."""
         self._lagging = False
@@ -110,14 +114,13 @@ class MemoryCommits:
             again = [replace(c, state={}) for c in self._order[:end] if c.position >= place.position]
             place = _place(end, again, place)
             yield Batch(again, place, again=True)
-            yield Batch((), place)
             index = end
         while True:
-            await self._wait_behind(index)
             commits = [replace(c, state={}) for c in self._order[index:]]
             index += len(commits)
             place = _place(index, commits, place)
             yield Batch(commits, place)
+            await self._wait_behind(index)
 
     async def end(self) -> Place:
         return _place(len(self._order), self._order[-1:], Place())

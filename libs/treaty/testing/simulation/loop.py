@@ -1,0 +1,191 @@
+"""An event loop with virtual time and seeded scheduling, whose processes can be killed and stopped from outside.
+
+Time passes only when nobody has anything to do. What runs next is drawn among all that is ready: every order that this
+can give is one that a slower network or a busier machine could give too.
+"""
+
+import asyncio
+import gc
+import heapq
+import itertools
+import random
+import sys
+from collections import deque
+from collections.abc import Coroutine
+from contextvars import Context, ContextVar, copy_context
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Deadlock(Exception):
+    """Nobody has anything to do, now or later."""
+
+
+@dataclass(eq=False, slots=True)
+class Process:
+    """A process of the simulation: everything that is started in its context belongs to it.
+
+    A killed one never runs again, not even to clean up, as after kill -9. A stopped one (SIGSTOP) goes on later, with
+    the timers that ran out meanwhile.
+    """
+
+    name: str
+    alive: bool = True
+    stopped: bool = False
+    held: list[asyncio.Handle] = field(default_factory=list)
+    context: Context = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.context = copy_context()
+        self.context.run(PROCESS.set, self)
+
+
+PROCESS: ContextVar[Process | None] = ContextVar("treaty.simulation.process", default=None)
+
+
+class _Task(asyncio.Task[Any]):
+    """Hashes by its number: sets of tasks have the same order in every run."""
+
+    def __init__(self, coro: Coroutine[Any, Any, Any], *, number: int, loop: Any, context: Context | None) -> None:
+        self._hash = number
+        super().__init__(coro, loop=loop, context=context)  # type: ignore[call-arg, unused-ignore]
+
+    def __hash__(self) -> int:
+        return self._hash
+
+
+class _Future(asyncio.Future[Any]):
+    def __init__(self, *, number: int, loop: Any) -> None:
+        self._hash = number
+        super().__init__(loop=loop)
+
+    def __hash__(self) -> int:
+        return self._hash
+
+
+class SimulatedLoop(asyncio.BaseEventLoop):
+    """Runs callbacks in an order that its seed decides.
+
+    Attributes:
+        chance: the one source of chance in a run.
+        steps: callbacks that ran so far.
+        errors: what nobody handled.
+    """
+
+    _ready: "deque[asyncio.Handle]"
+    _scheduled: list[Any]
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.chance = random.Random(seed)
+        self.steps = 0
+        self._now = 0.0
+        self._numbers = itertools.count(1)
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._graveyard: list[asyncio.Handle] = []
+        self.set_task_factory(self._make_task)
+        self.errors: list[str] = []
+        self.set_exception_handler(self._note_error)
+
+    def time(self) -> float:
+        return self._now
+
+    def create_future(self) -> "asyncio.Future[Any]":
+        return _Future(number=next(self._numbers), loop=self)
+
+    def resume(self, process: Process) -> None:
+        """Lets a stopped process go on."""
+        process.stopped = False
+        held, process.held = process.held, []
+        self._ready.extend(held)
+
+    def close(self) -> None:
+        """Ends the run. Suspended coroutines are dropped here, in order, when nothing can be changed any more."""
+        self._ready.clear()
+        self._scheduled.clear()
+        silent, sys.unraisablehook = sys.unraisablehook, lambda unraisable: None
+        try:
+            for task in self._tasks:
+                task._log_destroy_pending = False  # type: ignore[attr-defined]
+                _drop(task.get_coro())
+            self._tasks.clear()
+            self._graveyard.clear()
+            super().close()
+        finally:
+            sys.unraisablehook = silent
+
+    def _make_task(self, loop: Any, coro: Any, context: Context | None = None) -> "asyncio.Task[Any]":
+        task = _Task(coro, number=next(self._numbers), loop=self, context=context)
+        self._tasks.append(task)
+        return task
+
+    def _note_error(self, loop: Any, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        self.errors.append(f"{context.get('message')}: {error!r}")
+
+    def _run_once(self) -> None:
+        if not self._ready:
+            self._let_time_pass()
+        handle = self._draw()
+        if handle._cancelled:
+            return
+        process = handle._context.get(PROCESS)  # type: ignore[attr-defined]
+        if process is not None and not process.alive:
+            self._graveyard.append(handle)
+        elif process is not None and process.stopped:
+            process.held.append(handle)
+        else:
+            self.steps += 1
+            handle._run()
+
+    def _let_time_pass(self) -> None:
+        while self._scheduled and self._scheduled[0]._cancelled:
+            heapq.heappop(self._scheduled)._scheduled = False
+        if not self._scheduled:
+            raise Deadlock("everything waits for something that nobody will do")
+        self._now = max(self._now, self._scheduled[0]._when)
+        while self._scheduled and self._scheduled[0]._when <= self._now:
+            timer = heapq.heappop(self._scheduled)
+            timer._scheduled = False
+            self._ready.append(timer)
+
+    def _draw(self) -> asyncio.Handle:
+        if len(self._ready) > 1:
+            self._ready.rotate(-self.chance.randrange(min(len(self._ready), 8)))
+        return self._ready.popleft()
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        pass
+
+    def _process_events(self, event_list: Any) -> None:
+        raise NotImplementedError("a simulation has no sockets")
+
+    def _write_to_self(self) -> None:
+        pass
+
+
+def _drop(coro: Any) -> None:
+    """Closes a coroutine, and again as often as its clean-up waits for something."""
+    for _ in range(20):
+        try:
+            coro.close()
+        except BaseException:
+            continue
+        return
+
+
+def simulate(seed: int, main: Coroutine[Any, Any, T]) -> T:
+    """Runs a coroutine on a simulated loop to its end, with the garbage collector off: it would run at odd times."""
+    loop = SimulatedLoop(seed)
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        asyncio.set_event_loop(loop)
+        return loop.run_until_complete(main)
+    finally:
+        loop.close()
+        asyncio.set_event_loop(None)
+        if collecting:
+            gc.enable()

@@ -1,0 +1,147 @@
+"""The nemesis of a simulation: it draws what befalls a cluster, and when."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from treaty.crashes import PLACES
+from treaty.testing.simulation.cluster import Cluster, Node
+
+
+@dataclass(slots=True)
+class Nemesis:
+    """Befalls a cluster with one fault after another until it is told to stop; then it mends what it broke."""
+
+    cluster: Cluster
+    every: float = 1.0
+
+    async def run(self, seconds: float) -> None:
+        """Lets faults happen for some virtual seconds, and heals everything at the end."""
+        loop = self.cluster.loop
+        end = loop.time() + seconds
+        while loop.time() < end:
+            await asyncio.sleep(loop.chance.uniform(0.0, 2 * self.every))
+            fault = loop.chance.choice(self._faults)
+            self.cluster.faults.append(fault.__name__.removeprefix("_"))
+            loop.create_task(_run(fault))
+        await self.heal()
+
+    async def heal(self) -> None:
+        """Ends every fault that lasts, and starts what is missing."""
+        cluster = self.cluster
+        cluster.broker.away = False
+        cluster.broker.refused.clear()
+        for store in cluster.stores.values():
+            await store.commits.catch_up()
+        for node in cluster.living():
+            node.probe.crash_at = None
+            if node.process.stopped:
+                cluster.go_on(node)
+            for wire in node.wires:
+                wire.cut = False
+        for context in cluster.contexts:
+            if not cluster.living(context):
+                cluster.start(context)
+
+    @property
+    def _faults(self) -> Sequence[Callable[[], Awaitable[None]]]:
+        return (
+            self._kill,
+            self._kill_at_crash_point,
+            self._stop_and_go_on,
+            self._deploy,
+            self._lose_channels,
+            self._broker_away,
+            self._cut_wire,
+            self._primary_alone,
+            self._history_lost,
+            self._clock_jump,
+            self._server_clock_jump,
+            self._scale_out,
+        )
+
+    def _somebody(self) -> Node | None:
+        living = [node for node in self.cluster.living() if node.serving and not node.process.stopped]
+        return self.cluster.loop.chance.choice(living) if living else None
+
+    async def _pause(self, most: float) -> None:
+        await asyncio.sleep(self.cluster.loop.chance.uniform(0.1, most))
+
+    async def _kill(self) -> None:
+        node = self._somebody()
+        if node is not None:
+            self.cluster.kill(node)
+            await self._pause(2.0)
+            self.cluster.start(node.context)
+
+    async def _kill_at_crash_point(self) -> None:
+        node = self._somebody()
+        if node is not None:
+            chance = self.cluster.loop.chance
+            node.probe.crash_at = chance.choice(list(PLACES)), chance.randint(1, 3)
+            await self._pause(3.0)
+            if not node.process.alive:
+                self.cluster.start(node.context)
+
+    async def _stop_and_go_on(self) -> None:
+        """A process stands still, for longer than its leases, and wakes up as if nothing had been."""
+        node = self._somebody()
+        if node is not None:
+            self.cluster.stop(node)
+            await self._pause(3 * self.cluster.lease_seconds)
+            if node.process.alive:
+                self.cluster.go_on(node)
+
+    async def _deploy(self) -> None:
+        node = self._somebody()
+        if node is not None:
+            self.cluster.start(node.context)
+            await self.cluster.drain(node)
+
+    async def _scale_out(self) -> None:
+        node = self._somebody()
+        if node is not None and len(self.cluster.living(node.context)) < 3:
+            self.cluster.start(node.context)
+
+    async def _lose_channels(self) -> None:
+        self.cluster.broker.drop()
+
+    async def _broker_away(self) -> None:
+        self.cluster.broker.away = True
+        self.cluster.broker.drop()
+        await self._pause(3.0)
+        self.cluster.broker.away = False
+
+    async def _cut_wire(self) -> None:
+        node = self._somebody()
+        if node is not None:
+            wire = self.cluster.loop.chance.choice(node.wires)
+            wire.cut = True
+            await self._pause(4.0)
+            wire.cut = False
+
+    async def _primary_alone(self) -> None:
+        """The primary loses its majority; what it took meanwhile survives, or is rolled back."""
+        commits = self.cluster.stores[self.cluster.loop.chance.choice(self.cluster.contexts)].commits
+        commits.lag()
+        await self._pause(2.0)
+        if self.cluster.loop.chance.random() < 0.5:
+            await commits.roll_back()
+        else:
+            await commits.catch_up()
+
+    async def _history_lost(self) -> None:
+        self.cluster.stores[self.cluster.loop.chance.choice(self.cluster.contexts)].commits.history_lost = True
+
+    async def _clock_jump(self) -> None:
+        node = self._somebody()
+        if node is not None:
+            node.clock.offset += self.cluster.loop.chance.uniform(-300.0, 300.0)
+
+    async def _server_clock_jump(self) -> None:
+        """Leases run out early: two processes may hold one for a moment."""
+        self.cluster.clock.offset += self.cluster.loop.chance.uniform(0.0, 2 * self.cluster.lease_seconds)
+
+
+async def _run(fault: Callable[[], Awaitable[None]]) -> None:
+    await fault()

@@ -1,0 +1,212 @@
+"""What a simulated process has of its servers: the same ports, through a network that delays, loses and repeats."""
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from treaty.broker import BrokerAway, Delivery, Topology
+from treaty.commits import Batch, Commit, Place, StoreAway
+from treaty.envelope import Envelope
+from treaty.log import CommitStore, GroupCommitLog, Inserted, OutcomeUnknown
+from treaty.memory.broker import MemoryBroker
+from treaty.memory.stores import MemoryStores
+from treaty.ports import Chance
+from treaty.probes import Probe
+from treaty.projections import Projection
+from treaty.testing.simulation.faults import NONE, Fate, Rates
+from treaty.testing.simulation.loop import Process, SimulatedLoop
+
+
+@dataclass(slots=True)
+class Wire:
+    """One process's network. `cut` says that nothing gets through now."""
+
+    loop: SimulatedLoop
+    process: Process
+    servers: Process
+    rates: Rates = NONE
+    cut: bool = False
+    away: Callable[[str], Exception] = StoreAway
+
+    async def ask(self, request: Callable[[], Awaitable[Any]]) -> Any:
+        """Sends a request to a server, and returns its answer, or raises that it is away."""
+        fate = Fate.LOST if self.cut else self.rates.draw(self.loop.chance)
+        await self.travel()
+        if fate is Fate.LATE:
+            self._later(request)
+        if fate in (Fate.LOST, Fate.LATE):
+            raise self.away(fate.value)
+        answer = await request()
+        await self.travel()
+        if fate is Fate.UNANSWERED or self.cut:
+            raise self.away(Fate.UNANSWERED.value)
+        return answer
+
+    async def travel(self) -> None:
+        await asyncio.sleep(self.rates.latency * self.loop.chance.uniform(0.1, 1.0))
+
+    def _later(self, request: Callable[[], Awaitable[Any]]) -> None:
+        """Carries a request out when its sender has given it up; on the server's side, so it outlives the sender."""
+
+        async def carried_out() -> None:
+            await asyncio.sleep(self.loop.chance.uniform(0.0, self.rates.delay))
+            with contextlib.suppress(Exception):
+                await request()
+
+        self.loop.create_task(carried_out(), context=self.servers.context.copy())
+
+
+class Remote:
+    """A port of a server in memory, seen through a wire: every method that is awaited may fail."""
+
+    def __init__(self, target: Any, wire: Wire) -> None:
+        self._target, self._wire = target, wire
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._target, name)
+
+        async def ask(*args: Any, **known: Any) -> Any:
+            return await self._wire.ask(partial(method, *args, **known))
+
+        return ask
+
+
+class RemoteCommits:
+    """A commit store, seen through a wire. An unknown outcome is told as the drivers tell it."""
+
+    def __init__(self, store: CommitStore, wire: Wire) -> None:
+        self._store, self._wire = store, wire
+        reading: Any = Remote(store, wire)
+        self.head, self.read, self.caused_by = reading.head, reading.read, reading.caused_by
+        self.end, self.behind = reading.end, reading.behind
+
+    async def insert(self, commits: Sequence[Commit]) -> Sequence[Inserted]:
+        try:
+            answer: Sequence[Inserted] = await self._wire.ask(partial(self._store.insert, commits))
+        except StoreAway as away:
+            raise OutcomeUnknown(str(away)) from away
+        return answer
+
+    async def follow(self, place: Place) -> AsyncGenerator[Batch, None]:
+        """Follows, begins again when the connection breaks, and now and then finds its place lost."""
+        chance = self._wire.loop.chance
+        while True:
+            async with contextlib.aclosing(self._store.follow(place)) as batches:
+                async for batch in batches:
+                    await self._wire.travel()
+                    if self._wire.cut or chance.random() < self._wire.rates.shorter:
+                        if chance.random() < 0.3:
+                            place = Place("lost" if place.token else "", place.position)
+                        break
+                    place = batch.place
+                    yield batch
+            while self._wire.cut:
+                await asyncio.sleep(0.1)
+
+
+class RemoteStores:
+    """One context's stores, seen through a wire."""
+
+    def __init__(self, stores: MemoryStores, wire: Wire, *, chance: Chance, probe: Probe) -> None:
+        self._stores, self._wire = stores, wire
+        self.log = GroupCommitLog(RemoteCommits(stores.commits, wire), chance=chance, probe=probe)
+        self.leases: Any = Remote(stores.leases, wire)
+        self.checkpoints: Any = Remote(stores.checkpoints, wire)
+        self.pending: Any = Remote(stores.pending, wire)
+        self.quarantine: Any = Remote(stores.quarantine, wire)
+        self.private: Any = Remote(stores.private, wire)
+
+    def __getattr__(self, name: str) -> Any:
+        """Stores that came later are remote as well."""
+        return Remote(getattr(self._stores, name), self._wire)
+
+    def rows(self, projection: Projection[Any]) -> Any:
+        return Remote(self._stores.rows(projection), self._wire)
+
+    async def prepare(self, projections: Sequence[Projection[Any]]) -> None:
+        await self._wire.ask(partial(self._stores.prepare, projections))
+
+    async def ping(self) -> None:
+        await self._wire.ask(self._stores.ping)
+
+
+@dataclass(slots=True)
+class _Channel:
+    """Deliveries on their way to a consumer, which arrive in the order in which they were sent."""
+
+    wire: Wire
+    receive: Callable[[Delivery], None]
+    broken: Callable[[], None]
+    lost: asyncio.Event
+    under_way: deque[Delivery] = field(default_factory=deque)
+
+    def send(self, delivery: Delivery) -> None:
+        self.under_way.append(_RemoteDelivery(delivery, self))
+        delay = self.wire.rates.latency * self.wire.loop.chance.uniform(0.1, 1.0)
+        self.wire.loop.call_later(delay, self._arrive, context=self.wire.process.context.copy())
+
+    def _arrive(self) -> None:
+        if not self.lost.is_set():
+            self.receive(self.under_way.popleft())
+
+
+class _RemoteDelivery:
+    def __init__(self, delivery: Delivery, channel: _Channel) -> None:
+        self._delivery, self._channel = delivery, channel
+
+    @property
+    def headers(self) -> Mapping[str, object]:
+        return self._delivery.headers
+
+    @property
+    def body(self) -> bytes:
+        return self._delivery.body
+
+    async def ack(self) -> None:
+        """Acknowledges; what is lost on its way comes again, and the sender does not learn of it."""
+        wire = self._channel.wire
+        lost = wire.cut or wire.rates.draw(wire.loop.chance) in (Fate.LOST, Fate.LATE)
+        await wire.travel()
+        if lost:
+            self._channel.broken()
+        elif not self._channel.lost.is_set():
+            await self._delivery.ack()
+
+
+class RemoteBroker:
+    """The broker, seen through a wire."""
+
+    def __init__(self, broker: MemoryBroker, wire: Wire) -> None:
+        self._broker, self._wire = broker, wire
+        self._remote: Any = Remote(broker, wire)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._remote, name)
+
+    async def declare(self, topology: Topology) -> None:
+        await self._remote.declare(topology)
+
+    async def publish(self, exchange: str, envelope: Envelope) -> None:
+        await self._remote.publish(exchange, envelope)
+
+    async def queued(self, topology: Topology) -> int:
+        waiting: int = await self._remote.queued(topology)
+        return waiting
+
+    @asynccontextmanager
+    async def consume(
+        self, topology: Topology, partition: int, receive: Callable[[Delivery], None]
+    ) -> AsyncIterator[asyncio.Event]:
+        await self._wire.travel()
+        if self._wire.cut:
+            raise BrokerAway("there is no way to the broker")
+        drop = partial(self._broker.drop, self._wire.process)
+        channel = _Channel(self._wire, receive, drop, asyncio.Event())
+        async with self._broker.consume(topology, partition, channel.send, owner=self._wire.process) as lost:
+            channel.lost = lost
+            yield lost

@@ -1,0 +1,1 @@
+"""Accounts: movements of money, and transfers between two accounts."""

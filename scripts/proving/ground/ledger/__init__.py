@@ -1,0 +1,1 @@
+"""The ledger: a page for each account, which notices what comes twice or out of order."""

@@ -1,0 +1,48 @@
+"""A page of the ledger. A movement that comes twice, or not in its turn, leaves a mark that the checker looks for."""
+
+from dataclasses import dataclass
+
+from treaty.domain import Aggregate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    number: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repeated:
+    """A movement that was noted before came again, and was not recognised."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutOfTurn:
+    """A movement came before the one that should have."""
+
+    number: int
+    expected: int
+
+
+PageEvent = Noted | Repeated | OutOfTurn
+
+
+@dataclass(slots=True, kw_only=True)
+class Page(Aggregate[PageEvent]):
+    last: int = 0
+    total: int = 0
+
+    def note(self, number: int, amount: int) -> None:
+        if number <= self.last:
+            self.record(Repeated(number=number))
+            return
+        if number > self.last + 1:
+            self.record(OutOfTurn(number=number, expected=self.last + 1))
+        self.record(Noted(number=number, amount=amount))
+
+    def evolve(self, event: PageEvent) -> None:
+        if isinstance(event, Noted):
+            self.last = event.number
+            self.total += event.amount
