@@ -1,7 +1,7 @@
 """One partition's part of the quarantine, in the hands of the partition's owner: what goes in, and what comes out."""
 
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 
 import structlog
@@ -64,11 +64,14 @@ class Isolation:
         log.warning("a message went to quarantine", id=item.id, type=envelope.type, error=item.error or "waits behind")
 
     async def due(self) -> Sequence[str]:
-        """Returns the keys to release now: their time has come, or a person has left an intent."""
+        """Returns the keys to release now: their time has come, a person has left an intent, or what they waited behind
+        is gone, as after an owner that ended in the middle of a release.
+        """
         items = await self._quarantine.held(self._partition)
         self._probe.gauge("treaty.quarantine.size", len(items), queue=self._queue)
         now = self._clock.now()
         due = {item.key for item in items if item.intent or (item.next_try and item.next_try <= now)}
+        due |= {item.key for item in _first_of_keys(items) if not item.error}
         new = due - self._releasing
         self._releasing |= new
         return sorted(new)
@@ -139,6 +142,14 @@ class Isolation:
             detail=_detail(error),
             intent=None,
         )
+
+
+def _first_of_keys(items: Sequence[Quarantined]) -> Iterable[Quarantined]:
+    """Returns the first item of each key; `items` are in order."""
+    first: dict[str, Quarantined] = {}
+    for item in items:
+        first.setdefault(item.key, item)
+    return first.values()
 
 
 def _to_discard(item: Quarantined) -> bool:

@@ -199,7 +199,7 @@ class Cluster:
         return [n for n in self.nodes if n.process.alive and (not context or n.context == context)]
 
     async def up(self) -> None:
-        """Waits until each context has a process that is ready: what is published before somebody is bound is passed."""
+        """Waits until each context is ready once: what is published before somebody is bound is passed."""
         while not all(any(n.runner and n.runner.ready for n in self.living(c)) for c in self.contexts):
             await asyncio.sleep(0.05)
 
