@@ -95,8 +95,8 @@ class _Scene:
         cluster.disturb(self.rates)
         nemesis = Nemesis(cluster, every=self.chance.choice([0.4, 1.0]))
         clients = [asyncio.create_task(self._client()) for _ in range(self.chance.randint(2, 4))]
-        await nemesis.run(self.chance.uniform(2.0, 6.0))
         self._clients = clients
+        await nemesis.run(self.chance.uniform(2.0, 6.0))
 
     async def settle(self) -> bool:
         """Ends all faults, lets the clients have their answers, and waits until nothing is left to do."""

@@ -74,11 +74,10 @@ class MemoryCommits:
     async def catch_up(self) -> None:
         """The majority learns of everything."""
         self._lagging = False
-        for stream in self._streams.values():
-            for stored in stream:
-                if not stored.durable:
-                    stored.durable = True
-                    self._order.append(stored.commit)
+        lagging = [stored for stream in self._streams.values() for stored in stream if not stored.durable]
+        for stored in sorted(lagging, key=lambda stored: stored.commit.position):
+            stored.durable = True
+            self._order.append(stored.commit)
         self._notify()
 
     async def roll_back(self) -> None:
@@ -166,4 +165,4 @@ class MemoryCommits:
 
 
 def _place(index: int, commits: Sequence[Commit], before: Place) -> Place:
-    return Place(str(index), commits[-1].position if commits else before.position)
+    return Place(str(index), max([before.position, *(commit.position for commit in commits)]))

@@ -226,5 +226,5 @@ class _Reading:
     @staticmethod
     def _batch(cursor: Any, name: str, before: Place) -> Batch:
         commits = [from_document(change["fullDocument"]) for change in cursor[name]]
-        position = commits[-1].position if commits else before.position
+        position = max([before.position, *(commit.position for commit in commits)])
         return Batch(commits, Place(cursor["postBatchResumeToken"]["_data"], position))

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from treaty.crashes import PLACES
 from treaty.testing.simulation.cluster import Cluster, Node
@@ -14,6 +14,7 @@ class Nemesis:
 
     cluster: Cluster
     every: float = 1.0
+    _under_way: "list[asyncio.Task[None]]" = field(default_factory=list)
 
     async def run(self, seconds: float) -> None:
         """Lets faults happen for some virtual seconds, and heals everything at the end."""
@@ -23,12 +24,15 @@ class Nemesis:
             await asyncio.sleep(loop.chance.uniform(0.0, 2 * self.every))
             fault = loop.chance.choice(self._faults)
             self.cluster.faults.append(fault.__name__.removeprefix("_"))
-            loop.create_task(_run(fault))
+            self._under_way.append(loop.create_task(_run(fault)))
         await self.heal()
 
     async def heal(self) -> None:
         """Ends every fault that lasts, and starts what is missing."""
         cluster = self.cluster
+        for fault in self._under_way:
+            fault.cancel()
+        await asyncio.gather(*self._under_way, return_exceptions=True)
         cluster.broker.away = False
         cluster.broker.refused.clear()
         for store in cluster.stores.values():
