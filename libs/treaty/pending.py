@@ -87,13 +87,22 @@ class PendingWork:
     async def park(self, item: Item, started: "asyncio.Task[None] | None" = None) -> None:
         """Keeps an item; returns when a majority has it. `started` is a first attempt that is already running."""
         self._last[item.lane] = max(self._last.get(item.lane, ""), item.id)
-        if started is not None:
-            self._busy.add(item.id)
         self._probe.reach("pending.adding")
-        await self._pending.add([item])
+        if started is None:
+            await self._pending.add([item])
+        else:
+            await self._park_started(item, started)
         self._probe.reach("pending.added")
-        if started is not None:
-            self._keyed.submit(item.lane, partial(self._attempt, item, started))
+
+    async def _park_started(self, item: Item, started: "asyncio.Task[None]") -> None:
+        """Keeps an item that is being run; who gives up meanwhile leaves it to whoever finds it in the store."""
+        self._busy.add(item.id)
+        try:
+            await self._pending.add([item])
+        except BaseException:
+            self._busy.discard(item.id)
+            raise
+        self._keyed.submit(item.lane, partial(self._attempt, item, started))
 
     async def load(self) -> None:
         """Learns which lanes have something parked; before anything else is done."""

@@ -27,12 +27,15 @@ from scripts.proving.ground.ledger.service import PAGES, TOTALS
 class Operation:
     """What a client asked, and what it was told at last.
 
-    `cause` is the id under which the command is in the log, if it took effect; `answer` the number of the movement.
+    `cause` is the id under which the command is in the log, if it took effect; `answer` the number of the movement;
+    `asked` how often it was asked. A refusal is final only for whoever asked once: an earlier attempt that was not
+    answered may still be on its way, and is decided anew when its turn comes.
     """
 
     cause: str
     outcome: Literal["unknown", "ok", "refused"] = "unknown"
     answer: int = 0
+    asked: int = 0
 
 
 @dataclass(slots=True)
@@ -109,7 +112,7 @@ def _check_operations(
                 found.lost.append(f"{operation.cause} was answered OK and is not in the log")
             case "ok" if operation.answer and number != operation.answer:
                 found.untrue.append(f"{operation.cause} was told {operation.answer}, and is movement {number}")
-            case "refused" if number is not None:
+            case "refused" if number is not None and operation.asked == 1:
                 found.untrue.append(f"{operation.cause} was refused, and took effect")
             case "unknown" if settled:
                 found.unknown_unresolved.append(f"{operation.cause} has no answer")

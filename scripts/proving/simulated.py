@@ -179,6 +179,7 @@ class _Scene:
     async def _until_answered(self, operation: Operation, method: str, request: object) -> None:
         self.operations.append(operation)
         while True:
+            operation.asked += 1
             try:
                 answer = await self.cluster.ask(ACCOUNTS, method, request)
             except Unanswered:
