@@ -14,7 +14,7 @@ from treaty.ports import Chance, Clock, Ids, RandomChance, RandomIds, SystemCloc
 from treaty.probes import NoProbe, Probe
 from treaty.rpc.server import GrpcServer
 from treaty.runner import Runner
-from treaty.service import Ports, Stores
+from treaty.service import Ports, Service, Stores
 from treaty.settings import ProcessSettings
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class Host:
         stores: makes the stores of a context, given its name.
         broker: what carries their events; started and stopped by whoever made it.
         probes: who watches each context; nobody by default.
+        load: returns the `build` of a context; by default it is looked for under `services/`.
     """
 
     contexts: Sequence[str]
@@ -43,6 +44,7 @@ class Host:
     chance: Chance = field(default_factory=RandomChance)
     probes: Mapping[str, Probe] = field(default_factory=dict)
     patience: Patience = field(default_factory=Patience)
+    load: Callable[[str], Callable[[Ports], Service]] = load_context
     runners: list[Runner] = field(default_factory=list)
     server: GrpcServer | None = None
     webhooks: "WebhookServer | None" = None
@@ -105,7 +107,7 @@ class Host:
             address=self._address,
         )
         return Runner(
-            service=load_context(name)(ports),
+            service=self.load(name)(ports),
             stores=stores,
             broker=self.broker,
             clock=self.clock,

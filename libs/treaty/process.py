@@ -5,7 +5,7 @@ import contextlib
 import ctypes
 import gc
 import signal
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,15 +16,25 @@ from treaty.mongo.stores import MongoStores
 from treaty.ports import Chance, RandomChance, RandomIds
 from treaty.probes import NoProbe, Probe
 from treaty.rabbit.broker import RabbitBroker
+from treaty.service import Ports, Service
 from treaty.settings import ProcessSettings
 
 _SETTLED_SECONDS = 2.0
 """By then a process has opened its connections and prepared its stores."""
 
 
+Load = Callable[[str], Callable[[Ports], Service]]
+"""Returns the `build` of a context, by its name."""
+
+
 @asynccontextmanager
 async def running(
-    contexts: Sequence[str], settings: ProcessSettings, environ: Mapping[str, str], probes: Mapping[str, Probe]
+    contexts: Sequence[str],
+    settings: ProcessSettings,
+    environ: Mapping[str, str],
+    probes: Mapping[str, Probe],
+    *,
+    load: Load = load_context,
 ) -> AsyncIterator[Host]:
     """Runs contexts inside the block.
 
@@ -33,7 +43,7 @@ async def running(
     """
     settings.require("MONGODB_URI", "AMQP_URL")
     for name in contexts:
-        load_context(name)
+        load(name)
     ids, chance = RandomIds(), RandomChance()
     client = connect(settings.mongodb_uri.get_secret_value(), settings.mongodb_driver)
     broker = RabbitBroker(settings.amqp_url.get_secret_value(), name="+".join(contexts), ids=ids)
@@ -46,6 +56,7 @@ async def running(
         ids=ids,
         chance=chance,
         probes=probes,
+        load=load,
     )
     try:
         await host.start()
@@ -57,13 +68,18 @@ async def running(
 
 
 async def run_until_signal(
-    contexts: Sequence[str], settings: ProcessSettings, environ: Mapping[str, str], probes: Mapping[str, Probe]
+    contexts: Sequence[str],
+    settings: ProcessSettings,
+    environ: Mapping[str, str],
+    probes: Mapping[str, Probe],
+    *,
+    load: Load = load_context,
 ) -> None:
     """Runs contexts until SIGTERM or SIGINT, then drains them."""
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with running(contexts, settings, environ, probes):
+    async with running(contexts, settings, environ, probes, load=load):
         _calm_the_collector()
         await stop.wait()
 

@@ -7,8 +7,9 @@ from functools import partial
 import structlog
 
 from treaty.broker import Broker, BrokerAway, NotAccepted, Topology, Unroutable
-from treaty.commits import Commit
+from treaty.commits import Commit, Place
 from treaty.envelope import Envelope, envelopes, parse
+from treaty.followers import Checkpoints
 from treaty.keyed import Keyed
 from treaty.pending import Item, PendingWork
 from treaty.ports import Chance, Clock, backoff
@@ -16,12 +17,19 @@ from treaty.probes import Probe, Span
 
 log = structlog.get_logger()
 
+_ROUTED = "routed "
+
 
 class Relay:
     """A follower that publishes. At most one unconfirmed message per stream, many streams in flight.
 
     While the broker is away it waits: the log is the queue. A message that the broker will not accept is parked, and
-    what follows on its stream waits behind it. An event that nobody is bound to is counted and passed.
+    what follows on its stream waits behind it. An event that nobody is bound to is counted and passed; but where
+    somebody was bound before, a lost binding is waited for, since its owner declares it again from time to time.
+
+    Args:
+        checkpoints: where it remembers, beside its place, which types of events somebody was bound to.
+        unbound_seconds: how long a lost binding is waited for.
     """
 
     name = "relay"
@@ -31,6 +39,7 @@ class Relay:
         topology: Topology,
         broker: Broker,
         pending: PendingWork,
+        checkpoints: Checkpoints,
         *,
         environment: str,
         clock: Clock,
@@ -38,15 +47,27 @@ class Relay:
         probe: Probe,
         in_flight: int = 64,
         attempts: int = 3,
+        unbound_seconds: float = 30.0,
     ) -> None:
         self._topology, self._broker, self._pending = topology, broker, pending
+        self._checkpoints = checkpoints
+        self._epoch = 0
         self._environment = environment
         self._clock, self._chance, self._probe = clock, chance, probe
         self._keyed = Keyed()
         self._slots = asyncio.Semaphore(in_flight)
         self._attempts = attempts
+        self._unbound_seconds = unbound_seconds
+        self._routed: set[str] = set()
+        self._unbound_since: dict[str, float] = {}
+
+    async def load(self) -> None:
+        """Learns which types somebody was bound to; before anything is taken."""
+        known = await self._checkpoints.load()
+        self._routed = {name.removeprefix(_ROUTED) for name in known if name.startswith(_ROUTED)}
 
     def take(self, commits: Sequence[Commit], epoch: int) -> Awaitable[None] | None:
+        self._epoch = epoch
         publishing = [commit for commit in commits if commit.outbox]
         if not publishing:
             return None
@@ -117,10 +138,31 @@ class Relay:
             self._probe.reach("relay.confirmed")
         except Unroutable:
             self._probe.count("treaty.relay.unroutable", type=envelope.type)
+            if await self._may_come_back(envelope.type):
+                raise BrokerAway(f"nobody is bound to {envelope.type} just now") from None
             span.note(treaty_unroutable=True)
             log.debug("nobody is bound to this event", event_id=envelope.id, type=envelope.type)
         else:
+            await self._remember(envelope.type)
             self._probe.count("treaty.relay.published", type=envelope.type)
+
+    async def _remember(self, type: str) -> None:
+        self._unbound_since.pop(type, None)
+        if type not in self._routed:
+            await self._checkpoints.save({_ROUTED + type: Place()}, self._epoch)
+            self._routed.add(type)
+
+    async def _may_come_back(self, type: str) -> bool:
+        """Tells whether to wait for a binding that was there before; not for ever, since it may be gone for good."""
+        if type not in self._routed:
+            return False
+        now = asyncio.get_running_loop().time()
+        if now < self._unbound_since.setdefault(type, now) + self._unbound_seconds:
+            return True
+        await self._checkpoints.forget([_ROUTED + type])
+        self._routed.discard(type)
+        self._unbound_since.pop(type, None)
+        return False
 
     async def run_item(self, item: Item) -> None:
         """Publishes a parked event."""

@@ -185,6 +185,7 @@ class Runner:
             self.topology,
             self.broker,
             pending,
+            self.stores.checkpoints,
             environment=self.environment,
             clock=self.clock,
             chance=self.chance,
@@ -198,6 +199,7 @@ class Runner:
             log=self.stores.log, checkpoints=self.stores.checkpoints, followers=followers, probe=self.probe
         )
         await pending.load()
+        await relay.load()
         await until_one_ends(asyncio.create_task(pending.work()), asyncio.create_task(following.run(epoch)))
 
     async def _hold(self, name: str, work: Callable[[int], Awaitable[None]]) -> None:

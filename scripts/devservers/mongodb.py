@@ -43,19 +43,19 @@ class MongoDB:
         return port is not None and is_primary(port)
 
     def prepare(self) -> None:
-        program = _program()
-        if not _runs(program):  # the one library of it that a small Debian lacks
+        mongod = program()
+        if not _runs(mongod):  # the one library of it that a small Debian lacks
             packages.install("libcurl4", log=self.log)
-        if not _runs(program):
-            raise Unavailable(f"{program} does not run on this system")
+        if not _runs(mongod):
+            raise Unavailable(f"{mongod} does not run on this system")
 
     def start(self) -> None:
         data = self.folder / "data"
         data.mkdir(exist_ok=True)
         port = ports.settle(self.folder / "ports.json", ["mongodb"])["mongodb"]
         files = ["--dbpath", str(data), "--logpath", str(self.log), "--logappend"]
-        program = [str(_program()), *_options(port), *files]
-        processes.spawn(program, mark=self.folder, log=self.folder / "mongod.out", env={"HOME": str(self.folder)})
+        command = [str(program()), *_options(port), *files]
+        processes.spawn(command, mark=self.folder, log=self.folder / "mongod.out", env={"HOME": str(self.folder)})
 
     def stop(self) -> None:
         processes.stop(self.folder, "mongod")
@@ -70,13 +70,14 @@ class MongoDB:
         return processes.tail(self.log, follow=follow)
 
 
-def _program() -> Path:
+def program() -> Path:
+    """Returns the mongod of the wheel; raises Unavailable where there is none."""
     try:
-        program = Path(str(metadata.distribution(WHEEL).locate_file("fiftyone/db/bin/mongod")))
+        mongod = Path(str(metadata.distribution(WHEEL).locate_file("fiftyone/db/bin/mongod")))
     except metadata.PackageNotFoundError:
         raise Unavailable(f"the Python package {WHEEL} with mongod exists only for Linux on x86-64") from None
-    program.chmod(0o755)  # a wheel loses the run bit
-    return program
+    mongod.chmod(0o755)  # a wheel loses the run bit
+    return mongod
 
 
 def _runs(program: Path) -> bool:

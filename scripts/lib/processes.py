@@ -1,4 +1,4 @@
-"""Python processes for the demo, the benchmarks and the tests: they end with whoever started them."""
+"""Processes for the demo, the benchmarks and the tests: they end with whoever started them."""
 
 import asyncio
 import os
@@ -22,29 +22,32 @@ class DidNotStart(Exception):
 
 @asynccontextmanager
 async def process(name: str, arguments: Sequence[str], environ: Mapping[str, str], logs: Path) -> AsyncIterator[int]:
-    """Runs a Python process inside the block, and ends it with SIGTERM; yields its id.
+    """Runs a Python process inside the block, and ends it with SIGTERM; yields its id."""
+    running = await start([sys.executable, *arguments], environ, logs / f"{name}.log")
+    try:
+        yield running.pid
+    finally:
+        await end(running)
 
-    It dies with this process, however that ends.
-    """
-    logs.mkdir(parents=True, exist_ok=True)
-    with (logs / f"{name}.log").open("wb") as output:
-        running = await asyncio.create_subprocess_exec(
+
+async def start(command: Sequence[str], environ: Mapping[str, str], log: Path) -> asyncio.subprocess.Process:
+    """Starts a process whose output is added to a file. It dies with this process, however that ends."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        return await asyncio.create_subprocess_exec(
             sys.executable,
             *("-S", str(_TIED), str(os.getpid())),
-            *arguments,
+            *command,
             env=dict(environ),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             start_new_session=True,
         )
-        try:
-            yield running.pid
-        finally:
-            await _end(running)
 
 
-async def _end(running: asyncio.subprocess.Process) -> None:
+async def end(running: asyncio.subprocess.Process) -> None:
+    """Ends a process with SIGTERM, and with SIGKILL if that takes too long."""
     if running.returncode is None:
         running.terminate()
         try:

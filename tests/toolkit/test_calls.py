@@ -1,6 +1,7 @@
 """Calls and timers: made until they are answered, in order for each stream, each taking effect once."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -215,3 +216,31 @@ async def test_what_is_done_leaves_nothing_in_memory(phone: Phone) -> None:
         await eventually(phone.parking.is_empty)
         await eventually(lambda: not phone.pending._busy)
     assert not phone.pending._last
+
+
+async def test_a_call_whose_parking_was_given_up_is_found_in_the_store_and_made() -> None:
+    parking, ran = Parking(), []
+    kept, answer = asyncio.Event(), asyncio.Event()
+    add = parking.store.add
+
+    async def slowly(items: Sequence[Item]) -> None:
+        await add(items)
+        kept.set()
+        await answer.wait()
+
+    parking.store.add = slowly  # type: ignore[method-assign]
+
+    async def run(item: Item) -> None:
+        ran.append(item.id)
+
+    pending = parking.work(run)
+    item = Item(id="thing-1@1", lane="calls of thing-1", kind="call", body={})
+    attempt = asyncio.create_task(asyncio.sleep(3600))
+    parked = asyncio.create_task(pending.park(item, started=attempt))
+    await kept.wait()
+    for task in (parked, attempt):
+        task.cancel()
+    await asyncio.gather(parked, attempt, return_exceptions=True)
+    async with running(pending.work()):
+        await eventually(parking.is_empty)
+    assert ran == [item.id]

@@ -62,3 +62,27 @@ async def test_what_is_dropped_is_cancelled_or_never_started() -> None:
     await keyed.drop()
     assert ended == ["cancelled"]
     assert len(keyed) == 0
+
+
+async def test_what_comes_in_while_it_closes_overtakes_nothing() -> None:
+    keyed, done = Keyed(), []
+    started, gate = asyncio.Event(), asyncio.Event()
+
+    async def first() -> None:
+        started.set()
+        try:
+            await gate.wait()
+        except asyncio.CancelledError:
+            await asyncio.sleep(0)
+            keyed.submit("a", partial(note, 2))
+            raise
+
+    async def note(n: int) -> None:
+        done.append(n)
+
+    keyed.submit("a", first)
+    await started.wait()
+    await keyed.close()
+    keyed.submit("a", partial(note, 3))
+    await keyed.drain()
+    assert not done

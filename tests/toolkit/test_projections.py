@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from treaty.commits import Commit
+from treaty.commits import Commit, StoreAway
 from treaty.followers import LeaseLost
 from treaty.memory.rows import MemoryRows
 from treaty.probes import NoProbe
@@ -53,12 +53,15 @@ async def test_applying_again_changes_nothing() -> None:
 
 
 class SlowRows(MemoryRows):
-    """Takes its time to answer, less each time."""
+    """Takes its time to answer, less each time; raises while it `fails`."""
 
     turns = 100
+    fails = False
 
     async def load(self, ids: Sequence[str], generation: int | None = None) -> Mapping[str, Row]:
         found = await super().load(ids, generation)
+        if self.fails:
+            raise StoreAway("not now")
         self.turns -= 3
         for _ in range(self.turns):
             await asyncio.sleep(0)
@@ -114,3 +117,33 @@ async def test_pages_go_on_where_the_last_one_ended() -> None:
         if after is None:
             break
     assert pages == [[4, 4, 3], [3, 2, 2], [1, 1, 0], [0]]
+
+
+async def test_a_reading_that_was_given_up_does_not_hold_the_next_one() -> None:
+    rows = SlowRows(NOTES)
+    projector = Projector(NOTES, rows, 0, NoProbe())
+    first = projector.take([noted("a", 1, "ann", 1)], 1)
+    assert first is not None
+    given_up = asyncio.ensure_future(first)
+    await asyncio.sleep(0)
+    given_up.cancel()
+    await asyncio.gather(given_up, return_exceptions=True)
+    again = projector.take([noted("a", 1, "ann", 1), noted("a", 2, "ann", 2)], 1)
+    assert again is not None
+    await again
+    assert await listed(rows) == [("ann", 2)]
+
+
+async def test_what_follows_a_batch_that_failed_is_not_shown() -> None:
+    rows = SlowRows(NOTES)
+    projector = Projector(NOTES, rows, 0, NoProbe())
+    failing = projector.take([noted("a", 1, "ann", 1)], 1)
+    following = projector.take([noted("a", 2, "ann", 2)], 1)
+    rows.fails = True
+    assert failing is not None
+    assert following is not None
+    for work in (failing, following):
+        with pytest.raises(StoreAway):
+            await work
+    rows.fails = False
+    assert await listed(rows) == []

@@ -270,3 +270,13 @@ async def test_an_unreadable_message_is_kept_with_what_is_behind_it_on_its_key(d
     assert [item.envelope.body for item in held] == [b"?", envelope("test.bank", "c1").body]
     assert "lacks the CloudEvents attributes id, source" in held[0].error
     assert "b3" in desk.done
+
+
+async def test_what_waits_behind_nothing_is_released(desk: Desk) -> None:
+    """As after an owner that ended when it had released the first of a key."""
+    async with running(desk.consumer().run()):
+        await desk.idle()
+    await desk.quarantine.remove("test.bank/a1")
+    async with running(desk.consumer().run()):
+        await eventually(lambda: _nothing_held(desk))
+    assert of("a", desk.done) == ["a2", "a3"]

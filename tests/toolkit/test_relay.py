@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 from treaty.commits import Commit
 from treaty.envelope import Envelope, envelopes
+from treaty.memory.bookkeeping import MemoryCheckpoints
 from treaty.memory.broker import MemoryBroker
 from treaty.pending import Item, PendingWork
 from treaty.ports import SystemClock
@@ -24,23 +25,26 @@ class Wire:
     broker: MemoryBroker = field(default_factory=MemoryBroker)
     parking: Parking = field(default_factory=Parking)
     probe: Recorder = field(default_factory=Recorder)
+    checkpoints: MemoryCheckpoints = field(default_factory=MemoryCheckpoints)
     pending: PendingWork = field(init=False)
     relay: Relay = field(init=False)
 
     def __post_init__(self) -> None:
         self.restart()
 
-    def restart(self) -> None:
+    def restart(self, **known: float) -> None:
         """Makes the relay anew, as another process does."""
         self.pending = self.parking.work(lambda item: self.relay.run_item(item))
         self.relay = Relay(
             BANK,
             self.broker,
             self.pending,
+            self.checkpoints,
             environment="test",
             clock=SystemClock(),
             chance=SeededChance(scale=0.01),
             probe=self.probe,
+            **known,  # type: ignore[arg-type]
         )
 
     async def take(self, *commits: Commit) -> None:
@@ -164,6 +168,28 @@ async def test_a_call_that_waits_does_not_hold_the_events_of_its_stream(wire: Wi
     await wire.pending.park(Item(id="thing-1@000000000001!0000", lane="calls of thing-1", kind="call", body={}))
     await wire.take(publishing("thing-1", 1))
     assert wire.published == [id_of("thing-1", 1)]
+
+
+async def test_a_binding_that_was_lost_is_waited_for_also_by_the_next_process(wire: Wire) -> None:
+    await wire.take(publishing("thing-1", 1))
+    wire.broker.unbind()
+    wire.restart()
+    await wire.relay.load()
+    work = asyncio.ensure_future(wire.take(publishing("thing-1", 2), publishing("thing-1", 3)))
+    await eventually(lambda: wire.probe.counts["treaty.relay.unroutable"] >= 3)
+    assert not work.done()
+    await wire.broker.declare(DESK)
+    await work
+    arrived = [id for n, id in enumerate(wire.published) if id not in wire.published[n + 1 :]]
+    assert arrived == [id_of("thing-1", version) for version in (1, 2, 3)]
+
+
+async def test_a_binding_that_stays_away_is_not_waited_for_for_ever(wire: Wire) -> None:
+    wire.restart(unbound_seconds=0.02)
+    await wire.take(publishing("thing-1", 1))
+    wire.broker.unbind()
+    await wire.take(publishing("thing-1", 2), publishing("thing-2", 1))
+    assert await wire.parking.is_empty()
 
 
 async def test_an_event_that_nobody_wants_is_counted_and_passed() -> None:

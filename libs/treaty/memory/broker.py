@@ -79,6 +79,10 @@ class MemoryBroker:
             for type in types:
                 self._bindings.setdefault((f"{producer}.events", type), set()).add(topology.context)
 
+    def unbind(self) -> None:
+        """Loses every binding, as somebody deletes them by mistake; whoever declares its topology has its own again."""
+        self._bindings.clear()
+
     async def publish(self, exchange: str, envelope: Envelope) -> None:
         await asyncio.sleep(0)
         if self.away:

@@ -56,6 +56,7 @@ class Nemesis:
             self._deploy,
             self._lose_channels,
             self._broker_away,
+            self._unbind,
             self._cut_wire,
             self._primary_alone,
             self._history_lost,
@@ -115,6 +116,13 @@ class Nemesis:
         self.cluster.broker.drop()
         await self._pause(3.0)
         self.cluster.broker.away = False
+
+    async def _unbind(self) -> None:
+        """Somebody deletes bindings that were in use; their owners declare them again a little later."""
+        for stores in self.cluster.stores.values():
+            if not any(name.startswith("routed") for name in await stores.checkpoints.load()):
+                return
+        self.cluster.broker.unbind()
 
     async def _cut_wire(self) -> None:
         node = self._somebody()
