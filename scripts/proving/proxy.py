@@ -1,0 +1,69 @@
+"""A TCP proxy that delays, cuts and half-opens what goes through it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Proxy:
+    """Passes connections on.
+
+    Attributes:
+        target: tells for each new connection where it goes.
+        delay: seconds that every piece waits on its way.
+        silent: pieces are swallowed, while the connections stay open: neither side knows.
+    """
+
+    target: Callable[[], int]
+    port: int = 0
+    delay: float = 0.0
+    silent: bool = False
+    _writers: set[asyncio.StreamWriter] = field(default_factory=set)
+
+    def cut(self) -> None:
+        """Resets every connection."""
+        for writer in list(self._writers):
+            writer.transport.abort()
+
+    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            there, back = await asyncio.open_connection("127.0.0.1", self.target())
+        except OSError:
+            writer.transport.abort()
+            return
+        self._writers |= {writer, back}
+        pumps = [asyncio.create_task(self._pump(reader, back)), asyncio.create_task(self._pump(there, writer))]
+        try:
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for pump in pumps:
+                pump.cancel()
+            await asyncio.gather(*pumps, return_exceptions=True)
+            self._writers -= {writer, back}
+            for side in (writer, back):
+                side.transport.abort()
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            while piece := await reader.read(65_536):
+                if self.delay:
+                    await asyncio.sleep(self.delay)
+                if not self.silent:
+                    writer.write(piece)
+                    await writer.drain()
+
+
+@asynccontextmanager
+async def proxy(target: Callable[[], int]) -> AsyncIterator[Proxy]:
+    """Runs a proxy on a free port of loopback."""
+    made = Proxy(target)
+    server = await asyncio.start_server(made.accept, "127.0.0.1", 0)
+    made.port = server.sockets[0].getsockname()[1]
+    try:
+        yield made
+    finally:
+        server.close()
+        made.cut()
