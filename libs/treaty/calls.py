@@ -48,6 +48,7 @@ class Caller:
         self._probe = probe
         self._keyed = Keyed()
         self._patience = patience
+        self._failed = False
 
     def take(self, commits: Sequence[Commit], epoch: int) -> Awaitable[None] | None:
         items = [_item(commit, index) for commit in commits for index in range(len(commit.calls))]
@@ -66,13 +67,16 @@ class Caller:
             raise
 
     async def _run_or_park(self, item: Item, safe: "asyncio.Future[None]") -> None:
-        """Makes `safe` true when the call is done, or parked."""
+        """Makes `safe` true when the call is done, or parked. After a failure no other is made: it would overtake."""
+        if self._failed:
+            return
         try:
             if item.due is not None or self._pending.parked(item.lane):
                 await self._pending.park(item)
             else:
                 await self._run_with_patience(item)
         except Exception as error:
+            self._failed = True
             if not safe.done():
                 safe.set_exception(error)
         else:

@@ -52,6 +52,7 @@ class Relay:
         self._topology, self._broker, self._pending = topology, broker, pending
         self._checkpoints = checkpoints
         self._epoch = 0
+        self._failed = False
         self._environment = environment
         self._clock, self._chance, self._probe = clock, chance, probe
         self._keyed = Keyed()
@@ -77,11 +78,15 @@ class Relay:
         return _all(done, self._keyed)
 
     async def _publish_all(self, commit: Commit, done: "asyncio.Future[None]") -> None:
+        """Publishes the events of one commit. After a failure nothing more is: it would overtake what failed."""
+        if self._failed:
+            return
         try:
             for envelope in envelopes(commit, context=self._topology.context, environment=self._environment):
                 async with self._slots:
                     await self._publish_or_park(commit.stream, envelope)
         except Exception as error:
+            self._failed = True
             if not done.done():
                 done.set_exception(error)
         else:

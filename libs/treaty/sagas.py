@@ -7,6 +7,7 @@ arrive and may arrive late, so `react` is total: it knows an answer for every fa
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, make_dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Any, Generic, Protocol, TypeVar
 
 from treaty.codec import Shape, codec_of
@@ -117,6 +118,7 @@ class SagaRun(Protocol):
     def why(self) -> str: ...
 
 
+@cache
 def runs_of(stored: StoredSaga[S]) -> Projection[Any]:
     """Returns the read model of a saga's runs. A row holds the state too, because the next one follows from it."""
     fields = [("id", str), ("status", RunStatus), ("why", str), ("state", stored.state_kind)]

@@ -84,6 +84,7 @@ class _Scene:
         self.accounts = [f"a{n}" for n in range(self.chance.randint(1, 3))]
         self.operations: list[Operation] = []
         self._ids = SeededIds(str(seed))
+        self._services = {name: load(name)(self._ports(name)) for name in CONTEXTS}
 
     async def play(self) -> None:
         """Runs clients and nemesis side by side until the clients have done, or the nemesis has."""
@@ -98,6 +99,11 @@ class _Scene:
         self._clients = clients
         await nemesis.run(self.chance.uniform(2.0, 6.0))
 
+    def _ports(self, name: str) -> Ports:
+        """Returns what a context is built from by somebody who only looks at it."""
+        cluster, chance = self.cluster, SimulatedChance(self.cluster.loop)
+        return Ports(stores=cluster.stores[name], clock=cluster.clock, ids=SeededIds(), chance=chance, probe=NoProbe())
+
     async def settle(self) -> bool:
         """Ends all faults, lets the clients have their answers, and waits until nothing is left to do."""
         cluster, loop = self.cluster, self.cluster.loop
@@ -111,7 +117,7 @@ class _Scene:
             quiet = 0 if await self.left() else quiet + 1
             if quiet == 2:
                 return True
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(0.4)
         return False
 
     async def _ask_for_retries(self) -> None:
@@ -130,14 +136,7 @@ class _Scene:
             else []
         )
         for name, stores in self.cluster.stores.items():
-            ports = Ports(
-                stores=stores,
-                clock=self.cluster.clock,
-                ids=SeededIds(),
-                chance=SimulatedChance(self.cluster.loop),
-                probe=NoProbe(),
-            )
-            found = await backlog(load(name)(ports), stores, self.cluster.broker, self.cluster.partitions)
+            found = await backlog(self._services[name], stores, self.cluster.broker, self.cluster.partitions)
             timers = [lane for lane, id in (await stores.pending.lanes()).items() if lane == id]
             if not found.empty or timers:
                 left.append(f"{name}: {found}, {len(timers)} timers")

@@ -1,10 +1,11 @@
 """The relay: every integration event reaches the broker, in order for each stream, whatever the broker says."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pytest
-from treaty.commits import Commit
+from treaty.commits import Commit, Place, StoreAway
 from treaty.envelope import Envelope, envelopes
 from treaty.memory.bookkeeping import MemoryCheckpoints
 from treaty.memory.broker import MemoryBroker
@@ -18,6 +19,17 @@ from treaty.testing.world import SeededChance
 from tests.toolkit.pieces import BANK, DESK, Parking, publishing, running
 
 
+class Forgetful(MemoryCheckpoints):
+    """Cannot be reached while it `fails`."""
+
+    fails = False
+
+    async def save(self, places: Mapping[str, Place], epoch: int) -> None:
+        if self.fails:
+            raise StoreAway("not now")
+        await super().save(places, epoch)
+
+
 @dataclass(slots=True)
 class Wire:
     """A relay with a broker behind it."""
@@ -25,7 +37,7 @@ class Wire:
     broker: MemoryBroker = field(default_factory=MemoryBroker)
     parking: Parking = field(default_factory=Parking)
     probe: Recorder = field(default_factory=Recorder)
-    checkpoints: MemoryCheckpoints = field(default_factory=MemoryCheckpoints)
+    checkpoints: Forgetful = field(default_factory=Forgetful)
     pending: PendingWork = field(init=False)
     relay: Relay = field(init=False)
 
@@ -239,3 +251,11 @@ async def test_the_lag_of_the_outbox_is_told_also_while_the_broker_is_away(wire:
         assert wire.published == []
         wire.broker.away = False
         await eventually(lambda: len(wire.published) == 1)
+
+
+async def test_after_a_failure_nothing_of_a_later_commit_is_published(wire: Wire) -> None:
+    wire.checkpoints.fails = True
+    with pytest.raises(StoreAway):
+        await wire.take(publishing("thing-1", 1, events=3), publishing("thing-1", 2))
+    await asyncio.sleep(0)
+    assert wire.published == [id_of("thing-1", 1)]
