@@ -40,7 +40,7 @@ class Extent:
     clients: int
 
 
-QUICK = Extent(seeds=5_000, hits=(2,), faults=24, events=22_000, clients=16)
+QUICK = Extent(seeds=6_000, hits=(2,), faults=24, events=22_000, clients=16)
 FULL = Extent(seeds=50_000, hits=(1, 2, 3), faults=512, events=1_000_000, clients=100)
 
 

@@ -5,16 +5,20 @@ can give is one that a slower network or a busier machine could give too.
 """
 
 import asyncio
+import contextlib
 import gc
 import heapq
 import itertools
 import random
 import sys
+import warnings
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from contextvars import Context, ContextVar, copy_context
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
+
+import structlog
 
 T = TypeVar("T")
 
@@ -105,16 +109,14 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         """Ends the run. Suspended coroutines are dropped here, in order, when nothing can be changed any more."""
         self._ready.clear()
         self._scheduled.clear()
-        silent, sys.unraisablehook = sys.unraisablehook, lambda unraisable: None
-        try:
+        with _silence():
             for task in self._tasks:
                 task._log_destroy_pending = False  # type: ignore[attr-defined]
                 _drop(task.get_coro())
             self._tasks.clear()
             self._graveyard.clear()
             super().close()
-        finally:
-            sys.unraisablehook = silent
+            gc.collect()
 
     def _make_task(self, loop: Any, coro: Any, context: Context | None = None) -> "asyncio.Task[Any]":
         task = _Task(coro, number=next(self._numbers), loop=self, context=context)
@@ -164,6 +166,18 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def _write_to_self(self) -> None:
         pass
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """What is cut off in the middle of something complains, and may: nobody is meant to hear of it."""
+    hook, sys.unraisablehook = sys.unraisablehook, lambda unraisable: None
+    try:
+        with structlog.testing.capture_logs(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        sys.unraisablehook = hook
 
 
 def _drop(coro: Any) -> None:
