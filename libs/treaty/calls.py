@@ -48,7 +48,10 @@ class Caller:
         self._probe = probe
         self._keyed = Keyed()
         self._patience = patience
-        self._failed = False
+        self._failure: Exception | None = None
+
+    def begin(self) -> None:
+        self._failure = None
 
     def take(self, commits: Sequence[Commit], epoch: int) -> Awaitable[None] | None:
         items = [_item(commit, index) for commit in commits for index in range(len(commit.calls))]
@@ -68,15 +71,15 @@ class Caller:
 
     async def _run_or_park(self, item: Item, safe: "asyncio.Future[None]") -> None:
         """Makes `safe` true when the call is done, or parked. After a failure no other is made: it would overtake."""
-        if self._failed:
-            return
         try:
+            if self._failure is not None:
+                raise self._failure
             if item.due is not None or self._pending.parked(item.lane):
                 await self._pending.park(item)
             else:
                 await self._run_with_patience(item)
         except Exception as error:
-            self._failed = True
+            self._failure = error
             if not safe.done():
                 safe.set_exception(error)
         else:

@@ -61,6 +61,10 @@ class Follower(Protocol):
     @property
     def name(self) -> str: ...
 
+    def begin(self) -> None:
+        """Starts afresh: what an earlier reading had open was given up, and comes again."""
+        ...
+
     def take(self, commits: Sequence[Commit], epoch: int) -> Awaitable[None] | None:
         """Starts on the commits, in order. The awaitable ends when each is done with or safely kept elsewhere."""
         ...
@@ -149,6 +153,8 @@ class Following:
         A follower that starts from nothing reads the history by itself, so that the others need not see it again;
         one that cannot keep up goes on by itself, so that the others need not wait for it.
         """
+        for track in tracks:
+            track.follower.begin()
         new = [t for t in tracks if not t.place.token]
         late = [t for t in tracks if t.place.token and t.follower.name in stalled]
         together = [t for t in tracks if t not in new and t not in late]

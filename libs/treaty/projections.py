@@ -232,14 +232,14 @@ class Projector:
     def name(self) -> str:
         return follower_of(self._projection, self._generation)
 
+    def begin(self) -> None:
+        self._last = None
+
     def take(self, commits: Sequence[Commit], epoch: int) -> Awaitable[None] | None:
         mine = [c for c in commits if self._projection.source.owns(c.stream)]
         if not mine:
             return None
-        last = self._last
-        if last is not None and last.cancelled():
-            last = None  # that reading was given up, and begins again at a saved place
-        self._last = _after(last, partial(self._apply, mine, epoch))
+        self._last = _after(self._last, partial(self._apply, mine, epoch))
         return self._last
 
     async def _apply(self, commits: Sequence[Commit], epoch: int) -> None:

@@ -52,7 +52,7 @@ class Relay:
         self._topology, self._broker, self._pending = topology, broker, pending
         self._checkpoints = checkpoints
         self._epoch = 0
-        self._failed = False
+        self._failure: Exception | None = None
         self._environment = environment
         self._clock, self._chance, self._probe = clock, chance, probe
         self._keyed = Keyed()
@@ -67,6 +67,9 @@ class Relay:
         known = await self._checkpoints.load()
         self._routed = {name.removeprefix(_ROUTED) for name in known if name.startswith(_ROUTED)}
 
+    def begin(self) -> None:
+        self._failure = None
+
     def take(self, commits: Sequence[Commit], epoch: int) -> Awaitable[None] | None:
         self._epoch = epoch
         publishing = [commit for commit in commits if commit.outbox]
@@ -79,14 +82,14 @@ class Relay:
 
     async def _publish_all(self, commit: Commit, done: "asyncio.Future[None]") -> None:
         """Publishes the events of one commit. After a failure nothing more is: it would overtake what failed."""
-        if self._failed:
-            return
         try:
+            if self._failure is not None:
+                raise self._failure
             for envelope in envelopes(commit, context=self._topology.context, environment=self._environment):
                 async with self._slots:
                     await self._publish_or_park(commit.stream, envelope)
         except Exception as error:
-            self._failed = True
+            self._failure = error
             if not done.done():
                 done.set_exception(error)
         else:

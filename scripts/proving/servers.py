@@ -13,7 +13,7 @@ from typing import Any
 from scripts.devservers import mongodb, ports, processes
 from scripts.devservers.rabbitmq import RabbitMQ
 from scripts.devservers.wire import command
-from scripts.lib.processes import end, free_ports, start
+from scripts.lib.processes import free_ports, start
 
 SET = "proof"
 ELECTION_SECONDS = 2.0
@@ -126,9 +126,7 @@ async def servers(folder: Path) -> AsyncIterator[Servers]:
         yield found
     finally:
         for member in members:
-            member.signal(signal.SIGCONT)
-            if member.process is not None:
-                await end(member.process)
+            await member.kill()
         await asyncio.to_thread(rabbit.kill)
         if not os.environ.get("TREATY_KEEP_PROOF"):
             shutil.rmtree(folder, ignore_errors=True)

@@ -26,6 +26,9 @@ class Noting:
     holding: set[str] = field(default_factory=set)
     breaking: set[str] = field(default_factory=set)
 
+    def begin(self) -> None:
+        pass
+
     def take(self, commits: Sequence[Commit], epoch: int) -> Awaitable[None] | None:
         self.taken += [commit.id for commit in commits]
         if not any(commit.stream in self.holding | self.breaking for commit in commits):

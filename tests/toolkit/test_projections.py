@@ -128,6 +128,7 @@ async def test_a_reading_that_was_given_up_does_not_hold_the_next_one() -> None:
     await asyncio.sleep(0)
     given_up.cancel()
     await asyncio.gather(given_up, return_exceptions=True)
+    projector.begin()
     again = projector.take([noted("a", 1, "ann", 1), noted("a", 2, "ann", 2)], 1)
     assert again is not None
     await again
