@@ -23,7 +23,15 @@ from treaty.rabbit.topology import declare
 
 log = structlog.get_logger()
 
-_FAILURES = (AMQPError, ConnectionError, OSError, TimeoutError, RuntimeError, asyncio.InvalidStateError)
+_FAILURES = (
+    AMQPError,
+    ConnectionError,
+    OSError,
+    TimeoutError,
+    RuntimeError,
+    asyncio.InvalidStateError,
+    StopAsyncIteration,  # a broker that hangs up during the handshake
+)
 
 
 class _Link:
