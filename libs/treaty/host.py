@@ -31,6 +31,7 @@ class Host:
         stores: makes the stores of a context, given its name.
         broker: what carries their events; started and stopped by whoever made it.
         probes: who watches each context; nobody by default.
+        place: what this process is called where it holds a lease, such as `<host name>/<process id>`.
     """
 
     contexts: Sequence[str]
@@ -43,6 +44,7 @@ class Host:
     chance: Chance = field(default_factory=RandomChance)
     probes: Mapping[str, Probe] = field(default_factory=dict)
     patience: Patience = field(default_factory=Patience)
+    place: str = ""
     runners: list[Runner] = field(default_factory=list)
     server: GrpcServer | None = None
     webhooks: "WebhookServer | None" = None
@@ -112,6 +114,7 @@ class Host:
             ids=self.ids,
             chance=self.chance,
             probe=probe,
+            place=self.place,
             environment=self.settings.environment,
             partitions=self.settings.partitions,
             lease_seconds=self.settings.lease_seconds,

@@ -58,6 +58,10 @@ class CommitStore(Protocol):
 
     async def behind(self, place: Place) -> Behind: ...
 
+    async def peek(self, place: Place, limit: int, *, publishing: bool = False) -> Sequence[Commit]: ...
+
+    async def streams(self, prefix: str, limit: int) -> Sequence[str]: ...
+
 
 @dataclass(slots=True)
 class _Append:
@@ -100,6 +104,8 @@ class GroupCommitLog:
         self.follow = store.follow
         self.end = store.end
         self.behind = store.behind
+        self.peek = store.peek
+        self.streams = store.streams
 
     async def append(self, commit: Commit) -> None:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import ctypes
 import gc
+import os
 import signal
+import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -46,6 +48,7 @@ async def running(
         ids=ids,
         chance=chance,
         probes=probes,
+        place=f"{socket.gethostname()}/{os.getpid()}",
     )
     try:
         await host.start()

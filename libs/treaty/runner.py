@@ -44,7 +44,7 @@ class Runner:
     """One context's life behind its API.
 
     Several processes may run the same context: a lease in its store says which of them runs the followers, and one
-    for each partition which of them consumes it.
+    for each partition which of them consumes it. `place` tells people which process holds one.
     """
 
     service: Service
@@ -54,6 +54,7 @@ class Runner:
     ids: Ids
     chance: Chance
     probe: Probe
+    place: str = ""
     environment: str = "dev"
     partitions: int = 4
     lease_seconds: float = 5.0
@@ -73,7 +74,7 @@ class Runner:
 
     async def start(self) -> None:
         """Prepares the store and starts in the background; the broker may come later."""
-        self._owner = self.ids.new()
+        self._owner = f"{self.place}/{self.ids.new()[:8]}" if self.place else self.ids.new()
         await self.stores.prepare(self.service.read_models)
         for resource in [*self.service.resources, *self.service.peers]:
             await self._resources.enter_async_context(resource)

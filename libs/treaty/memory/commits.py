@@ -127,6 +127,13 @@ class MemoryCommits:
         left = [commit for commit in self._order if commit.position > place.position]
         return Behind(len(left), sum(len(c.outbox) for c in left), sum(len(c.calls) for c in left))
 
+    async def peek(self, place: Place, limit: int, *, publishing: bool = False) -> Sequence[Commit]:
+        left = [commit for commit in self._order if commit.position > place.position]
+        return [replace(c, state={}) for c in left if c.outbox or not publishing][:limit]
+
+    async def streams(self, prefix: str, limit: int) -> Sequence[str]:
+        return sorted({commit.stream for commit in self._order if commit.stream.startswith(prefix)})[:limit]
+
     async def _wait_behind(self, index: int) -> None:
         async with self._moved:
             await self._moved.wait_for(lambda: len(self._order) > index)
