@@ -134,11 +134,18 @@ class Host:
             await asyncio.sleep(1.0 if ready else 0.05)
 
     async def _can_work(self) -> bool:
-        try:
-            async with asyncio.timeout(2.0):
-                for runner in self.runners:
-                    await runner.check()
-        except Exception as error:
-            log.debug("not ready", why=str(error))
-            return False
-        return True
+        """Asks every context, and tells of each whether it can do its work."""
+        found = await asyncio.gather(*(_can_work(runner) for runner in self.runners))
+        for runner, ready in zip(self.runners, found, strict=True):
+            runner.probe.gauge("treaty.ready", float(ready))
+        return all(found)
+
+
+async def _can_work(runner: Runner) -> bool:
+    try:
+        async with asyncio.timeout(2.0):
+            await runner.check()
+    except Exception as error:
+        log.debug("not ready", context=runner.service.name, why=str(error) or type(error).__name__)
+        return False
+    return True

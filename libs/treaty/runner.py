@@ -13,6 +13,7 @@ from treaty.broker import Broker, BrokerAway, Topology
 from treaty.calls import Caller
 from treaty.consumer import Handling, PartitionConsumer, Patience
 from treaty.followers import Follower, Following, LeaseLost
+from treaty.gauges import Gauges
 from treaty.pending import Item, PendingWork
 from treaty.ports import Chance, Clock, Ids, backoff
 from treaty.probes import Probe
@@ -196,8 +197,16 @@ class Runner:
         following = Following(
             log=self.stores.log, checkpoints=self.stores.checkpoints, followers=followers, probe=self.probe
         )
+        gauges = Gauges(
+            service=self.service,
+            stores=self.stores,
+            followers=[follower.name for follower in followers],
+            clock=self.clock,
+            probe=self.probe,
+        )
         await pending.load()
         async with asyncio.TaskGroup() as group:
+            group.create_task(gauges.run())
             group.create_task(pending.work())
             group.create_task(following.run(epoch))
 

@@ -52,6 +52,11 @@ class MemoryCommits:
         """All durable commits, in the order of the log."""
         return tuple(self._order)
 
+    @property
+    def lagging(self) -> bool:
+        """Whether only the primary has what was inserted last."""
+        return self._lagging
+
     async def insert(self, commits: Sequence[Commit]) -> Sequence[Inserted]:
         await asyncio.sleep(0)
         late, self._late = self._late, []
