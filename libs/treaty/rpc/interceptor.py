@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import AsyncIterator, Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import grpc
 import protovalidate
@@ -53,12 +53,12 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
     async def intercept_service(self, continuation: Any, details: Any) -> Any:
         wrapped = self._wrapped.get(details.method)
         if wrapped is not None:
-            return wrapped
+            return wrapped.handler if self._running < self._max_calls or wrapped.streams else wrapped.refusing
         handler = await continuation(details)
         if handler is None or handler.request_streaming or details.method.startswith(_UNBOUND):
             return handler
         wrapped = self._wrapped[details.method] = self._wrap(details.method, handler)
-        return wrapped
+        return wrapped.handler
 
     def _wrap(self, path: str, handler: Any) -> Any:
         service, _, name = path[1:].partition("/")
@@ -70,8 +70,9 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
             "response_serializer": handler.response_serializer,
         }
         if handler.response_streaming:
-            return grpc.unary_stream_rpc_method_handler(call.stream, **coding)
-        return grpc.unary_unary_rpc_method_handler(call.handle, **coding)
+            return _Wrapped(grpc.unary_stream_rpc_method_handler(call.stream, **coding), None, True)
+        refusing = grpc.stream_unary_rpc_method_handler(call.refuse)
+        return _Wrapped(grpc.unary_unary_rpc_method_handler(call.handle, **coding), refusing, False)
 
     def enter(self) -> bool:
         if self._running >= self._max_calls:
@@ -92,6 +93,14 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         return self._deadline
 
 
+class _Wrapped(NamedTuple):
+    """A method as it is answered, and as it is refused."""
+
+    handler: Any
+    refusing: Any
+    streams: bool
+
+
 class _Call:
     """One method of one service, wrapped."""
 
@@ -100,6 +109,12 @@ class _Call:
     ) -> None:
         self._interceptor, self._probe, self._method = interceptor, probe, method
         self._path, self._name, self._domain = path, name, domain
+        self._too_many = rpc_status.to_status(overloaded("too many calls at once; try again later", domain))
+
+    async def refuse(self, requests: Any, context: Any) -> None:
+        """Refuses a call without reading its request: under overload the server's time is for the others."""
+        self._probe.measure("rpc.server.call.duration", 0.0, method=self._path, code="RESOURCE_EXHAUSTED")
+        await context.abort_with_status(self._too_many)
 
     async def handle(self, request: Any, context: Any) -> Any:
         started = time.perf_counter()
