@@ -4,11 +4,13 @@ import asyncio
 import hashlib
 import time
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import grpc
 import protovalidate
 import structlog
+from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 
 from treaty.causes import Cause, acting
@@ -66,7 +68,7 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         method = handler.unary_stream if handler.response_streaming else handler.unary_unary
         call = _Call(self, self._probe(domain), path[1:], name, domain, method)
         coding = {
-            "request_deserializer": handler.request_deserializer,
+            "request_deserializer": partial(_read, handler.request_deserializer),
             "response_serializer": handler.response_serializer,
         }
         if handler.response_streaming:
@@ -207,12 +209,28 @@ def _code_name(status: Any) -> str:
     return str(_CODES.get(status.code, "UNKNOWN"))
 
 
+class _Undecodable(NamedTuple):
+    """Bytes that are no message of the method's type."""
+
+    why: str
+
+
+def _read(deserialize: Callable[[bytes], Any], data: bytes) -> Any:
+    """Reads a request. gRPC itself would answer bytes that are none with UNKNOWN, as if the fault were ours."""
+    try:
+        return deserialize(data)
+    except DecodeError as error:
+        return _Undecodable(str(error))
+
+
 def _validate(request: Any) -> None:
     """Checks a request by the rules in its proto.
 
     Raises:
         InvalidRequest: naming each field that is wrong.
     """
+    if isinstance(request, _Undecodable):
+        raise InvalidRequest([("", f"the request cannot be read: {request.why}")])
     violations = protovalidate.collect_violations(request)
     if violations:
         raise InvalidRequest((_field(v), v.proto.message or v.proto.rule_id) for v in violations)
