@@ -10,8 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import grpc
 import psutil
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from treaty.mongo.driver import close, connect, database
+from treaty.rpc.client import channel
+from treaty.rpc.server import LIVENESS
 
 from scripts.lib.processes import free_ports, process, ready
 
@@ -67,7 +71,8 @@ async def _measure(plan: Plan, own: Mapping[str, str], logs: Path, target: str, 
             before = await generator.phase(plan.seconds / 2, callers=plan.callers)
             _progress("peak, closed loop", before)
             rss_before = rss[-1]
-            during = await generator.phase(plan.seconds, rate=plan.times * before["goodput_per_s"])
+            async with _examined(target) as healthy:
+                during = await generator.phase(plan.seconds, rate=plan.times * before["goodput_per_s"])
             _progress(f"{plan.times:g} times that, open loop", during)
             rss_max = max(rss)
             half = await generator.phase(max(plan.seconds / 4, 2.0), rate=before["goodput_per_s"] / 2)
@@ -75,7 +80,8 @@ async def _measure(plan: Plan, own: Mapping[str, str], logs: Path, target: str, 
             after = await generator.phase(plan.seconds / 2, callers=plan.callers)
             _progress("peak again", after)
             megabytes = [round(value / 1e6, 1) for value in (rss_before, rss_max, rss[-1])]
-    return _figures(before, during, half, after, megabytes)
+    alive = round(sum(healthy) / max(len(healthy), 1), 3)
+    return {**_figures(before, during, half, after, megabytes), "health_answered": alive}
 
 
 def _figures(
@@ -165,6 +171,32 @@ async def _watched(pid: int) -> AsyncIterator[list[int]]:
     finally:
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _examined(target: str) -> AsyncIterator[list[bool]]:
+    """Yields whether the process said that it lives, asked every second on a new connection, as a kubelet does."""
+    found: list[bool] = []
+
+    async def examine() -> None:
+        while True:
+            asking = channel(target)
+            try:
+                request = health_pb2.HealthCheckRequest(service=LIVENESS)
+                await health_pb2_grpc.HealthStub(asking).Check(request, timeout=3)
+                found.append(True)
+            except grpc.aio.AioRpcError:
+                found.append(False)
+            finally:
+                await asking.close()
+            await asyncio.sleep(1.0)
+
+    examining = asyncio.create_task(examine())
+    try:
+        yield found
+    finally:
+        examining.cancel()
+        await asyncio.gather(examining, return_exceptions=True)
 
 
 def _progress(name: str, figures: Mapping[str, Any]) -> None:
