@@ -129,6 +129,7 @@ def _item(commit: Commit, index: int) -> Item:
         lane=f"calls of {commit.stream}" if call.due is None else id,
         kind="call",
         due=call.due,
+        since=commit.stored_at,
         body={
             "type": call.type,
             "command": call.body,

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 Document = Mapping[str, Any]
@@ -69,6 +69,11 @@ class Commit:
     @property
     def id(self) -> str:
         return commit_id(self.stream, self.version)
+
+    @property
+    def stored_at(self) -> datetime:
+        """When the server took it, by its clock, to the second. The beginning of 1970 until it is read back."""
+        return datetime.fromtimestamp(self.position[0], UTC)
 
 
 def commit_id(stream: str, version: int) -> str:
@@ -169,4 +174,15 @@ class CommitLog(Protocol):
 
     async def behind(self, place: Place) -> Behind:
         """Counts what a follower at the place has before it, by position: good for a gauge, not for a decision."""
+        ...
+
+    async def peek(self, place: Place, limit: int, *, publishing: bool = False) -> Sequence[Commit]:
+        """Returns the first commits behind the place, by position and without their `state`: for a look, no decision.
+
+        With `publishing` only those that have integration events.
+        """
+        ...
+
+    async def streams(self, prefix: str, limit: int) -> Sequence[str]:
+        """Returns the names of streams that begin with the prefix, in order."""
         ...

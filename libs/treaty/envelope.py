@@ -102,7 +102,25 @@ def _attributes(headers: Mapping[str, object]) -> Iterator[tuple[str, str]]:
         lower = name.lower()
         for prefix in _PREFIXES:
             if lower.startswith(prefix):
-                yield lower.removeprefix(prefix), value.decode() if isinstance(value, bytes) else str(value)
+                yield lower.removeprefix(prefix), _text(lower, value)
+
+
+def _text(name: str, value: object) -> str:
+    """Returns an attribute as text; what AMQP can say and CloudEvents cannot is malformed."""
+    match value:
+        case None:
+            return ""
+        case bytes():
+            try:
+                return value.decode()
+            except UnicodeDecodeError:
+                raise Malformed(f"{name} is not text in UTF-8") from None
+        case datetime():
+            return value.isoformat()
+        case str() | bool() | int() | float():
+            return str(value)
+        case _:
+            raise Malformed(f"{name} is a {type(value).__name__}, not text")
 
 
 def _time(text: str) -> datetime:
@@ -111,9 +129,9 @@ def _time(text: str) -> datetime:
         return datetime.fromtimestamp(0, UTC)
     try:
         time = datetime.fromisoformat(text)
-    except ValueError:
+        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise Malformed(f"{text!r} is not a time") from None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def envelopes(commit: Commit, *, context: str, environment: str = "") -> Iterator[Envelope]:

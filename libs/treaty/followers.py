@@ -8,6 +8,7 @@ import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 import structlog
@@ -23,6 +24,15 @@ class LeaseLost(Exception):
     """Another process holds the lease by now. Stop at once."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holder:
+    """Who holds a lease, and until when unless it is renewed."""
+
+    owner: str
+    epoch: int
+    until: datetime
+
+
 class Leases(Protocol):
     """Says which process does what only one may do. Times are the server's."""
 
@@ -32,6 +42,10 @@ class Leases(Protocol):
 
     async def release(self, name: str, owner: str) -> None:
         """Gives the lease up early."""
+        ...
+
+    async def holders(self) -> Mapping[str, Holder]:
+        """Returns who holds each lease that somebody holds now, by its name."""
         ...
 
 

@@ -32,6 +32,7 @@ class Host:
         broker: what carries their events; started and stopped by whoever made it.
         probes: who watches each context; nobody by default.
         load: returns the `build` of a context; by default it is looked for under `services/`.
+        place: what this process is called where it holds a lease, such as `<host name>/<process id>`.
     """
 
     contexts: Sequence[str]
@@ -45,6 +46,7 @@ class Host:
     probes: Mapping[str, Probe] = field(default_factory=dict)
     patience: Patience = field(default_factory=Patience)
     load: Callable[[str], Callable[[Ports], Service]] = load_context
+    place: str = ""
     runners: list[Runner] = field(default_factory=list)
     server: GrpcServer | None = None
     webhooks: "WebhookServer | None" = None
@@ -114,6 +116,7 @@ class Host:
             ids=self.ids,
             chance=self.chance,
             probe=probe,
+            place=self.place,
             environment=self.settings.environment,
             partitions=self.settings.partitions,
             lease_seconds=self.settings.lease_seconds,
@@ -133,11 +136,18 @@ class Host:
             await asyncio.sleep(1.0 if ready else 0.05)
 
     async def _can_work(self) -> bool:
-        try:
-            async with asyncio.timeout(2.0):
-                for runner in self.runners:
-                    await runner.check()
-        except Exception as error:
-            log.debug("not ready", why=str(error))
-            return False
-        return True
+        """Asks every context, and tells of each whether it can do its work."""
+        found = await asyncio.gather(*(_can_work(runner) for runner in self.runners))
+        for runner, ready in zip(self.runners, found, strict=True):
+            runner.probe.gauge("treaty.ready", float(ready))
+        return all(found)
+
+
+async def _can_work(runner: Runner) -> bool:
+    try:
+        async with asyncio.timeout(2.0):
+            await runner.check()
+    except Exception as error:
+        log.debug("not ready", context=runner.service.name, why=str(error) or type(error).__name__)
+        return False
+    return True

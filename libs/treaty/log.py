@@ -12,7 +12,7 @@ from typing import Protocol
 
 import structlog
 
-from treaty.commits import Batch, Behind, Commit, CommitRefused, Place, VersionTaken
+from treaty.commits import Batch, Behind, Commit, CommitRefused, Place, StoreAway, VersionTaken
 from treaty.ports import Chance, backoff
 from treaty.probes import Probe
 
@@ -58,11 +58,16 @@ class CommitStore(Protocol):
 
     async def behind(self, place: Place) -> Behind: ...
 
+    async def peek(self, place: Place, limit: int, *, publishing: bool = False) -> Sequence[Commit]: ...
+
+    async def streams(self, prefix: str, limit: int) -> Sequence[str]: ...
+
 
 @dataclass(slots=True)
 class _Append:
     commit: Commit
     done: "asyncio.Future[None]"
+    since: float
     in_doubt: bool = False
 
 
@@ -93,6 +98,7 @@ class GroupCommitLog:
         self._gather_seconds = gather_seconds
         self._last = 0
         self._batch = batch
+        self._sent: list[Sequence[_Append]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self.head = store.head
         self.read = store.read
@@ -100,12 +106,22 @@ class GroupCommitLog:
         self.follow = store.follow
         self.end = store.end
         self.behind = store.behind
+        self.peek = store.peek
+        self.streams = store.streams
 
     async def append(self, commit: Commit) -> None:
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Append(commit, done))
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        self._waiting.append(_Append(commit, done, loop.time()))
         self._send_soon()
         await done
+
+    def check(self, patience: float) -> None:
+        """Raises StoreAway if a commit has been waiting or on its way for more than `patience` seconds."""
+        oldest = [batch[0].since for batch in (*self._sent, self._waiting) if batch]
+        seconds = asyncio.get_running_loop().time() - min(oldest) if oldest else 0.0
+        if seconds > patience:
+            raise StoreAway(f"a commit has not become durable for {seconds:.0f} s")
 
     def _send_soon(self) -> None:
         """Starts a batch with what waits. It is cut when its task runs, so that all who are about to append join."""
@@ -129,12 +145,15 @@ class GroupCommitLog:
 
     async def _insert_or_fail(self, batch: Sequence[_Append]) -> None:
         """A fault of the store's code reaches those who wait; they would wait for ever otherwise."""
+        self._sent.append(batch)
         try:
             await self._insert_until_known(batch)
         except Exception as fault:
             for append in batch:
                 if not append.done.done():
                     append.done.set_exception(fault)
+        finally:
+            self._sent.remove(batch)
 
     async def _insert_until_known(self, batch: Sequence[_Append]) -> None:
         """Sends the identical commits until the store has answered for each.

@@ -11,6 +11,7 @@ from treaty.commits import Document
 from treaty.keyed import Keyed
 from treaty.ports import Chance, backoff
 from treaty.probes import Probe
+from treaty.standing import Standing
 
 Kind = Literal["call", "publish"]
 
@@ -19,7 +20,7 @@ Kind = Literal["call", "publish"]
 class Item:
     """Work that waits. Ids of one lane sort in its order; only the first of a lane may run.
 
-    `due` is None for "as soon as possible"; `body` is whatever the kind needs.
+    `due` is None for "as soon as possible"; `body` is whatever the kind needs; `since` is when it was committed.
     """
 
     id: str
@@ -29,6 +30,12 @@ class Item:
     due: datetime | None = None
     attempts: int = 0
     error: str = ""
+    since: datetime | None = None
+
+    @property
+    def is_timer(self) -> bool:
+        """A timer is a lane of its own."""
+        return self.lane == self.id
 
 
 class Pending(Protocol):
@@ -52,6 +59,14 @@ class Pending(Protocol):
 
     async def lanes(self) -> Mapping[str, str]:
         """Returns the id of the last item of each lane. Timers, which are lanes of their own, may be left out."""
+        ...
+
+    async def find(self, limit: int) -> Sequence[Item]:
+        """Returns items by their ids, timers included, for people to look at."""
+        ...
+
+    async def standing(self) -> Standing:
+        """Returns how many items are parked, timers not counted, and when the oldest was committed."""
         ...
 
 

@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import ctypes
 import gc
+import os
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -57,6 +59,7 @@ async def running(
         chance=chance,
         probes=probes,
         load=load,
+        place=f"{socket.gethostname()}/{os.getpid()}",
     )
     try:
         await host.start()

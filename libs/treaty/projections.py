@@ -137,6 +137,10 @@ class Rows(Protocol):
         """Returns rows that meet all the conditions, in their order, behind `after`."""
         ...
 
+    async def count(self, where: Where) -> int:
+        """Returns how many rows meet all the conditions."""
+        ...
+
     async def everything(self, generation: int) -> Sequence[Row]:
         """Returns all rows and marks of a generation, as of one moment."""
         ...

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
 from treaty.envelope import Envelope
+from treaty.standing import Standing
 
 Action = Literal["retry", "discard"]
 
@@ -72,6 +73,10 @@ class Quarantine(Protocol):
 
     async def find(self, *, limit: int = 100) -> Sequence[Quarantined]:
         """Returns messages in quarantine, the oldest first, for people to look at."""
+        ...
+
+    async def standing(self) -> Standing:
+        """Returns how many messages are in quarantine, and since when the oldest is."""
         ...
 
     async def get(self, id: str) -> Quarantined | None:

@@ -197,6 +197,7 @@ def _item(stream: str, envelope: Envelope) -> Item:
         id=f"{stream}@{version:012d}#{int(index):04d}",
         lane=_lane(stream),
         kind="publish",
+        since=envelope.time,
         body={"headers": envelope.headers(), "body": envelope.body},
     )
 

@@ -14,6 +14,7 @@ from treaty.broker import Broker, BrokerAway, Topology
 from treaty.calls import Caller
 from treaty.consumer import Handling, PartitionConsumer, Patience
 from treaty.followers import Follower, Following, LeaseLost
+from treaty.gauges import Gauges
 from treaty.pending import Item, PendingWork
 from treaty.ports import Chance, Clock, Ids, backoff
 from treaty.probes import Probe
@@ -46,7 +47,7 @@ class Runner:
     """One context's life behind its API.
 
     Several processes may run the same context: a lease in its store says which of them runs the followers, and one
-    for each partition which of them consumes it.
+    for each partition which of them consumes it. `place` tells people which process holds one.
     """
 
     service: Service
@@ -56,6 +57,7 @@ class Runner:
     ids: Ids
     chance: Chance
     probe: Probe
+    place: str = ""
     environment: str = "dev"
     partitions: int = 4
     lease_seconds: float = 5.0
@@ -76,7 +78,7 @@ class Runner:
 
     async def start(self) -> None:
         """Prepares the store and starts in the background; the broker may come later."""
-        self._owner = self.ids.new()
+        self._owner = f"{self.place}/{self.ids.new()[:8]}" if self.place else self.ids.new()
         await self.stores.prepare(self.service.read_models)
         for resource in [*self.service.resources, *self.service.peers]:
             await self._resources.enter_async_context(resource)
@@ -198,9 +200,20 @@ class Runner:
         following = Following(
             log=self.stores.log, checkpoints=self.stores.checkpoints, followers=followers, probe=self.probe
         )
+        gauges = Gauges(
+            service=self.service,
+            stores=self.stores,
+            followers=[follower.name for follower in followers],
+            clock=self.clock,
+            probe=self.probe,
+        )
         await pending.load()
         await relay.load()
-        await until_one_ends(asyncio.create_task(pending.work()), asyncio.create_task(following.run(epoch)))
+        await until_one_ends(
+            asyncio.create_task(gauges.run()),
+            asyncio.create_task(pending.work()),
+            asyncio.create_task(following.run(epoch)),
+        )
 
     async def _hold(self, name: str, work: Callable[[int], Awaitable[None]]) -> None:
         """Does the work whenever this process holds the lease, until the runner stops.

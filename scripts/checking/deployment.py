@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from scripts.checking import cluster, manifests, npm, pods, tiltfile
+from scripts.checking import alerts, cluster, manifests, npm, pods, tiltfile
 
 DOCKERFILE = "k8s/Dockerfile"
 
@@ -16,7 +16,7 @@ def faults(root: Path) -> list[str]:
     if stale:
         return stale
     try:
-        return [*unready(root), *incomplete_image(root), *unfit(root)]
+        return [*unready(root), *incomplete_image(root), *unfit(root), *alerts.careless(root)]
     except (cluster.Unrenderable, tiltfile.Broken) as error:
         return [str(error)]
 

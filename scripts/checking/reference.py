@@ -1,4 +1,6 @@
-"""Writes the pages of docs/reference that follow from the code: the context map, and who publishes which events."""
+"""Writes what follows from the code: in docs/reference the context map, the tables of published events and of metrics;
+in k8s/alerts the rule for events that nobody is bound to.
+"""
 
 import argparse
 import re
@@ -8,22 +10,63 @@ from pathlib import Path
 
 from treaty.cli.context_map import page, services
 from treaty.service import Service
+from treaty.subscriptions import by_producer
+from treaty.telemetry.metrics import METRICS
 
 from scripts.checking import npm
 
-CONTEXT_MAP, EVENTS = PAGES = ("docs/reference/context-map.md", "docs/reference/events.md")
+CONTEXT_MAP, EVENTS, TELEMETRY = PAGES = tuple(
+    f"docs/reference/{name}.md" for name in ("context-map", "events", "telemetry")
+)
 HEAD = "| context | publishes |\n|---|---|\n"
-_TABLE = re.compile(re.escape(HEAD) + r"(\|.*\n)*")
+UNROUTABLE = "k8s/alerts/unroutable.yaml"
+_RULE = """\
+# Written by scripts/reference: every event that one context publishes and another subscribes to.
+apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: treaty-unroutable
+spec:
+  groups:
+    - name: treaty-unroutable
+      rules:
+        - alert: TreatyUnroutable
+          # The first one of a type makes the series, which `increase` would not notice.
+          expr: |-
+            sum by (job, treaty_type) (treaty_relay_unroutable_total{{treaty_type=~"{types}"}})
+            - (
+              sum by (job, treaty_type) (treaty_relay_unroutable_total offset 10m)
+              or
+              sum by (job, treaty_type) (treaty_relay_unroutable_total) * 0
+            ) > 0
+          for: 0m
+          labels:
+            severity: critical
+          annotations:
+            summary: "Nobody is bound to {{{{ $labels.treaty_type }}}}, and a context subscribes to it"
+            runbook_url: docs/how-to/respond-to-alerts.md#an-event-has-nowhere-to-go
+"""
+METRICS_HEAD = "| metric | kind | unit | by | tells |\n|---|---|---|---|---|\n"
 
 
 def written(root: Path) -> Mapping[str, str]:
     """Returns the pages as they should be, by path."""
     found = services()
-    table = HEAD + "".join(_rows(found))
-    events, tables = _TABLE.subn(table, (root / EVENTS).read_text())
+    return {
+        CONTEXT_MAP: "\n".join(page(found)) + "\n",
+        EVENTS: _with_table(root, EVENTS, HEAD, _rows(found)),
+        TELEMETRY: _with_table(root, TELEMETRY, METRICS_HEAD, _metrics()),
+        UNROUTABLE: _RULE.format(types="|".join(_subscribed(found))),
+    }
+
+
+def _with_table(root: Path, path: str, head: str, rows: Iterator[str]) -> str:
+    """Returns a page with the rows in the one table that has this head."""
+    table = head + "".join(rows)
+    text, tables = re.subn(re.escape(head) + r"(\|.*\n)*", lambda _: table, (root / path).read_text())
     if tables != 1:
-        raise SystemExit(f"{EVENTS} must have one table that begins with {HEAD.splitlines()[0]}")
-    return {CONTEXT_MAP: "\n".join(page(found)) + "\n", EVENTS: events}
+        raise SystemExit(f"{path} must have one table that begins with {head.splitlines()[0]}")
+    return text
 
 
 def stale(root: Path) -> Iterator[str]:
@@ -38,6 +81,19 @@ def _rows(found: Sequence[Service]) -> Iterator[str]:
         names: list[str] = [_name(kind) for kind in service.publishes]
         if names:
             yield f"| {service.name} | {', '.join(names)} |\n"
+
+
+def _subscribed(found: Sequence[Service]) -> list[str]:
+    """Returns the types of the events that one context publishes and another subscribes to."""
+    wanted = {kind for service in found for kinds in by_producer(service.subscriptions).values() for kind in kinds}
+    published: set[str] = {kind.DESCRIPTOR.full_name for service in found for kind in service.publishes}  # type: ignore[attr-defined]
+    return sorted(wanted & published)
+
+
+def _metrics() -> Iterator[str]:
+    for name, metric in METRICS.items():
+        by = ", ".join(f"`{dimension}`" for dimension in metric.dimensions) or "–"
+        yield f"| `{name}` | {metric.kind} | {metric.unit} | {by} | {metric.description} |\n"
 
 
 def _name(kind: type) -> str:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from commerce.money.v1 import money_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
+from treaty.domain import Invalid
 
 from services.commerce.money import Money
 
@@ -30,5 +31,15 @@ def time_to_wire(time: datetime) -> Timestamp:
 
 
 def time_from_wire(message: Timestamp) -> datetime:
-    """Returns the moment in UTC of a protobuf message, to the millisecond: more is not kept."""
-    return message.ToDatetime(UTC).replace(microsecond=message.nanos // 1_000_000 * 1000)
+    """Returns the moment in UTC of a protobuf message, to the millisecond: more is not kept.
+
+    Raises:
+        Invalid: if it is in no year from 1 to 9999.
+    """
+    try:
+        moment = message.ToDatetime(UTC)
+    except (ValueError, OverflowError):
+        raise Invalid(
+            f"{message.seconds} s and {message.nanos} ns after 1970 is no time in the years 1 to 9999"
+        ) from None
+    return moment.replace(microsecond=message.nanos // 1_000_000 * 1000)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from treaty.contexts import find_contexts
 
+from scripts.benchmarks import overload
 from scripts.benchmarks.commands import valid
 
 ROOT = Path(__file__).parents[2]
@@ -65,3 +66,41 @@ async def test_the_footprint_tells_of_every_service() -> None:
     services = json.loads(output.splitlines()[-1])["services"]
     assert set(services) == set(find_contexts())
     assert all(one["rss_mb"] > 0 and one["ready_s"] > 0 for one in services.values())
+
+
+FINE = {"goodput_ratio": 0.9, "recovered_ratio": 1.0, "recovery_s": 1.0, "refused_p99_ms": 50.0, "rss_ratio": 1.1}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("goodput_ratio", 0.7),
+        ("recovered_ratio", 0.9),
+        ("recovery_s", None),
+        ("refused_p99_ms", 3000),
+        ("rss_ratio", 2),
+    ],
+)
+def test_an_aim_of_overload_that_is_missed_is_named(name: str, value: float | None) -> None:
+    assert overload.missed(FINE) == []
+    assert overload.missed({**FINE, name: value}) == [name]
+
+
+def test_recovery_is_when_a_light_load_is_answered_in_full() -> None:
+    assert overload.recovery([10, 50, 96, 100], 100.0) == 2.0
+    assert overload.recovery([10, 50], 100.0) is None
+
+
+@pytest.mark.infra
+@pytest.mark.slow
+async def test_overload_refuses_some_and_answers_others() -> None:
+    running = await asyncio.create_subprocess_exec(
+        *(ROOT / "scripts" / "bench", "overload", "--json", "--seconds", "4"), stdout=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(200):
+        output, _ = await running.communicate()
+    found = json.loads(output.splitlines()[-1])
+    assert set(found) >= set(overload.AIMS)
+    assert found["offered_ratio"] > 1.5
+    assert found["goodput_ratio"] > 0.3
+    assert found["recovery_s"] is not None

@@ -1,14 +1,28 @@
-"""The reference page names every metric there is, and no other."""
+"""What the code reports is in the table of metrics, of the kind and with the attributes that stand there."""
 
-import re
+import ast
+from collections.abc import Iterator
 from pathlib import Path
 
+import treaty
 from treaty.telemetry.metrics import METRICS
 
-PAGE = Path(__file__).parents[2] / "docs" / "reference" / "telemetry.md"
+KINDS = {"count": "counter", "measure": "histogram", "gauge": "gauge"}
 
 
-def test_the_reference_lists_the_metrics_with_their_units() -> None:
-    rows = re.findall(r"^\| `([a-z.]+)` \| (\w+) \| (\S+) \|", PAGE.read_text(), re.MULTILINE)
-    assert {(name, unit) for name, _, unit in rows} == {(name, metric.unit) for name, metric in METRICS.items()}
-    assert {name for name, kind, _ in rows if kind == "histogram"} == {n for n, m in METRICS.items() if m.buckets}
+def reported() -> Iterator[tuple[str, str, frozenset[str]]]:
+    """Yields (name, kind, attributes) of every metric that the toolkit reports."""
+    for path in Path(treaty.__file__ or "").parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in KINDS:
+                match node.args:
+                    case [ast.Constant(value=str(name)), *_] if "." in name:
+                        by = frozenset(keyword.arg or "" for keyword in node.keywords)
+                        yield name, KINDS[node.func.attr], by
+
+
+def test_the_table_knows_every_metric_that_is_reported() -> None:
+    found = set(reported())
+    assert len(found) > 20
+    known = {(name, metric.kind, frozenset(metric.by)) for name, metric in METRICS.items()}
+    assert found - known == set()

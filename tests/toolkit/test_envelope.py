@@ -114,3 +114,20 @@ def test_relaying_keeps_the_trace_and_the_correlation_of_the_cause() -> None:
         replace(COMMIT, causes=[replace(CAUSE, correlation="")], outbox=COMMIT.outbox[:1]), context="commerce.ordering"
     )
     assert first.correlation == "PlaceOrder/6f1c"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ce-id", b"\xff\xfe"),
+        ("ce-type", ["a list"]),
+        ("ce-source", {"a": "table"}),
+        ("ce-id", None),
+        ("ce-time", "0001-01-01T00:00:00+23:59"),
+        ("ce-time", "9999-12-31T23:59:59-23:59"),
+    ],
+)
+def test_what_amqp_can_say_and_an_envelope_cannot_is_malformed(name: str, value: object) -> None:
+    headers: dict[str, object] = dict(envelope("test.bank", "1").headers())
+    with pytest.raises(Malformed):
+        parse({**headers, name: value}, b"")

@@ -34,11 +34,13 @@ class Site:
 
     stores: MemoryStores = field(default_factory=lambda: MemoryStores(SystemClock(), SeededChance(scale=0.1)))
     broker: MemoryBroker = field(default_factory=MemoryBroker)
+    place: str = ""
 
     @asynccontextmanager
     async def process(self, name: str, *, verify_seconds: float = 10.0, **parts: Any) -> AsyncIterator[Runner]:
         runner = Runner(
             verify_seconds=verify_seconds,
+            place=self.place,
             service=service(**parts),
             stores=self.stores,
             broker=self.broker,
@@ -217,3 +219,12 @@ class _Differing(MemoryBroker):
         if self.error is not None:
             raise self.error
         await super().declare(topology)
+
+
+async def test_a_lease_names_the_process_that_holds_it(site: Site) -> None:
+    async with site.process("ann") as unnamed:
+        await eventually(lambda: site.holder("followers") == unnamed._owner)
+    site.place = "host/7"
+    async with site.process("bob"):
+        owner = await eventually(lambda: site.holder("followers"))
+    assert owner == f"host/7/{SeededIds('bob').new()[:8]}"

@@ -8,8 +8,11 @@ from typing import Annotated
 import typer
 import uvloop
 
-from treaty.cli import projections, quarantine, sagas
+from treaty.cli import projections, quarantine, sagas, streams
 from treaty.cli.context_map import context_map
+from treaty.cli.followers import followers
+from treaty.cli.outbox import outbox
+from treaty.cli.pending import pending
 from treaty.commits import StoreAway
 from treaty.contexts import UnknownContext, find_contexts
 from treaty.crashes import crashing
@@ -22,6 +25,10 @@ app = typer.Typer(help="Event-driven, domain-driven microservices.", no_args_is_
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(projections.app, name="projections")
 app.add_typer(sagas.app, name="sagas")
+app.add_typer(streams.app, name="streams")
+app.command("outbox")(outbox)
+app.command("followers")(followers)
+app.command("pending")(pending)
 app.command("context-map")(context_map)
 
 

@@ -16,7 +16,7 @@ from treaty.mongo.driver import close, connect
 from treaty.mongo.stores import MongoStores
 from treaty.ports import RandomChance, RandomIds, SystemClock
 from treaty.probes import NoProbe
-from treaty.service import Ports, Service
+from treaty.service import Ports, Service, Stores
 from treaty.settings import ProcessSettings, SettingsError, read_settings
 
 T = TypeVar("T")
@@ -27,8 +27,9 @@ class Opened:
     """A context as a command sees it: its service is put together, but nothing of it runs."""
 
     service: Service
-    stores: MongoStores
+    stores: Stores
     ports: Ports
+    partitions: int = 4
 
 
 @asynccontextmanager
@@ -48,7 +49,7 @@ async def opened(context: str) -> AsyncIterator[Opened]:
         ports = Ports(
             stores=stores, clock=SystemClock(), ids=RandomIds(), chance=chance, probe=probe, environ=os.environ
         )
-        yield Opened(load_context(context)(ports), stores, ports)
+        yield Opened(load_context(context)(ports), stores, ports, settings.partitions)
     finally:
         await close(client)
 

@@ -6,11 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 from treaty.commits import Place
-from treaty.followers import LeaseLost
+from treaty.followers import Holder, LeaseLost
 from treaty.pending import Item
 from treaty.ports import Clock
 from treaty.private import reference
 from treaty.quarantine import Intent, Quarantined
+from treaty.standing import Standing
 
 
 class MemoryLeases:
@@ -31,6 +32,13 @@ class MemoryLeases:
         holder, _, epoch = self._held.get(name, ("", None, 0))
         if holder == owner:
             self._held[name] = ("", self._clock.now(), epoch)
+
+    async def holders(self) -> Mapping[str, Holder]:
+        now = self._clock.now()
+        held = {
+            name: Holder(owner=owner, epoch=epoch, until=until) for name, (owner, until, epoch) in self._held.items()
+        }
+        return {name: holder for name, holder in held.items() if holder.owner and holder.until > now}
 
 
 class MemoryCheckpoints:
@@ -78,6 +86,13 @@ class MemoryPending:
     async def lanes(self) -> Mapping[str, str]:
         return {item.lane: item.id for item in sorted(self._items.values(), key=lambda item: item.id)}
 
+    async def find(self, limit: int) -> Sequence[Item]:
+        return sorted(self._items.values(), key=lambda item: item.id)[:limit]
+
+    async def standing(self) -> Standing:
+        parked = [item for item in self._items.values() if not item.is_timer]
+        return Standing(len(parked), min((item.since for item in parked if item.since), default=None))
+
 
 class MemoryQuarantine:
     def __init__(self) -> None:
@@ -97,6 +112,10 @@ class MemoryQuarantine:
 
     async def find(self, *, limit: int = 100) -> Sequence[Quarantined]:
         return self._waiting()[:limit]
+
+    async def standing(self) -> Standing:
+        waiting = self._waiting()
+        return Standing(len(waiting), min((item.since for item in waiting), default=None))
 
     async def get(self, id: str) -> Quarantined | None:
         return self._items.get(id)

@@ -52,6 +52,11 @@ class MemoryCommits:
         """All durable commits, in the order of the log."""
         return tuple(self._order)
 
+    @property
+    def lagging(self) -> bool:
+        """Whether only the primary has what was inserted last."""
+        return self._lagging
+
     async def insert(self, commits: Sequence[Commit]) -> Sequence[Inserted]:
         await asyncio.sleep(0)
         late, self._late = self._late, []
@@ -127,6 +132,13 @@ class MemoryCommits:
     async def behind(self, place: Place) -> Behind:
         left = [commit for commit in self._order if commit.position > place.position]
         return Behind(len(left), sum(len(c.outbox) for c in left), sum(len(c.calls) for c in left))
+
+    async def peek(self, place: Place, limit: int, *, publishing: bool = False) -> Sequence[Commit]:
+        left = [commit for commit in self._order if commit.position > place.position]
+        return [replace(c, state={}) for c in left if c.outbox or not publishing][:limit]
+
+    async def streams(self, prefix: str, limit: int) -> Sequence[str]:
+        return sorted({commit.stream for commit in self._order if commit.stream.startswith(prefix)})[:limit]
 
     async def _wait_behind(self, index: int) -> None:
         while len(self._order) <= index:

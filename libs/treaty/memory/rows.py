@@ -45,6 +45,9 @@ class MemoryRows:
         found.sort(key=self._key, reverse=self._descending)
         return [row for row in found if after is None or self._is_behind(self._key(row), after)][:limit]
 
+    async def count(self, where: Where) -> int:
+        return len(await self.find(where, None, len(self._generations[self._served])))
+
     async def everything(self, generation: int) -> Sequence[Row]:
         return list(self._generations[generation].values())
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from treaty.commits import StoreAway
 from treaty.log import GroupCommitLog
 from treaty.memory.bookkeeping import (
     MemoryCheckpoints,
@@ -21,7 +22,8 @@ from treaty.projections import Projection
 class MemoryStores:
     """One context's stores; they live as long as this object, whatever is built on them."""
 
-    def __init__(self, clock: Clock, chance: Chance, probe: Probe | None = None) -> None:
+    def __init__(self, clock: Clock, chance: Chance, probe: Probe | None = None, *, patience: float = 5.0) -> None:
+        self._patience = patience
         self.commits = MemoryCommits(clock)
         self.log = GroupCommitLog(self.commits, chance=chance, probe=probe or NoProbe())
         self.leases = MemoryLeases(clock)
@@ -39,4 +41,7 @@ class MemoryStores:
             self.rows(projection)
 
     async def ping(self) -> None:
-        pass
+        """Raises StoreAway if the majority lags, or commits do not get through."""
+        if self.commits.lagging:
+            raise StoreAway("the majority does not follow the primary: no commit can become durable")
+        self.log.check(self._patience)

@@ -7,9 +7,10 @@ from pymongo import ReturnDocument, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from treaty.commits import Place
-from treaty.followers import LeaseLost
+from treaty.followers import Holder, LeaseLost
 from treaty.mongo.driver import reaching
 from treaty.pending import Item
+from treaty.standing import Standing
 
 
 def _in(seconds: float) -> dict[str, Any]:
@@ -38,6 +39,12 @@ class MongoLeases:
     async def release(self, name: str, owner: str) -> None:
         with reaching():
             await self._leases.update_one({"_id": name, "owner": owner}, [{"$set": {"owner": "", "expires": "$$NOW"}}])
+
+    async def holders(self) -> Mapping[str, Holder]:
+        held = {"owner": {"$ne": ""}, "$expr": {"$gt": ["$expires", "$$NOW"]}}
+        with reaching():
+            found = await self._leases.find(held).to_list(None)
+        return {d["_id"]: Holder(owner=d["owner"], epoch=int(d["epoch"]), until=d["expires"]) for d in found}
 
 
 class MongoCheckpoints:
@@ -128,17 +135,36 @@ class MongoPending:
             found = await self._items.find({"timer": False}, {"lane": 1}).sort("_id", 1).to_list(None)
         return {document["lane"]: document["_id"] for document in found}
 
+    async def find(self, limit: int) -> Sequence[Item]:
+        with reaching():
+            found = await self._items.find({}).sort("_id", 1).limit(limit).to_list(None)
+        return [_item(document) for document in found]
+
+    async def standing(self) -> Standing:
+        return await standing(self._items, {"timer": False})
+
+
+async def standing(items: Any, waiting: Mapping[str, Any]) -> Standing:
+    """Returns how many documents of a collection meet the condition, and the earliest `since` of them."""
+    group = {"_id": None, "count": {"$sum": 1}, "oldest": {"$min": "$since"}}
+    pipeline = [{"$match": dict(waiting)}, {"$group": group}]
+    with reaching():
+        asked = {"aggregate": items.name, "pipeline": pipeline, "cursor": {}}
+        answer = await items.database.command(asked, codec_options=items.codec_options)
+    return next((Standing(found["count"], found["oldest"]) for found in answer["cursor"]["firstBatch"]), Standing(0))
+
 
 def _document(item: Item) -> dict[str, Any]:
     return {
         "_id": item.id,
         "lane": item.lane,
-        "timer": item.lane == item.id,
+        "timer": item.is_timer,
         "kind": item.kind,
         "body": item.body,
         "due": item.due,
         "attempts": item.attempts,
         "error": item.error,
+        "since": item.since,
     }
 
 
@@ -151,4 +177,5 @@ def _item(document: Mapping[str, Any]) -> Item:
         due=document["due"],
         attempts=document["attempts"],
         error=document["error"],
+        since=document.get("since"),
     )

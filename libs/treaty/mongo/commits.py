@@ -121,6 +121,28 @@ class MongoCommits:
         counts = next(iter(answer["cursor"]["firstBatch"]), {"commits": 0, "events": 0, "calls": 0})
         return Behind(counts["commits"], counts["events"], counts["calls"])
 
+    async def peek(self, place: Place, limit: int, *, publishing: bool = False) -> Sequence[Commit]:
+        wanted: dict[str, Any] = {"position": {"$gt": Timestamp(*place.position)}}
+        if publishing:
+            wanted["outbox.0"] = {"$exists": True}
+        with reaching():
+            found = self._commits.find(wanted, {"state": 0}).sort("position", 1).limit(limit)
+            return [from_document(document) for document in await found.to_list(None)]
+
+    async def streams(self, prefix: str, limit: int) -> Sequence[str]:
+        """Jumps from stream to stream in the index, however long each is."""
+        found: list[str] = []
+        lowest, end = prefix, f"{prefix}\U0010ffff"
+        while len(found) < limit:
+            within = {"_id": {"$gte": lowest, "$lt": end}}
+            with reaching():
+                first = await self._commits.find(within, {"stream": 1}).sort("_id", 1).limit(1).to_list(1)
+            if not first:
+                break
+            found.append(first[0]["stream"])
+            lowest = f"{found[-1]}@:"
+        return found
+
     async def _latest(self, commits: Any, stream: str, causal: Any) -> Commit | None:
         within = {"_id": {"$gte": f"{stream}@", "$lt": f"{stream}@:"}}
         found = await commits.find(within, session=causal).sort("_id", -1).limit(1).to_list(1)

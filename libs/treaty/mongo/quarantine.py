@@ -6,8 +6,10 @@ from typing import Any
 from pymongo.errors import DuplicateKeyError
 
 from treaty.envelope import parse
+from treaty.mongo.bookkeeping import standing
 from treaty.mongo.driver import reaching
 from treaty.quarantine import Intent, Quarantined
+from treaty.standing import Standing
 
 _WAITING = {"discarded": ""}
 
@@ -40,6 +42,9 @@ class MongoQuarantine:
 
     async def find(self, *, limit: int = 100) -> Sequence[Quarantined]:
         return await self._find(_WAITING, limit)
+
+    async def standing(self) -> Standing:
+        return await standing(self._items, _WAITING)
 
     async def get(self, id: str) -> Quarantined | None:
         with reaching():

@@ -70,9 +70,7 @@ class MongoRows:
                 await own.with_transaction(transaction)
 
     async def find(self, where: Where, after: Key | None, limit: int) -> Sequence[Row]:
-        conditions: list[dict[str, Any]] = [{"values": {"$ne": None}}]
-        for name, value in where.items():
-            conditions += _conditions(f"values.{name}", value)
+        conditions = _all(where)
         if after is not None:
             conditions.append(self._behind(*after))
         with reaching():
@@ -80,6 +78,12 @@ class MongoRows:
             order = [(self._order_by, self._direction), ("_id", self._direction)]
             found = rows.find({"$and": conditions}).sort(order).limit(limit)
             return [_row(document) for document in await found.to_list(None)]
+
+    async def count(self, where: Where) -> int:
+        with reaching():
+            rows = self._rows(await self.generation())
+            found: int = await rows.count_documents({"$and": _all(where)})
+        return found
 
     async def everything(self, generation: int) -> Sequence[Row]:
         with reaching():
@@ -116,6 +120,12 @@ class MongoRows:
     def _filter_sets(self) -> Iterator[tuple[str, ...]]:
         for size in range(min(len(self._filters), 2) + 1):
             yield from combinations(self._filters, size)
+
+
+def _all(where: Where) -> list[dict[str, Any]]:
+    """Returns the conditions, and that it is a row at all."""
+    each = [condition for name, value in where.items() for condition in _conditions(f"values.{name}", value)]
+    return [{"values": {"$ne": None}}, *each]
 
 
 def _conditions(field: str, value: Any) -> Iterator[dict[str, Any]]:

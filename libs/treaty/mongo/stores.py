@@ -1,5 +1,6 @@
 """All the stores of one context, in its own database."""
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +10,7 @@ from treaty.log import GroupCommitLog
 from treaty.mongo.bookkeeping import MongoCheckpoints, MongoLeases, MongoPending
 from treaty.mongo.commits import MongoCommits
 from treaty.mongo.driver import database, reaching
+from treaty.mongo.majority import Majority
 from treaty.mongo.private import MongoPrivate
 from treaty.mongo.quarantine import MongoQuarantine
 from treaty.mongo.rows import MongoRows
@@ -23,10 +25,15 @@ class MongoStores:
     Args:
         client: of either driver; shared by the contexts of a process, closed by whoever made it.
         key: keys the references of private data; the same for all processes of a context.
+        patience: seconds that a commit may be on its way until the stores say that they take none.
     """
 
-    def __init__(self, client: Any, context: str, *, chance: Chance, probe: Probe, key: bytes = b"") -> None:
+    def __init__(
+        self, client: Any, context: str, *, chance: Chance, probe: Probe, key: bytes = b"", patience: float = 5.0
+    ) -> None:
         self._client = client
+        self._patience = patience
+        self._majority = Majority(patience)
         self._database = database(client, context)
         self.commits = MongoCommits(client, self._database)
         self.log = GroupCommitLog(self.commits, chance=chance, probe=probe)
@@ -48,8 +55,11 @@ class MongoStores:
             await self.rows(projection).prepare()
 
     async def ping(self) -> None:
-        """Raises StoreAway unless there is a primary that writes could go to."""
+        """Raises StoreAway unless there is a primary, a majority follows it, and commits get through."""
         with reaching():
             hello = await self._client.admin.command("hello")
         if not hello.get("isWritablePrimary"):
             raise StoreAway("there is no primary to write to")
+        if self._majority.lags(hello, asyncio.get_running_loop().time()):
+            raise StoreAway("the majority does not follow the primary: no commit can become durable")
+        self.log.check(self._patience)

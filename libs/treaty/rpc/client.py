@@ -12,7 +12,8 @@ from treaty.probes import Probe
 
 T = TypeVar("T")
 
-_UNKNOWN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+_UNKNOWN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
+"""A call that this side cancels raises asyncio's own error: the status comes from a server that has too much to do."""
 
 
 def channel(target: str) -> Any:

@@ -1,5 +1,7 @@
 """The gRPC server of a process: all its services on one port, with health and reflection."""
 
+import asyncio
+import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,19 +21,27 @@ _HEADROOM = 64
 """Calls beyond our own bound that the server lets in, so that health checks are answered under overload."""
 
 
+_UNSEEN = 250
+"""Calls of a listener that may wait for the event loop. Of more, some are dropped with CANCELLED, of twice as many all:
+what waits longer than its caller does is work for nobody."""
+
+
 @dataclass(slots=True)
 class GrpcServer:
     """Serves the APIs.
 
     `probe` tells who watches a context. Health knows `liveness` (the process runs), `readiness` (it can do its work)
     and each service by its name.
+
+    Several listeners share the port: grpc.aio takes one new call for each listener in a turn of the event loop, and a
+    turn of a busy loop is long. With one, calls wait unseen in its core long before there are too many to carry out.
     """
 
     settings: ProcessSettings
     apis: Sequence[Api]
     probe: Callable[[str], Probe]
     port: int = 0
-    _server: Any = None
+    _servers: list[Any] = field(default_factory=list)
     _health: Any = field(default_factory=health.aio.HealthServicer)
 
     async def start(self) -> None:
@@ -43,23 +53,27 @@ class GrpcServer:
             deadline=self.settings.grpc_deadline_seconds,
             max_streams=self.settings.grpc_max_streams,
         )
-        self._server = grpc.aio.server(
+        self.port = _free_port(self.settings.grpc_host, self.settings.grpc_port)
+        for _ in range(self.settings.grpc_listeners if hasattr(socket, "SO_REUSEPORT") else 1):
+            server = self._listener(interceptor)
+            server.add_insecure_port(f"{self.settings.grpc_host}:{self.port}")
+            await server.start()
+            self._servers.append(server)
+        await self._health.set(LIVENESS, health_pb2.HealthCheckResponse.SERVING)
+        await self.set_ready(False)
+
+    def _listener(self, interceptor: Interceptor) -> Any:
+        server = grpc.aio.server(
             interceptors=[interceptor],
             maximum_concurrent_rpcs=self.settings.grpc_max_calls + self.settings.grpc_max_streams + _HEADROOM,
             options=_options(self.settings.grpc_max_message_bytes),
         )
         for api in self.apis:
-            api.add(api.servicer, self._server)
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+            api.add(api.servicer, server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         names = [api.name for api in self.apis]
-        reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server)
-        try:
-            self.port = self._server.add_insecure_port(f"{self.settings.grpc_host}:{self.settings.grpc_port}")
-        except RuntimeError:
-            raise SettingsError(f"GRPC_PORT {self.settings.grpc_port} cannot be had: is it in use?") from None
-        await self._server.start()
-        await self._health.set(LIVENESS, health_pb2.HealthCheckResponse.SERVING)
-        await self.set_ready(False)
+        reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
+        return server
 
     async def set_ready(self, ready: bool) -> None:
         """Says whether calls should be sent here."""
@@ -70,9 +84,25 @@ class GrpcServer:
 
     async def stop(self) -> None:
         """Refuses new calls, and lets running ones finish for as long as the settings allow."""
-        if self._server is not None:
-            await self.set_ready(False)
-            await self._server.stop(self.settings.grpc_drain_seconds)
+        await self.set_ready(False)
+        await asyncio.gather(*(server.stop(self.settings.grpc_drain_seconds) for server in self._servers))
+
+
+def _free_port(host: str, port: int) -> int:
+    """Returns the port, or any if it is 0. Listeners that share one would share it with a stranger too, so ask first.
+
+    Raises:
+        SettingsError: if somebody listens there.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family) as asking:
+            asking.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            asking.bind((host.strip("[]"), port))
+            free: int = asking.getsockname()[1]
+            return free
+    except OSError as error:
+        raise SettingsError(f"GRPC_PORT {port} cannot be had: {error.strerror or error}; is it in use?") from None
 
 
 def _options(max_message_bytes: int) -> list[tuple[str, int]]:
@@ -84,5 +114,7 @@ def _options(max_message_bytes: int) -> list[tuple[str, int]]:
         ("grpc.http2.min_recv_ping_interval_without_data_ms", 30_000),
         ("grpc.max_connection_age_ms", 600_000),
         ("grpc.max_connection_age_grace_ms", 30_000),
-        ("grpc.so_reuseport", 0),
+        ("grpc.so_reuseport", 1),
+        ("grpc.server.max_pending_requests", _UNSEEN),
+        ("grpc.server.max_pending_requests_hard_limit", 2 * _UNSEEN),
     ]

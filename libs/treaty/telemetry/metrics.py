@@ -21,40 +21,80 @@ class Metric:
 
     Attributes:
         unit: as UCUM writes it; what is counted stands in braces.
-        buckets: the upper bounds of a histogram's buckets.
+        buckets: the upper bounds of a histogram's buckets; nothing else has some.
         always: attributes that every value carries.
+        gauge: whether it is a level; what is neither that nor a histogram is a counter.
+        by: the other attributes, as the core names them.
     """
 
     unit: str
     description: str
     buckets: Sequence[float] = ()
     always: Mapping[str, str] = field(default_factory=dict)
+    gauge: bool = False
+    by: Sequence[str] = ()
+
+    @property
+    def kind(self) -> str:
+        return "histogram" if self.buckets else "gauge" if self.gauge else "counter"
+
+    @property
+    def dimensions(self) -> Sequence[str]:
+        """Its attributes under their public names."""
+        return [_public(name) for name in self.by]
 
 
 METRICS: Mapping[str, Metric] = {
     "rpc.server.call.duration": Metric(
-        "s", "How long calls took to answer, refused ones included.", _SECONDS, {"rpc.system.name": "grpc"}
+        "s",
+        "How long calls took to answer, refused ones included.",
+        _SECONDS,
+        {"rpc.system.name": "grpc"},
+        by=("method", "code"),
     ),
+    "treaty.ready": Metric("{context}", "1 if the process can do the work of its context now, else 0.", gauge=True),
     "treaty.commit.commands": Metric("{command}", "Commands and messages that share one commit.", _SIZES),
     "treaty.commit.batch": Metric("{commit}", "Commits that share one write to the store.", _SIZES),
     "treaty.commit.unknown": Metric("{batch}", "Batches sent again because their outcome was unknown."),
     "treaty.commit.conflicts": Metric("{commit}", "Commits that lost their version to another process."),
-    "treaty.outbox.lag": Metric("s", "How old the event is that the relay has at hand."),
-    "treaty.relay.published": Metric("{event}", "Events that the broker confirmed."),
-    "treaty.relay.unroutable": Metric("{event}", "Events that no queue is bound to."),
+    "treaty.outbox.lag": Metric("s", "How old the event is that the relay has at hand.", gauge=True),
+    "treaty.relay.published": Metric("{event}", "Events that the broker confirmed.", by=("type",)),
+    "treaty.relay.unroutable": Metric("{event}", "Events that no queue is bound to.", by=("type",)),
     "treaty.relay.retries": Metric("{attempt}", "Publishing attempts that failed because the broker was away."),
-    "treaty.consumer.delivered": Metric("{message}", "Messages that the broker handed over, repeats included."),
-    "treaty.consumer.processed": Metric("{message}", "Messages handled to the end, once for each subscription."),
-    "treaty.consumer.retries": Metric("{attempt}", "Attempts to handle a message that failed."),
-    "treaty.quarantine.added": Metric("{message}", "Messages that moved to quarantine."),
-    "treaty.quarantine.released": Metric("{message}", "Messages that left quarantine because they succeeded."),
-    "treaty.quarantine.size": Metric("{message}", "Messages in quarantine now."),
-    "treaty.pending.retries": Metric("{attempt}", "Attempts at pending calls, timers and events that failed."),
-    "treaty.calls": Metric("{call}", "Calls and timers that were carried out."),
-    "treaty.webhooks": Metric("{message}", "Messages of other systems over HTTP, by what they were answered with."),
-    "treaty.streams.refused": Metric("{stream}", "Streams of changes that were refused or ended with an error."),
-    "treaty.projection.commits": Metric("{commit}", "Commits that a read model has taken in."),
-    "treaty.follower.open": Metric("{batch}", "Batches that a follower has read from the log and not finished."),
+    "treaty.consumer.delivered": Metric(
+        "{message}", "Messages that the broker handed over, repeats included.", by=("queue",)
+    ),
+    "treaty.consumer.processed": Metric(
+        "{message}", "Messages handled to the end, once for each subscription.", by=("type",)
+    ),
+    "treaty.consumer.retries": Metric("{attempt}", "Attempts to handle a message that failed.", by=("type",)),
+    "treaty.breaker.open": Metric("{breaker}", "1 while messages wait because none could be handled.", gauge=True),
+    "treaty.quarantine.added": Metric("{message}", "Messages that moved to quarantine.", by=("queue",)),
+    "treaty.quarantine.released": Metric(
+        "{message}", "Messages that left quarantine because they succeeded.", by=("queue",)
+    ),
+    "treaty.quarantine.size": Metric("{message}", "Messages in quarantine now.", gauge=True, by=("queue",)),
+    "treaty.quarantine.age": Metric("s", "How long the oldest message has been in quarantine.", gauge=True),
+    "treaty.pending.retries": Metric(
+        "{attempt}", "Attempts at pending calls, timers and events that failed.", by=("kind",)
+    ),
+    "treaty.pending.size": Metric("{item}", "Calls and events that are parked now; timers are not.", gauge=True),
+    "treaty.pending.age": Metric("s", "How old the oldest commit is of which something is parked.", gauge=True),
+    "treaty.calls": Metric("{call}", "Calls and timers that were carried out.", by=("type",)),
+    "treaty.saga.stuck": Metric("{run}", "Runs that wait for a person now.", gauge=True, by=("saga",)),
+    "treaty.webhooks": Metric(
+        "{message}", "Messages of other systems over HTTP, by what they were answered with.", by=("path", "status")
+    ),
+    "treaty.streams.refused": Metric(
+        "{stream}", "Streams of changes that were refused or ended with an error.", by=("method", "code")
+    ),
+    "treaty.projection.commits": Metric("{commit}", "Commits that a read model has taken in.", by=("projection",)),
+    "treaty.follower.lag": Metric(
+        "s", "How old the oldest commit is that a follower has not done.", gauge=True, by=("follower",)
+    ),
+    "treaty.follower.open": Metric(
+        "{batch}", "Batches that a follower has read from the log and not finished.", gauge=True, by=("follower",)
+    ),
 }
 
 _UNKNOWN = Metric("1", "")
@@ -63,8 +103,12 @@ _DIMENSIONS = {"method": "rpc.method", "code": "rpc.response.status_code"}
 
 def _dimensions(name: str, attributes: Mapping[str, str]) -> dict[str, str]:
     """Returns the attributes under their public names: the convention's, or `treaty.<name>`."""
-    named = {_DIMENSIONS.get(key) or f"treaty.{key}": value for key, value in attributes.items()}
+    named = {_public(key): value for key, value in attributes.items()}
     return {**METRICS.get(name, _UNKNOWN).always, **named}
+
+
+def _public(name: str) -> str:
+    return _DIMENSIONS.get(name) or f"treaty.{name}"
 
 
 class Instruments:

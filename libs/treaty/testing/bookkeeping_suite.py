@@ -1,16 +1,17 @@
 """The contracts of leases, checkpoints, pending work, quarantine and rows; memory and MongoDB pass the same suites."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from treaty.commits import Place
-from treaty.followers import LeaseLost
+from treaty.followers import Holder, LeaseLost
 from treaty.pending import Item
 from treaty.quarantine import Intent, Quarantined
 from treaty.service import Stores
+from treaty.standing import Standing
 from treaty.testing.samples import NOON, envelope
 from treaty.testing.waiting import eventually
 
@@ -56,6 +57,25 @@ class LeasesSuite(OnStores):
         await stores.leases.acquire("followers", "ann", 60)
         await stores.leases.release("followers", "bob")
         assert await stores.leases.acquire("followers", "bob", 60) is None
+
+    async def test_who_holds_a_lease_can_be_seen(self, stores: Stores) -> None:
+        epoch = await stores.leases.acquire("followers", "ann", 60)
+        await stores.leases.acquire("p0", "bob", 60)
+        await stores.leases.acquire("p1", "bob", 60)
+        await stores.leases.release("p1", "bob")
+        await stores.leases.acquire("p2", "cid", 0.05)
+        held = await eventually(lambda: _without(stores, "p2"))
+        assert held is not None
+        assert {name: holder.owner for name, holder in held.items()} == {"followers": "ann", "p0": "bob"}
+        assert held["followers"].epoch == epoch
+        first = held["followers"].until
+        await stores.leases.acquire("followers", "ann", 120)
+        assert (await stores.leases.holders())["followers"].until > first
+
+
+async def _without(stores: Stores, name: str) -> Mapping[str, Holder] | None:
+    held = await stores.leases.holders()
+    return None if name in held else held
 
 
 class CheckpointsSuite(OnStores):
@@ -138,6 +158,28 @@ class PendingSuite(OnStores):
         await stores.pending.done("b@1")
         assert dict(await stores.pending.lanes()) == {"a": "a@2"}
 
+    async def test_people_find_items_by_their_ids(self, stores: Stores) -> None:
+        timer = call("t@1", "t@1", due=NOON + timedelta(days=50_000))
+        await stores.pending.add(
+            [timer, call("b@1", "b", attempts=2, error="no"), replace(call("a@1", "a"), since=NOON)]
+        )
+        found = await stores.pending.find(10)
+        assert [(i.id, i.is_timer, i.attempts, i.error, i.since) for i in found] == [
+            ("a@1", False, 0, "", NOON),
+            ("b@1", False, 2, "no", None),
+            ("t@1", True, 0, "", None),
+        ]
+        assert [item.id for item in await stores.pending.find(2)] == ["a@1", "b@1"]
+
+    async def test_what_is_parked_is_counted_and_its_age_known(self, stores: Stores) -> None:
+        assert await stores.pending.standing() == Standing(0)
+        late = NOON + timedelta(hours=1)
+        timer = replace(call("t@1", "t@1", due=late), since=NOON - timedelta(days=1))
+        await stores.pending.add([timer, *(replace(call(f"a@{n}", "a"), since=at) for n, at in ((1, late), (2, NOON)))])
+        assert await stores.pending.standing() == Standing(2, NOON)
+        await stores.pending.done("a@2")
+        assert await stores.pending.standing() == Standing(1, late)
+
 
 def kept(id: str, order: int, *, key: str = "k", partition: int = 0) -> Quarantined:
     """Returns a message in quarantine."""
@@ -202,6 +244,13 @@ class QuarantineSuite(OnStores):
         assert await stores.quarantine.intend("made.up/1", intent)
         assert not await stores.quarantine.intend("made.up/unknown", intent)
         assert [item.intent for item in await stores.quarantine.held(0)] == [None, intent, None]
+
+    async def test_it_is_counted_and_its_age_known(self, stores: Stores) -> None:
+        assert await stores.quarantine.standing() == Standing(0)
+        for n in range(3):
+            await stores.quarantine.add(replace(kept(str(n), n, partition=n), since=NOON + timedelta(hours=2 - n)))
+        await stores.quarantine.update(replace(kept("2", 2, partition=2), discarded="spam"))
+        assert await stores.quarantine.standing() == Standing(2, NOON + timedelta(hours=1))
 
 
 class PrivateSuite(OnStores):

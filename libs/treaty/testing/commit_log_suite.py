@@ -246,3 +246,24 @@ class CommitLogSuite:
             await log.append(full_commit(stream))
         behind = await log.behind(place)
         assert (behind.commits, behind.events, behind.calls) == (2, 2, 4)
+
+    async def test_the_first_commits_behind_a_place_can_be_looked_at(self, log: CommitLog) -> None:
+        await log.append(plain_commit("thing-1"))
+        [first] = await log.peek(Place(), 5)
+        place = Place("", first.position)
+        assert await log.peek(place, 5) == []
+        await log.append(plain_commit("thing-2"))
+        await log.append(full_commit("thing-3"))
+        assert [commit.stream for commit in await log.peek(place, 5)] == ["thing-2", "thing-3"]
+        assert [commit.stream for commit in await log.peek(place, 1)] == ["thing-2"]
+        [publishing] = await log.peek(place, 1, publishing=True)
+        assert (publishing.stream, publishing.state, bool(publishing.outbox)) == ("thing-3", {}, True)
+
+    async def test_streams_are_listed_by_their_beginning(self, log: CommitLog) -> None:
+        for name in ("thing-b", "thing-a", "thing-a-1", "other-1"):
+            await log.append(plain_commit(name))
+        await log.append(plain_commit("thing-a", 2, causes=["again"]))
+        assert set(await log.streams("", 10)) == {"thing-b", "thing-a", "thing-a-1", "other-1"}
+        assert sorted(await log.streams("thing-", 10)) == ["thing-a", "thing-a-1", "thing-b"]
+        assert list(await log.streams("thing-", 2)) == list(await log.streams("thing-", 10))[:2]
+        assert await log.streams("nothing", 10) == []

@@ -71,10 +71,12 @@ class RowsSuite(OnStores):
         assert [found.id for found in await rows.find({"owner": "ann"}, None, 10)] == ["c", "a"]
         assert [found.id for found in await rows.find({"owner": "ann", "rank": 1}, None, 10)] == ["a"]
         assert not await rows.find({"owner": "eve"}, None, 10)
+        assert [await rows.count({"owner": name}) for name in ("ann", "bob", "eve")] == [2, 1, 0]
 
     async def test_removed_rows_are_not_found(self, rows: Rows) -> None:
         await rows.store([row("a", 1), row("b", 2)], 1, 0)
         await rows.store([Row("b", 2, None)], 1, 0)
+        assert await rows.count({}) == 1
         assert [found.id for found in await rows.find({}, None, 10)] == ["a"]
 
     async def test_an_older_epoch_is_refused(self, rows: Rows) -> None:

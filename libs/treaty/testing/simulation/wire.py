@@ -83,7 +83,7 @@ class RemoteCommits:
         self._store, self._wire = store, wire
         reading: Any = Remote(store, wire)
         self.head, self.read, self.caused_by = reading.head, reading.read, reading.caused_by
-        self.end, self.behind = reading.end, reading.behind
+        self.end, self.behind, self.peek, self.streams = reading.end, reading.behind, reading.peek, reading.streams
 
     async def insert(self, commits: Sequence[Commit]) -> Sequence[Inserted]:
         try:

@@ -1,0 +1,59 @@
+"""`treaty outbox`: integration events that are committed and not known to be confirmed by the broker."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from treaty.cli.opening import Opened, chosen, in_context
+from treaty.cli.showing import Json, age, as_json, table
+from treaty.commits import Place
+
+_FIRST, _PARKED = 10, 1000
+
+
+def outbox(
+    context: Annotated[str, typer.Argument(help="one context; all of them by default")] = "", json_: Json = False
+) -> None:
+    """Show what waits in the outbox: how many events, how old, the first of them, and what the broker did not take."""
+    found = {name: in_context(name, waiting) for name in chosen(context)}
+    if json_:
+        typer.echo(as_json(found))
+        return
+    rows = [
+        {"context": name, "events": box["events"], "oldest": age(box["oldest_seconds"]), "parked": len(box["parked"])}
+        for name, box in found.items()
+    ]
+    table(rows, "there is no context")
+    for name, box in found.items():
+        _print(name, "first", [{**event, "age": age(event["age"])} for event in box["first"]])
+        _print(name, "parked", box["parked"])
+
+
+async def waiting(opened: Opened) -> Mapping[str, Any]:
+    """Returns {events, oldest_seconds, first, parked} of one context's outbox."""
+    log, now = opened.stores.log, opened.ports.clock.now()
+    place = (await opened.stores.checkpoints.load()).get("relay", Place())
+    first: list[dict[str, Any]] = [
+        {"type": outgoing.type, "stream": commit.stream, "age": (now - outgoing.time).total_seconds()}
+        for commit in await log.peek(place, _FIRST, publishing=True)
+        for outgoing in commit.outbox
+    ]
+    parked = [
+        {"id": i.id, "type": i.body["headers"]["ce-type"], "due": i.due, "attempts": i.attempts, "error": i.error}
+        for i in await opened.stores.pending.find(_PARKED)
+        if i.kind == "publish"
+    ]
+    oldest = max((event["age"] for event in first), default=None)
+    return {
+        "events": (await log.behind(place)).events,
+        "oldest_seconds": oldest,
+        "first": first[:_FIRST],
+        "parked": parked,
+    }
+
+
+def _print(context: str, what: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    if rows:
+        typer.echo(f"\n{context}: {what}")
+        table(rows, "")

@@ -1,0 +1,140 @@
+"""`treaty streams`: the history of one aggregate, commit by commit, and its state at any time."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from treaty.cli.opening import Opened, fail, in_context
+from treaty.cli.showing import Json, as_json, table, text
+from treaty.commits import Commit
+
+app = typer.Typer(help="The histories of aggregates.", no_args_is_help=True)
+
+Context = Annotated[str, typer.Argument(help="the context, such as commerce.ordering")]
+Stream = Annotated[str, typer.Argument(help="the stream, such as order-6f96…; a revision names it before its @")]
+
+
+@app.command("list")
+def list_(
+    context: Context,
+    prefix: Annotated[str, typer.Option(help="only streams that begin so, such as order-")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
+    json_: Json = False,
+) -> None:
+    """List streams, with their latest version and when it was committed."""
+    rows = in_context(context, lambda opened: listed(opened, prefix, limit))
+    if json_:
+        typer.echo(as_json(rows))
+    else:
+        table(rows, f"{context} has no stream that begins with {prefix!r}" if prefix else f"{context} has no stream")
+
+
+@app.command()
+def show(context: Context, stream: Stream, json_: Json = False) -> None:
+    """Show every commit of a stream: its causes, events, outgoing events and calls. Personal data is never in one."""
+    commits = in_context(context, lambda opened: history(opened, stream))
+    if json_:
+        typer.echo(as_json(commits))
+        return
+    for commit in commits:
+        _print(commit)
+
+
+@app.command()
+def at(
+    context: Context,
+    stream: Stream,
+    version: Annotated[int | None, typer.Option(min=1, help="the state after this commit")] = None,
+    moment: Annotated[
+        str, typer.Option(help="the state then, such as 2026-07-01T12:00:00Z (without a zone: UTC)")
+    ] = "",
+    json_: Json = False,
+) -> None:
+    """Show the state that a stream had after a commit, or at a moment (to the second, by the server's clock)."""
+    if (version is None) == (not moment):
+        fail("say either --version or --moment")
+    then = _moment(moment) if moment else None
+    found = in_context(context, lambda opened: state(opened, stream, version, then))
+    if json_:
+        typer.echo(as_json(found))
+        return
+    typer.echo(f"{stream}@{found['version']}  {text(found['committed'])}")
+    for name, value in found["state"].items():
+        typer.echo(f"  {name:20} {text(value)}")
+
+
+async def listed(opened: Opened, prefix: str, limit: int) -> Sequence[Mapping[str, Any]]:
+    """Returns {stream, version, committed} of streams."""
+    log = opened.stores.log
+    heads = [await log.head(name) for name in await log.streams(prefix, limit)]
+    return [{"stream": h.stream, "version": h.version, "committed": h.stored_at} for h in heads if h is not None]
+
+
+async def history(opened: Opened, stream: str) -> Sequence[Mapping[str, Any]]:
+    """Returns every commit of a stream, described."""
+    commits = await opened.stores.log.read(stream)
+    if not commits:
+        fail(f"{opened.service.name} has no stream {stream}; `treaty streams list {opened.service.name}` shows some")
+    readers = {kind.DESCRIPTOR.full_name: kind for kind in opened.service.publishes}  # type: ignore[attr-defined]
+    return [_described(commit, readers) for commit in commits]
+
+
+async def state(opened: Opened, stream: str, version: int | None, moment: datetime | None) -> Mapping[str, Any]:
+    """Returns {stream, version, committed, state} of a stream after a version, or as of a moment."""
+    commits = await opened.stores.log.read(stream, last=version)
+    if moment is not None:
+        commits = [commit for commit in commits if commit.stored_at <= moment]
+    if not commits or (version is not None and commits[-1].version != version):
+        fail(f"{opened.service.name} has no {stream} {f'in version {version}' if version else f'at {text(moment)}'}")
+    last = commits[-1]
+    data = last.state.get("data", last.state)
+    return {"stream": stream, "version": last.version, "committed": last.stored_at, "state": data}
+
+
+def _moment(moment: str) -> datetime:
+    try:
+        parsed = datetime.fromisoformat(moment)
+    except ValueError:
+        fail(f"{moment!r} is not a moment; write it like 2026-07-01T12:00:00Z")
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def _described(commit: Commit, readers: Mapping[str, Any]) -> Mapping[str, Any]:
+    causes = [
+        {"id": c.id, "actor": c.actor, "tenant": c.tenant, "trace": c.trace, "events": c.events, "refusal": c.refusal}
+        for c in commit.causes
+    ]
+    outbox = [{"type": o.type, "time": o.time, "data": _data(o.type, o.body, readers)} for o in commit.outbox]
+    calls = [{"type": call.type, "data": call.body, "due": call.due} for call in commit.calls]
+    return {
+        "version": commit.version,
+        "committed": commit.stored_at,
+        "causes": causes,
+        "events": list(commit.events),
+        "outgoing": outbox,
+        "calls": calls,
+    }
+
+
+def _data(name: str, body: bytes, readers: Mapping[str, Any]) -> Any:
+    """Returns what an outgoing event says, or its bytes if this version of the code cannot read it."""
+    try:
+        return str(readers[name].FromString(body)).strip().replace("\n", " ")
+    except Exception:
+        return body
+
+
+def _print(commit: Mapping[str, Any]) -> None:
+    typer.echo(f"@{commit['version']}  {text(commit['committed'])}")
+    for cause in commit["causes"]:
+        refused = f"  refused: {cause['refusal']['message']}" if cause["refusal"] else ""
+        typer.echo(f"  cause     {cause['id']}  {cause['actor']}{refused}".rstrip())
+    for event in commit["events"]:
+        typer.echo(f"  event     {event['type']}  {text(event['data'])}")
+    for outgoing in commit["outgoing"]:
+        typer.echo(f"  outgoing  {outgoing['type']}  {text(outgoing['data'])}")
+    for call in commit["calls"]:
+        due = f"  due {text(call['due'])}" if call["due"] else ""
+        typer.echo(f"  call      {call['type']}  {text(call['data'])}{due}")

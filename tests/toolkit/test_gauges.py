@@ -1,0 +1,77 @@
+"""What the holder of the followers' lease tells: lags, ages and sizes, as they are in the stores."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from treaty.commits import Place
+from treaty.gauges import Gauges
+from treaty.memory.stores import MemoryStores
+from treaty.pending import Item
+from treaty.service import Api, Service
+from treaty.testing import eventually
+from treaty.testing.bookkeeping_suite import kept
+from treaty.testing.recorder import Recorder
+from treaty.testing.samples import plain_commit
+from treaty.testing.world import ManualClock, SeededChance, embedded
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def stores(clock: ManualClock) -> MemoryStores:
+    return MemoryStores(clock, SeededChance())
+
+
+@pytest.fixture
+def gauges(stores: MemoryStores, clock: ManualClock) -> Gauges:
+    service = Service(name="test.bank", api=Api(lambda *_: None, None, "test.bank.v1.Bank"))
+    return Gauges(service=service, stores=stores, followers=["relay"], clock=clock, probe=Recorder())
+
+
+async def told(gauges: Gauges) -> dict[str, float]:
+    assert isinstance(gauges.probe, Recorder)
+    await gauges.tell()
+    return {name.removeprefix("treaty."): round(value) for name, value in gauges.probe.gauges.items()}
+
+
+async def test_nothing_waits_in_a_new_context(gauges: Gauges) -> None:
+    found = await told(gauges)
+    assert found == {"follower.lag": 0, "pending.size": 0, "pending.age": 0, "quarantine.age": 0}
+
+
+async def test_a_follower_lags_by_the_age_of_the_first_commit_it_has_not_done(
+    gauges: Gauges, stores: MemoryStores, clock: ManualClock
+) -> None:
+    await stores.log.append(plain_commit("thing-1"))
+    clock.advance(60)
+    await stores.log.append(plain_commit("thing-2"))
+    clock.advance(5)
+    assert (await told(gauges))["follower.lag"] == 65
+    first, second = await stores.log.peek(Place(), 2)
+    await stores.checkpoints.save({"relay": Place("1", first.position)}, 1)
+    assert (await told(gauges))["follower.lag"] == 5
+    await stores.checkpoints.save({"relay": Place("2", second.position)}, 1)
+    assert (await told(gauges))["follower.lag"] == 0
+
+
+async def test_parked_work_and_the_quarantine_have_an_age(
+    gauges: Gauges, stores: MemoryStores, clock: ManualClock
+) -> None:
+    since = clock.now() - timedelta(seconds=90)
+    await stores.pending.add([Item(id="a@1", lane="a", kind="call", body={}, since=since)])
+    await stores.quarantine.add(replace(kept("1", 1), since=since - timedelta(seconds=10)))
+    found = await told(gauges)
+    assert (found["pending.size"], found["pending.age"], found["quarantine.age"]) == (1, 90, 100)
+
+
+@pytest.mark.slow
+async def test_a_running_context_tells_them_with_its_stuck_sagas() -> None:
+    probe = Recorder()
+    async with embedded("commerce.ordering", probe=probe):
+        await eventually(lambda: "treaty.saga.stuck" in probe.gauges)
+    assert probe.gauges["treaty.saga.stuck"] == 0
+    assert probe.gauges["treaty.follower.lag"] < 60
