@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from treaty.dependencies import DependencyAway
+
 Document = Mapping[str, Any]
 """A plain tree of str, int, bool, float, bytes, datetime, None, lists and mappings: what BSON can hold."""
 
@@ -94,8 +96,10 @@ class CommitRefused(Exception):
     """The store will never take this commit, such as one that is too large. Nothing was written."""
 
 
-class StoreAway(Exception):
+class StoreAway(DependencyAway):
     """The store cannot be reached. Nothing was changed; try again."""
+
+    dependency = "store"
 
 
 @dataclass(frozen=True, slots=True)

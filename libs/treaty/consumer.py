@@ -6,12 +6,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 import structlog
 
 from treaty.broker import Broker, BrokerAway, Delivery, Topology, exchange_of
 from treaty.causes import Cause, acting
 from treaty.codec import Newer
+from treaty.dependencies import Breakers, DependencyAway, GivenUp
 from treaty.domain import DomainError
 from treaty.envelope import PARTITION_HEADER, Envelope, Malformed, parse
 from treaty.isolation import Isolation
@@ -32,11 +34,21 @@ class Patience:
         tries: attempts in the lane.
         pause: seconds before the second attempt; doubles each time, with jitter.
         look_every: seconds between looks at the quarantine for retries and people's intents.
+        away_seconds: how long a message waits where it stands for something that is away, before it moves too.
     """
 
     tries: int = 4
     pause: float = 0.1
     look_every: float = 1.0
+    away_seconds: float = 30.0
+
+
+class UnknownType(Exception):
+    """An event of a type that this version of the context does not want, though its inbox is bound to it."""
+
+
+SCHEMA_ERRORS = (Malformed, Newer, UnknownType)
+"""What only another version of the code can change: it is not tried again before there is one."""
 
 
 class Handling:
@@ -49,7 +61,9 @@ class Handling:
             self._by_type.setdefault(subscription.type, []).append(subscription)
 
     async def __call__(self, envelope: Envelope, queue: str) -> None:
-        for subscription in self._by_type.get(envelope.type, ()):
+        if envelope.type not in self._by_type:
+            raise UnknownType(f"nobody here subscribes to {envelope.type}: deploy a version that does, or unbind it")
+        for subscription in self._by_type[envelope.type]:
             with self._probe.span(
                 f"process {queue}",
                 kind="consumer",
@@ -61,7 +75,7 @@ class Handling:
             self._probe.count("treaty.consumer.processed", type=envelope.type)
 
     async def _handle(self, subscription: Subscription, envelope: Envelope, trace: str) -> None:
-        command = subscription.translate(subscription.parse(envelope.body))
+        command = subscription.translate(_parsed(subscription, envelope))
         if command is None:
             return
         cause = Cause(
@@ -95,13 +109,17 @@ class PartitionConsumer:
         chance: Chance,
         probe: Probe,
         patience: Patience | None = None,
+        breakers: Breakers | None = None,
     ) -> None:
         self._topology, self._partition, self._broker = topology, partition, broker
         self._queue = topology.queue(partition)
         self._handle = partial(_in_queue, handle, self._queue)
         self._clock, self._chance, self._probe = clock, chance, probe
         self._patience = patience or Patience()
-        self._isolation = Isolation(quarantine, partition, self._queue, self._handle, clock=clock, probe=probe)
+        self._breakers = breakers or Breakers(chance, probe)
+        self._isolation = Isolation(
+            quarantine, partition, self._queue, self._handle, clock=clock, probe=probe, schema_errors=SCHEMA_ERRORS
+        )
         self._draining = asyncio.Event()
         self.ended = asyncio.Event()
 
@@ -158,7 +176,10 @@ class PartitionConsumer:
         if self._isolation.holds(envelope.partition_key):
             await self._isolate(delivery, envelope, None)
             return
-        error = await self._try(envelope)
+        try:
+            error = await self._try(envelope)
+        except GivenUp:
+            return
         if error is None:
             await delivery.ack()
             self._probe.reach("consumer.acknowledged")
@@ -166,20 +187,33 @@ class PartitionConsumer:
             await self._isolate(delivery, envelope, error)
 
     async def _try(self, envelope: Envelope) -> Exception | None:
-        """Handles an event, a few times if need be; returns the last error, or None when it is done."""
-        for attempt in range(1, self._patience.tries + 1):
+        """Handles an event, a few times if need be; returns the last error, or None when it is done.
+
+        Raises:
+            GivenUp: if this drains while something that the event needs is away. Then the event comes again.
+        """
+        attempts, waiting_since, missing = 0, asyncio.get_running_loop().time(), ""
+        while True:
             try:
                 self._probe.reach("consumer.handling")
                 await self._handle(envelope)
                 self._probe.reach("consumer.handled")
+                self._breakers.succeeded(missing)
                 return None
+            except DependencyAway as away:
+                failure: Exception = away
+                missing = away.dependency
+                self._breakers.failed(missing)
+                attempts += asyncio.get_running_loop().time() > waiting_since + self._patience.away_seconds
             except Exception as error:
                 failure = error
-                self._probe.count("treaty.consumer.retries", type=envelope.type)
-            if isinstance(failure, Newer) or attempt == self._patience.tries:
-                break
-            await asyncio.sleep(self._chance.jitter(backoff(attempt - 1, self._patience.pause, 5.0)))
-        return failure
+                attempts += 1
+            self._probe.count("treaty.consumer.retries", type=envelope.type)
+            if isinstance(failure, SCHEMA_ERRORS) or attempts >= self._patience.tries:
+                return failure
+            await asyncio.sleep(self._chance.jitter(backoff(max(attempts - 1, 0), self._patience.pause, 5.0)))
+            if isinstance(failure, DependencyAway):
+                await self._breakers.turn(missing, self._draining)
 
     async def _isolate(self, delivery: Delivery, envelope: Envelope, error: Exception | None) -> None:
         """Moves a message to quarantine; it is acknowledged once a majority has it there.
@@ -193,8 +227,13 @@ class PartitionConsumer:
             except Exception as away:
                 log.warning("the quarantine cannot be written", queue=self._queue, error=str(away))
                 await asyncio.sleep(self._chance.jitter(1.0))
-                if error is not None and not isinstance(error, Malformed):
-                    error = await self._try(envelope)
+                if self._draining.is_set():
+                    return
+                if error is not None and not isinstance(error, SCHEMA_ERRORS):
+                    try:
+                        error = await self._try(envelope)
+                    except GivenUp:
+                        return
                     if error is None:
                         break
         await delivery.ack()
@@ -212,6 +251,14 @@ class PartitionConsumer:
 
 async def _in_queue(handle: Callable[[Envelope, str], Awaitable[None]], queue: str, envelope: Envelope) -> None:
     await handle(envelope, queue)
+
+
+def _parsed(subscription: Subscription, envelope: Envelope) -> Any:
+    """Returns the message in an envelope. Raises Malformed: bytes that are none will not be one the next time."""
+    try:
+        return subscription.parse(envelope.body)
+    except Exception as error:
+        raise Malformed(f"the body is no {envelope.type}: {type(error).__name__}: {error}") from error
 
 
 async def _first(*events: asyncio.Event) -> None:

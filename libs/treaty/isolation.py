@@ -9,7 +9,7 @@ import structlog
 from treaty.envelope import Envelope
 from treaty.ports import Clock
 from treaty.probes import Probe
-from treaty.quarantine import Quarantine, Quarantined, next_try
+from treaty.quarantine import Answered, Intent, Quarantine, Quarantined, in_order, next_try
 
 log = structlog.get_logger()
 
@@ -19,6 +19,7 @@ class Isolation:
 
     Args:
         handle: handles one event, once.
+        schema_errors: what it raises for messages that wait for a deploy.
     """
 
     def __init__(
@@ -30,12 +31,15 @@ class Isolation:
         *,
         clock: Clock,
         probe: Probe,
+        schema_errors: tuple[type[Exception], ...] = (),
     ) -> None:
         self._quarantine, self._partition, self._queue = quarantine, partition, queue
         self._handle = handle
         self._clock, self._probe = clock, probe
+        self._schema_errors = schema_errors
         self._held: set[str] = set()
         self._releasing: set[str] = set()
+        self._deployed: set[str] = set()
         self._next_order = 0
 
     def holds(self, key: str) -> bool:
@@ -47,6 +51,7 @@ class Isolation:
         items = await self._quarantine.held(self._partition)
         self._releasing.clear()
         self._held = {item.key for item in items}
+        self._deployed = {item.key for item in items if item.schema}
         self._next_order = max((item.order for item in items), default=-1) + 1
 
     async def put(self, envelope: Envelope, error: Exception | None) -> None:
@@ -64,14 +69,15 @@ class Isolation:
         log.warning("a message went to quarantine", id=item.id, type=envelope.type, error=item.error or "waits behind")
 
     async def due(self) -> Sequence[str]:
-        """Returns the keys to release now: their time has come, a person has left an intent, or what they waited behind
-        is gone, as after an owner that ended in the middle of a release.
+        """Returns the keys to release now: their time has come, a person has left an intent, what they waited behind
+        is gone, as after an owner that ended in the middle of a release, or there may have been a deploy.
         """
         items = await self._quarantine.held(self._partition)
         self._probe.gauge("treaty.quarantine.size", len(items), queue=self._queue)
         now = self._clock.now()
         due = {item.key for item in items if item.intent or (item.next_try and item.next_try <= now)}
-        due |= {item.key for item in _first_of_keys(items) if not item.error}
+        due |= {item.key for item in _first_of_keys(items) if not item.error} | self._deployed
+        self._deployed = set()
         new = due - self._releasing
         self._releasing |= new
         return sorted(new)
@@ -79,29 +85,41 @@ class Isolation:
     async def release(self, key: str) -> None:
         """Handles what waits on a key, in order, until one fails."""
         try:
-            waiting = [item for item in await self._quarantine.held(self._partition) if item.key == key]
-            for item in waiting:
-                if _to_discard(item):
-                    await self._discard(item)
-            if await self._release_all([item for item in waiting if not _to_discard(item)]):
+            waiting = in_order([item for item in await self._quarantine.held(self._partition) if item.key == key])
+            prepared = [await self._prepared(item) for item in waiting]
+            if await self._release_all([item for item in prepared if not item.discarded]):
                 self._held.discard(key)
         except Exception as away:
             log.warning("a key stays in quarantine", key=key, error=str(away))
         finally:
             self._releasing.discard(key)
 
-    async def _discard(self, item: Quarantined) -> None:
-        reason = item.intent.reason if item.intent else ""
-        await self._quarantine.update(replace(item, discarded=reason or "discarded", next_try=None))
-        log.warning("a message was discarded", id=item.id, reason=reason)
+    async def _prepared(self, item: Quarantined) -> Quarantined:
+        """Carries out what a person asked for of one message, as far as that comes before the next try."""
+        if item.intent is None:
+            return item
+        match item.intent.action:
+            case "discard":
+                discarded = replace(item, discarded=item.intent.reason or "discarded", next_try=None)
+                await self._quarantine.update(discarded)
+                await self._answer(item, "discarded")
+                log.warning("a message was discarded", id=item.id, reason=item.intent.reason)
+                return discarded
+            case "release":
+                return replace(item, attempts=0)
+            case "edit":
+                edited = replace(item, attempts=0, envelope=replace(item.envelope, body=item.intent.body))
+                await self._quarantine.note(self._answered(item, item.intent, "edited", before=item.envelope.body))
+                await self._quarantine.update(edited)
+                return edited
+        return item
 
     async def _release_all(self, items: Sequence[Quarantined]) -> bool:
-        """Releases items until one fails; then a retry that was asked for one behind it has been answered too."""
+        """Releases items until one fails; then what was asked for of those behind it has been answered too."""
         for index, item in enumerate(items):
             if not await self._release_one(item):
                 for behind in items[index + 1 :]:
-                    if behind.intent:
-                        await self._quarantine.update(replace(behind, intent=None))
+                    await self._answer(behind, f"waits behind {item.id}")
                 return False
         return True
 
@@ -111,15 +129,26 @@ class Isolation:
             await self._handle(item.envelope)
         except Exception as error:
             await self._quarantine.update(self._failed_again(item, error))
+            await self._answer(item, f"failed again: {_name(error)}")
             return False
+        await self._answer(item, "took effect")
         self._probe.reach("quarantine.handled")
         await self._quarantine.remove(item.id)
         self._probe.count("treaty.quarantine.released", queue=self._queue)
         log.info("a message left quarantine", id=item.id)
         return True
 
+    async def _answer(self, item: Quarantined, outcome: str) -> None:
+        """Keeps what came of a person's intent, if there was one."""
+        if item.intent is not None:
+            await self._quarantine.answer(self._answered(item, item.intent, outcome))
+
+    def _answered(self, item: Quarantined, intent: Intent, outcome: str, *, before: bytes = b"") -> Answered:
+        return Answered(message=item.id, intent=intent, at=self._clock.now(), outcome=outcome, before=before)
+
     def _quarantined(self, envelope: Envelope, error: Exception | None) -> Quarantined:
         now = self._clock.now()
+        schema = isinstance(error, self._schema_errors)
         return Quarantined(
             id=f"{envelope.producer}/{envelope.id}",
             partition=self._partition,
@@ -129,18 +158,19 @@ class Isolation:
             since=now,
             error=_name(error),
             detail=_detail(error),
-            next_try=next_try(0, now) if error is not None else None,
+            next_try=next_try(0, now) if error is not None and not schema else None,
+            schema=schema,
         )
 
     def _failed_again(self, item: Quarantined, error: Exception) -> Quarantined:
-        attempts = item.attempts + 1
+        attempts, schema = item.attempts + 1, isinstance(error, self._schema_errors)
         return replace(
             item,
             attempts=attempts,
-            next_try=next_try(attempts, self._clock.now()),
+            next_try=None if schema else next_try(attempts, self._clock.now()),
             error=_name(error),
             detail=_detail(error),
-            intent=None,
+            schema=schema,
         )
 
 
@@ -150,10 +180,6 @@ def _first_of_keys(items: Sequence[Quarantined]) -> Iterable[Quarantined]:
     for item in items:
         first.setdefault(item.key, item)
     return first.values()
-
-
-def _to_discard(item: Quarantined) -> bool:
-    return item.intent is not None and item.intent.action == "discard"
 
 
 def _name(error: Exception | None) -> str:

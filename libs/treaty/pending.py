@@ -8,6 +8,7 @@ from functools import partial
 from typing import Literal, Protocol
 
 from treaty.commits import Document
+from treaty.dependencies import Breakers, DependencyAway
 from treaty.keyed import Keyed
 from treaty.ports import Chance, backoff
 from treaty.probes import Probe
@@ -86,11 +87,14 @@ class PendingWork:
         chance: Chance,
         probe: Probe,
         interval: float = 0.1,
+        breakers: Breakers | None = None,
     ) -> None:
         self._pending, self._run = pending, run
         self._chance, self._probe = chance, probe
         self._interval = interval
         self._keyed = Keyed()
+        self._breakers = breakers or Breakers(chance, probe)
+        self._missing: dict[str, str] = {}
         self._busy: set[str] = set()
         self._settled: set[str] = set()
         self._last: dict[str, str] = {}
@@ -141,11 +145,19 @@ class PendingWork:
                 self._keyed.submit(item.lane, partial(self._attempt, item))
 
     async def _attempt(self, item: Item, started: "asyncio.Task[None] | None" = None) -> None:
+        missing = self._missing.get(item.lane, "")
         try:
+            if started is None and not self._breakers.admit(missing):
+                await self._pending.delay(item, self._chance.jitter(1.0))
+                return
             await (started or self._run(item))
         except Exception as error:
+            if isinstance(error, DependencyAway):
+                self._missing[item.lane] = error.dependency
+                self._breakers.failed(error.dependency)
             await self._put_off(item, error)
         else:
+            self._breakers.succeeded(self._missing.pop(item.lane, ""))
             self._probe.reach("pending.done")
             await self._pending.done(item.id)
             if self._last.get(item.lane, "") <= item.id:

@@ -97,12 +97,44 @@ async def test_a_poisoned_message_holds_its_key_alone_until_it_is_discarded(shop
 
 
 async def test_a_command_for_what_is_not_there_says_so(shop: Town) -> None:
-    code, output = await treaty(shop, "quarantine", "retry", INVENTORY, "nothing")
+    code, output = await treaty(shop, "quarantine", "retry", INVENTORY, "nothing", "--reason", "why not")
     assert code == 2
     assert "no message nothing" in output
+    code, output = await treaty(shop, "quarantine", "release", INVENTORY, "--type", "OrderPlaced", "--reason", "x")
+    assert code == 2
+    assert "nothing in the quarantine" in output
+    code, output = await treaty(shop, "quarantine", "list", INVENTORY, "--older-than", "soon")
+    assert code == 2
+    assert "is no age" in output
     code, output = await treaty(shop, "quarantine", "list", "commerce.nowhere")
     assert code == 2
     assert "there is no context commerce.nowhere" in output
+
+
+async def test_an_edited_message_takes_effect_and_its_history_stays(shop: Town, tmp_path: Path) -> None:
+    order = Order(new_id(), {"LAMP": 3})
+    good = placed(order, 1)
+    for envelope in (replace(good, body=b"\xff\xff not a message"), placed(Order(order.id, {"LAMP": 1}), 2)):
+        await shop.broker.publish(exchange_of("commerce.ordering"), envelope)
+    [poison, _] = await eventually(lambda: _when(listed(shop), 2), within=40)
+    assert poison["waits_for_deploy"]
+
+    mended, broken = tmp_path / "mended", tmp_path / "broken"
+    mended.write_bytes(good.body)
+    broken.write_bytes(b"\xff\xff")
+    edit = ("quarantine", "edit", INVENTORY, poison["id"], "--reason", "a bug of the sender", "--by", "ann")
+    code, output = await treaty(shop, *edit, "--body", str(broken))
+    assert code == 2
+    assert "the body is no commerce.ordering.v1.OrderPlaced" in output
+    code, output = await treaty(shop, *edit, "--body", str(mended))
+    assert code == 0, output
+    await eventually(lambda: _when(listed(shop), 0))
+    await eventually(lambda: _reserved(shop, 3))
+
+    _, output = await treaty(shop, "quarantine", "history", INVENTORY, "--json")
+    [entry] = json.loads(output)
+    assert (entry["action"], entry["by"], entry["outcome"]) == ("edit", "ann", "took effect")
+    assert bytes.fromhex(entry["before"]) == b"\xff\xff not a message"
 
 
 async def _reserved(shop: Town, pieces: int) -> bool:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from treaty.causes import current_cause
-from treaty.consumer import Handling
+from treaty.consumer import Handling, UnknownType
 from treaty.domain import Rejected
-from treaty.envelope import Envelope
+from treaty.envelope import Envelope, Malformed
 from treaty.probes import NoProbe
 from treaty.subscriptions import Subscription
 from treaty.testing import eventually
@@ -94,7 +94,22 @@ async def test_a_message_that_does_not_concern_us_is_passed() -> None:
         raise AssertionError("it was handled")
 
     await handling(subscription(never))(envelope("test.bank", "a1", body=b""), "queue")
-    await handling(subscription(never))(envelope("test.bank", "a1", type="test.bank.v1.Other"), "queue")
+
+
+async def test_a_type_that_nobody_subscribes_to_waits_for_a_deploy() -> None:
+    async def never(amount: int) -> None:
+        raise AssertionError("it was handled")
+
+    with pytest.raises(UnknownType, match=r"test\.bank\.v1\.Other"):
+        await handling(subscription(never))(envelope("test.bank", "a1", type="test.bank.v1.Other"), "queue")
+
+
+async def test_bytes_that_are_no_message_wait_for_a_deploy() -> None:
+    async def never(amount: int) -> None:
+        raise AssertionError("it was handled")
+
+    with pytest.raises(Malformed, match="the body is no"):
+        await handling(subscription(never))(envelope("test.bank", "a1", body=b"\xff\xff"), "queue")
 
 
 async def test_a_refused_message_is_done_with_and_recorded(desk: Desk) -> None:

@@ -218,12 +218,12 @@ class SlowQuarantine(MemoryQuarantine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked, self.answer = 0, asyncio.Event()
+        self.asked, self.answering = 0, asyncio.Event()
 
     async def add(self, item: Quarantined) -> None:
         if item.envelope.id == "a4":
             self.asked += 1
-            await self.answer.wait()
+            await self.answering.wait()
         await super().add(item)
 
 
@@ -241,7 +241,7 @@ async def test_a_release_that_waited_in_its_lane_when_the_channel_was_lost_is_do
         await eventually(lambda: "a" in consumer._isolation._releasing)
         await desk.broker.lose_channels()
         await eventually(lambda: quarantine.asked == 2)
-        quarantine.answer.set()
+        quarantine.answering.set()
         await eventually(lambda: _nothing_held(desk))
         await desk.idle()
     assert of("a", desk.done) == ["a1", "a2", "a4"]

@@ -3,17 +3,22 @@
 What is said here is an intent; the process that owns the partition carries it out, so that the order on a key holds.
 """
 
+import getpass
 import json
+import re
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
+from google.protobuf.json_format import MessageToDict
 from rich.console import Console
 from rich.table import Table
 
-from treaty.cli.opening import chosen, fail, in_context
+from treaty.cli.opening import Opened, chosen, fail, in_context
 from treaty.ports import SystemClock
-from treaty.quarantine import Action, Intent, Quarantine, Quarantined
+from treaty.quarantine import Action, Answered, Intent, Quarantine, Quarantined, Wanted
 
 T = TypeVar("T")
 
@@ -21,17 +26,33 @@ app = typer.Typer(help="Messages that could not be handled, and all that waits b
 
 Context = Annotated[str, typer.Argument(help="the consuming context, such as commerce.ordering")]
 Id = Annotated[str, typer.Argument(help="the id that `list` shows")]
-Reason = Annotated[str, typer.Option("--reason", help="why; it is kept with the message")]
+Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="the ids that `list` shows")]
+Reason = Annotated[str, typer.Option("--reason", help="why; it is kept for good")]
+By = Annotated[str, typer.Option("--by", help="who says so; you, by default")]
 Json = Annotated[bool, typer.Option("--json", help="print JSON for a machine")]
+Type = Annotated[str, typer.Option("--type", help="only events of this type, such as OrderPlaced")]
+Error = Annotated[str, typer.Option("--error", help="only with this in their error")]
+Key = Annotated[str, typer.Option("--key", help="only of this aggregate")]
+OlderThan = Annotated[str, typer.Option("--older-than", help="only those here for longer, such as 90s, 15m, 2h or 3d")]
+Deploy = Annotated[bool, typer.Option("--waits-for-deploy", help="only those that this version does not know")]
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_MANY = 10_000
 
 
 @app.command("list")
 def list_(
     context: Annotated[str, typer.Argument(help="one context; all of them by default")] = "",
+    type: Type = "",
+    error: Error = "",
+    key: Key = "",
+    older_than: OlderThan = "",
+    waits_for_deploy: Deploy = False,
     as_json: Json = False,
 ) -> None:
     """List what is in quarantine, in order."""
-    found = {name: _with(name, lambda quarantine: quarantine.find(limit=1000)) for name in chosen(context)}
+    wanted = _wanted(type, error, key, older_than, waits_for_deploy)
+    found = {name: _with(name, lambda quarantine: quarantine.find(wanted, limit=1000)) for name in chosen(context)}
     rows = [(name, item) for name, items in found.items() for item in items]
     if as_json:
         typer.echo(json.dumps([{"context": name, **_summary(item)} for name, item in rows]))
@@ -41,46 +62,178 @@ def list_(
 
 @app.command()
 def show(context: Context, id: Id, as_json: Json = False) -> None:
-    """Show one message: its envelope, its error, its attempts."""
-    item = _with(context, lambda quarantine: quarantine.get(id))
-    if item is None:
-        fail(f"{context} has no message {id} in quarantine")
-    details = {
-        **_summary(item),
-        "detail": item.detail,
-        "headers": item.envelope.headers(),
-        "body": item.envelope.body.hex(),
-    }
+    """Show one message: its envelope, what it says, its error, its attempts, and what people asked for."""
+
+    async def ask(opened: Opened) -> dict[str, Any]:
+        item = await opened.stores.quarantine.get(id)
+        if item is None:
+            fail(f"{context} has no message {id} in quarantine")
+        return {
+            **_summary(item),
+            "detail": item.detail,
+            "headers": item.envelope.headers(),
+            "says": _decoded(opened, item),
+            "body": item.envelope.body.hex(),
+            "history": [_entry(answered) for answered in await opened.stores.quarantine.answers(id)],
+        }
+
+    details = in_context(context, ask)
     if as_json:
         typer.echo(json.dumps(details))
         return
     for name, value in details.items():
-        typer.echo(f"{name:12} {json.dumps(value, indent=2) if isinstance(value, dict) else value}")
+        typer.echo(f"{name:12} {value if isinstance(value, str) else json.dumps(value, indent=2)}")
 
 
 @app.command()
-def retry(context: Context, id: Id, reason: Reason = "") -> None:
-    """Ask for the message's key to be tried again now, from its first message on."""
-    _intend(context, id, "retry", reason)
+def retry(
+    context: Context,
+    ids: Ids = None,
+    reason: Reason = "",
+    by: By = "",
+    type: Type = "",
+    error: Error = "",
+    key: Key = "",
+    older_than: OlderThan = "",
+    waits_for_deploy: Deploy = False,
+) -> None:
+    """Ask for one try now of each message's key, from its first message on."""
+    _ask(context, "retry", ids, reason, by, _wanted(type, error, key, older_than, waits_for_deploy))
 
 
 @app.command()
-def discard(context: Context, id: Id, reason: Reason) -> None:
-    """Ask for a message to be passed over for good. It is kept, with the reason."""
+def release(
+    context: Context,
+    ids: Ids = None,
+    reason: Reason = "",
+    by: By = "",
+    type: Type = "",
+    error: Error = "",
+    key: Key = "",
+    older_than: OlderThan = "",
+    waits_for_deploy: Deploy = False,
+) -> None:
+    """Ask for tries from the beginning of the schedule, now first: what to say when the cause is mended."""
+    _ask(context, "release", ids, reason, by, _wanted(type, error, key, older_than, waits_for_deploy))
+
+
+@app.command()
+def discard(
+    context: Context,
+    ids: Ids = None,
+    reason: Reason = "",
+    by: By = "",
+    type: Type = "",
+    error: Error = "",
+    key: Key = "",
+    older_than: OlderThan = "",
+    waits_for_deploy: Deploy = False,
+) -> None:
+    """Ask for messages to be passed over for good. They are kept, with the reason."""
+    _ask(context, "discard", ids, reason, by, _wanted(type, error, key, older_than, waits_for_deploy))
+
+
+@app.command()
+def edit(
+    context: Context,
+    id: Id,
+    body: Annotated[Path, typer.Option("--body", help="a file with the new body, as protobuf bytes", exists=True)],
+    reason: Reason = "",
+    by: By = "",
+) -> None:
+    """Give a message another body, and have it tried. The old body is kept in its history."""
+
+    async def ask(opened: Opened) -> None:
+        item = await opened.stores.quarantine.get(id)
+        if item is None or item.discarded:
+            fail(f"{context} has no message {id} in quarantine")
+        new = body.read_bytes()
+        _check_parses(opened, item, new)
+        await opened.stores.quarantine.intend(id, _intent("edit", reason, by, new))
+
+    in_context(context, ask)
+    typer.echo(f"asked the owner of the partition to edit {id}")
+
+
+@app.command()
+def history(
+    context: Context,
+    id: Annotated[str, typer.Option("--id", help="one message; all by default")] = "",
+    as_json: Json = False,
+) -> None:
+    """Show what people asked for, why, and what came of it, the latest first; also of messages that are gone."""
+    entries = [_entry(answered) for answered in _with(context, lambda quarantine: quarantine.answers(id, limit=1000))]
+    if as_json:
+        typer.echo(json.dumps(entries))
+        return
+    table = Table("at", "message", "asked for", "by", "reason", "outcome")
+    for entry in entries:
+        table.add_row(*(entry[name] for name in ("at", "message", "action", "by", "reason", "outcome")))
+    Console().print(table)
+
+
+def _ask(context: str, action: Action, ids: list[str] | None, reason: str, by: str, wanted: Wanted) -> None:
+    """Leaves an intent with each message that was named, or that is as wanted."""
+    if bool(ids) == (wanted != Wanted()):
+        fail("name the messages by their ids, or say which by --type, --error, --key, --older-than, --waits-for-deploy")
+    intent = _intent(action, reason, by)
+
+    async def asking(opened: Opened) -> int:
+        quarantine = opened.stores.quarantine
+        names = ids or [item.id for item in await quarantine.find(wanted, limit=_MANY)]
+        known = [name for name in names if await quarantine.intend(name, intent)]
+        missing = set(names) - set(known)
+        if ids and missing:
+            fail(f"{context} has no message {', '.join(sorted(missing))} in quarantine")
+        return len(known)
+
+    count = in_context(context, asking)
+    if not count:
+        fail(f"nothing in the quarantine of {context} is as you say")
+    typer.echo(
+        f"asked the owners of the partitions to {action} {ids[0] if ids and count == 1 else f'{count} messages'}"
+    )
+
+
+def _intent(action: Action, reason: str, by: str, body: bytes = b"") -> Intent:
     if not reason.strip():
-        fail("--reason must say why the message is discarded")
-    _intend(context, id, "discard", reason)
+        fail("--reason must say why")
+    return Intent(action=action, reason=reason, at=SystemClock().now(), by=by or getpass.getuser(), body=body)
 
 
-def _intend(context: str, id: str, action: Action, reason: str) -> None:
-    intent = Intent(action=action, reason=reason, at=SystemClock().now())
-    if not _with(context, lambda quarantine: quarantine.intend(id, intent)):
-        fail(f"{context} has no message {id} in quarantine")
-    typer.echo(f"asked the owner of the partition to {action} {id}")
+def _wanted(type: str, error: str, key: str, older_than: str, waits_for_deploy: bool) -> Wanted:
+    until = None
+    if older_than:
+        age = re.fullmatch(r"(\d+)([smhd])", older_than)
+        if age is None:
+            fail(f"--older-than {older_than!r} is no age: say 90s, 15m, 2h or 3d")
+        until = SystemClock().now() - timedelta(seconds=int(age[1]) * _UNITS[age[2]])
+    return Wanted(type=type, error=error, key=key, until=until, schema=waits_for_deploy)
 
 
 def _with(context: str, ask: Callable[[Quarantine], Awaitable[T]]) -> T:
     return in_context(context, lambda opened: ask(opened.stores.quarantine))
+
+
+def _decoded(opened: Opened, item: Quarantined) -> Any:
+    """Returns what the message says, if this version of the context can read it."""
+    for subscription in opened.service.subscriptions:
+        if subscription.type == item.envelope.type:
+            try:
+                return MessageToDict(subscription.parse(item.envelope.body), preserving_proto_field_name=True)
+            except Exception as error:
+                return f"not readable: {type(error).__name__}: {error}"
+    return "not known to this version"
+
+
+def _check_parses(opened: Opened, item: Quarantined, body: bytes) -> None:
+    parsers = [s.parse for s in opened.service.subscriptions if s.type == item.envelope.type]
+    if not parsers:
+        fail(f"this version of {opened.service.name} does not know {item.envelope.type}, so it cannot check the body")
+    try:
+        parsers[0](body)
+    except Exception as error:
+        fail(f"the body is no {item.envelope.type}: {type(error).__name__}: {error}")
 
 
 def _summary(item: Quarantined) -> dict[str, Any]:
@@ -93,8 +246,21 @@ def _summary(item: Quarantined) -> dict[str, Any]:
         "attempts": item.attempts,
         "since": item.since.isoformat(),
         "next_try": item.next_try.isoformat() if item.next_try else None,
+        "waits_for_deploy": item.schema,
         "intent": item.intent.action if item.intent else None,
         "discarded": item.discarded or None,
+    }
+
+
+def _entry(answered: Answered) -> dict[str, str]:
+    return {
+        "at": answered.at.isoformat(),
+        "message": answered.message,
+        "action": answered.intent.action,
+        "by": answered.intent.by,
+        "reason": answered.intent.reason,
+        "outcome": answered.outcome,
+        "before": answered.before.hex(),
     }
 
 
@@ -104,13 +270,20 @@ def _table(rows: Sequence[tuple[str, Quarantined]]) -> None:
         return
     table = Table("context", "id", "type", "error", "attempts", "next try")
     for name, item in rows:
-        summary = _summary(item)
         table.add_row(
             name,
             item.id,
             item.envelope.type.rpartition(".")[2],
-            summary["error"],
+            item.error or "waits behind another",
             str(item.attempts),
-            summary["next_try"] or ("waits" if not item.error else "a person"),
+            _when(item),
         )
     Console().print(table)
+
+
+def _when(item: Quarantined) -> str:
+    if item.next_try:
+        return item.next_try.isoformat()
+    if item.schema:
+        return "a deploy"
+    return "a person" if item.error else "waits"

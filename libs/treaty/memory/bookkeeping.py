@@ -10,7 +10,7 @@ from treaty.followers import Holder, LeaseLost
 from treaty.pending import Item
 from treaty.ports import Clock
 from treaty.private import reference
-from treaty.quarantine import Intent, Quarantined
+from treaty.quarantine import EVERYTHING, Answered, Intent, Quarantined, Wanted
 from treaty.standing import Standing
 
 
@@ -97,6 +97,7 @@ class MemoryPending:
 class MemoryQuarantine:
     def __init__(self) -> None:
         self._items: dict[str, Quarantined] = {}
+        self._answers: dict[object, Answered] = {}
 
     async def add(self, item: Quarantined) -> None:
         self._items.setdefault(item.id, item)
@@ -105,13 +106,15 @@ class MemoryQuarantine:
         return [i for i in self._waiting() if i.partition == partition]
 
     async def update(self, item: Quarantined) -> None:
-        self._items[item.id] = item
+        known = self._items.get(item.id)
+        if known is not None:
+            self._items[item.id] = replace(item, intent=known.intent)
 
     async def remove(self, id: str) -> None:
         self._items.pop(id, None)
 
-    async def find(self, *, limit: int = 100) -> Sequence[Quarantined]:
-        return self._waiting()[:limit]
+    async def find(self, wanted: Wanted = EVERYTHING, *, limit: int = 100) -> Sequence[Quarantined]:
+        return [item for item in self._waiting() if _is_wanted(item, wanted)][:limit]
 
     async def standing(self) -> Standing:
         waiting = self._waiting()
@@ -127,8 +130,33 @@ class MemoryQuarantine:
         self._items[id] = replace(item, intent=intent)
         return True
 
+    async def note(self, answered: Answered) -> None:
+        key = answered.message, answered.intent.at, answered.intent.action
+        before = self._answers[key].before if key in self._answers else answered.before
+        self._answers[key] = replace(answered, before=before)
+
+    async def answer(self, answered: Answered) -> None:
+        await self.note(answered)
+        item = self._items.get(answered.message)
+        if item is not None and item.intent == answered.intent:
+            self._items[item.id] = replace(item, intent=None)
+
+    async def answers(self, message: str = "", *, limit: int = 100) -> Sequence[Answered]:
+        found = [answered for answered in self._answers.values() if message in ("", answered.message)]
+        return sorted(found, key=lambda answered: answered.at, reverse=True)[:limit]
+
     def _waiting(self) -> list[Quarantined]:
         return sorted((i for i in self._items.values() if not i.discarded), key=lambda i: (i.partition, i.order))
+
+
+def _is_wanted(item: Quarantined, wanted: Wanted) -> bool:
+    return (
+        (item.envelope.type == wanted.type or item.envelope.type.endswith(f".{wanted.type}") or not wanted.type)
+        and wanted.error.lower() in item.error.lower()
+        and wanted.key in ("", item.key)
+        and (wanted.until is None or item.since <= wanted.until)
+        and (item.schema or not wanted.schema)
+    )
 
 
 class MemoryPrivate:

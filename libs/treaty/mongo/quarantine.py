@@ -1,5 +1,6 @@
 """The quarantine in MongoDB, in the collection `quarantine` of the consuming context's database."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ from pymongo.errors import DuplicateKeyError
 from treaty.envelope import parse
 from treaty.mongo.bookkeeping import standing
 from treaty.mongo.driver import reaching
-from treaty.quarantine import Intent, Quarantined
+from treaty.quarantine import EVERYTHING, Answered, Intent, Quarantined, Wanted
 from treaty.standing import Standing
 
 _WAITING = {"discarded": ""}
@@ -17,10 +18,13 @@ _WAITING = {"discarded": ""}
 class MongoQuarantine:
     def __init__(self, database: Any) -> None:
         self._items = database.get_collection("quarantine")
+        self._answers = database.get_collection("quarantine_audit")
 
     async def prepare(self) -> None:
         with reaching():
             await self._items.create_index([("discarded", 1), ("partition", 1), ("order", 1)], name="order")
+            await self._answers.create_index([("message", 1), ("at", -1)], name="message")
+            await self._answers.create_index([("at", -1)], name="at")
 
     async def add(self, item: Quarantined) -> None:
         with reaching():
@@ -33,15 +37,17 @@ class MongoQuarantine:
         return await self._find({**_WAITING, "partition": partition}, 0)
 
     async def update(self, item: Quarantined) -> None:
+        values = _document(item)
+        del values["intent"]
         with reaching():
-            await self._items.replace_one({"_id": item.id}, _document(item))
+            await self._items.update_one({"_id": item.id}, {"$set": values})
 
     async def remove(self, id: str) -> None:
         with reaching():
             await self._items.delete_one({"_id": id})
 
-    async def find(self, *, limit: int = 100) -> Sequence[Quarantined]:
-        return await self._find(_WAITING, limit)
+    async def find(self, wanted: Wanted = EVERYTHING, *, limit: int = 100) -> Sequence[Quarantined]:
+        return await self._find({**_WAITING, **_conditions(wanted)}, limit)
 
     async def standing(self) -> Standing:
         return await standing(self._items, _WAITING)
@@ -55,6 +61,29 @@ class MongoQuarantine:
         with reaching():
             result = await self._items.update_one({"_id": id, **_WAITING}, {"$set": {"intent": _intent(intent)}})
         return bool(result.matched_count)
+
+    async def note(self, answered: Answered) -> None:
+        intent = _intent(answered.intent)
+        id = f"{answered.message}/{intent['at'].isoformat()}/{intent['action']}"
+        known = {"message": answered.message, "intent": intent, "at": answered.at, "outcome": answered.outcome}
+        with reaching():
+            await self._answers.update_one(
+                {"_id": id}, {"$set": known, "$setOnInsert": {"before": answered.before}}, upsert=True
+            )
+
+    async def answer(self, answered: Answered) -> None:
+        await self.note(answered)
+        intent = answered.intent
+        with reaching():
+            await self._items.update_one(
+                {"_id": answered.message, "intent.at": intent.at, "intent.action": intent.action},
+                {"$set": {"intent": None}},
+            )
+
+    async def answers(self, message: str = "", *, limit: int = 100) -> Sequence[Answered]:
+        with reaching():
+            found = self._answers.find({"message": message} if message else {}).sort("at", -1).limit(limit)
+            return [_answered(document) for document in await found.to_list(None)]
 
     async def _find(self, where: Mapping[str, Any], limit: int) -> Sequence[Quarantined]:
         with reaching():
@@ -77,11 +106,43 @@ def _document(item: Quarantined) -> dict[str, Any]:
         "next_try": item.next_try,
         "intent": None if item.intent is None else _intent(item.intent),
         "discarded": item.discarded,
+        "schema": item.schema,
     }
 
 
+def _conditions(wanted: Wanted) -> dict[str, Any]:
+    conditions: dict[str, Any] = {}
+    if wanted.type:
+        conditions["headers.ce-type"] = {"$regex": rf"(^|\.){re.escape(wanted.type)}$"}
+    if wanted.error:
+        conditions["error"] = {"$regex": re.escape(wanted.error), "$options": "i"}
+    if wanted.key:
+        conditions["key"] = wanted.key
+    if wanted.until is not None:
+        conditions["since"] = {"$lte": wanted.until}
+    if wanted.schema:
+        conditions["schema"] = True
+    return conditions
+
+
 def _intent(intent: Intent) -> dict[str, Any]:
-    return {"action": intent.action, "reason": intent.reason, "at": intent.at}
+    return {
+        "action": intent.action,
+        "reason": intent.reason,
+        "at": intent.at,
+        "by": intent.by,
+        "body": intent.body,
+    }
+
+
+def _answered(document: Mapping[str, Any]) -> Answered:
+    return Answered(
+        message=document["message"],
+        intent=Intent(**document["intent"]),
+        at=document["at"],
+        outcome=document["outcome"],
+        before=document["before"],
+    )
 
 
 def _item(document: Mapping[str, Any]) -> Quarantined:
@@ -98,4 +159,5 @@ def _item(document: Mapping[str, Any]) -> Quarantined:
         next_try=document["next_try"],
         intent=Intent(**document["intent"]) if document["intent"] else None,
         discarded=document["discarded"],
+        schema=document.get("schema", False),
     )

@@ -9,6 +9,7 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from treaty.causes import current_cause
+from treaty.dependencies import DependencyAway
 from treaty.domain import Conflict, DomainError, Invalid, NotFound, Rejected
 from treaty.probes import Probe
 from treaty.rpc.client import call_traced, channel
@@ -22,8 +23,12 @@ _REFUSALS: dict[grpc.StatusCode, type[DomainError]] = {
 _NAMESPACE = uuid.UUID("6f0f5d0e-3c1b-5c7a-9a56-9d2d7d9a4f10")
 
 
-class PeerAway(Exception):
+class PeerAway(DependencyAway):
     """The other context did not answer, or not for good: the outcome is unknown, and the call is made again."""
+
+    def __init__(self, context: str, why: str) -> None:
+        super().__init__(f"{context}: {why}")
+        self.dependency = context
 
 
 class Peer:
@@ -86,7 +91,7 @@ def _raised(error: grpc.aio.AioRpcError, context: str) -> Exception:
     kind = _REFUSALS.get(error.code())
     text = error.details() or error.code().name
     if kind is None:
-        return PeerAway(f"{context}: {error.code().name}: {text}")
+        return PeerAway(context, f"{error.code().name}: {text}")
     info = error_details_pb2.ErrorInfo()
     status = rpc_status.from_call(error)
     for detail in status.details if status else ():

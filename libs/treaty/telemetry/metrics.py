@@ -68,7 +68,9 @@ METRICS: Mapping[str, Metric] = {
         "{message}", "Messages handled to the end, once for each subscription.", by=("type",)
     ),
     "treaty.consumer.retries": Metric("{attempt}", "Attempts to handle a message that failed.", by=("type",)),
-    "treaty.breaker.open": Metric("{breaker}", "1 while messages wait because none could be handled.", gauge=True),
+    "treaty.breaker.open": Metric(
+        "{breaker}", "1 while only single tries go to something that is away.", gauge=True, by=("dependency",)
+    ),
     "treaty.quarantine.added": Metric("{message}", "Messages that moved to quarantine.", by=("queue",)),
     "treaty.quarantine.released": Metric(
         "{message}", "Messages that left quarantine because they succeeded.", by=("queue",)

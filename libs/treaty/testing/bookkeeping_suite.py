@@ -9,7 +9,7 @@ import pytest
 from treaty.commits import Place
 from treaty.followers import Holder, LeaseLost
 from treaty.pending import Item
-from treaty.quarantine import Intent, Quarantined
+from treaty.quarantine import Answered, Intent, Quarantined, Wanted
 from treaty.service import Stores
 from treaty.standing import Standing
 from treaty.testing.samples import NOON, envelope
@@ -212,8 +212,9 @@ class QuarantineSuite(OnStores):
         )
         await stores.quarantine.add(item)
         assert await stores.quarantine.get(item.id) == item
-        await stores.quarantine.update(replace(item, attempts=3, next_try=None, intent=None))
-        assert await stores.quarantine.get(item.id) == replace(item, attempts=3, next_try=None, intent=None)
+        later = replace(item, attempts=3, next_try=None, schema=True, envelope=replace(item.envelope, body=b"new"))
+        await stores.quarantine.update(replace(later, intent=None))
+        assert await stores.quarantine.get(item.id) == later, "what a person asked for is not the owner's to change"
 
     async def test_adding_again_changes_nothing(self, stores: Stores) -> None:
         await stores.quarantine.add(kept("a", 1))
@@ -251,6 +252,48 @@ class QuarantineSuite(OnStores):
             await stores.quarantine.add(replace(kept(str(n), n, partition=n), since=NOON + timedelta(hours=2 - n)))
         await stores.quarantine.update(replace(kept("2", 2, partition=2), discarded="spam"))
         assert await stores.quarantine.standing() == Standing(2, NOON + timedelta(hours=1))
+
+    async def test_what_came_of_an_intent_is_kept_when_the_message_is_gone(self, stores: Stores) -> None:
+        await stores.quarantine.add(kept("a", 1))
+        intent = Intent(action="edit", reason="a typing error", at=NOON, by="ann", body=b"right")
+        await stores.quarantine.intend("made.up/a", intent)
+        edited = Answered(message="made.up/a", intent=intent, at=NOON, outcome="edited", before=b"wrong")
+        await stores.quarantine.note(edited)
+        await stores.quarantine.note(replace(edited, before=b"right"))
+        assert await stores.quarantine.answers("made.up/a") == [edited]
+        assert [item.intent for item in await stores.quarantine.held(0)] == [intent]
+        done = replace(edited, at=NOON + timedelta(seconds=1), outcome="took effect")
+        await stores.quarantine.answer(replace(done, before=b""))
+        assert [item.intent for item in await stores.quarantine.held(0)] == [None]
+        await stores.quarantine.remove("made.up/a")
+        assert await stores.quarantine.answers() == [done]
+        assert await stores.quarantine.answers("made.up/b") == []
+
+    async def test_an_answer_leaves_a_later_intent_alone(self, stores: Stores) -> None:
+        await stores.quarantine.add(kept("a", 1))
+        first = Intent(action="retry", reason="now", at=NOON)
+        later = Intent(action="discard", reason="never mind", at=NOON + timedelta(seconds=1))
+        await stores.quarantine.intend("made.up/a", later)
+        await stores.quarantine.answer(Answered(message="made.up/a", intent=first, at=NOON, outcome="failed again"))
+        assert [item.intent for item in await stores.quarantine.held(0)] == [later]
+
+    @pytest.mark.parametrize(
+        ("wanted", "found"),
+        [
+            (Wanted(type="Happened"), ["a", "b", "c"]),
+            (Wanted(type="ppened"), []),
+            (Wanted(error="timeout"), ["a"]),
+            (Wanted(key="other"), ["c"]),
+            (Wanted(until=NOON), ["a", "b"]),
+            (Wanted(schema=True), ["b"]),
+            (Wanted(type="Happened", error="no such", schema=True), ["b"]),
+        ],
+    )
+    async def test_people_see_what_they_want(self, stores: Stores, wanted: Wanted, found: list[str]) -> None:
+        await stores.quarantine.add(replace(kept("a", 1), error="Timeout: (5 s)"))
+        await stores.quarantine.add(replace(kept("b", 2), error="Newer: no such thing", schema=True))
+        await stores.quarantine.add(replace(kept("c", 3, key="other"), since=NOON + timedelta(hours=1)))
+        assert _ids(await stores.quarantine.find(wanted)) == [f"made.up/{id}" for id in found]
 
 
 class PrivateSuite(OnStores):

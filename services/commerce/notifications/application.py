@@ -8,6 +8,7 @@ from typing import Protocol
 
 from treaty.causes import current_cause, step
 from treaty.deciding import Committed
+from treaty.dependencies import DependencyAway
 from treaty.domain import NotFound
 from treaty.effects import Call
 from treaty.ports import Clock
@@ -42,8 +43,10 @@ class Refused(Exception):
     """The receiver will never take this; the message says why, without naming the receiver."""
 
 
-class Away(Exception):
+class Away(DependencyAway):
     """It could not be handed over now; whether it arrived is unknown. Try again."""
+
+    dependency = "outlets"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

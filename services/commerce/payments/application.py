@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from treaty.deciding import Committed
+from treaty.dependencies import DependencyAway
 from treaty.domain import NotFound
 from treaty.effects import Call
 from treaty.ports import Clock
@@ -46,8 +47,10 @@ class GatewayTimeout(Exception):
     """The gateway did not answer in time; whether it holds the money is unknown."""
 
 
-class GatewayAway(Exception):
+class GatewayAway(DependencyAway):
     """The gateway cannot be reached. Nothing was asked of it; try again."""
+
+    dependency = "gateway"
 
 
 class Gateway(Protocol):

@@ -8,6 +8,7 @@ from typing import Protocol
 import structlog
 from treaty.causes import step
 from treaty.deciding import Committed
+from treaty.dependencies import DependencyAway
 from treaty.effects import Call
 from treaty.ports import Clock
 from treaty.projections import Key, View
@@ -59,8 +60,10 @@ class Deliveries(Protocol):
         ...
 
 
-class CarrierAway(Exception):
+class CarrierAway(DependencyAway):
     """The carrier did not answer as it should; whether it did what it was asked is unknown. Try again."""
+
+    dependency = "carrier"
 
 
 class Undeliverable(Exception):
