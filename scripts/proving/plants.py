@@ -37,9 +37,9 @@ PLANTS: Mapping[str, Plant] = {
         [
             Change(
                 "consumer.py",
-                "        error = await self._try(envelope)\n"
-                "        if error is None:\n            await delivery.ack()\n",
-                "        await delivery.ack()\n        error = await self._try(envelope)\n        if error is None:\n",
+                "        try:\n            error = await self._try(envelope)\n        except GivenUp:\n",
+                "        await delivery.ack()\n"
+                "        try:\n            error = await self._try(envelope)\n        except GivenUp:\n",
             )
         ],
     ),
