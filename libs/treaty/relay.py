@@ -17,7 +17,8 @@ from treaty.probes import Probe, Span
 
 log = structlog.get_logger()
 
-_ROUTED = "routed "
+ROUTED = "routed "
+"""Goes before the type of an event that somebody was bound to, where the relay keeps its place."""
 
 
 class Relay:
@@ -65,7 +66,7 @@ class Relay:
     async def load(self) -> None:
         """Learns which types somebody was bound to; before anything is taken."""
         known = await self._checkpoints.load()
-        self._routed = {name.removeprefix(_ROUTED) for name in known if name.startswith(_ROUTED)}
+        self._routed = {name.removeprefix(ROUTED) for name in known if name.startswith(ROUTED)}
 
     def begin(self) -> None:
         self._failure = None
@@ -157,7 +158,7 @@ class Relay:
     async def _remember(self, type: str) -> None:
         self._unbound_since.pop(type, None)
         if type not in self._routed:
-            await self._checkpoints.save({_ROUTED + type: Place()}, self._epoch)
+            await self._checkpoints.save({ROUTED + type: Place()}, self._epoch)
             self._routed.add(type)
 
     async def _may_come_back(self, type: str) -> bool:
@@ -167,7 +168,7 @@ class Relay:
         now = asyncio.get_running_loop().time()
         if now < self._unbound_since.setdefault(type, now) + self._unbound_seconds:
             return True
-        await self._checkpoints.forget([_ROUTED + type])
+        await self._checkpoints.forget([ROUTED + type])
         self._routed.discard(type)
         self._unbound_since.pop(type, None)
         return False

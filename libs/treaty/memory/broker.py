@@ -79,9 +79,12 @@ class MemoryBroker:
             for type in types:
                 self._bindings.setdefault((f"{producer}.events", type), set()).add(topology.context)
 
-    def unbind(self) -> None:
-        """Loses every binding, as somebody deletes them by mistake; whoever declares its topology has its own again."""
-        self._bindings.clear()
+    def unbind(self, *types: str) -> None:
+        """Loses the bindings to some types of events, or all, as somebody deletes them by mistake.
+
+        Whoever declares its topology has its own again.
+        """
+        self._bindings = {key: who for key, who in self._bindings.items() if types and key[1] not in types}
 
     async def publish(self, exchange: str, envelope: Envelope) -> None:
         await asyncio.sleep(0)

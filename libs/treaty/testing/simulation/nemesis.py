@@ -5,15 +5,22 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from treaty.crashes import PLACES
+from treaty.relay import ROUTED
 from treaty.testing.simulation.cluster import Cluster, Node
 
 
 @dataclass(slots=True)
 class Nemesis:
-    """Befalls a cluster with one fault after another until it is told to stop; then it mends what it broke."""
+    """Befalls a cluster with one fault after another until it is told to stop; then it mends what it broke.
+
+    Attributes:
+        every: seconds from one fault to the next, about.
+        without: faults that are left out, by the names that `Cluster.faults` shows.
+    """
 
     cluster: Cluster
     every: float = 1.0
+    without: frozenset[str] = frozenset()
     _under_way: "list[asyncio.Task[None]]" = field(default_factory=list)
 
     async def run(self, seconds: float) -> None:
@@ -22,8 +29,8 @@ class Nemesis:
         end = loop.time() + seconds
         while loop.time() < end:
             await asyncio.sleep(loop.chance.uniform(0.0, 2 * self.every))
-            fault = loop.chance.choice(self._faults)
-            self.cluster.faults.append(fault.__name__.removeprefix("_"))
+            fault = loop.chance.choice([fault for fault in self._faults if _name(fault) not in self.without])
+            self.cluster.faults.append(_name(fault))
             self._under_way.append(loop.create_task(_run(fault)))
         await self.heal()
 
@@ -119,10 +126,10 @@ class Nemesis:
 
     async def _unbind(self) -> None:
         """Somebody deletes bindings that were in use; their owners declare them again a little later."""
-        for stores in self.cluster.stores.values():
-            if not any(name.startswith("routed") for name in await stores.checkpoints.load()):
-                return
-        self.cluster.broker.unbind()
+        places = [name for stores in self.cluster.stores.values() for name in await stores.checkpoints.load()]
+        used = [name.removeprefix(ROUTED) for name in places if name.startswith(ROUTED)]
+        if used:
+            self.cluster.broker.unbind(*used)
 
     async def _cut_wire(self) -> None:
         node = self._somebody()
@@ -153,6 +160,11 @@ class Nemesis:
     async def _server_clock_jump(self) -> None:
         """Leases run out early: two processes may hold one for a moment."""
         self.cluster.clock.offset += self.cluster.loop.chance.uniform(0.0, 2 * self.cluster.lease_seconds)
+
+
+def _name(fault: Callable[[], Awaitable[None]]) -> str:
+    name: str = fault.__name__
+    return name.removeprefix("_")
 
 
 async def _run(fault: Callable[[], Awaitable[None]]) -> None:
