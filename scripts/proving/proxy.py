@@ -22,13 +22,27 @@ class Proxy:
     delay: float = 0.0
     silent: bool = False
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
+    _connections: "set[asyncio.Task[None]]" = field(default_factory=set)
+
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Takes a connection."""
+        task = asyncio.create_task(self._pass_on(reader, writer))
+        self._connections.add(task)
+        task.add_done_callback(self._connections.discard)
+
+    async def close(self) -> None:
+        """Breaks every connection, and waits until all are gone."""
+        self.cut()
+        for task in self._connections:
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
 
     def cut(self) -> None:
         """Resets every connection."""
         for writer in list(self._writers):
             writer.transport.abort()
 
-    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             there, back = await asyncio.open_connection("127.0.0.1", self.target())
         except OSError:
@@ -66,4 +80,4 @@ async def proxy(target: Callable[[], int]) -> AsyncIterator[Proxy]:
         yield made
     finally:
         server.close()
-        made.cut()
+        await made.close()
