@@ -51,7 +51,9 @@ async def befall(servers: Servers, folder: Path, *, faults: int, events: int, cl
     Every kind comes equally often; what else is drawn follows from the seed.
     """
     found = Befallen()
-    async with stage(servers, folder, "nemesis", seed=seed, clients=clients, PROVING_FAILS_EVERY="200") as scene:
+    async with stage(
+        servers, folder, "nemesis", seed=seed, clients=clients, pause=0.06, PROVING_FAILS_EVERY="200"
+    ) as scene:
         for kind in _order(list(scene.faults.all), faults, scene.faults.chance):
             await asyncio.sleep(QUIET_SECONDS * scene.faults.chance.uniform(0.5, 1.5))
             await _inject(kind, scene, found)

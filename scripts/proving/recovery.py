@@ -23,7 +23,7 @@ class Recovered:
     Attributes:
         service_restart: from kill -9 of the only process of a context to the first answer of the next.
         lease_takeover: from kill -9 of the process that holds the leases, with another beside it, until events flow.
-        broker_restart: from the moment the broker is up again until events flow.
+        broker_restart: from the moment the broker is told to start until events flow.
         drained: from then until the events of the time without a broker had all come out.
         primary_lost: from kill -9 of the primary to the first answer after it.
         answered_without_broker: commands that were answered while the broker was away.
@@ -101,9 +101,9 @@ async def _lose_broker(servers: Servers, scene: Stage, found: Recovered) -> None
     lost = loop.time()
     await asyncio.sleep(AWAY_SECONDS)
     found.answered_without_broker = len(scene.clients.successes) - bisect.bisect(scene.clients.successes, lost)
+    back = loop.time()
     await servers.ctl("start_app")
     await servers.broker_ready()
-    back = loop.time()
     wanted = len(scene.flow) + found.answered_without_broker
     found.broker_restart = await _silence(scene.flow, back, silence=0.0)
     async with asyncio.timeout(_PATIENCE):

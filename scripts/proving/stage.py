@@ -58,7 +58,7 @@ class Stage:
 
 @asynccontextmanager
 async def stage(
-    servers: Servers, folder: Path, name: str, *, seed: int = 1, clients: int = 12, **settings: str
+    servers: Servers, folder: Path, name: str, *, seed: int = 1, clients: int = 12, pause: float = 0.1, **settings: str
 ) -> AsyncIterator[Stage]:
     """Sets the stage, in databases and exchanges whose names begin anew.
 
@@ -66,6 +66,7 @@ async def stage(
         folder: where the processes write their logs.
         name: goes before the names of the databases.
         clients: how many ask at a time.
+        pause: seconds, about, between an answer and the next question of a client.
         settings: what the services are told besides.
     """
     chance = random.Random(seed)
@@ -80,7 +81,7 @@ async def stage(
         await asyncio.gather(services.start(ACCOUNTS), services.start(LEDGER))
         look = await stack.enter_async_context(looking(uri, direct))
         helping = [asyncio.create_task(_tap(direct, flow)), asyncio.create_task(_keep_asking(look))]
-        asking = Clients(lambda: f"127.0.0.1:{to_accounts.port}", chance=random.Random(seed))
+        asking = Clients(lambda: f"127.0.0.1:{to_accounts.port}", chance=random.Random(seed), pause=pause)
         yield Stage(
             services=services,
             faults=Faults(servers, services, to_broker, to_accounts, chance),
