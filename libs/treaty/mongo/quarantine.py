@@ -107,6 +107,7 @@ def _document(item: Quarantined) -> dict[str, Any]:
         "intent": None if item.intent is None else _intent(item.intent),
         "discarded": item.discarded,
         "schema": item.schema,
+        "waits_for": item.waits_for,
     }
 
 
@@ -160,4 +161,5 @@ def _item(document: Mapping[str, Any]) -> Quarantined:
         intent=Intent(**document["intent"]) if document["intent"] else None,
         discarded=document["discarded"],
         schema=document.get("schema", False),
+        waits_for=document.get("waits_for", ""),
     )

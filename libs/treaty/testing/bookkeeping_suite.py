@@ -208,6 +208,7 @@ class QuarantineSuite(OnStores):
             detail="a\nb",
             attempts=2,
             next_try=NOON,
+            waits_for="replay-1",
             intent=Intent(action="retry", reason="fixed", at=NOON),
         )
         await stores.quarantine.add(item)
