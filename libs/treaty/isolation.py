@@ -103,7 +103,7 @@ class Isolation:
     async def release(self, key: str) -> None:
         """Handles what waits on a key, in order, until one fails, or has to wait for a replay."""
         try:
-            waiting = in_order([item for item in await self._quarantine.held(self._partition) if item.key == key])
+            waiting = in_order(await self._quarantine.held(self._partition, key=key))
             ready = list(takewhile(lambda item: not self._holding.is_open(item.waits_for), waiting))
             prepared = [await self._prepared(item) for item in ready]
             if await self._release_all([item for item in prepared if not item.discarded]):

@@ -113,8 +113,8 @@ class Quarantine(Protocol):
         """Keeps the message, on a majority. An id that is there already stays as it is."""
         ...
 
-    async def held(self, partition: int) -> Sequence[Quarantined]:
-        """Returns everything that waits in the partition, in order."""
+    async def held(self, partition: int, *, key: str | None = None) -> Sequence[Quarantined]:
+        """Returns everything that waits in the partition, or of one key, in order."""
         ...
 
     async def update(self, item: Quarantined) -> None:

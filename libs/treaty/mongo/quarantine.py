@@ -23,6 +23,7 @@ class MongoQuarantine:
     async def prepare(self) -> None:
         with reaching():
             await self._items.create_index([("discarded", 1), ("partition", 1), ("order", 1)], name="order")
+            await self._items.create_index([("key", 1), ("partition", 1), ("order", 1)], name="key")
             await self._answers.create_index([("message", 1), ("at", -1)], name="message")
             await self._answers.create_index([("at", -1)], name="at")
 
@@ -33,8 +34,8 @@ class MongoQuarantine:
             except DuplicateKeyError:
                 return
 
-    async def held(self, partition: int) -> Sequence[Quarantined]:
-        return await self._find({**_WAITING, "partition": partition}, 0)
+    async def held(self, partition: int, *, key: str | None = None) -> Sequence[Quarantined]:
+        return await self._find({**_WAITING, "partition": partition, **({} if key is None else {"key": key})}, 0)
 
     async def update(self, item: Quarantined) -> None:
         values = _document(item)
