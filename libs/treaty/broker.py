@@ -83,8 +83,20 @@ class Broker(Protocol):
         """
         ...
 
-    async def publish(self, exchange: str, envelope: Envelope) -> None:
+    async def publish(self, exchange: str, envelope: Envelope, *, replay: str = "") -> None:
         """Returns when the broker has the event in every queue that is bound to it.
+
+        Args:
+            exchange: of its producer, or the inbox of the only context that is to have it.
+            replay: the replay that it is part of; in a header of its own.
+
+        Raises:
+            Unroutable, NotAccepted, BrokerAway
+        """
+        ...
+
+    async def end_replay(self, topology: Topology, partition: int, replay: str) -> None:
+        """Returns when the partition has the mark of a replay's end, behind all that it has been given before.
 
         Raises:
             Unroutable, NotAccepted, BrokerAway

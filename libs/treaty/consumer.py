@@ -2,28 +2,29 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 import structlog
 
-from treaty.broker import Broker, BrokerAway, Delivery, Topology, exchange_of
-from treaty.causes import Cause, acting
-from treaty.codec import Newer
+from treaty.broker import Broker, BrokerAway, Delivery, Topology
 from treaty.dependencies import Breakers, DependencyAway, GivenUp
-from treaty.domain import DomainError
 from treaty.envelope import PARTITION_HEADER, Envelope, Malformed, parse
+from treaty.handling import SCHEMA_ERRORS
+from treaty.holding import Holding
 from treaty.isolation import Isolation
 from treaty.keyed import Keyed
 from treaty.ports import Chance, Clock, backoff
 from treaty.probes import Probe
 from treaty.quarantine import Quarantine
-from treaty.subscriptions import Subscription
+from treaty.replays import END_HEADER, REPLAY_HEADER, Replays, named
 
 log = structlog.get_logger()
+
+_ENDS = "\0ends of replays"
+"""The lane of what ends a replay; no event has this key."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,57 +44,6 @@ class Patience:
     away_seconds: float = 30.0
 
 
-class UnknownType(Exception):
-    """An event of a type that this version of the context does not want, though its inbox is bound to it."""
-
-
-SCHEMA_ERRORS = (Malformed, Newer, UnknownType)
-"""What only another version of the code can change: it is not tried again before there is one."""
-
-
-class Handling:
-    """Does what the subscriptions of a context say with one event. It may run again; the effects do not."""
-
-    def __init__(self, subscriptions: Sequence[Subscription], probe: Probe) -> None:
-        self._probe = probe
-        self._by_type: dict[str, list[Subscription]] = {}
-        for subscription in subscriptions:
-            self._by_type.setdefault(subscription.type, []).append(subscription)
-
-    async def __call__(self, envelope: Envelope, queue: str) -> None:
-        if envelope.type not in self._by_type:
-            raise UnknownType(f"nobody here subscribes to {envelope.type}: deploy a version that does, or unbind it")
-        for subscription in self._by_type[envelope.type]:
-            with self._probe.span(
-                f"process {queue}",
-                kind="consumer",
-                parent=envelope.trace,
-                links=(envelope.trace,),
-                attributes=_attributes(envelope, queue),
-            ) as span:
-                await self._handle(subscription, envelope, span.trace or envelope.trace)
-            self._probe.count("treaty.consumer.processed", type=envelope.type)
-
-    async def _handle(self, subscription: Subscription, envelope: Envelope, trace: str) -> None:
-        command = subscription.translate(_parsed(subscription, envelope))
-        if command is None:
-            return
-        cause = Cause(
-            id=f"{envelope.producer}/{envelope.id}/{subscription.name}",
-            tenant=envelope.tenant,
-            trace=trace,
-            correlation=envelope.correlation,
-            durable=True,
-        )
-        with acting(cause):
-            try:
-                await subscription.then(command)
-            except DomainError as refusal:
-                if not refusal.recorded:
-                    raise
-                log.info("a message was refused", event_id=envelope.id, type=envelope.type, reason=refusal.message)
-
-
 class PartitionConsumer:
     """Owns one partition of a context's inbox, as long as the process holds its lease."""
 
@@ -104,6 +54,7 @@ class PartitionConsumer:
         broker: Broker,
         handle: Callable[[Envelope, str], Awaitable[None]],
         quarantine: Quarantine,
+        replays: Replays,
         *,
         clock: Clock,
         chance: Chance,
@@ -117,8 +68,16 @@ class PartitionConsumer:
         self._clock, self._chance, self._probe = clock, chance, probe
         self._patience = patience or Patience()
         self._breakers = breakers or Breakers(chance, probe)
+        self._holding = Holding(replays, partition)
         self._isolation = Isolation(
-            quarantine, partition, self._queue, self._handle, clock=clock, probe=probe, schema_errors=SCHEMA_ERRORS
+            quarantine,
+            partition,
+            self._queue,
+            self._handle,
+            self._holding,
+            clock=clock,
+            probe=probe,
+            schema_errors=SCHEMA_ERRORS,
         )
         self._draining = asyncio.Event()
         self.ended = asyncio.Event()
@@ -148,6 +107,7 @@ class PartitionConsumer:
     async def _consume(self) -> None:
         """Consumes through one channel, with lanes of its own: they end before it, and what comes then comes again."""
         lanes = Keyed()
+        await self._holding.look()
         await self._isolation.load()
         async with self._broker.consume(self._topology, self._partition, partial(self._accept, lanes)) as lost:
             looking = asyncio.create_task(self._look_after_quarantine(lanes))
@@ -162,6 +122,9 @@ class PartitionConsumer:
 
     def _accept(self, lanes: Keyed, delivery: Delivery) -> None:
         self._probe.count("treaty.consumer.delivered", queue=self._queue)
+        if END_HEADER in delivery.headers:
+            lanes.submit(_ENDS, lanes.behind_all(partial(self._end_replay, lanes, delivery)))
+            return
         try:
             envelope = parse(delivery.headers, delivery.body)
         except Malformed as error:
@@ -173,7 +136,11 @@ class PartitionConsumer:
     async def _process(self, delivery: Delivery, envelope: Envelope) -> None:
         if self._draining.is_set():
             return
-        if self._isolation.holds(envelope.partition_key):
+        replay = named(delivery.headers, REPLAY_HEADER)
+        if replay and not self._holding.is_open(replay):
+            await delivery.ack()  # it was abandoned, or this came twice: what waited has gone on
+            return
+        if self._isolation.holds(envelope, replay):
             await self._isolate(delivery, envelope, None)
             return
         try:
@@ -222,7 +189,7 @@ class PartitionConsumer:
         """
         while True:
             try:
-                await self._isolation.put(envelope, error)
+                await self._isolation.put(envelope, error, named(delivery.headers, REPLAY_HEADER))
                 break
             except Exception as away:
                 log.warning("the quarantine cannot be written", queue=self._queue, error=str(away))
@@ -238,27 +205,37 @@ class PartitionConsumer:
                         break
         await delivery.ack()
 
+    async def _end_replay(self, lanes: Keyed, delivery: Delivery) -> None:
+        """Lets go of what waited for a replay, after all of that which came before this is done with."""
+        id = named(delivery.headers, END_HEADER)
+        while self._holding.is_open(id):
+            if self._draining.is_set():
+                return
+            try:
+                await self._holding.pass_by(id)
+                await self._release_due(lanes)
+            except Exception as away:
+                log.warning("the end of a replay cannot be noted", queue=self._queue, replay=id, error=str(away))
+                await asyncio.sleep(self._chance.jitter(1.0))
+        await delivery.ack()
+
+    async def _release_due(self, lanes: Keyed) -> None:
+        for key in await self._isolation.due():
+            lanes.submit(key, partial(self._isolation.release, key))
+
     async def _look_after_quarantine(self, lanes: Keyed) -> None:
         """Releases keys whose time has come, or that a person has decided about, each in its own lane."""
         while True:
             await asyncio.sleep(self._patience.look_every)
             try:
-                for key in await self._isolation.due():
-                    lanes.submit(key, partial(self._isolation.release, key))
+                await self._holding.look()
+                await self._release_due(lanes)
             except Exception as away:
                 log.warning("the quarantine cannot be read", queue=self._queue, error=str(away))
 
 
 async def _in_queue(handle: Callable[[Envelope, str], Awaitable[None]], queue: str, envelope: Envelope) -> None:
     await handle(envelope, queue)
-
-
-def _parsed(subscription: Subscription, envelope: Envelope) -> Any:
-    """Returns the message in an envelope. Raises Malformed: bytes that are none will not be one the next time."""
-    try:
-        return subscription.parse(envelope.body)
-    except Exception as error:
-        raise Malformed(f"the body is no {envelope.type}: {type(error).__name__}: {error}") from error
 
 
 async def _first(*events: asyncio.Event) -> None:
@@ -284,19 +261,3 @@ def _unreadable(delivery: Delivery, now: datetime) -> Envelope:
         sequence="",
         body=delivery.body,
     )
-
-
-def _attributes(envelope: Envelope, queue: str) -> dict[str, str | int | float | bool]:
-    exchange = exchange_of(envelope.producer)
-    return {
-        "messaging.system": "rabbitmq",
-        "messaging.operation.type": "process",
-        "messaging.operation.name": "process",
-        "messaging.destination.name": f"{exchange}:{envelope.type}:{queue}",
-        "messaging.rabbitmq.destination.routing_key": envelope.type,
-        "messaging.message.id": envelope.id,
-        "messaging.message.conversation_id": envelope.correlation,
-        "cloudevents.event_id": envelope.id,
-        "cloudevents.event_type": envelope.type,
-        "cloudevents.event_source": envelope.source,
-    }

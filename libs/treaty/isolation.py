@@ -1,12 +1,14 @@
 """One partition's part of the quarantine, in the hands of the partition's owner: what goes in, and what comes out."""
 
 import traceback
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from itertools import takewhile
 
 import structlog
 
 from treaty.envelope import Envelope
+from treaty.holding import Holding
 from treaty.ports import Clock
 from treaty.probes import Probe
 from treaty.quarantine import Answered, Intent, Quarantine, Quarantined, in_order, next_try
@@ -19,6 +21,7 @@ class Isolation:
 
     Args:
         handle: handles one event, once.
+        holding: knows what waits for a replay.
         schema_errors: what it raises for messages that wait for a deploy.
     """
 
@@ -28,13 +31,14 @@ class Isolation:
         partition: int,
         queue: str,
         handle: Callable[[Envelope], Awaitable[None]],
+        holding: Holding,
         *,
         clock: Clock,
         probe: Probe,
         schema_errors: tuple[type[Exception], ...] = (),
     ) -> None:
         self._quarantine, self._partition, self._queue = quarantine, partition, queue
-        self._handle = handle
+        self._handle, self._holding = handle, holding
         self._clock, self._probe = clock, probe
         self._schema_errors = schema_errors
         self._held: set[str] = set()
@@ -42,21 +46,28 @@ class Isolation:
         self._deployed: set[str] = set()
         self._next_order = 0
 
-    def holds(self, key: str) -> bool:
-        """Tells whether a message of the key is in quarantine, so that what follows must go there too."""
-        return key in self._held
+    def holds(self, envelope: Envelope, replay: str = "") -> bool:
+        """Tells whether an event must go to quarantine: one of its key is there, or it has to wait for a replay.
+
+        What a replay delivers does not wait behind what waits for that.
+        """
+        key = envelope.partition_key
+        return bool(self._holding.waits_for(envelope, replay)) or (
+            self._holding.blocks(key) if replay else key in self._held
+        )
 
     async def load(self) -> None:
         """Learns what is in quarantine; before the first delivery."""
         items = await self._quarantine.held(self._partition)
+        self._holding.load(items)
         self._releasing.clear()
         self._held = {item.key for item in items}
         self._deployed = {item.key for item in items if item.schema}
         self._next_order = max((item.order for item in items), default=-1) + 1
 
-    async def put(self, envelope: Envelope, error: Exception | None) -> None:
-        """Keeps a message that failed, or that waits behind one (no error). One that was discarded stays so."""
-        item = self._quarantined(envelope, error)
+    async def put(self, envelope: Envelope, error: Exception | None, replay: str = "") -> None:
+        """Keeps a message that failed, or that waits (no error). One that was discarded stays so."""
+        item = self._quarantined(envelope, error, "" if replay and error else self._holding.waits_for(envelope, replay))
         self._probe.reach("quarantine.adding")
         await self._quarantine.add(item)
         self._probe.reach("quarantine.added")
@@ -64,35 +75,48 @@ class Isolation:
         if known is not None and known.discarded:
             return
         self._held.add(envelope.partition_key)
+        self._holding.note(known or item)
         self._next_order += 1
         self._probe.count("treaty.quarantine.added", queue=self._queue)
+        if item.waits_for:
+            log.info("a message waits for a replay", id=item.id, type=envelope.type, replay=item.waits_for)
+            return
         log.warning("a message went to quarantine", id=item.id, type=envelope.type, error=item.error or "waits behind")
 
     async def due(self) -> Sequence[str]:
         """Returns the keys to release now: their time has come, a person has left an intent, what they waited behind
-        is gone, as after an owner that ended in the middle of a release, or there may have been a deploy.
+        is gone, as after an owner that ended in the middle of a release, there may have been a deploy, or the replay
+        they waited for is over.
         """
         items = await self._quarantine.held(self._partition)
         self._probe.gauge("treaty.quarantine.size", len(items), queue=self._queue)
         now = self._clock.now()
         due = {item.key for item in items if item.intent or (item.next_try and item.next_try <= now)}
-        due |= {item.key for item in _first_of_keys(items) if not item.error} | self._deployed
+        first = _first_of_keys(items)
+        due |= {item.key for item in first if not item.error} | self._deployed
         self._deployed = set()
+        due -= {item.key for item in first if self._holding.is_open(item.waits_for)}
         new = due - self._releasing
         self._releasing |= new
         return sorted(new)
 
     async def release(self, key: str) -> None:
-        """Handles what waits on a key, in order, until one fails."""
+        """Handles what waits on a key, in order, until one fails, or has to wait for a replay."""
         try:
-            waiting = in_order([item for item in await self._quarantine.held(self._partition) if item.key == key])
-            prepared = [await self._prepared(item) for item in waiting]
+            waiting = in_order(await self._quarantine.held(self._partition, key=key))
+            ready = list(takewhile(lambda item: not self._holding.is_open(item.waits_for), waiting))
+            prepared = [await self._prepared(item) for item in ready]
             if await self._release_all([item for item in prepared if not item.discarded]):
-                self._held.discard(key)
+                self._left(key, waiting[len(ready) :])
         except Exception as away:
             log.warning("a key stays in quarantine", key=key, error=str(away))
         finally:
             self._releasing.discard(key)
+
+    def _left(self, key: str, items: Sequence[Quarantined]) -> None:
+        self._holding.left(key, items)
+        if not items:
+            self._held.discard(key)
 
     async def _prepared(self, item: Quarantined) -> Quarantined:
         """Carries out what a person asked for of one message, as far as that comes before the next try."""
@@ -128,7 +152,9 @@ class Isolation:
         try:
             await self._handle(item.envelope)
         except Exception as error:
-            await self._quarantine.update(self._failed_again(item, error))
+            failed = self._failed_again(item, error)
+            await self._quarantine.update(failed)
+            self._holding.note(failed)
             await self._answer(item, f"failed again: {_name(error)}")
             return False
         await self._answer(item, "took effect")
@@ -146,7 +172,7 @@ class Isolation:
     def _answered(self, item: Quarantined, intent: Intent, outcome: str, *, before: bytes = b"") -> Answered:
         return Answered(message=item.id, intent=intent, at=self._clock.now(), outcome=outcome, before=before)
 
-    def _quarantined(self, envelope: Envelope, error: Exception | None) -> Quarantined:
+    def _quarantined(self, envelope: Envelope, error: Exception | None, waits_for: str) -> Quarantined:
         now = self._clock.now()
         schema = isinstance(error, self._schema_errors)
         return Quarantined(
@@ -160,6 +186,7 @@ class Isolation:
             detail=_detail(error),
             next_try=next_try(0, now) if error is not None and not schema else None,
             schema=schema,
+            waits_for=waits_for,
         )
 
     def _failed_again(self, item: Quarantined, error: Exception) -> Quarantined:
@@ -171,15 +198,16 @@ class Isolation:
             error=_name(error),
             detail=_detail(error),
             schema=schema,
+            waits_for="",
         )
 
 
-def _first_of_keys(items: Sequence[Quarantined]) -> Iterable[Quarantined]:
-    """Returns the first item of each key; `items` are in order."""
-    first: dict[str, Quarantined] = {}
+def _first_of_keys(items: Sequence[Quarantined]) -> Sequence[Quarantined]:
+    """Returns the item of each key that is to be handled first."""
+    by_key: dict[str, list[Quarantined]] = {}
     for item in items:
-        first.setdefault(item.key, item)
-    return first.values()
+        by_key.setdefault(item.key, []).append(item)
+    return [in_order(own)[0] for own in by_key.values()]
 
 
 def _name(error: Exception | None) -> str:

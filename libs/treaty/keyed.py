@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 Work = Callable[[], Awaitable[None]]
 
@@ -30,6 +31,19 @@ class Keyed:
         task = asyncio.create_task(self._run(key))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def behind_all(self, work: Work) -> Work:
+        """Returns work that first waits until all that has been submitted so far, for any key, is over."""
+        over = [asyncio.Event() for _ in self._queues]
+        for key, event in zip(list(self._queues), over, strict=True):
+            self.submit(key, partial(_tell, event))
+
+        async def then() -> None:
+            for event in over:
+                await event.wait()
+            await work()
+
+        return then
 
     async def drain(self) -> None:
         """Waits until nothing is left to do."""
@@ -59,3 +73,7 @@ class Keyed:
                 await queue.popleft()()
         finally:
             del self._queues[key]
+
+
+async def _tell(event: asyncio.Event) -> None:
+    event.set()

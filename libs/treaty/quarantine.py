@@ -66,7 +66,8 @@ class Quarantined:
 
     `order` counts up within the partition. `error` is empty for a message that only waits behind another of its key.
     `next_try` is None when it is left to a person, or waits. `schema` says that this version of the code does not know
-    the message: it is tried once by every new owner, since only a deploy can help.
+    the message: it is tried once by every new owner, since only a deploy can help. `waits_for` is the replay whose end
+    must come first.
     """
 
     id: str
@@ -82,6 +83,7 @@ class Quarantined:
     intent: Intent | None = None
     discarded: str = ""
     schema: bool = False
+    waits_for: str = ""
 
 
 def in_order(items: Sequence[Quarantined]) -> list[Quarantined]:
@@ -111,8 +113,8 @@ class Quarantine(Protocol):
         """Keeps the message, on a majority. An id that is there already stays as it is."""
         ...
 
-    async def held(self, partition: int) -> Sequence[Quarantined]:
-        """Returns everything that waits in the partition, in order."""
+    async def held(self, partition: int, *, key: str | None = None) -> Sequence[Quarantined]:
+        """Returns everything that waits in the partition, or of one key, in order."""
         ...
 
     async def update(self, item: Quarantined) -> None:

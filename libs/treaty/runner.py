@@ -12,9 +12,10 @@ import structlog
 
 from treaty.broker import Broker, BrokerAway, Topology
 from treaty.calls import Caller
-from treaty.consumer import Handling, PartitionConsumer, Patience
+from treaty.consumer import PartitionConsumer, Patience
 from treaty.followers import Follower, Following, LeaseLost
 from treaty.gauges import Gauges
+from treaty.handling import Handling
 from treaty.pending import Item, PendingWork
 from treaty.ports import Chance, Clock, Ids, backoff
 from treaty.probes import Probe
@@ -152,6 +153,7 @@ class Runner:
             self.broker,
             Handling(self.service.subscriptions, self.probe),
             self.stores.quarantine,
+            self.stores.replays,
             clock=self.clock,
             chance=self.chance,
             probe=self.probe,

@@ -18,6 +18,7 @@ from treaty.probes import Probe
 from treaty.projections import Projection, Rows, View
 from treaty.quarantine import Quarantine
 from treaty.relations import Relation, check
+from treaty.replays import Replays
 from treaty.repository import Limits, Repository
 from treaty.rpc.peers import Peer
 from treaty.sagas import Process, Progress, Saga, StoredSaga, runs_of
@@ -46,6 +47,8 @@ class Stores(Protocol):
     def pending(self) -> Pending: ...
     @property
     def quarantine(self) -> Quarantine: ...
+    @property
+    def replays(self) -> Replays: ...
     @property
     def private(self) -> Private: ...
 

@@ -57,12 +57,12 @@ PLANTS: Mapping[str, Plant] = {
         "messages come again, and must be recognised",
         [
             Change(
-                "consumer.py",
+                "handling.py",
                 'id=f"{envelope.producer}/{envelope.id}/{subscription.name}"',
                 'id=f"{envelope.producer}/{envelope.id}/{subscription.name}/{next(self._numbers)}"',
             ),
             Change(
-                "consumer.py",
+                "handling.py",
                 "        self._by_type: dict[str, list[Subscription]] = {}\n",
                 "        self._by_type: dict[str, list[Subscription]] = {}\n"
                 "        self._numbers = __import__('itertools').count(id(self))\n",
@@ -152,8 +152,8 @@ PLANTS: Mapping[str, Plant] = {
         [
             Change(
                 "consumer.py",
-                "                    lanes.submit(key, partial(self._isolation.release, key))\n",
-                "                    asyncio.get_running_loop().create_task(self._isolation.release(key))\n",
+                "            lanes.submit(key, partial(self._isolation.release, key))\n",
+                "            asyncio.get_running_loop().create_task(self._isolation.release(key))\n",
             ),
             Change(
                 "isolation.py",

@@ -12,6 +12,7 @@ from treaty.consumer import PartitionConsumer, Patience
 from treaty.envelope import Malformed, parse
 from treaty.memory.bookkeeping import MemoryQuarantine
 from treaty.memory.broker import MemoryBroker, _Message
+from treaty.memory.replays import MemoryReplays
 from treaty.ports import SystemClock
 from treaty.testing import eventually
 from treaty.testing.recorder import Recorder
@@ -102,6 +103,7 @@ async def test_what_is_good_among_noise_takes_effect_and_the_noise_is_kept() -> 
         broker,
         handle,
         quarantine,
+        MemoryReplays(),
         clock=SystemClock(),
         chance=SeededChance(scale=0.001),
         probe=Recorder(),

@@ -22,6 +22,7 @@ from treaty.testing.bookkeeping_suite import (
 from treaty.testing.commit_log_suite import CommitLogSuite, MakeLog, ids, read_until, seen
 from treaty.testing.read_models_suite import RebuildSuite, RowsSuite
 from treaty.testing.recorder import Recorder
+from treaty.testing.replays_suite import ReplaysSuite
 from treaty.testing.samples import NOTES, plain_commit
 
 
@@ -96,6 +97,14 @@ class TestMotorQuarantine(_WithMotor, _OnMongoDB, QuarantineSuite):
 
 
 class TestPyMongoQuarantine(_WithPyMongo, _OnMongoDB, QuarantineSuite):
+    pass
+
+
+class TestMotorReplays(_WithMotor, _OnMongoDB, ReplaysSuite):
+    pass
+
+
+class TestPyMongoReplays(_WithPyMongo, _OnMongoDB, ReplaysSuite):
     pass
 
 

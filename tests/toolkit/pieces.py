@@ -12,6 +12,7 @@ from treaty.consumer import PartitionConsumer, Patience
 from treaty.envelope import Envelope
 from treaty.memory.bookkeeping import MemoryPending, MemoryQuarantine
 from treaty.memory.broker import MemoryBroker
+from treaty.memory.replays import MemoryReplays
 from treaty.pending import Item, PendingWork
 from treaty.testing import eventually
 from treaty.testing.broker_suite import subscriber
@@ -73,6 +74,7 @@ class Desk:
 
     broker: MemoryBroker = field(default_factory=MemoryBroker)
     quarantine: MemoryQuarantine = field(default_factory=MemoryQuarantine)
+    replays: MemoryReplays = field(default_factory=MemoryReplays)
     clock: ManualClock = field(default_factory=ManualClock)
     probe: Recorder = field(default_factory=Recorder)
     poison: set[str] = field(default_factory=set)
@@ -99,6 +101,7 @@ class Desk:
             self.broker,
             handle or self.handle,
             self.quarantine,
+            self.replays,
             clock=self.clock,
             chance=SeededChance(scale=0.02),
             probe=self.probe,

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from treaty.causes import current_cause
-from treaty.consumer import Handling, UnknownType
 from treaty.domain import Rejected
 from treaty.envelope import Envelope, Malformed
+from treaty.handling import Handling, UnknownType
 from treaty.probes import NoProbe
 from treaty.subscriptions import Subscription
 from treaty.testing import eventually

@@ -19,6 +19,7 @@ from treaty.testing.bookkeeping_suite import (
 from treaty.testing.broker_suite import BrokerSuite, MakeBroker
 from treaty.testing.commit_log_suite import CommitLogSuite, MakeLog
 from treaty.testing.read_models_suite import RebuildSuite, RowsSuite
+from treaty.testing.replays_suite import ReplaysSuite
 from treaty.testing.samples import NOTES
 from treaty.testing.world import SeededChance
 
@@ -55,6 +56,10 @@ class TestMemoryPending(_InMemory, PendingSuite):
 
 
 class TestMemoryQuarantine(_InMemory, QuarantineSuite):
+    pass
+
+
+class TestMemoryReplays(_InMemory, ReplaysSuite):
     pass
 
 

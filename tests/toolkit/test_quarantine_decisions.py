@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from treaty.consumer import UnknownType
 from treaty.envelope import Envelope
+from treaty.handling import UnknownType
 from treaty.quarantine import SCHEDULE, Action, Intent, Quarantined, in_order
 from treaty.testing import eventually
 from treaty.testing.samples import NOON, envelope

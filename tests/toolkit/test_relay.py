@@ -219,11 +219,11 @@ class CountingBroker(MemoryBroker):
         self.open: list[str] = []
         self.together = 0
 
-    async def publish(self, exchange: str, event: Envelope) -> None:
+    async def publish(self, exchange: str, event: Envelope, *, replay: str = "") -> None:
         assert event.source not in self.open, "two events of one stream were on their way"
         self.open.append(event.source)
         self.together = max(self.together, len(self.open))
-        await super().publish(exchange, event)
+        await super().publish(exchange, event, replay=replay)
         self.open.remove(event.source)
 
 

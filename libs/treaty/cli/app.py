@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 import uvloop
 
-from treaty.cli import projections, quarantine, sagas, streams
+from treaty.cli import projections, quarantine, replay, sagas, streams
 from treaty.cli.context_map import context_map
 from treaty.cli.followers import followers
 from treaty.cli.outbox import outbox
@@ -23,6 +23,7 @@ from treaty.telemetry.setup import start_telemetry
 
 app = typer.Typer(help="Event-driven, domain-driven microservices.", no_args_is_help=True, add_completion=False)
 app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(replay.app, name="replay")
 app.add_typer(projections.app, name="projections")
 app.add_typer(sagas.app, name="sagas")
 app.add_typer(streams.app, name="streams")

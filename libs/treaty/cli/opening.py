@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import NoReturn, TypeVar
 
 import typer
@@ -72,6 +73,15 @@ def in_context(context: str, ask: Callable[[Opened], Awaitable[T]]) -> T:
 def chosen(context: str) -> Sequence[str]:
     """Returns the one context that was named, or all of them."""
     return [context] if context else find_contexts()
+
+
+def moment(said: str) -> datetime:
+    """Reads a moment that a person wrote; without a zone it is UTC."""
+    try:
+        parsed = datetime.fromisoformat(said)
+    except ValueError:
+        fail(f"{said!r} is not a moment; write it like 2026-07-01T12:00:00Z")
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 def fail(text: str) -> NoReturn:

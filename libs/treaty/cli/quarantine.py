@@ -242,11 +242,12 @@ def _summary(item: Quarantined) -> dict[str, Any]:
         "type": item.envelope.type,
         "key": item.key,
         "partition": item.partition,
-        "error": item.error or "waits behind another",
+        "error": item.error or _waiting(item),
         "attempts": item.attempts,
         "since": item.since.isoformat(),
         "next_try": item.next_try.isoformat() if item.next_try else None,
         "waits_for_deploy": item.schema,
+        "waits_for_replay": item.waits_for or None,
         "intent": item.intent.action if item.intent else None,
         "discarded": item.discarded or None,
     }
@@ -274,11 +275,15 @@ def _table(rows: Sequence[tuple[str, Quarantined]]) -> None:
             name,
             item.id,
             item.envelope.type.rpartition(".")[2],
-            item.error or "waits behind another",
+            item.error or _waiting(item),
             str(item.attempts),
             _when(item),
         )
     Console().print(table)
+
+
+def _waiting(item: Quarantined) -> str:
+    return f"waits for the replay {item.waits_for}" if item.waits_for else "waits behind another"
 
 
 def _when(item: Quarantined) -> str:

@@ -1,12 +1,12 @@
 """`treaty streams`: the history of one aggregate, commit by commit, and its state at any time."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
-from treaty.cli.opening import Opened, fail, in_context
+from treaty.cli.opening import Opened, fail, in_context, moment
 from treaty.cli.showing import Json, as_json, table, text
 from treaty.commits import Commit
 
@@ -47,16 +47,16 @@ def at(
     context: Context,
     stream: Stream,
     version: Annotated[int | None, typer.Option(min=1, help="the state after this commit")] = None,
-    moment: Annotated[
-        str, typer.Option(help="the state then, such as 2026-07-01T12:00:00Z (without a zone: UTC)")
+    then: Annotated[
+        str, typer.Option("--moment", help="the state then, such as 2026-07-01T12:00:00Z (without a zone: UTC)")
     ] = "",
     json_: Json = False,
 ) -> None:
     """Show the state that a stream had after a commit, or at a moment (to the second, by the server's clock)."""
-    if (version is None) == (not moment):
+    if (version is None) == (not then):
         fail("say either --version or --moment")
-    then = _moment(moment) if moment else None
-    found = in_context(context, lambda opened: state(opened, stream, version, then))
+    asked = moment(then) if then else None
+    found = in_context(context, lambda opened: state(opened, stream, version, asked))
     if json_:
         typer.echo(as_json(found))
         return
@@ -81,24 +81,16 @@ async def history(opened: Opened, stream: str) -> Sequence[Mapping[str, Any]]:
     return [_described(commit, readers) for commit in commits]
 
 
-async def state(opened: Opened, stream: str, version: int | None, moment: datetime | None) -> Mapping[str, Any]:
+async def state(opened: Opened, stream: str, version: int | None, then: datetime | None) -> Mapping[str, Any]:
     """Returns {stream, version, committed, state} of a stream after a version, or as of a moment."""
     commits = await opened.stores.log.read(stream, last=version)
-    if moment is not None:
-        commits = [commit for commit in commits if commit.stored_at <= moment]
+    if then is not None:
+        commits = [commit for commit in commits if commit.stored_at <= then]
     if not commits or (version is not None and commits[-1].version != version):
-        fail(f"{opened.service.name} has no {stream} {f'in version {version}' if version else f'at {text(moment)}'}")
+        fail(f"{opened.service.name} has no {stream} {f'in version {version}' if version else f'at {text(then)}'}")
     last = commits[-1]
     data = last.state.get("data", last.state)
     return {"stream": stream, "version": last.version, "committed": last.stored_at, "state": data}
-
-
-def _moment(moment: str) -> datetime:
-    try:
-        parsed = datetime.fromisoformat(moment)
-    except ValueError:
-        fail(f"{moment!r} is not a moment; write it like 2026-07-01T12:00:00Z")
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 def _described(commit: Commit, readers: Mapping[str, Any]) -> Mapping[str, Any]:

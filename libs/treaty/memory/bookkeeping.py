@@ -102,8 +102,8 @@ class MemoryQuarantine:
     async def add(self, item: Quarantined) -> None:
         self._items.setdefault(item.id, item)
 
-    async def held(self, partition: int) -> Sequence[Quarantined]:
-        return [i for i in self._waiting() if i.partition == partition]
+    async def held(self, partition: int, *, key: str | None = None) -> Sequence[Quarantined]:
+        return [i for i in self._waiting() if i.partition == partition and key in (None, i.key)]
 
     async def update(self, item: Quarantined) -> None:
         known = self._items.get(item.id)

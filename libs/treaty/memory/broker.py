@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from treaty.broker import BrokerAway, Delivery, NotAccepted, Topology, TopologyDiffers, Unroutable
 from treaty.envelope import Envelope
+from treaty.replays import END_HEADER, REPLAY_HEADER
 
 
 @dataclass(slots=True)
@@ -86,25 +87,43 @@ class MemoryBroker:
         """
         self._bindings = {key: who for key, who in self._bindings.items() if types and key[1] not in types}
 
-    async def publish(self, exchange: str, envelope: Envelope) -> None:
-        await asyncio.sleep(0)
-        if self.away:
-            raise BrokerAway("the broker is away")
+    async def publish(self, exchange: str, envelope: Envelope, *, replay: str = "") -> None:
+        await self._reach()
         if envelope.id in self.refused:
             raise NotAccepted(envelope.id)
-        self.published.append(envelope)
-        contexts = self._bindings.get((exchange, envelope.type), set())
+        contexts = self._bound(exchange, envelope.type)
+        if not replay:
+            self.published.append(envelope)
         if not contexts:
             raise Unroutable(envelope.type)
         for context in contexts:
-            self.deliver(context, envelope)
+            self.deliver(context, envelope, replay=replay)
 
-    def deliver(self, context: str, envelope: Envelope) -> None:
+    async def end_replay(self, topology: Topology, partition: int, replay: str) -> None:
+        await self._reach()
+        queues = self._inboxes.get(topology.context, ())
+        if partition >= len(queues):
+            raise Unroutable(topology.queue(partition))
+        queues[partition].ready.append(_Message({END_HEADER: replay}, b""))
+        queues[partition].push()
+
+    async def _reach(self) -> None:
+        await asyncio.sleep(0)
+        if self.away:
+            raise BrokerAway("the broker is away")
+
+    def _bound(self, exchange: str, type: str) -> set[str]:
+        """Returns the contexts whose inbox gets what is published to an exchange."""
+        inbox = exchange.removesuffix(".inbox")
+        return {inbox} & set(self._inboxes) if inbox != exchange else self._bindings.get((exchange, type), set())
+
+    def deliver(self, context: str, envelope: Envelope, *, replay: str = "") -> None:
         """Puts an event into the inbox of a context, as a test or a duplicate does."""
+        headers = {**envelope.headers(), **({REPLAY_HEADER: replay} if replay else {})}
         queues = self._inboxes[context]
         queue = queues[zlib.crc32(envelope.partition_key.encode()) % len(queues)]
         for _ in range(2 if self.twice else 1):
-            queue.ready.append(_Message(envelope.headers(), envelope.body))
+            queue.ready.append(_Message(headers, envelope.body))
         queue.push()
 
     async def lose_channels(self) -> None:

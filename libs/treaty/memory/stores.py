@@ -13,6 +13,7 @@ from treaty.memory.bookkeeping import (
     MemoryQuarantine,
 )
 from treaty.memory.commits import MemoryCommits
+from treaty.memory.replays import MemoryReplays
 from treaty.memory.rows import MemoryRows
 from treaty.ports import Chance, Clock
 from treaty.probes import NoProbe, Probe
@@ -30,6 +31,7 @@ class MemoryStores:
         self.checkpoints = MemoryCheckpoints()
         self.pending = MemoryPending(clock)
         self.quarantine = MemoryQuarantine()
+        self.replays = MemoryReplays()
         self.private = MemoryPrivate()
         self._rows: dict[str, MemoryRows] = {}
 

@@ -23,6 +23,7 @@ class MongoQuarantine:
     async def prepare(self) -> None:
         with reaching():
             await self._items.create_index([("discarded", 1), ("partition", 1), ("order", 1)], name="order")
+            await self._items.create_index([("key", 1), ("partition", 1), ("order", 1)], name="key")
             await self._answers.create_index([("message", 1), ("at", -1)], name="message")
             await self._answers.create_index([("at", -1)], name="at")
 
@@ -33,8 +34,8 @@ class MongoQuarantine:
             except DuplicateKeyError:
                 return
 
-    async def held(self, partition: int) -> Sequence[Quarantined]:
-        return await self._find({**_WAITING, "partition": partition}, 0)
+    async def held(self, partition: int, *, key: str | None = None) -> Sequence[Quarantined]:
+        return await self._find({**_WAITING, "partition": partition, **({} if key is None else {"key": key})}, 0)
 
     async def update(self, item: Quarantined) -> None:
         values = _document(item)
@@ -107,6 +108,7 @@ def _document(item: Quarantined) -> dict[str, Any]:
         "intent": None if item.intent is None else _intent(item.intent),
         "discarded": item.discarded,
         "schema": item.schema,
+        "waits_for": item.waits_for,
     }
 
 
@@ -160,4 +162,5 @@ def _item(document: Mapping[str, Any]) -> Quarantined:
         intent=Intent(**document["intent"]) if document["intent"] else None,
         discarded=document["discarded"],
         schema=document.get("schema", False),
+        waits_for=document.get("waits_for", ""),
     )

@@ -13,6 +13,7 @@ from treaty.mongo.driver import database, reaching
 from treaty.mongo.majority import Majority
 from treaty.mongo.private import MongoPrivate
 from treaty.mongo.quarantine import MongoQuarantine
+from treaty.mongo.replays import MongoReplays
 from treaty.mongo.rows import MongoRows
 from treaty.ports import Chance
 from treaty.probes import Probe
@@ -41,6 +42,7 @@ class MongoStores:
         self.checkpoints = MongoCheckpoints(self._database)
         self.pending = MongoPending(self._database)
         self.quarantine = MongoQuarantine(self._database)
+        self.replays = MongoReplays(self._database)
         self.private = MongoPrivate(self._database, hashlib.blake2b(key).digest())
 
     def rows(self, projection: Projection[Any]) -> MongoRows:
@@ -50,6 +52,7 @@ class MongoStores:
         await self.commits.prepare()
         await self.pending.prepare()
         await self.quarantine.prepare()
+        await self.replays.prepare()
         await self.private.prepare()
         for projection in projections:
             await self.rows(projection).prepare()

@@ -20,6 +20,7 @@ from treaty.broker import BrokerAway, Delivery, NotAccepted, Topology, TopologyD
 from treaty.envelope import CONTENT_TYPE, Envelope
 from treaty.ports import Ids
 from treaty.rabbit.topology import declare
+from treaty.replays import END_HEADER, REPLAY_HEADER
 
 log = structlog.get_logger()
 
@@ -111,12 +112,13 @@ class RabbitBroker:
         finally:
             await _close(channel)
 
-    async def publish(self, exchange: str, envelope: Envelope) -> None:
+    async def publish(self, exchange: str, envelope: Envelope, *, replay: str = "") -> None:
         target = await self._exchange(exchange)
         self._attempts += 1
+        beside = {name: value for name, value in ((REPLAY_HEADER, replay), ("traceparent", envelope.trace)) if value}
         message = aio_pika.Message(
             envelope.body,
-            headers={**envelope.headers(), **({"traceparent": envelope.trace} if envelope.trace else {})},
+            headers={**envelope.headers(), **beside},
             content_type=CONTENT_TYPE,
             delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
             message_id=f"{envelope.id}/{self._run}-{self._attempts}",
@@ -125,18 +127,29 @@ class RabbitBroker:
             type=envelope.type,
             app_id=envelope.producer,
         )
+        await self._confirmed(target, message, envelope.type, envelope.id)
+
+    async def end_replay(self, topology: Topology, partition: int, replay: str) -> None:
+        target = await self._exchange("")
+        message = aio_pika.Message(
+            b"", headers={END_HEADER: replay}, delivery_mode=aio_pika.DeliveryMode.PERSISTENT, type=END_HEADER
+        )
+        await self._confirmed(target, message, topology.queue(partition), f"the end of {replay}")
+
+    async def _confirmed(self, target: AbstractExchange, message: aio_pika.Message, key: str, what: str) -> None:
+        """Publishes, and returns when the broker has said yes."""
         try:
-            confirmed = await target.publish(message, envelope.type, mandatory=True, timeout=self._timeout)
+            confirmed = await target.publish(message, key, mandatory=True, timeout=self._timeout)
         except PublishError as error:
-            raise Unroutable(envelope.type) from error
+            raise Unroutable(key) from error
         except DeliveryError as error:
-            raise NotAccepted(f"{envelope.id}: {error}") from error
+            raise NotAccepted(f"{what}: {error}") from error
         except _FAILURES as error:
             if not isinstance(error, TimeoutError):
                 self._channel = None
             raise BrokerAway(f"{type(error).__name__}: {error}") from error
         if not isinstance(confirmed, Basic.Ack):
-            raise NotAccepted(f"{envelope.id}: the broker answered {type(confirmed).__name__}")
+            raise NotAccepted(f"{what}: the broker answered {type(confirmed).__name__}")
 
     @asynccontextmanager
     async def consume(
@@ -176,7 +189,7 @@ class RabbitBroker:
         return sum(counts)
 
     async def _exchange(self, name: str) -> AbstractExchange:
-        """Returns the exchange on the channel that publishes; opens that anew if it was lost."""
+        """Returns the exchange on the channel that publishes (the default one has no name); opens that anew if lost."""
         channel = self._channel
         if channel is None or channel.is_closed:
             async with self._opening:
@@ -185,7 +198,8 @@ class RabbitBroker:
                     channel = await self._publishing.channel(publisher_confirms=True, on_return_raises=True)
                     self._channel, self._exchanges = channel, {}
         if name not in self._exchanges:
-            self._exchanges[name] = await channel.get_exchange(name, ensure=False)
+            found = await channel.get_exchange(name, ensure=False) if name else channel.default_exchange
+            self._exchanges[name] = found
         return self._exchanges[name]
 
 

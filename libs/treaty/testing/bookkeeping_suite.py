@@ -201,6 +201,12 @@ class QuarantineSuite(OnStores):
         assert _ids(await stores.quarantine.held(0)) == ["made.up/d", "made.up/a", "made.up/b"]
         assert _ids(await stores.quarantine.held(1)) == ["made.up/c"]
 
+    async def test_a_key_is_held_in_order(self, stores: Stores) -> None:
+        for item in (kept("a", 3), kept("b", 2, key="other"), kept("c", 1), kept("d", 1, partition=1)):
+            await stores.quarantine.add(item)
+        assert _ids(await stores.quarantine.held(0, key="k")) == ["made.up/c", "made.up/a"]
+        assert not await stores.quarantine.held(0, key="")
+
     async def test_everything_about_a_message_comes_back(self, stores: Stores) -> None:
         item = replace(
             kept("a", 1),
@@ -208,6 +214,7 @@ class QuarantineSuite(OnStores):
             detail="a\nb",
             attempts=2,
             next_try=NOON,
+            waits_for="replay-1",
             intent=Intent(action="retry", reason="fixed", at=NOON),
         )
         await stores.quarantine.add(item)

@@ -9,6 +9,7 @@ import pytest
 from treaty.broker import Broker, BrokerAway, Delivery, Topology, Unroutable, exchange_of
 from treaty.envelope import parse
 from treaty.ports import RandomIds
+from treaty.replays import END_HEADER, REPLAY_HEADER, named
 from treaty.testing.samples import envelope
 from treaty.testing.waiting import eventually
 
@@ -126,6 +127,37 @@ class BrokerSuite:
     async def _publish_in_order(self, broker: Broker, producer: str, key: str) -> None:
         for n in range(5):
             await broker.publish(exchange_of(producer), envelope(producer, f"{key}/{n}", key=key))
+
+    async def test_what_is_replayed_reaches_one_context_alone_and_says_so(self, broker: Broker, producer: str) -> None:
+        wanting, other = await self._bound(broker, producer, "a", "b")
+        sent = envelope(producer, "thing-k@1#1")
+        await broker.publish(wanting.inbox, sent, replay="r-1")
+        await broker.publish(exchange_of(producer), envelope(producer, "live"))
+        receiver, others = Receiver(), Receiver()
+        async with broker.consume(wanting, 0, receiver), broker.consume(other, 0, others):
+            await eventually(lambda: len(receiver.got) == 2 and others.got)
+            assert parse(receiver.deliveries[0].headers, receiver.deliveries[0].body) == sent
+            assert [named(delivery.headers, REPLAY_HEADER) for delivery in receiver.deliveries] == ["r-1", ""]
+            assert others.got == ["live"]
+
+    async def test_the_end_of_a_replay_comes_behind_all_in_the_partition_it_is_for(
+        self, broker: Broker, producer: str
+    ) -> None:
+        [topology] = await self._bound(broker, producer, "a", partitions=2)
+        for n in range(20):
+            await broker.publish(topology.inbox, envelope(producer, f"e{n}", key=str(n)), replay="r-1")
+        await broker.end_replay(topology, 1, "r-1")
+        receivers = [Receiver(), Receiver()]
+        async with broker.consume(topology, 0, receivers[0]), broker.consume(topology, 1, receivers[1]):
+            await eventually(lambda: sum(len(receiver.deliveries) for receiver in receivers) == 21)
+        ends = [[named(delivery.headers, END_HEADER) for delivery in receiver.deliveries] for receiver in receivers]
+        assert not any(ends[0])
+        assert ends[1] == [*[""] * (len(ends[1]) - 1), "r-1"]
+
+    async def test_the_end_of_a_replay_needs_its_partition(self, broker: Broker, producer: str) -> None:
+        [topology] = await self._bound(broker, producer, "a")
+        with pytest.raises(Unroutable):
+            await broker.end_replay(topology, 1, "r-1")
 
     async def test_unacknowledged_events_come_again_first_and_in_order(self, broker: Broker, producer: str) -> None:
         [topology] = await self._bound(broker, producer, "a")

@@ -1,0 +1,183 @@
+"""`treaty replay`: deliver the history of one context again, to one consumer alone, while live traffic goes on."""
+
+import getpass
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+
+import typer
+
+from treaty.broker import Broker, BrokerAway, NotAccepted
+from treaty.cli.opening import Opened, fail, in_context, moment, opened
+from treaty.cli.showing import Json, as_json, table
+from treaty.commits import CommitLog
+from treaty.contexts import find_contexts
+from treaty.ports import RandomIds
+from treaty.rabbit.broker import RabbitBroker
+from treaty.replaying import Replaying
+from treaty.replays import Replay
+from treaty.runner import topology_of
+from treaty.settings import ProcessSettings, read_settings
+from treaty.subscriptions import by_producer
+
+app = typer.Typer(help="History, delivered again to one consumer.", no_args_is_help=True)
+
+Consumer = Annotated[str, typer.Argument(help="the context that takes it, such as commerce.inventory")]
+Types = Annotated[
+    list[str] | None, typer.Option("--type", help="only these, such as OrderPlaced; all that it subscribes to")
+]
+Streams = Annotated[list[str] | None, typer.Option("--stream", help="only these, such as order-6f96…")]
+Moment = "such as 2026-07-01T12:00:00Z (without a zone: UTC), by the producer's server"
+
+
+@app.command()
+def start(
+    producer: Annotated[str, typer.Argument(help="the context whose history it is, such as commerce.ordering")],
+    to: Annotated[str, typer.Option("--to", help="the context that is to have it, such as commerce.inventory")],
+    reason: Annotated[str, typer.Option("--reason", help="why; it is kept for good")] = "",
+    types: Types = None,
+    streams: Streams = None,
+    since: Annotated[str, typer.Option(help=f"only what was committed then or later, {Moment}")] = "",
+    until: Annotated[str, typer.Option(help=f"only what was committed then or before, {Moment}")] = "",
+    by: Annotated[str, typer.Option("--by", help="who says so; you, by default")] = "",
+    timeout: Annotated[float, typer.Option(min=1, help="seconds to wait for the consumer, or the broker")] = 60.0,
+    json_: Json = False,
+) -> None:
+    """Deliver history. What comes live of the same kind waits meanwhile, so that the order on each key holds."""
+    if not reason.strip():
+        fail("--reason must say why")
+    if producer not in find_contexts():
+        fail(f"there is no context {producer}; there are {', '.join(find_contexts())}")
+
+    async def ask(consumer: Opened) -> dict[str, Any]:
+        replay = planned(
+            consumer,
+            producer,
+            types=types or (),
+            streams=streams or (),
+            since=since,
+            until=until,
+            reason=reason,
+            by=by or getpass.getuser(),
+        )
+        async with opened(producer) as source, _broker() as (broker, environment):
+            return await replayed(consumer, source.stores.log, broker, replay, environment=environment, seconds=timeout)
+
+    found = in_context(to, ask)
+    typer.echo(as_json(found) if json_ else _told(to, found))
+    if found["left"]:
+        raise typer.Exit(1)
+
+
+@app.command("list")
+def list_(consumer: Consumer, limit: Annotated[int, typer.Option(min=1, max=1000)] = 50, json_: Json = False) -> None:
+    """List the replays to a context, the latest first."""
+    rows = in_context(consumer, lambda found: listed(found, limit))
+    if json_:
+        typer.echo(as_json(rows))
+    else:
+        table(rows, f"nothing was ever replayed to {consumer}")
+
+
+@app.command()
+def abandon(consumer: Consumer, id: Annotated[str, typer.Argument(help="the replay, as `list` shows it")]) -> None:
+    """Give up a replay that is not over: what waited for it goes on, what is left of it is passed over."""
+    if not in_context(consumer, lambda found: found.stores.replays.abandon(id)):
+        fail(f"{consumer} has no open replay {id}; `treaty replay list {consumer}` shows them")
+    typer.echo(f"abandoned {id}; its owners release what waited for it")
+
+
+def planned(
+    consumer: Opened,
+    producer: str,
+    *,
+    types: Sequence[str],
+    streams: Sequence[str],
+    since: str,
+    until: str,
+    reason: str,
+    by: str,
+) -> Replay:
+    """Returns the replay that a person asks for, if the consumer subscribes to it."""
+    wanted = by_producer(consumer.service.subscriptions).get(producer, ())
+    if not wanted:
+        fail(f"{consumer.service.name} subscribes to nothing of {producer}")
+    chosen = [full for full in wanted if not types or full in types or full.rpartition(".")[2] in types]
+    known = {*wanted, *(full.rpartition(".")[2] for full in wanted)}
+    if set(types) - known:
+        fail(f"{consumer.service.name} does not subscribe to {', '.join(sorted(set(types) - known))}")
+    return Replay(
+        id=consumer.ports.ids.new(),
+        producer=producer,
+        types=chosen,
+        streams=streams,
+        partitions=consumer.partitions,
+        since=moment(since) if since else None,
+        until=moment(until) if until else None,
+        reason=reason,
+        by=by,
+        at=consumer.ports.clock.now(),
+    )
+
+
+async def replayed(
+    consumer: Opened, log: CommitLog, broker: Broker, replay: Replay, *, environment: str, seconds: float
+) -> dict[str, Any]:
+    """Carries out a replay; returns {id, delivered, left}: the partitions that have not come to its end yet."""
+    replaying = Replaying(
+        log,
+        consumer.stores.replays,
+        consumer.stores.leases,
+        broker,
+        topology_of(consumer.service, consumer.partitions),
+        chance=consumer.ports.chance,
+        environment=environment,
+        seconds=seconds,
+    )
+    try:
+        delivered = await replaying.run(replay)
+    except (BrokerAway, NotAccepted) as error:
+        give_up = f"treaty replay abandon {consumer.service.name} {replay.id}"
+        fail(f"the replay {replay.id} is not over: {error}; give it up with `{give_up}`, and start another")
+    return {"id": replay.id, "delivered": delivered, "left": list(await replaying.left(replay.id))}
+
+
+async def listed(consumer: Opened, limit: int) -> Sequence[Mapping[str, Any]]:
+    """Returns replays, described."""
+    return [
+        {
+            "id": replay.id,
+            "producer": replay.producer,
+            "status": replay.status,
+            "holding": len(replay.holding),
+            "passed": f"{len(replay.passed)}/{replay.partitions}",
+            "at": replay.at,
+            "by": replay.by,
+            "reason": replay.reason,
+        }
+        for replay in await consumer.stores.replays.find(limit)
+    ]
+
+
+@asynccontextmanager
+async def _broker() -> AsyncIterator[tuple[RabbitBroker, str]]:
+    """Opens the broker of the settings; returns with it the environment that envelopes name."""
+    settings = read_settings(ProcessSettings, os.environ)
+    settings.require("AMQP_URL")
+    broker = RabbitBroker(settings.amqp_url.get_secret_value(), name="replay", ids=RandomIds())
+    try:
+        yield broker, settings.environment
+    finally:
+        await broker.close()
+
+
+def _told(consumer: str, found: Mapping[str, Any]) -> str:
+    told = f"delivered {found['delivered']} events to {consumer} ({found['id']})"
+    if not found["left"]:
+        return f"{told}; all of them are taken, or in quarantine"
+    left = ", ".join(f"p{partition}" for partition in found["left"])
+    return (
+        f"{told}; {left} did not come to the end yet. It goes on by itself while the partitions have an owner: see "
+        f"`treaty replay list {consumer}`. To give up: `treaty replay abandon {consumer} {found['id']}`"
+    )
