@@ -10,6 +10,9 @@ pytest.register_assert_rewrite(
     "treaty.testing.bookkeeping_suite",
     "treaty.testing.broker_suite",
     "treaty.testing.commit_log_suite",
+    "treaty.testing.quarantine_suite",
+    "treaty.testing.read_models_suite",
+    "treaty.testing.replays_suite",
     "treaty.testing.scenarios",
 )
 

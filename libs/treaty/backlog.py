@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from treaty.broker import Broker
 from treaty.commits import Place
-from treaty.projections import follower_of
+from treaty.projector import follower_of
 from treaty.runner import topology_of
 from treaty.service import Service, Stores
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from treaty.commits import Batch, Commit, CommitLog, Place
-from treaty.projections import Projection, Rows, apply, follower_of
+from treaty.projections import Projection, Rows
+from treaty.projector import apply, follower_of
 from treaty.service import Stores
 
 _BUILDING = -1

@@ -26,8 +26,7 @@ from treaty.stored import Stored
 A = TypeVar("A", bound=Aggregate[Any])
 
 
-_BUSY = 4
-"""A commit of so many commands says that more are coming."""
+_BUSY = 4  # a commit of so many commands says that more are coming
 
 
 class Overloaded(Exception):

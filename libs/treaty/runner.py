@@ -19,7 +19,8 @@ from treaty.handling import Handling
 from treaty.pending import Item, PendingWork
 from treaty.ports import Chance, Clock, Ids, backoff
 from treaty.probes import Probe
-from treaty.projections import Projection, Projector, Superseded
+from treaty.projections import Projection, Superseded
+from treaty.projector import Projector
 from treaty.relay import Relay
 from treaty.service import Service, Stores
 from treaty.subscriptions import by_producer

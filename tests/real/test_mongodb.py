@@ -12,14 +12,9 @@ from treaty.mongo.stores import MongoStores
 from treaty.ports import RandomChance
 from treaty.probes import NoProbe, Probe
 from treaty.service import Stores
-from treaty.testing.bookkeeping_suite import (
-    CheckpointsSuite,
-    LeasesSuite,
-    PendingSuite,
-    PrivateSuite,
-    QuarantineSuite,
-)
+from treaty.testing.bookkeeping_suite import CheckpointsSuite, LeasesSuite, PendingSuite, PrivateSuite
 from treaty.testing.commit_log_suite import CommitLogSuite, MakeLog, ids, read_until, seen
+from treaty.testing.quarantine_suite import QuarantineSuite
 from treaty.testing.read_models_suite import RebuildSuite, RowsSuite
 from treaty.testing.recorder import Recorder
 from treaty.testing.replays_suite import ReplaysSuite

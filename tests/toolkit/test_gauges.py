@@ -10,7 +10,7 @@ from treaty.memory.stores import MemoryStores
 from treaty.pending import Item
 from treaty.service import Api, Service
 from treaty.testing import eventually
-from treaty.testing.bookkeeping_suite import kept
+from treaty.testing.quarantine_suite import kept
 from treaty.testing.recorder import Recorder
 from treaty.testing.samples import plain_commit
 from treaty.testing.world import ManualClock, SeededChance, embedded

@@ -9,15 +9,10 @@ from treaty.memory.stores import MemoryStores
 from treaty.ports import SystemClock
 from treaty.probes import NoProbe, Probe
 from treaty.service import Stores
-from treaty.testing.bookkeeping_suite import (
-    CheckpointsSuite,
-    LeasesSuite,
-    PendingSuite,
-    PrivateSuite,
-    QuarantineSuite,
-)
+from treaty.testing.bookkeeping_suite import CheckpointsSuite, LeasesSuite, PendingSuite, PrivateSuite
 from treaty.testing.broker_suite import BrokerSuite, MakeBroker
 from treaty.testing.commit_log_suite import CommitLogSuite, MakeLog
+from treaty.testing.quarantine_suite import QuarantineSuite
 from treaty.testing.read_models_suite import RebuildSuite, RowsSuite
 from treaty.testing.replays_suite import ReplaysSuite
 from treaty.testing.samples import NOTES

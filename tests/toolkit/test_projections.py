@@ -11,7 +11,8 @@ from treaty.commits import Commit, StoreAway
 from treaty.followers import LeaseLost
 from treaty.memory.rows import MemoryRows
 from treaty.probes import NoProbe
-from treaty.projections import Projector, Row, View
+from treaty.projections import Row, View
+from treaty.projector import Projector
 from treaty.testing.samples import NOTES, NoteRow, noted
 
 

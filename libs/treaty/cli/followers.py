@@ -8,7 +8,7 @@ import typer
 from treaty.cli.opening import Opened, chosen, in_context
 from treaty.cli.showing import Json, age, as_json, table
 from treaty.commits import Place
-from treaty.projections import follower_of
+from treaty.projector import follower_of
 
 
 def followers(

@@ -10,7 +10,8 @@ from rich.table import Table
 from treaty.cli.opening import Opened, chosen, fail, in_context
 from treaty.commits import Place
 from treaty.ports import RandomIds
-from treaty.projections import Projection, follower_of
+from treaty.projections import Projection
+from treaty.projector import follower_of
 from treaty.rebuilding import AlreadyRebuilding, NotCaughtUp, Rebuilt, rebuild
 
 app = typer.Typer(help="Read models: how far they are, and building them anew.", no_args_is_help=True)

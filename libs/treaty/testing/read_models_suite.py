@@ -11,20 +11,8 @@ import pytest
 from treaty.commits import Place
 from treaty.followers import LeaseLost
 from treaty.probes import NoProbe
-from treaty.projections import (
-    Between,
-    Key,
-    NotShown,
-    Projection,
-    Projector,
-    Row,
-    Rows,
-    Superseded,
-    View,
-    Words,
-    follower_of,
-    words_of,
-)
+from treaty.projections import Between, Key, NotShown, Projection, Row, Rows, Superseded, View, Words, words_of
+from treaty.projector import Projector, follower_of
 from treaty.rebuilding import AlreadyRebuilding, NotCaughtUp, rebuild
 from treaty.service import Stores
 from treaty.testing.bookkeeping_suite import OnStores
