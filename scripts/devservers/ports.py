@@ -3,7 +3,7 @@
 import json
 import random
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,12 +25,13 @@ def settle(file: Path, names: Sequence[str]) -> dict[str, int]:
     """The remembered ports, as long as they all are free, or else new ones, written down."""
     ports = remembered(file)
     if set(ports) != set(names) or not all(map(is_free, ports.values())):
-        ports = dict(zip(names, _free(len(names), but=_taken_beside(file)), strict=True))
+        ports = dict(zip(names, free(len(names), but=_taken_beside(file)), strict=True))
         file.write_text(json.dumps(ports))
     return ports
 
 
-def _free(count: int, but: set[int]) -> list[int]:
+def free(count: int, but: Collection[int] = ()) -> list[int]:
+    """Ports that nobody listens on now, and that no outgoing connection will take."""
     candidates = (port for port in random.sample(_RANGE, len(_RANGE)) if port not in but)
     return [next(port for port in candidates if is_free(port)) for _ in range(count)]
 

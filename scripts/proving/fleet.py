@@ -16,7 +16,8 @@ import grpc
 from treaty.crashes import VARIABLE
 from treaty.rpc.client import channel
 
-from scripts.lib.processes import end, free_ports, ready, start
+from scripts.devservers import ports
+from scripts.lib.processes import end, ready, start
 from scripts.proving.checking import Operation
 from scripts.proving.ground import accounts_pb2 as pb
 from scripts.proving.ground import accounts_pb2_grpc as pb_grpc
@@ -59,7 +60,7 @@ class Fleet:
 
     async def start(self, context: str, *, wait: bool = True, **more: str) -> Service:
         """Starts a process; returns when it says that it is ready."""
-        [port] = free_ports(1)
+        [port] = ports.free(1)
         own = {**self.environ, **more, "GRPC_PORT": str(port)}
         log = self.logs / f"{context}-{len(self.services)}.log"
         running = await start([sys.executable, "-m", "scripts.proving.serve", context], own, log)

@@ -13,7 +13,7 @@ from typing import Any
 from scripts.devservers import mongodb, ports, processes
 from scripts.devservers.rabbitmq import RabbitMQ
 from scripts.devservers.wire import command
-from scripts.lib.processes import free_ports, start
+from scripts.lib.processes import start
 
 SET = "proof"
 ELECTION_SECONDS = 2.0
@@ -113,7 +113,7 @@ async def servers(folder: Path) -> AsyncIterator[Servers]:
     shutil.rmtree(folder, ignore_errors=True)
     rabbit.folder.mkdir(parents=True)
     mongodb.MongoDB(folder).prepare()
-    members = [Member(folder / f"mongodb-{n}", port) for n, port in enumerate(free_ports(3))]
+    members = [Member(folder / f"mongodb-{n}", port) for n, port in enumerate(ports.free(3))]
     found = Servers(members, rabbit)
     try:
         rabbit.prepare()

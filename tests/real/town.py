@@ -21,7 +21,7 @@ from commerce.ordering.v1 import ordering_service_pb2 as ordering
 from commerce.ordering.v1 import ordering_service_pb2_grpc as ordering_grpc
 from commerce.payments.v1 import payments_service_pb2 as payments
 from commerce.payments.v1 import payments_service_pb2_grpc as payments_grpc
-from treaty.backlog import backlog
+from treaty.backlog import Backlog, backlog
 from treaty.broker import exchange_of
 from treaty.contexts import load_context
 from treaty.envelope import Envelope, parse
@@ -128,7 +128,11 @@ class Town:
         """Waits until no order is pending and nothing is left to do anywhere."""
         for order in orders:
             await eventually(partial(self._has_ended, order.id), within=60)
-        await eventually(self._is_idle, within=60)
+        try:
+            await eventually(self._is_idle, within=60)
+        except AssertionError as late:
+            left = {name: await self._backlog(name) for name in CONTEXTS}
+            raise AssertionError(f"{late}; what is left: {left}") from late
         expected = await self.events_committed()
         await eventually(lambda: expected <= {(e.producer, e.id) for e in self.events}, within=30)
 
@@ -137,17 +141,16 @@ class Town:
 
     async def _is_idle(self) -> bool:
         for _ in range(3):
-            left = [await self._backlog(name) for name in CONTEXTS]
-            if any(left):
+            if not all([(await self._backlog(name)).empty for name in CONTEXTS]):
                 return False
             await asyncio.sleep(0.2)
         return True
 
-    async def _backlog(self, name: str) -> bool:
+    async def _backlog(self, name: str) -> Backlog:
         ports = Ports(
             stores=self.stores[name], clock=SystemClock(), ids=RandomIds(), chance=RandomChance(), probe=NoProbe()
         )
-        return not (await backlog(load_context(name)(ports), self.stores[name], self.broker, 4)).empty
+        return await backlog(load_context(name)(ports), self.stores[name], self.broker, 4)
 
     async def events_committed(self) -> set[tuple[str, str]]:
         """Returns (context, event id) of every integration event in the logs."""
