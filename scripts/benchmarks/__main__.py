@@ -11,14 +11,15 @@ from typing import Any
 
 from scripts import devservers
 from scripts.benchmarks import commands, footprint, overload, soak
+from scripts.lib.virtual_hosts import virtual_host
 
 LOGS = Path(__file__).parents[2] / ".dev" / "bench"
 
 
 def main() -> int:
     arguments = _arguments()
-    with devservers.borrow() as uris:
-        figures = asyncio.run(_measure(arguments, {**os.environ, **uris}))
+    with devservers.borrow() as uris, virtual_host(uris) as own:
+        figures = asyncio.run(_measure(arguments, {**os.environ, **own}))
     print(json.dumps(figures) if arguments.json else json.dumps(figures, indent=2))
     faults = _faults(arguments.what, figures)
     print(*faults, sep="\n", file=sys.stderr, end="\n" if faults else "")

@@ -1,16 +1,14 @@
 """The real MongoDB and RabbitMQ, with databases and a virtual host of the tests' own."""
 
-import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
 from scripts import devservers
 from scripts.lib.databases import temporary
+from scripts.lib.virtual_hosts import virtual_host
 
 HERE = Path(__file__).parent
 
@@ -25,33 +23,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def servers() -> Iterator[dict[str, str]]:
     """MONGODB_URI and AMQP_URL; the second names a virtual host of its own where the broker is this checkout's."""
-    with devservers.borrow() as uris, _virtual_host(dict(uris)) as own:
+    with devservers.borrow() as uris, virtual_host(dict(uris)) as own:
         yield own
 
 
 @pytest.fixture(scope="module")
 def alone(servers: dict[str, str]) -> Iterator[dict[str, str]]:
     """The servers, with a virtual host where no message of another module's contexts waits."""
-    with _virtual_host(servers) as own:
+    with virtual_host(servers) as own:
         yield own
-
-
-@contextmanager
-def _virtual_host(uris: dict[str, str]) -> Iterator[dict[str, str]]:
-    if os.environ.get("AMQP_URL") and not devservers.env_file().exists():
-        yield uris
-        return
-    name = f"test-{uuid.uuid4().hex[:12]}"
-    devservers.rabbitmqctl("add_vhost", name)
-    try:
-        devservers.rabbitmqctl("set_permissions", "-p", name, "guest", ".*", ".*", ".*")
-        yield {**uris, "AMQP_URL": _in_vhost(uris["AMQP_URL"], name)}
-    finally:
-        devservers.rabbitmqctl("delete_vhost", name)
-
-
-def _in_vhost(url: str, name: str) -> str:
-    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 
 @pytest.fixture
