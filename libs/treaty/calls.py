@@ -21,6 +21,9 @@ from treaty.probes import Probe
 
 log = structlog.get_logger()
 
+_LONGEST = 20.0
+"""Seconds after which calls that are neither made nor parked are given up: the reading begins again, all afresh."""
+
 Handler = Callable[[Any], Awaitable[Any]]
 """Carries out one command. A recorded refusal counts as done; any other exception means "try again later"."""
 
@@ -64,8 +67,9 @@ class Caller:
             safe.append(future)
             self._keyed.submit(item.lane, partial(self._run_or_park, item, future))
         try:
-            await asyncio.gather(*safe)
-        except asyncio.CancelledError:
+            async with asyncio.timeout(_LONGEST):
+                await asyncio.gather(*safe)
+        except (asyncio.CancelledError, TimeoutError):
             await self._keyed.drop()
             raise
 

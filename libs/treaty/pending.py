@@ -7,12 +7,16 @@ from datetime import datetime
 from functools import partial
 from typing import Literal, Protocol
 
+import structlog
+
 from treaty.commits import Document
 from treaty.dependencies import Breakers, DependencyAway
 from treaty.keyed import Keyed
 from treaty.ports import Chance, backoff
 from treaty.probes import Probe
 from treaty.standing import Standing
+
+log = structlog.get_logger()
 
 Kind = Literal["call", "publish"]
 
@@ -145,26 +149,33 @@ class PendingWork:
                 self._keyed.submit(item.lane, partial(self._attempt, item))
 
     async def _attempt(self, item: Item, started: "asyncio.Task[None] | None" = None) -> None:
-        missing = self._missing.get(item.lane, "")
+        """Tries an item. If the store is away afterwards, it is found there again: what it did has no second effect."""
         try:
-            if started is None and not self._breakers.admit(missing):
-                await self._pending.delay(item, self._chance.jitter(1.0))
-                return
+            await self._try(item, started)
+        except Exception as away:
+            log.warning("what became of pending work cannot be kept now", item=item.id, error=str(away))
+        finally:
+            self._settled.add(item.id)
+            self._busy.discard(item.id)
+
+    async def _try(self, item: Item, started: "asyncio.Task[None] | None") -> None:
+        missing = self._missing.get(item.lane, "")
+        if started is None and not self._breakers.admit(missing):
+            await self._pending.delay(item, self._chance.jitter(1.0))
+            return
+        try:
             await (started or self._run(item))
         except Exception as error:
             if isinstance(error, DependencyAway):
                 self._missing[item.lane] = error.dependency
                 self._breakers.failed(error.dependency)
             await self._put_off(item, error)
-        else:
-            self._breakers.succeeded(self._missing.pop(item.lane, ""))
-            self._probe.reach("pending.done")
-            await self._pending.done(item.id)
-            if self._last.get(item.lane, "") <= item.id:
-                self._last.pop(item.lane, None)
-        finally:
-            self._settled.add(item.id)
-            self._busy.discard(item.id)
+            return
+        self._breakers.succeeded(self._missing.pop(item.lane, ""))
+        self._probe.reach("pending.done")
+        await self._pending.done(item.id)
+        if self._last.get(item.lane, "") <= item.id:
+            self._last.pop(item.lane, None)
 
     async def _put_off(self, item: Item, error: Exception) -> None:
         self._probe.count("treaty.pending.retries", kind=item.kind)
