@@ -97,7 +97,9 @@ class Caller:
         except asyncio.CancelledError:
             attempt.cancel()
             raise
-        if not attempt.done() or attempt.exception() is not None:
+        if attempt.cancelled():
+            await self._pending.park(item)
+        elif not attempt.done() or attempt.exception() is not None:
             await self._pending.park(item, started=attempt)
 
     async def run_item(self, item: Item) -> None:
