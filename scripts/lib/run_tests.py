@@ -1,4 +1,7 @@
-"""Runs pytest, with MongoDB and RabbitMQ around it when a selected test needs them: scripts/test."""
+"""Runs pytest, with MongoDB and RabbitMQ around it when a selected test needs them: scripts/test.
+
+With --fast it runs the tests that need no server and are not marked slow, on all cores.
+"""
 
 import os
 import signal
@@ -12,9 +15,15 @@ from scripts.lib import infra_selected
 from scripts.lib.signals import POLITE, interrupt_on_kill
 
 
+FAST = "--fast"
+_FAST_ONES = ("-m", "not slow and not infra", "-n", "auto", "-q")
+
+
 def main() -> int:
-    arguments = sys.argv[1:]
+    arguments = [argument for argument in sys.argv[1:] if argument != FAST]
     interrupt_on_kill()
+    if FAST in sys.argv[1:]:
+        return _pytest([*_FAST_ONES, *arguments], os.environ)
     try:
         with ExitStack() as borrowed:
             uris = borrowed.enter_context(devservers.borrow()) if _needs_servers(arguments) else {}

@@ -132,7 +132,9 @@ class Town:
             await eventually(self._is_idle, within=60)
         except AssertionError as late:
             left = {name: await self._backlog(name) for name in CONTEXTS}
-            raise AssertionError(f"{late}; what is left: {left}") from late
+            parked = {name: await self.stores[name].pending.find(20) for name in CONTEXTS}
+            places = {name: await self.stores[name].checkpoints.load() for name in CONTEXTS}
+            raise AssertionError(f"{late}; what is left: {left}, {parked}, {places}") from late
         expected = await self.events_committed()
         await eventually(lambda: expected <= {(e.producer, e.id) for e in self.events}, within=30)
 
