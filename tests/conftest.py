@@ -6,15 +6,7 @@ import pytest
 import structlog
 from hypothesis import settings
 
-pytest.register_assert_rewrite(
-    "treaty.testing.bookkeeping_suite",
-    "treaty.testing.broker_suite",
-    "treaty.testing.commit_log_suite",
-    "treaty.testing.quarantine_suite",
-    "treaty.testing.read_models_suite",
-    "treaty.testing.replays_suite",
-    "treaty.testing.scenarios",
-)
+pytest.register_assert_rewrite("treaty.testing.suites", "treaty.testing.scenarios")
 
 settings.register_profile("treaty", deadline=None, derandomize=True, database=None)
 settings.load_profile("treaty")

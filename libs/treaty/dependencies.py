@@ -7,7 +7,7 @@ some failures in a row only one try at a time goes through, at growing intervals
 import asyncio
 from dataclasses import dataclass, field
 
-from treaty.ports import Chance, backoff
+from treaty.chance import Chance, backoff
 from treaty.probes import Probe
 
 AFTER = 3

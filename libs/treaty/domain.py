@@ -1,9 +1,10 @@
 """What a domain model is made of: aggregates that change by recording events, and the errors they raise."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Self, TypeVar
+from datetime import datetime
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 E = TypeVar("E")
 
@@ -12,7 +13,7 @@ class DomainError(Exception):
     """A command that cannot be carried out; the message is a sentence for a person.
 
     `reason` is the same in UPPER_SNAKE for machines; it defaults to the name of the error. `recorded` says that the
-    refusal is itself in the commit log (see `treaty.repository`), so that asking again gives the same answer.
+    refusal is itself in the commit log (see `treaty.commits`), so that asking again gives the same answer.
     `details` are values that a machine can use, such as the price that holds instead.
     """
 
@@ -88,3 +89,27 @@ class Aggregate(Generic[E]):
         twin = copy.copy(self)
         twin._recorded = []
         return twin
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A command, as a dataclass, to be carried out once the commit is durable: at once, or at `due`."""
+
+    command: object
+    due: datetime | None = None
+
+
+class Message(Protocol):
+    """An integration event: a protobuf message, seen from where protobuf may not be imported."""
+
+    @property
+    def DESCRIPTOR(self) -> Any: ...
+
+    def SerializeToString(self, *, deterministic: bool = ...) -> bytes: ...
+
+
+Effect = Call | Message
+
+
+Policy = Callable[[Any, Any], Iterable[Effect]]
+"""(state after the command, one of its events) → effects. Pure: it runs again when a decision does."""

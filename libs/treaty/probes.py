@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 
@@ -44,7 +46,7 @@ class Probe(Protocol):
         ...
 
     def reach(self, place: str) -> None:
-        """Says that the code has come to a named place, where a test may let the process end: `treaty.crashes`."""
+        """Marks that the code has reached a crash point, where a test may end the process: `treaty.process.crashes`."""
         ...
 
 
@@ -84,3 +86,15 @@ class NoProbe:
 
     def reach(self, place: str) -> None:
         pass
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """`oldest` is None when nothing waits, or when it is not known since when."""
+
+    count: int
+    oldest: datetime | None = None
+
+    def age(self, now: datetime) -> float:
+        """Returns for how many seconds the oldest has waited; 0 when nothing does."""
+        return 0.0 if self.oldest is None else max((now - self.oldest).total_seconds(), 0.0)

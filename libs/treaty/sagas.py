@@ -10,15 +10,13 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, Generic, Protocol, TypeVar
 
-from treaty.codec import Shape, codec_of
-from treaty.commits import Document
-from treaty.deciding import Committed
-from treaty.domain import Aggregate
-from treaty.effects import Call
+from treaty.commits.codec import Shape, codec_of
+from treaty.commits.commit import Committed, Document
+from treaty.commits.repository import Repository
+from treaty.commits.stored import Stored
+from treaty.domain import Aggregate, Call
 from treaty.probes import NoProbe, Probe
-from treaty.projections import Projection
-from treaty.repository import Repository
-from treaty.stored import Stored
+from treaty.projections.projection import Projection
 
 
 class Progress(Protocol):
@@ -38,7 +36,7 @@ React = Callable[[T, Any], tuple[T, Sequence[object]]]
 
 
 @dataclass(slots=True, kw_only=True)
-class Process(Aggregate[Any], Generic[S]):
+class Run(Aggregate[Any], Generic[S]):
     """One run of a saga. Its events are the facts that it was told."""
 
     state: S
@@ -54,7 +52,7 @@ class Process(Aggregate[Any], Generic[S]):
         self.state, _ = self.react(self.state, event)
 
 
-class StoredSaga(Stored[Process[S]]):
+class StoredSaga(Stored[Run[S]]):
     """Names a saga and its facts on disk.
 
     Args:
@@ -79,10 +77,10 @@ class StoredSaga(Stored[Process[S]]):
         self._initial, self._react = initial, react
         self.resume, self.cancel = resume, cancel
         kind: Any = type(initial)
-        super().__init__(stream, Process, facts, state=codec_of(kind))
+        super().__init__(stream, Run, facts, state=codec_of(kind))
 
-    def blank(self, id: str) -> Process[S]:
-        return Process(id=id, state=self._initial, react=self._react)
+    def blank(self, id: str) -> Run[S]:
+        return Run(id=id, state=self._initial, react=self._react)
 
     @property
     def state_kind(self) -> type:
@@ -92,13 +90,13 @@ class StoredSaga(Stored[Process[S]]):
         """Returns the state after a fact."""
         return self._react(state, fact)[0]
 
-    def snapshot(self, state: Process[S]) -> dict[str, Any]:
+    def snapshot(self, state: Run[S]) -> dict[str, Any]:
         return {"shape": self._fingerprint, "id": state.id, "data": self._state.encode(state.state)}
 
-    def restore(self, snapshot: Document) -> Process[S] | None:
+    def restore(self, snapshot: Document) -> Run[S] | None:
         if snapshot.get("shape") != self._fingerprint:
             return None
-        return Process(id=snapshot["id"], state=self._state.decode(snapshot["data"]), react=self._react)
+        return Run(id=snapshot["id"], state=self._state.decode(snapshot["data"]), react=self._react)
 
 
 class RunStatus(StrEnum):
@@ -138,14 +136,14 @@ class Saga(Generic[S]):
     """The runs of one saga. `key` tells from a fact which run it belongs to; `runs` is their read model."""
 
     stored: StoredSaga[S]
-    processes: Repository[Process[S]]
+    repository: Repository[Run[S]]
     key: Callable[[Any], str]
     runs: Projection[Any]
     probe: Probe = field(default_factory=NoProbe)
 
-    async def tell(self, fact: object) -> Committed[Process[S]]:
+    async def tell(self, fact: object) -> Committed[Run[S]]:
         """Tells the saga a fact; its commands leave with the same commit."""
         self.probe.reach("saga.telling")
-        told = await self.processes.add(self.key(fact), lambda process: process.tell(fact))
+        told = await self.repository.add(self.key(fact), lambda run: run.tell(fact))
         self.probe.reach("saga.told")
         return told

@@ -12,10 +12,10 @@ from statistics import median
 from typing import Any
 
 import aio_pika
-from treaty.commits import Place
+from treaty.chance import RandomChance
+from treaty.commits.log import Place
 from treaty.mongo.driver import close, connect, database
 from treaty.mongo.stores import MongoStores
-from treaty.ports import RandomChance
 from treaty.probes import NoProbe
 
 from scripts.lib.processes import free_ports, process, ready

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from treaty.contexts import find_contexts
+from treaty.service.contexts import find_contexts
 
 from scripts.lib.processes import free_ports, process, ready
 

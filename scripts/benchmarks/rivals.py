@@ -21,13 +21,13 @@ from commerce.inventory.v1 import inventory_service_pb2 as pb
 from commerce.inventory.v1 import inventory_service_pb2_grpc as pb_grpc
 from pymongo.errors import DuplicateKeyError, PyMongoError
 from treaty.causes import current_cause
+from treaty.chance import RandomChance, backoff
 from treaty.domain import Conflict, NotFound
 from treaty.mongo.driver import close, connect, session
 from treaty.mongo.driver import database as database_of
-from treaty.ports import RandomChance, backoff
 from treaty.probes import NoProbe
+from treaty.rpc.api import Api
 from treaty.rpc.server import GrpcServer
-from treaty.service import Api
 from treaty.settings import ProcessSettings, read_settings
 
 _ATTEMPTS = 200

@@ -17,15 +17,16 @@ from typing import Any
 import psutil
 from commerce.inventory.v1 import inventory_service_pb2 as pb
 from commerce.inventory.v1 import inventory_service_pb2_grpc as pb_grpc
-from treaty.backlog import backlog
-from treaty.contexts import load_context
+from treaty.chance import RandomChance, RandomIds
+from treaty.clock import SystemClock
 from treaty.mongo.driver import close, connect, database
 from treaty.mongo.stores import MongoStores
-from treaty.ports import RandomChance, RandomIds, SystemClock
+from treaty.operations.backlog import backlog
 from treaty.probes import NoProbe
 from treaty.rabbit.broker import RabbitBroker
 from treaty.rpc.client import channel, until_answered
-from treaty.service import Ports
+from treaty.service.contexts import load_context
+from treaty.service.ports import Ports
 
 from scripts.benchmarks.load import Load
 from scripts.lib.processes import free_ports, process, ready

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from treaty.cli.context_map import page, services
-from treaty.service import Service
-from treaty.subscriptions import by_producer
+from treaty.messaging.subscriptions import by_producer
+from treaty.service.service import Service
 from treaty.telemetry.metrics import METRICS
 
 from scripts.checking import npm

@@ -9,19 +9,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from treaty.audit import Audit, audit
-from treaty.backlog import Backlog, backlog
-from treaty.broker import Broker
-from treaty.contexts import find_contexts, load_context
-from treaty.host import Host
+from treaty.chance import RandomChance, RandomIds
+from treaty.clock import SystemClock
 from treaty.memory.broker import MemoryBroker
 from treaty.memory.stores import MemoryStores
+from treaty.messaging.broker import Broker
 from treaty.mongo.driver import close, connect
 from treaty.mongo.stores import MongoStores
-from treaty.ports import RandomChance, RandomIds, SystemClock
+from treaty.operations.audit import Audit, audit
+from treaty.operations.backlog import Backlog, backlog
 from treaty.probes import NoProbe, Probe
+from treaty.process.host import Host
 from treaty.rabbit.broker import RabbitBroker
-from treaty.service import Ports, Service, Stores
+from treaty.service.contexts import find_contexts, load_context
+from treaty.service.ports import Ports
+from treaty.service.service import Service
+from treaty.service.stores import Stores
 from treaty.settings import ProcessSettings, read_settings
 
 from scripts.lib.databases import temporary

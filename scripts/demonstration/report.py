@@ -9,7 +9,7 @@ from typing import Any
 from commerce.ordering.v1 import ordering_service_pb2 as ordering
 from rich.console import Console
 from rich.table import Table
-from treaty.backlog import Backlog
+from treaty.operations.backlog import Backlog
 
 from scripts.demonstration.balance import Balance
 from scripts.demonstration.invoices import Invoices

@@ -14,7 +14,6 @@ from scripts import devservers
 from scripts.lib import infra_selected
 from scripts.lib.signals import POLITE, interrupt_on_kill
 
-
 FAST = "--fast"
 _FAST_ONES = ("-m", "not slow and not infra", "-n", "auto", "-q")
 

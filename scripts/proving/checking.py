@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from treaty.audit import history
-from treaty.commits import Commit
-from treaty.projections import Projection
-from treaty.service import Stores
-from treaty.stored import Stored
+from treaty.commits.commit import Commit
+from treaty.commits.stored import Stored
+from treaty.operations.audit import history
+from treaty.projections.projection import Projection
+from treaty.service.stores import Stores
 
 from scripts.proving.ground import ACCOUNTS, LEDGER
 from scripts.proving.ground.accounts import domain as account

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from treaty.crashes import EXIT_CODE, PLACES, VARIABLE
+from treaty.process.crashes import EXIT_CODE, PLACES, VARIABLE
 
 from scripts.proving.checking import Verdict
 from scripts.proving.fleet import Clients, Fleet, fleet

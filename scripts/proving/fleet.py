@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from treaty.crashes import VARIABLE
+from treaty.process.crashes import VARIABLE
 from treaty.rpc.client import channel
 
 from scripts.devservers import ports

@@ -5,14 +5,15 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from treaty.backlog import backlog
+from treaty.chance import RandomChance, RandomIds
+from treaty.clock import SystemClock
+from treaty.messaging.quarantine import Intent
 from treaty.mongo.driver import close, connect
 from treaty.mongo.stores import MongoStores
-from treaty.ports import RandomChance, RandomIds, SystemClock
+from treaty.operations.backlog import backlog
 from treaty.probes import NoProbe
-from treaty.quarantine import Intent
 from treaty.rabbit.broker import RabbitBroker
-from treaty.service import Ports
+from treaty.service.ports import Ports
 
 from scripts.proving.checking import Operation, Verdict, check
 from scripts.proving.ground import CONTEXTS, load

@@ -36,7 +36,7 @@ PLANTS: Mapping[str, Plant] = {
         "a message that is acknowledged before it took effect is gone when the process is",
         [
             Change(
-                "consumer.py",
+                "messaging/consumer.py",
                 "        try:\n            error = await self._try(envelope)\n        except GivenUp:\n",
                 "        await delivery.ack()\n"
                 "        try:\n            error = await self._try(envelope)\n        except GivenUp:\n",
@@ -47,7 +47,7 @@ PLANTS: Mapping[str, Plant] = {
         "an event that the broker did not confirm may not be there",
         [
             Change(
-                "relay.py",
+                "followers/relay.py",
                 "            except BrokerAway as error:\n                tries += 1\n",
                 "            except BrokerAway as error:\n                return\n                tries += 1\n",
             )
@@ -57,12 +57,12 @@ PLANTS: Mapping[str, Plant] = {
         "messages come again, and must be recognised",
         [
             Change(
-                "handling.py",
+                "messaging/dispatcher.py",
                 'id=f"{envelope.producer}/{envelope.id}/{subscription.name}"',
                 'id=f"{envelope.producer}/{envelope.id}/{subscription.name}/{next(self._numbers)}"',
             ),
             Change(
-                "handling.py",
+                "messaging/dispatcher.py",
                 "        self._by_type: dict[str, list[Subscription]] = {}\n",
                 "        self._by_type: dict[str, list[Subscription]] = {}\n"
                 "        self._numbers = __import__('itertools').count(id(self))\n",
@@ -73,7 +73,7 @@ PLANTS: Mapping[str, Plant] = {
         "what runs side by side overtakes",
         [
             Change(
-                "consumer.py",
+                "messaging/consumer.py",
                 "            lanes.submit(envelope.partition_key, partial(self._process, delivery, envelope))",
                 "            lanes.submit(envelope.id, partial(self._process, delivery, envelope))",
             )
@@ -83,7 +83,7 @@ PLANTS: Mapping[str, Plant] = {
         "a checkpoint that passes work which is not done leaves it undone after a crash",
         [
             Change(
-                "followers.py",
+                "followers/followers.py",
                 "                if not work.done():\n                    return\n                if work.cancelled():",
                 "                if not work.done():\n"
                 "                    self.open.popleft()\n"
@@ -97,7 +97,7 @@ PLANTS: Mapping[str, Plant] = {
         "a primary that is asked whether it has a commit says nothing about a majority",
         [
             Change(
-                "log.py",
+                "commits/group_commit.py",
                 '                self._probe.count("treaty.commit.unknown")\n',
                 '                self._probe.count("treaty.commit.unknown")\n'
                 "                if all([await self._is_ours(append.commit) for append in batch]):\n"
@@ -121,7 +121,7 @@ PLANTS: Mapping[str, Plant] = {
         "an OK that leaves before a majority has the commit is a promise that a failover breaks",
         [
             Change(
-                "repository.py",
+                "commits/repository.py",
                 "            if draft.commit is not None:\n                try:\n",
                 "            for request, outcome in [*draft.accepted, *draft.failed]:\n"
                 "                _waiting(request).resolve(outcome)\n"
@@ -151,12 +151,12 @@ PLANTS: Mapping[str, Plant] = {
         "what is released beside its lane is overtaken by what arrives",
         [
             Change(
-                "consumer.py",
-                "            lanes.submit(key, partial(self._isolation.release, key))\n",
-                "            asyncio.get_running_loop().create_task(self._isolation.release(key))\n",
+                "messaging/consumer.py",
+                "            lanes.submit(key, partial(self._keeper.release, key))\n",
+                "            asyncio.get_running_loop().create_task(self._keeper.release(key))\n",
             ),
             Change(
-                "isolation.py",
+                "messaging/quarantine_keeper.py",
                 "        try:\n            waiting = ",
                 "        self._held.discard(key)\n        try:\n            waiting = ",
             ),

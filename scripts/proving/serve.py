@@ -5,9 +5,9 @@ import os
 import sys
 
 import uvloop
-from treaty.crashes import crashing
 from treaty.probes import NoProbe
-from treaty.process import run_until_signal
+from treaty.process.crashes import crashing
+from treaty.process.main import run_until_signal
 from treaty.settings import ProcessSettings, read_settings
 from treaty.telemetry.logs import configure_logging
 

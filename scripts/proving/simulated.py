@@ -4,11 +4,11 @@ import asyncio
 import hashlib
 from dataclasses import dataclass, field
 
-from treaty.backlog import backlog
 from treaty.domain import DomainError
+from treaty.messaging.quarantine import Intent
+from treaty.operations.backlog import backlog
 from treaty.probes import NoProbe
-from treaty.quarantine import Intent
-from treaty.service import Ports
+from treaty.service.ports import Ports
 from treaty.testing.simulation import Cluster, Rates, Unanswered, simulate
 from treaty.testing.simulation.cluster import SimulatedChance
 from treaty.testing.simulation.nemesis import Nemesis

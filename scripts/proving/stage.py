@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import aio_pika
-from treaty.broker import exchange_of
+from treaty.messaging.broker import exchange_of
 
 from scripts.proving.checking import Verdict
 from scripts.proving.faults import Faults

@@ -17,7 +17,7 @@ PLANTED = [
     "import secrets",
     "import os\nSALT = os.urandom(8)",
 ]
-PLACES = ["libs/treaty/relay.py", "services/commerce/ordering/domain.py"]
+PLACES = ["libs/treaty/followers/relay.py", "services/commerce/ordering/domain.py"]
 
 
 def _found(tree: Tree, *paths: str) -> str:
@@ -35,7 +35,8 @@ def test_a_planted_question_to_the_outside_world_is_found(tree: Tree, place: str
     assert f"{place}:" in _found(tree, "libs/treaty", "services")
 
 
-def test_the_ports_may_ask(tree: Tree) -> None:
+@pytest.mark.parametrize("port", ["clock.py", "chance.py"])
+def test_the_ports_may_ask(tree: Tree, port: str) -> None:
     for lines in PLANTED:
-        tree.plant("libs/treaty/ports.py", lines)
-    assert "ports.py" not in _found(tree, "libs/treaty", "services")
+        tree.plant(f"libs/treaty/{port}", lines)
+    assert port not in _found(tree, "libs/treaty", "services")

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from treaty.contexts import find_contexts
+from treaty.service.contexts import find_contexts
 
 from scripts.benchmarks import overload
 from scripts.benchmarks.commands import valid

@@ -9,13 +9,13 @@ import pytest
 import typer
 from commerce.inventory.v1 import inventory_service_pb2 as pb
 from commerce.inventory.v1 import inventory_service_pb2_grpc as pb_grpc
-from treaty.cli import followers, outbox, pending, showing, streams
-from treaty.cli.opening import Opened
-from treaty.commits import Place
-from treaty.pending import Item
-from treaty.ports import RandomChance, RandomIds
+from treaty.chance import RandomChance, RandomIds
+from treaty.cli import followers, outbox, pending, streams, tables
+from treaty.cli.context import Opened
+from treaty.commits.log import Place
+from treaty.followers.pending import Item
 from treaty.probes import NoProbe
-from treaty.service import Ports
+from treaty.service.ports import Ports
 from treaty.testing import eventually
 from treaty.testing.world import ManualClock, World, embedded
 
@@ -47,7 +47,7 @@ def opened(world: World, clock: ManualClock) -> Opened:
 
 
 async def test_a_stream_is_shown_commit_by_commit(opened: Opened) -> None:
-    commits = json.loads(showing.as_json(await streams.history(opened, LAMP)))
+    commits = json.loads(tables.as_json(await streams.history(opened, LAMP)))
     assert [commit["version"] for commit in commits] == [1, 2]
     assert commits[1]["causes"][0]["id"].startswith("ReceiveStock/")
     assert commits[1]["events"][0]["data"]["quantity"] == 7
@@ -129,4 +129,4 @@ async def test_pending_work_tells_what_it_waits_for(opened: Opened, clock: Manua
     ("seconds", "words"), [(None, ""), (0.4, "0 s"), (59, "59 s"), (125, "2 min"), (7300, "2 h"), (900_000, "10 d")]
 )
 def test_an_age_is_said_in_words(seconds: float | None, words: str) -> None:
-    assert showing.age(seconds) == words
+    assert tables.age(seconds) == words

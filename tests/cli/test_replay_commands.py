@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import typer
 from commerce.ordering.v1 import ordering_events_pb2 as events
+from treaty.chance import RandomChance, RandomIds
 from treaty.cli import replay
-from treaty.cli.opening import Opened
-from treaty.commits import Outgoing
+from treaty.cli.context import Opened
+from treaty.commits.commit import Outgoing
 from treaty.memory.stores import MemoryStores
-from treaty.ports import RandomChance, RandomIds
 from treaty.probes import NoProbe
-from treaty.service import Ports
+from treaty.service.ports import Ports
 from treaty.testing import eventually
 from treaty.testing.samples import plain_commit
 from treaty.testing.world import ManualClock, SeededChance, World, embedded

@@ -6,7 +6,7 @@ import socket
 import sys
 
 import pytest
-from treaty.contexts import find_contexts
+from treaty.service.contexts import find_contexts
 
 AWAY = {
     "MONGODB_URI": "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=200",

@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 import pytest
-from treaty.testing.waiting import eventually
+from treaty.testing.eventually import eventually
 
 pytestmark = pytest.mark.slow
 

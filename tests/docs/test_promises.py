@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from treaty.crashes import PLACES
+from treaty.process.crashes import PLACES
 from treaty.testing.simulation.nemesis import Nemesis
 
 from scripts.proving.faults import Faults
@@ -17,7 +17,7 @@ _QUOTED = re.compile(r"`([a-z_.]+)`")
 
 
 def _tests() -> set[str]:
-    sources = [*(ROOT / "tests").rglob("*.py"), *(ROOT / "libs" / "treaty" / "testing").glob("*_suite.py")]
+    sources = [*(ROOT / "tests").rglob("*.py"), *(ROOT / "libs" / "treaty" / "testing" / "suites").glob("*.py")]
     return {name for path in sources for name in re.findall(r"def (test_\w+)", path.read_text())}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 import structlog
-from treaty.contexts import find_contexts
+from treaty.service.contexts import find_contexts
 from treaty.testing.world import World, embedded
 
 

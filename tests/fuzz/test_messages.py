@@ -8,12 +8,12 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from treaty.consumer import PartitionConsumer, Patience
-from treaty.envelope import Malformed, parse
-from treaty.memory.bookkeeping import MemoryQuarantine
+from treaty.clock import SystemClock
 from treaty.memory.broker import MemoryBroker, _Message
+from treaty.memory.quarantine import MemoryQuarantine
 from treaty.memory.replays import MemoryReplays
-from treaty.ports import SystemClock
+from treaty.messaging.consumer import PartitionConsumer, Patience
+from treaty.messaging.envelope import Malformed, parse
 from treaty.testing import eventually
 from treaty.testing.recorder import Recorder
 from treaty.testing.samples import envelope

@@ -8,6 +8,8 @@ from scripts.proving import plants
 from scripts.proving.plants import PLANTS, Change, Missed, Plant, plant
 from scripts.proving.simulation import simulate_seeds
 
+RELAY = "followers/relay.py"
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PLANTS)
@@ -17,14 +19,14 @@ async def test_a_planted_bug_is_found(name: str, tmp_path: Path) -> None:
 
 
 def test_a_plant_that_misses_its_place_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stray = Plant("nowhere", [Change("relay.py", "this text stands nowhere", "")])
+    stray = Plant("nowhere", [Change(RELAY, "this text stands nowhere", "")])
     monkeypatch.setattr(plants, "PLANTS", {"stray": stray})
     with pytest.raises(Missed, match=r"relay\.py has 0 places"):
         plant("stray", tmp_path)
 
 
 def test_a_plant_changes_a_copy(tmp_path: Path) -> None:
-    before = (plants.TOOLKIT / "relay.py").read_text()
+    before = (plants.TOOLKIT / RELAY).read_text()
     environ = plant("confirm_ignored", tmp_path)
     assert environ["PYTHONPATH"].startswith(str(tmp_path))
-    assert (plants.TOOLKIT / "relay.py").read_text() == before != (tmp_path / "treaty" / "relay.py").read_text()
+    assert (plants.TOOLKIT / RELAY).read_text() == before != (tmp_path / "treaty" / RELAY).read_text()

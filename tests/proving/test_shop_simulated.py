@@ -12,12 +12,13 @@ from commerce.inventory.v1 import inventory_service_pb2 as inventory
 from commerce.money.v1.money_pb2 import Money
 from commerce.ordering.v1 import ordering_service_pb2 as ordering
 from commerce.payments.v1 import payments_service_pb2 as payments
-from treaty.audit import Audit, audit
-from treaty.backlog import backlog
-from treaty.broker import exchange_of
-from treaty.contexts import load_context
+from treaty.messaging.broker import exchange_of
+from treaty.operations.audit import Audit, audit
+from treaty.operations.backlog import backlog
 from treaty.probes import NoProbe
-from treaty.service import Ports, Service
+from treaty.service.contexts import load_context
+from treaty.service.ports import Ports
+from treaty.service.service import Service
 from treaty.testing.simulation import Cluster, Rates, Unanswered, simulate
 from treaty.testing.simulation.cluster import SimulatedChance
 from treaty.testing.simulation.nemesis import Nemesis

@@ -1,6 +1,7 @@
 """The simulation: time is virtual, chance is seeded, a killed process never runs again, and a seed repeats its run."""
 
 import asyncio
+import random
 
 import pytest
 from treaty.testing.simulation import Deadlock, Rates, simulate
@@ -29,8 +30,8 @@ def test_what_runs_next_follows_from_the_seed() -> None:
         await asyncio.gather(*(run(n) for n in range(6)))
         return order
 
-    orders = [tuple(simulate(seed, race())) for seed in range(20)]
-    assert orders == [tuple(simulate(seed, race())) for seed in range(20)]
+    orders = [tuple(simulate(seed, race())) for seed in range(8)]
+    assert orders == [tuple(simulate(seed, race())) for seed in range(8)]
     assert len(set(orders)) > 5
 
 
@@ -90,7 +91,7 @@ def test_waiting_for_nothing_is_noticed() -> None:
 
 def test_every_fate_is_drawn_about_as_often_as_asked() -> None:
     rates = Rates(lost=0.2, unanswered=0.2, late=0.2)
-    chance = SimulatedLoop(1).chance
+    chance = random.Random(1)
     drawn = [rates.draw(chance) for _ in range(5000)]
     for fate in (Fate.LOST, Fate.UNANSWERED, Fate.LATE):
         assert 0.15 < drawn.count(fate) / len(drawn) < 0.25

@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from treaty.commits import StoreAway
+from treaty.chance import RandomChance
+from treaty.commits.log import StoreAway
 from treaty.mongo.driver import Driver, close, connect, database
 from treaty.mongo.stores import MongoStores
-from treaty.ports import RandomChance
 from treaty.probes import NoProbe
 from treaty.testing import eventually
 from treaty.testing.samples import plain_commit

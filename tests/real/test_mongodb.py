@@ -6,19 +6,21 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from treaty.commits import CommitLog, CommitRefused, Place, VersionTaken
+from treaty.chance import RandomChance
+from treaty.commits.log import CommitLog, CommitRefused, Place, VersionTaken
 from treaty.mongo.driver import Driver, close, connect
 from treaty.mongo.stores import MongoStores
-from treaty.ports import RandomChance
 from treaty.probes import NoProbe, Probe
-from treaty.service import Stores
-from treaty.testing.bookkeeping_suite import CheckpointsSuite, LeasesSuite, PendingSuite, PrivateSuite
-from treaty.testing.commit_log_suite import CommitLogSuite, MakeLog, ids, read_until, seen
-from treaty.testing.quarantine_suite import QuarantineSuite
-from treaty.testing.read_models_suite import RebuildSuite, RowsSuite
+from treaty.service.stores import Stores
 from treaty.testing.recorder import Recorder
-from treaty.testing.replays_suite import ReplaysSuite
 from treaty.testing.samples import NOTES, plain_commit
+from treaty.testing.suites.commit_log import CommitLogSuite, MakeLog, ids, read_until, seen
+from treaty.testing.suites.leases import CheckpointsSuite, LeasesSuite
+from treaty.testing.suites.pending import PendingSuite
+from treaty.testing.suites.personal_data import PersonalDataSuite
+from treaty.testing.suites.quarantine import QuarantineSuite
+from treaty.testing.suites.replays import ReplaysSuite
+from treaty.testing.suites.rows import RebuildSuite, RowsSuite
 
 
 class _WithMotor:
@@ -119,11 +121,11 @@ class TestPyMongoRebuild(_WithPyMongo, _OnMongoDB, RebuildSuite):
     pass
 
 
-class TestMotorPrivate(_WithMotor, _OnMongoDB, PrivateSuite):
+class TestMotorPrivate(_WithMotor, _OnMongoDB, PersonalDataSuite):
     pass
 
 
-class TestPyMongoPrivate(_WithPyMongo, _OnMongoDB, PrivateSuite):
+class TestPyMongoPrivate(_WithPyMongo, _OnMongoDB, PersonalDataSuite):
     pass
 
 

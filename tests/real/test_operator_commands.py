@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from treaty.testing.waiting import eventually
+from treaty.testing.eventually import eventually
 
 from tests.real.town import Order, Town, new_id, town
 

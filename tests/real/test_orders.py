@@ -10,7 +10,7 @@ import pytest
 from commerce.inventory.v1 import inventory_service_pb2 as inventory
 from commerce.ordering.v1 import ordering_service_pb2 as ordering
 from commerce.payments.v1 import payments_service_pb2 as payments
-from treaty.broker import exchange_of
+from treaty.messaging.broker import exchange_of
 
 from tests.real.town import CONTEXTS, Order, Town, new_id, town
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 from commerce.ordering.v1 import ordering_events_pb2 as events
-from treaty.broker import exchange_of
-from treaty.envelope import Envelope
-from treaty.testing.waiting import eventually
+from treaty.messaging.broker import exchange_of
+from treaty.messaging.envelope import Envelope
+from treaty.testing.eventually import eventually
 
 from tests.real.town import Order, Town, new_id, town
 

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 
 import aio_pika
 import pytest
-from treaty.broker import Broker, BrokerAway, TopologyDiffers
-from treaty.ports import RandomIds
+from treaty.chance import RandomIds
+from treaty.messaging.broker import Broker, BrokerAway, TopologyDiffers
 from treaty.rabbit.broker import RabbitBroker
-from treaty.testing.broker_suite import BrokerSuite, MakeBroker, subscriber
+from treaty.testing.suites.broker import BrokerSuite, MakeBroker, subscriber
 
 
 class TestRabbitBroker(BrokerSuite):

@@ -21,18 +21,19 @@ from commerce.ordering.v1 import ordering_service_pb2 as ordering
 from commerce.ordering.v1 import ordering_service_pb2_grpc as ordering_grpc
 from commerce.payments.v1 import payments_service_pb2 as payments
 from commerce.payments.v1 import payments_service_pb2_grpc as payments_grpc
-from treaty.backlog import Backlog, backlog
-from treaty.broker import exchange_of
-from treaty.contexts import load_context
-from treaty.envelope import Envelope, parse
+from treaty.chance import RandomChance, RandomIds
+from treaty.clock import SystemClock
+from treaty.messaging.broker import exchange_of
+from treaty.messaging.envelope import Envelope, parse
 from treaty.mongo.driver import close, connect, database
 from treaty.mongo.stores import MongoStores
-from treaty.ports import RandomChance, RandomIds, SystemClock
+from treaty.operations.backlog import Backlog, backlog
 from treaty.probes import NoProbe
 from treaty.rabbit.broker import RabbitBroker
 from treaty.rpc.client import channel, until_answered
-from treaty.service import Ports
-from treaty.testing.waiting import eventually
+from treaty.service.contexts import load_context
+from treaty.service.ports import Ports
+from treaty.testing.eventually import eventually
 
 from scripts.lib.databases import temporary
 from scripts.lib.processes import free_ports, process, ready

@@ -15,8 +15,8 @@ from commerce.payments.v1 import payments_service_pb2 as payments_pb
 from commerce.payments.v1.payments_service_pb2_grpc import PaymentsServiceStub
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
-from treaty.envelope import Envelope
-from treaty.ports import SystemClock
+from treaty.clock import SystemClock
+from treaty.messaging.envelope import Envelope
 from treaty.testing import eventually
 from treaty.testing.world import SeededIds, World
 

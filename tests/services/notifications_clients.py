@@ -10,8 +10,8 @@ from commerce.money.v1.money_pb2 import Money
 from commerce.notifications.v1 import notifications_service_pb2 as pb
 from commerce.notifications.v1.notifications_service_pb2_grpc import NotificationsServiceStub
 from commerce.ordering.v1 import ordering_events_pb2 as ordering
-from treaty.envelope import Envelope
-from treaty.ports import Clock
+from treaty.clock import Clock
+from treaty.messaging.envelope import Envelope
 from treaty.testing import eventually
 from treaty.testing.world import SeededIds, World, embedded
 

@@ -14,7 +14,7 @@ from commerce.ordering.v1 import ordering_service_pb2_grpc as ordering_grpc
 from commerce.payments.v1 import payments_events_pb2 as payments
 from commerce.shipping.v1 import shipping_service_pb2 as pb
 from commerce.shipping.v1.shipping_service_pb2_grpc import ShippingServiceStub
-from treaty.envelope import Envelope
+from treaty.messaging.envelope import Envelope
 from treaty.testing import eventually
 from treaty.testing.world import SeededIds, World, embedded
 

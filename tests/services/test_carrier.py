@@ -12,10 +12,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 from treaty.causes import Cause, acting, current_cause
+from treaty.clock import SystemClock
 from treaty.domain import Invalid
-from treaty.ports import SystemClock
 from treaty.testing import eventually
-from treaty.webhooks import Webhook, sign
+from treaty.web.webhooks import Webhook, sign
 
 from services.commerce.shipping.application import CarrierAway, Delivery, Method, TrackParcel, Undeliverable
 from services.commerce.shipping.carrier import consignment, report_from, report_of

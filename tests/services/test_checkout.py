@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from treaty.effects import Call
+from treaty.domain import Call
 from treaty.testing.scenarios import given_facts
 
 from services.commerce.ordering.sagas.checkout import (

@@ -4,8 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from treaty.domain import Invalid, NotFound, Rejected
-from treaty.effects import Call
+from treaty.domain import Call, Invalid, NotFound, Rejected
 from treaty.testing.scenarios import given
 
 from services.commerce.customers.application import ReviewTier, set_review

@@ -10,7 +10,7 @@ from commerce.customers.v1 import customers_service_pb2 as pb
 from commerce.customers.v1.customers_service_pb2_grpc import CustomersServiceStub
 from commerce.ordering.v1 import ordering_events_pb2 as ordering
 from google.protobuf.timestamp_pb2 import Timestamp
-from treaty.ports import SystemClock
+from treaty.clock import SystemClock
 from treaty.testing import eventually
 from treaty.testing.samples import envelope
 from treaty.testing.world import SeededIds, World, embedded
@@ -136,7 +136,7 @@ async def test_a_late_repeat_of_the_registration_does_not_bring_back_who_was_for
     assert await desk.ask("RegisterCustomer") == first
     await refusal(desk.ask("RegisterCustomer", request_id=desk.ids.new()))
     assert (await desk.ask("GetCustomer")).name == ""
-    assert await desk.world.stores[CONTEXT].private.erase("ann") == 0
+    assert await desk.world.stores[CONTEXT].personal_data.erase("ann") == 0
 
 
 async def test_completed_orders_promote_at_once(desk: Desk) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from treaty.domain import Invalid
 from treaty.testing import eventually
-from treaty.webhooks import Webhook
+from treaty.web.webhooks import Webhook
 
 from services.commerce.money import Money
 from services.commerce.payments.application import Answer, GatewayAway, GatewayTimeout, NoteVerdict, Verdict

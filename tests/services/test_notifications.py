@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given as given_any
 from hypothesis import strategies as st
 from treaty.causes import Cause, acting
-from treaty.domain import Aggregate, Invalid
-from treaty.effects import Call
+from treaty.domain import Aggregate, Call, Invalid
 from treaty.testing.scenarios import assert_folds, given
 
 from services.commerce.notifications.application import (

@@ -134,7 +134,7 @@ async def test_an_address_that_was_erased_is_not_written_to() -> None:
         await desk.ask("Subscribe", email=MAIL)
         desk.place()
         await desk.listed(1, waiting=1)
-        await desk.world.stores["commerce.notifications"].private.erase("ann")
+        await desk.world.stores["commerce.notifications"].personal_data.erase("ann")
         [one] = await desk.listed(1)
         assert (one.status, one.reason) == (pb.NOTIFICATION_STATUS_FAILED, "the address was erased")
 
@@ -155,7 +155,7 @@ async def test_a_forgotten_customer_is_told_nothing_and_no_address_is_left(desk:
     first = await desk.ask("ForgetCustomer", request_id=request_id)
     assert not first.subscription.channels
     assert await desk.ask("ForgetCustomer", request_id=request_id) == first
-    assert await desk.world.stores["commerce.notifications"].private.erase("ann") == 0
+    assert await desk.world.stores["commerce.notifications"].personal_data.erase("ann") == 0
     desk.place()
     [one] = await desk.listed(1)
     assert one.status == pb.NOTIFICATION_STATUS_SUPPRESSED

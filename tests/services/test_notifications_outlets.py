@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from treaty.ports import SystemClock
-from treaty.webhooks import Webhook
+from treaty.clock import SystemClock
+from treaty.web.webhooks import Webhook
 
 from services.commerce.notifications.application import (
     Away,
     Letter,
     Refused,
 )
-from services.commerce.notifications.clients import Outbox, SmsGateway, SmtpMail, Webhooks, mail_at, sms_at
+from services.commerce.notifications.clients import Mailbox, SmsGateway, SmtpMail, Webhooks, mail_at, sms_at
 from services.commerce.notifications.domain.notifications import (
     Text,
 )
@@ -124,8 +124,8 @@ async def test_what_cannot_be_reached_over_http_is_away_and_no_address_is_refuse
 
 async def test_a_box_in_the_process_keeps_the_latest_letters() -> None:
     box = mail_at("simulated", sender="shop@example.com", patience=1.0, clock=SystemClock())
-    assert isinstance(box, Outbox)
-    assert isinstance(sms_at("simulated", patience=1.0), Outbox)
+    assert isinstance(box, Mailbox)
+    assert isinstance(sms_at("simulated", patience=1.0), Mailbox)
     for number in range(1002):
         await box.send(str(number), LETTER)
     assert (len(box.sent), box.sent[-1][0]) == (1000, "1001")

@@ -212,5 +212,5 @@ async def test_the_delivery_address_is_read_until_it_is_erased(ordering: Shop) -
     assert (found.address, found.customer_id) == (ADDRESS, "ann")
     store = ordering.world.stores["commerce.ordering"]
     assert "Springfield" not in repr(store.commits.commits), "an address never enters a commit"
-    await store.private.erase("ann")
+    await store.personal_data.erase("ann")
     assert (await refusal(read(pb.GetDeliveryRequest(order_id=UUID), timeout=TIMEOUT))).reason == "ADDRESS_ERASED"

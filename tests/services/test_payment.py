@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from treaty.effects import Call
+from treaty.domain import Call
 from treaty.testing.scenarios import given
 
 from services.commerce.money import Money

@@ -6,9 +6,8 @@ import pytest
 from commerce.money.v1.money_pb2 import Money as WireMoney
 from commerce.payments.v1 import payments_events_pb2 as events
 from commerce.payments.v2 import payments_events_pb2 as events2
-from treaty.codec import Newer
-from treaty.domain import Invalid, Rejected
-from treaty.effects import Call
+from treaty.commits.codec import Newer
+from treaty.domain import Call, Invalid, Rejected
 from treaty.testing.scenarios import given
 
 from services.commerce.money import Money

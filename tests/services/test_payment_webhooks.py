@@ -13,12 +13,12 @@ from commerce.payments.v1 import payments_events_pb2 as events
 from commerce.payments.v1 import payments_service_pb2 as pb
 from commerce.payments.v2 import payments_events_pb2 as events2
 from google.protobuf.timestamp_pb2 import Timestamp
-from treaty.ports import SystemClock
-from treaty.rpc.http import WebhookServer
+from treaty.clock import SystemClock
 from treaty.settings import SettingsError
 from treaty.testing import eventually
 from treaty.testing.world import embedded
-from treaty.webhooks import TOLERANCE_SECONDS, sign
+from treaty.web.server import WebhookServer
+from treaty.web.webhooks import TOLERANCE_SECONDS, sign
 
 from services.commerce.payments.clients import Books
 from tests.services.clients import TIMEOUT, Shop, money, refusal

@@ -6,8 +6,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given as forall
 from hypothesis import strategies as st
-from treaty.domain import Invalid, NotFound, Rejected
-from treaty.effects import Call
+from treaty.domain import Call, Invalid, NotFound, Rejected
 from treaty.testing.scenarios import given, given_facts
 
 from services.commerce.ordering.domain.events import ReturnClosed, ReturnCompleted, ReturnReceived, ReturnRequested

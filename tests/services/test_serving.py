@@ -9,7 +9,7 @@ from commerce.inventory.v1 import inventory_service_pb2 as inventory_pb
 from commerce.payments.v1 import payments_service_pb2 as payments_pb
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
-from treaty.commits import StoreAway
+from treaty.commits.log import StoreAway
 from treaty.memory.commits import Fault
 from treaty.testing import eventually
 from treaty.testing.world import World, embedded

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given as given_any
 from hypothesis import strategies as st
-from treaty.domain import DomainError, Rejected
-from treaty.effects import Call
+from treaty.domain import Call, DomainError, Rejected
 from treaty.testing.scenarios import assert_folds, given
 
 from services.commerce.shipping.application import (

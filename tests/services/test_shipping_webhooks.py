@@ -7,9 +7,9 @@ import aiohttp
 import grpc
 import pytest
 from commerce.shipping.v1 import shipping_service_pb2 as pb
-from treaty.ports import SystemClock
+from treaty.clock import SystemClock
 from treaty.testing import eventually
-from treaty.webhooks import sign
+from treaty.web.webhooks import sign
 
 from services.commerce.shipping.carrier import report_of
 from services.commerce.shipping.simulator import Simulator, SimulatorServer

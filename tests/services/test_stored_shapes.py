@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from treaty.codec import Names, codec_of
-from treaty.contexts import find_contexts
-from treaty.projections import Projection
-from treaty.stored import Stored
+from treaty.commits.codec import Names, codec_of
+from treaty.commits.stored import Stored
+from treaty.projections.projection import Projection
+from treaty.service.contexts import find_contexts
 
 from tests.golden_files import matches_golden
 

@@ -22,12 +22,12 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased, Sampler
 from opentelemetry.trace import Tracer
-from treaty.consumer import Patience
-from treaty.host import Host
+from treaty.clock import SystemClock
 from treaty.memory.broker import MemoryBroker
 from treaty.memory.stores import MemoryStores
-from treaty.ports import SystemClock
+from treaty.messaging.consumer import Patience
 from treaty.probes import Probe
+from treaty.process.host import Host
 from treaty.rpc.client import call_traced, channel
 from treaty.settings import ProcessSettings, read_settings
 from treaty.telemetry.probe import OpenTelemetryProbe

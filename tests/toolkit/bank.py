@@ -6,15 +6,14 @@ from typing import Any
 
 from google.protobuf.wrappers_pb2 import Int64Value
 from treaty.causes import Cause
-from treaty.codec import Names, Shape
-from treaty.commits import Commit, CommitLog
-from treaty.deciding import Committed
-from treaty.domain import Aggregate, Invalid, Rejected
-from treaty.effects import Call, Policy
-from treaty.log import GroupCommitLog, Inserted, OutcomeUnknown
+from treaty.commits.codec import Names, Shape
+from treaty.commits.commit import Commit, Committed
+from treaty.commits.group_commit import GroupCommitLog, Inserted, OutcomeUnknown
+from treaty.commits.log import CommitLog
+from treaty.commits.repository import Limits, Repository
+from treaty.commits.stored import Stored
+from treaty.domain import Aggregate, Call, Invalid, Policy, Rejected
 from treaty.memory.commits import MemoryCommits
-from treaty.repository import Limits, Repository
-from treaty.stored import Stored
 from treaty.testing.recorder import Recorder
 from treaty.testing.world import ManualClock, SeededChance, SeededIds
 

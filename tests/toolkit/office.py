@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from treaty.commits import Commit
-from treaty.envelope import Envelope, envelopes
+from treaty.commits.commit import Commit
 from treaty.memory.stores import MemoryStores
-from treaty.replaying import Replaying
-from treaty.replays import Replay
+from treaty.messaging.envelope import Envelope, envelopes
+from treaty.messaging.replays import Replay
+from treaty.operations.replay import Replayer
 from treaty.testing import eventually
 from treaty.testing.samples import NOON
 from treaty.testing.world import SeededChance
@@ -62,10 +62,10 @@ class Office:
             yield
         await self.leases.leases.release("p0", "ann")
 
-    def replaying(self, *, seconds: float = 20.0) -> Replaying:
+    def replaying(self, *, seconds: float = 20.0) -> Replayer:
         chance = SeededChance(scale=0.05)
         desk = self.desk
-        return Replaying(
+        return Replayer(
             self.bank.log, desk.replays, self.leases.leases, desk.broker, DESK, chance=chance, seconds=seconds
         )
 

@@ -6,18 +6,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from treaty.broker import Topology
-from treaty.commits import Commit, Outgoing, PendingCall
-from treaty.consumer import PartitionConsumer, Patience
-from treaty.envelope import Envelope
-from treaty.memory.bookkeeping import MemoryPending, MemoryQuarantine
+from treaty.commits.commit import Commit, Outgoing, PendingCall
+from treaty.followers.pending import Item, PendingWork
 from treaty.memory.broker import MemoryBroker
+from treaty.memory.pending import MemoryPending
+from treaty.memory.quarantine import MemoryQuarantine
 from treaty.memory.replays import MemoryReplays
-from treaty.pending import Item, PendingWork
+from treaty.messaging.broker import Topology
+from treaty.messaging.consumer import PartitionConsumer, Patience
+from treaty.messaging.envelope import Envelope
 from treaty.testing import eventually
-from treaty.testing.broker_suite import subscriber
 from treaty.testing.recorder import Recorder
 from treaty.testing.samples import NOON, envelope, plain_commit
+from treaty.testing.suites.broker import subscriber
 from treaty.testing.world import ManualClock, SeededChance
 
 from tests.toolkit.bank import COMMANDS, Ring

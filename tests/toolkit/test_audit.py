@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
-from treaty.audit import audit
-from treaty.commits import Outgoing
+from treaty.clock import SystemClock
+from treaty.commits.commit import Outgoing
 from treaty.memory.stores import MemoryStores
-from treaty.ports import SystemClock
-from treaty.relations import Pattern, Relation
-from treaty.service import Api, Service
-from treaty.subscriptions import Subscription
+from treaty.messaging.subscriptions import Subscription
+from treaty.operations.audit import audit
+from treaty.rpc.api import Api
+from treaty.service.context_map import Pattern, Relation
+from treaty.service.service import Service
 from treaty.testing.samples import NOON, plain_commit
 from treaty.testing.world import SeededChance
 

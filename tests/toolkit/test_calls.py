@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
-from treaty.calls import Caller
 from treaty.causes import Cause, current_cause
-from treaty.commits import Commit
+from treaty.commits.commit import Commit
 from treaty.domain import Rejected
-from treaty.pending import Item, PendingWork
+from treaty.followers.calls import Caller
+from treaty.followers.pending import Item, PendingWork
 from treaty.testing import eventually
 from treaty.testing.recorder import Recorder
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, NewType
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from treaty.codec import Names, Newer, NotStorable, Personal, Shape, codec_of
+from treaty.commits.codec import Names, Newer, NotStorable, Personal, Shape, codec_of
 
 Sku = NewType("Sku", str)
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from treaty.causes import current_cause
 from treaty.domain import Rejected
-from treaty.envelope import Envelope, Malformed
-from treaty.handling import Handling, UnknownType
+from treaty.messaging.dispatcher import Dispatcher, UnknownType
+from treaty.messaging.envelope import Envelope, Malformed
+from treaty.messaging.subscriptions import Subscription
 from treaty.probes import NoProbe
-from treaty.subscriptions import Subscription
 from treaty.testing import eventually
 from treaty.testing.samples import envelope
 
@@ -28,8 +28,8 @@ def subscription(then: Callable[[Any], Awaitable[Any]], *, name: str = "Happened
     return Subscription(name, "test.bank.v1.Happened", bytes.decode, lambda text: int(text) if text else None, then)
 
 
-def handling(*subscriptions: Subscription) -> Handling:
-    return Handling(subscriptions, NoProbe())
+def handling(*subscriptions: Subscription) -> Dispatcher:
+    return Dispatcher(subscriptions, NoProbe())
 
 
 async def test_messages_are_handled_in_the_order_of_their_key_and_acknowledged(desk: Desk) -> None:

@@ -4,12 +4,12 @@ import asyncio
 from dataclasses import dataclass, field
 
 import pytest
-from treaty.commits import StoreAway
+from treaty.clock import SystemClock
+from treaty.commits.log import StoreAway
 from treaty.dependencies import AFTER, Breakers, DependencyAway, GivenUp
-from treaty.envelope import Envelope
-from treaty.memory.bookkeeping import MemoryPending
-from treaty.pending import Item, PendingWork
-from treaty.ports import SystemClock
+from treaty.followers.pending import Item, PendingWork
+from treaty.memory.pending import MemoryPending
+from treaty.messaging.envelope import Envelope
 from treaty.rpc.peers import PeerAway
 from treaty.testing import eventually
 from treaty.testing.recorder import Recorder

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from treaty.commits import CauseEntry, Outgoing
-from treaty.envelope import Envelope, Malformed, envelopes, parse
+from treaty.commits.commit import CauseEntry, Outgoing
+from treaty.messaging.envelope import Envelope, Malformed, envelopes, parse
 from treaty.testing.samples import NOON, envelope, plain_commit
 
 from tests.golden_files import matches_golden

@@ -5,11 +5,13 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 
 import pytest
-from treaty.commits import Commit, Place
-from treaty.followers import Follower, Following, LeaseLost
-from treaty.memory.bookkeeping import MemoryCheckpoints
+from treaty.clock import SystemClock
+from treaty.commits.commit import Commit
+from treaty.commits.log import Place
+from treaty.followers.followers import Follower, Following
+from treaty.followers.leases import LeaseLost
 from treaty.memory.commits import MemoryCommits
-from treaty.ports import SystemClock
+from treaty.memory.leases import MemoryCheckpoints
 from treaty.probes import NoProbe
 from treaty.testing import eventually
 from treaty.testing.samples import plain_commit

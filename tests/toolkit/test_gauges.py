@@ -4,15 +4,16 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from treaty.commits import Place
-from treaty.gauges import Gauges
+from treaty.commits.log import Place
+from treaty.followers.pending import Item
 from treaty.memory.stores import MemoryStores
-from treaty.pending import Item
-from treaty.service import Api, Service
+from treaty.operations.gauges import Gauges
+from treaty.rpc.api import Api
+from treaty.service.service import Service
 from treaty.testing import eventually
-from treaty.testing.quarantine_suite import kept
 from treaty.testing.recorder import Recorder
 from treaty.testing.samples import plain_commit
+from treaty.testing.suites.quarantine import kept
 from treaty.testing.world import ManualClock, SeededChance, embedded
 
 

@@ -8,13 +8,13 @@ from bson.timestamp import Timestamp
 from commerce.inventory.v1 import inventory_service_pb2 as pb
 from commerce.inventory.v1 import inventory_service_pb2_grpc as pb_grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from treaty.broker import Topology, TopologyDiffers
-from treaty.commits import StoreAway
-from treaty.log import GroupCommitLog
+from treaty.clock import SystemClock
+from treaty.commits.group_commit import GroupCommitLog
+from treaty.commits.log import StoreAway
 from treaty.memory.broker import MemoryBroker
 from treaty.memory.commits import Fault, MemoryCommits
+from treaty.messaging.broker import Topology, TopologyDiffers
 from treaty.mongo.majority import Majority
-from treaty.ports import SystemClock
 from treaty.probes import NoProbe
 from treaty.rpc.server import LIVENESS, READINESS
 from treaty.testing import eventually

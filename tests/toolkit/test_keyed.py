@@ -3,12 +3,12 @@
 import asyncio
 from functools import partial
 
-from treaty.keyed import Keyed
+from treaty.concurrency.lanes import Lanes
 from treaty.testing import eventually
 
 
 async def test_the_work_of_a_key_is_done_in_order_and_one_at_a_time() -> None:
-    keyed = Keyed()
+    lanes = Lanes()
     done: list[int] = []
     open_: list[int] = []
 
@@ -19,14 +19,14 @@ async def test_the_work_of_a_key_is_done_in_order_and_one_at_a_time() -> None:
         done.append(open_.pop())
 
     for n in range(10):
-        keyed.submit("a", partial(work, n))
-    await keyed.drain()
+        lanes.submit("a", partial(work, n))
+    await lanes.drain()
     assert done == list(range(10))
-    assert len(keyed) == 0
+    assert len(lanes) == 0
 
 
 async def test_keys_do_not_wait_for_each_other() -> None:
-    keyed, gate, done = Keyed(), asyncio.Event(), []
+    lanes, gate, done = Lanes(), asyncio.Event(), []
 
     async def stuck() -> None:
         await gate.wait()
@@ -35,16 +35,16 @@ async def test_keys_do_not_wait_for_each_other() -> None:
     async def quick() -> None:
         done.append("quick")
 
-    keyed.submit("a", stuck)
-    keyed.submit("b", quick)
+    lanes.submit("a", stuck)
+    lanes.submit("b", quick)
     await eventually(lambda: done == ["quick"])
     gate.set()
-    await keyed.drain()
+    await lanes.drain()
     assert done == ["quick", "stuck"]
 
 
 async def test_what_is_dropped_is_cancelled_or_never_started() -> None:
-    keyed, started, ended = Keyed(), asyncio.Event(), []
+    lanes, started, ended = Lanes(), asyncio.Event(), []
 
     async def endless() -> None:
         started.set()
@@ -56,16 +56,16 @@ async def test_what_is_dropped_is_cancelled_or_never_started() -> None:
     async def never() -> None:
         raise AssertionError("it was started")
 
-    keyed.submit("a", endless)
-    keyed.submit("a", never)
+    lanes.submit("a", endless)
+    lanes.submit("a", never)
     await started.wait()
-    await keyed.drop()
+    await lanes.drop()
     assert ended == ["cancelled"]
-    assert len(keyed) == 0
+    assert len(lanes) == 0
 
 
 async def test_what_comes_in_while_it_closes_overtakes_nothing() -> None:
-    keyed, done = Keyed(), []
+    lanes, done = Lanes(), []
     started, gate = asyncio.Event(), asyncio.Event()
 
     async def first() -> None:
@@ -74,15 +74,15 @@ async def test_what_comes_in_while_it_closes_overtakes_nothing() -> None:
             await gate.wait()
         except asyncio.CancelledError:
             await asyncio.sleep(0)
-            keyed.submit("a", partial(note, 2))
+            lanes.submit("a", partial(note, 2))
             raise
 
     async def note(n: int) -> None:
         done.append(n)
 
-    keyed.submit("a", first)
+    lanes.submit("a", first)
     await started.wait()
-    await keyed.close()
-    keyed.submit("a", partial(note, 3))
-    await keyed.drain()
+    await lanes.close()
+    lanes.submit("a", partial(note, 3))
+    await lanes.drain()
     assert not done

@@ -5,11 +5,10 @@ from collections.abc import Iterable
 
 import pytest
 from google.protobuf.wrappers_pb2 import Int64Value
-from treaty.commits import CommitRefused
-from treaty.domain import Rejected
-from treaty.effects import Call
+from treaty.commits.log import CommitRefused
+from treaty.commits.repository import Overloaded
+from treaty.domain import Call, Rejected
 from treaty.memory.commits import Fault
-from treaty.repository import Overloaded
 from treaty.testing import eventually
 
 from tests.toolkit.bank import Account, Bank, Deposited, Ring, alarm, announce, balances, deposit, request, withdraw

@@ -1,21 +1,23 @@
 """The contract suites, on the memory adapters."""
 
 import pytest
-from treaty.commits import CommitLog
-from treaty.log import GroupCommitLog
+from treaty.clock import SystemClock
+from treaty.commits.group_commit import GroupCommitLog
+from treaty.commits.log import CommitLog
 from treaty.memory.broker import MemoryBroker
 from treaty.memory.commits import MemoryCommits
 from treaty.memory.stores import MemoryStores
-from treaty.ports import SystemClock
 from treaty.probes import NoProbe, Probe
-from treaty.service import Stores
-from treaty.testing.bookkeeping_suite import CheckpointsSuite, LeasesSuite, PendingSuite, PrivateSuite
-from treaty.testing.broker_suite import BrokerSuite, MakeBroker
-from treaty.testing.commit_log_suite import CommitLogSuite, MakeLog
-from treaty.testing.quarantine_suite import QuarantineSuite
-from treaty.testing.read_models_suite import RebuildSuite, RowsSuite
-from treaty.testing.replays_suite import ReplaysSuite
+from treaty.service.stores import Stores
 from treaty.testing.samples import NOTES
+from treaty.testing.suites.broker import BrokerSuite, MakeBroker
+from treaty.testing.suites.commit_log import CommitLogSuite, MakeLog
+from treaty.testing.suites.leases import CheckpointsSuite, LeasesSuite
+from treaty.testing.suites.pending import PendingSuite
+from treaty.testing.suites.personal_data import PersonalDataSuite
+from treaty.testing.suites.quarantine import QuarantineSuite
+from treaty.testing.suites.replays import ReplaysSuite
+from treaty.testing.suites.rows import RebuildSuite, RowsSuite
 from treaty.testing.world import SeededChance
 
 
@@ -66,7 +68,7 @@ class TestMemoryRebuild(_InMemory, RebuildSuite):
     pass
 
 
-class TestMemoryPrivate(_InMemory, PrivateSuite):
+class TestMemoryPrivate(_InMemory, PersonalDataSuite):
     pass
 
 

@@ -3,7 +3,8 @@
 from datetime import UTC
 from itertools import pairwise
 
-from treaty.ports import RandomChance, SystemClock, backoff
+from treaty.chance import RandomChance, backoff
+from treaty.clock import SystemClock
 
 
 def test_a_pause_doubles_up_to_a_bound_and_stays_there_for_ever() -> None:

@@ -7,12 +7,14 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from treaty.commits import Commit, StoreAway
-from treaty.followers import LeaseLost
+from treaty.commits.commit import Commit
+from treaty.commits.log import StoreAway
+from treaty.followers.leases import LeaseLost
 from treaty.memory.rows import MemoryRows
 from treaty.probes import NoProbe
-from treaty.projections import Row, View
-from treaty.projector import Projector
+from treaty.projections.projector import Projector
+from treaty.projections.rows import Row
+from treaty.projections.view import View
 from treaty.testing.samples import NOTES, NoteRow, noted
 
 

@@ -4,10 +4,10 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from treaty.codec import Newer
-from treaty.envelope import Envelope
-from treaty.memory.bookkeeping import MemoryQuarantine
-from treaty.quarantine import SCHEDULE, Action, Intent, Quarantined
+from treaty.commits.codec import Newer
+from treaty.memory.quarantine import MemoryQuarantine
+from treaty.messaging.envelope import Envelope
+from treaty.messaging.quarantine import SCHEDULE, Action, Intent, Quarantined
 from treaty.testing import eventually
 from treaty.testing.samples import NOON, envelope
 
@@ -238,7 +238,7 @@ async def test_a_release_that_waited_in_its_lane_when_the_channel_was_lost_is_do
         desk.deliver("a4")
         await eventually(lambda: quarantine.asked == 1)
         await _intend(desk, "a1", "retry")
-        await eventually(lambda: "a" in consumer._isolation._releasing)
+        await eventually(lambda: "a" in consumer._keeper._releasing)
         await desk.broker.lose_channels()
         await eventually(lambda: quarantine.asked == 2)
         quarantine.answering.set()

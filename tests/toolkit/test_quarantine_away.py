@@ -1,7 +1,7 @@
 """While the quarantine cannot be written, nothing is lost and nothing goes there in vain."""
 
-from treaty.memory.bookkeeping import MemoryQuarantine
-from treaty.quarantine import Quarantined
+from treaty.memory.quarantine import MemoryQuarantine
+from treaty.messaging.quarantine import Quarantined
 from treaty.testing import eventually
 
 from tests.toolkit.pieces import Desk, running

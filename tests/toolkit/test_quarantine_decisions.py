@@ -4,9 +4,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from treaty.envelope import Envelope
-from treaty.handling import UnknownType
-from treaty.quarantine import SCHEDULE, Action, Intent, Quarantined, in_order
+from treaty.messaging.dispatcher import UnknownType
+from treaty.messaging.envelope import Envelope
+from treaty.messaging.quarantine import SCHEDULE, Action, Intent, Quarantined, in_order
 from treaty.testing import eventually
 from treaty.testing.samples import NOON, envelope
 

@@ -3,8 +3,8 @@
 import asyncio
 
 import pytest
+from treaty.commits.streams import RequestReused
 from treaty.domain import NotFound, Rejected
-from treaty.history import RequestReused
 from treaty.memory.commits import Fault
 from treaty.testing import eventually
 

@@ -2,8 +2,8 @@
 
 import pytest
 from treaty.cli.context_map import services
-from treaty.relations import Pattern, Relation, check
-from treaty.subscriptions import by_producer
+from treaty.messaging.subscriptions import by_producer
+from treaty.service.context_map import Pattern, Relation, check
 
 ORDERING = Relation("commerce.ordering", Pattern.ANTI_CORRUPTION_LAYER)
 CARRIER = Relation("external.carrier", Pattern.CONFORMIST)

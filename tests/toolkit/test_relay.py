@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import pytest
-from treaty.commits import Commit, Place, StoreAway
-from treaty.envelope import Envelope, envelopes
-from treaty.memory.bookkeeping import MemoryCheckpoints
+from treaty.clock import SystemClock
+from treaty.commits.commit import Commit
+from treaty.commits.log import Place, StoreAway
+from treaty.followers.pending import Item, PendingWork
+from treaty.followers.relay import Relay
 from treaty.memory.broker import MemoryBroker
-from treaty.pending import Item, PendingWork
-from treaty.ports import SystemClock
-from treaty.relay import Relay
+from treaty.memory.leases import MemoryCheckpoints
+from treaty.messaging.envelope import Envelope, envelopes
 from treaty.testing import eventually
 from treaty.testing.recorder import Recorder
 from treaty.testing.world import SeededChance

@@ -4,9 +4,9 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from treaty.broker import exchange_of
-from treaty.envelope import Envelope, envelopes
-from treaty.quarantine import Intent
+from treaty.messaging.broker import exchange_of
+from treaty.messaging.envelope import Envelope, envelopes
+from treaty.messaging.quarantine import Intent
 from treaty.testing import eventually
 from treaty.testing.samples import NOON
 

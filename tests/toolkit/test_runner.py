@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from treaty.broker import BrokerAway, Topology, TopologyDiffers
+from treaty.clock import SystemClock
 from treaty.memory.broker import MemoryBroker
 from treaty.memory.stores import MemoryStores
-from treaty.ports import SystemClock
-from treaty.runner import Runner
-from treaty.service import Api, Service
+from treaty.messaging.broker import BrokerAway, Topology, TopologyDiffers
+from treaty.process.runner import Runner
+from treaty.rpc.api import Api
+from treaty.service.service import Service
 from treaty.testing import eventually
 from treaty.testing.recorder import Recorder
 from treaty.testing.samples import NOTES

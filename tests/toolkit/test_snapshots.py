@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from treaty.codec import Newer, NotStorable, Shape
+from treaty.commits.codec import Newer, NotStorable, Shape
+from treaty.commits.stored import Stored
 from treaty.domain import Aggregate
-from treaty.stored import Stored
 
 from tests.toolkit.bank import ACCOUNTS, EVENTS, Account, Bank, Deposited, Withdrawn, deposit, request, withdraw
 

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from treaty.commits import Commit, VersionTaken
+from treaty.commits.commit import Commit
+from treaty.commits.group_commit import GroupCommitLog, Inserted
+from treaty.commits.log import VersionTaken
 from treaty.domain import Rejected
-from treaty.log import GroupCommitLog, Inserted
 from treaty.memory.commits import Fault
 from treaty.testing import eventually
 from treaty.testing.samples import plain_commit

@@ -4,16 +4,16 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from treaty.deciding import Committed
+from treaty.clock import SystemClock
+from treaty.commits.commit import Committed
+from treaty.commits.group_commit import GroupCommitLog
+from treaty.commits.watch import Watch
 from treaty.domain import NotFound
-from treaty.log import GroupCommitLog
 from treaty.memory.commits import MemoryCommits
-from treaty.ports import SystemClock
 from treaty.probes import NoProbe
 from treaty.testing import eventually
 from treaty.testing.samples import NOTES, Note, noted
 from treaty.testing.world import SeededChance
-from treaty.watching import Watch
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import base64
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from treaty.webhooks import TOLERANCE_SECONDS, NotAuthentic, Webhook, sign
+from treaty.web.webhooks import TOLERANCE_SECONDS, NotAuthentic, Webhook, sign
 
 NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
 BODY = b'{"status": "DELIVERED"}'

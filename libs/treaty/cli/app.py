@@ -13,10 +13,10 @@ from treaty.cli.context_map import context_map
 from treaty.cli.followers import followers
 from treaty.cli.outbox import outbox
 from treaty.cli.pending import pending
-from treaty.commits import StoreAway
-from treaty.contexts import UnknownContext, find_contexts
-from treaty.crashes import crashing
-from treaty.process import run_until_signal
+from treaty.commits.log import StoreAway
+from treaty.process.crashes import crashing
+from treaty.process.main import run_until_signal
+from treaty.service.contexts import UnknownContext, find_contexts
 from treaty.settings import ProcessSettings, SettingsError, read_settings
 from treaty.telemetry.logs import configure_logging
 from treaty.telemetry.setup import start_telemetry

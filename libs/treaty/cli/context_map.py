@@ -6,13 +6,15 @@ from typing import Annotated
 
 import typer
 
-from treaty.contexts import find_contexts, load_context
+from treaty.chance import RandomChance, RandomIds
+from treaty.clock import SystemClock
 from treaty.memory.stores import MemoryStores
-from treaty.ports import RandomChance, RandomIds, SystemClock
+from treaty.messaging.subscriptions import by_producer
 from treaty.probes import NoProbe
-from treaty.relations import EXTERNAL, Relation
-from treaty.service import Ports, Service
-from treaty.subscriptions import by_producer
+from treaty.service.context_map import EXTERNAL, Relation
+from treaty.service.contexts import find_contexts, load_context
+from treaty.service.ports import Ports
+from treaty.service.service import Service
 
 
 def services() -> Sequence[Service]:

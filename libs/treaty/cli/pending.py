@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from treaty.cli.opening import Opened, chosen, in_context
-from treaty.cli.showing import Json, age, as_json, table
-from treaty.pending import Item
+from treaty.cli.context import Opened, chosen, in_context
+from treaty.cli.tables import Json, age, as_json, table
+from treaty.followers.pending import Item
 
 
 def pending(

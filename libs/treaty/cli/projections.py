@@ -7,12 +7,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from treaty.cli.opening import Opened, chosen, fail, in_context
-from treaty.commits import Place
-from treaty.ports import RandomIds
-from treaty.projections import Projection
-from treaty.projector import follower_of
-from treaty.rebuilding import AlreadyRebuilding, NotCaughtUp, Rebuilt, rebuild
+from treaty.chance import RandomIds
+from treaty.cli.context import Opened, chosen, fail, in_context
+from treaty.commits.log import Place
+from treaty.operations.rebuild import AlreadyRebuilding, NotCaughtUp, Rebuilt, rebuild
+from treaty.projections.projection import Projection
+from treaty.projections.projector import follower_of
 
 app = typer.Typer(help="Read models: how far they are, and building them anew.", no_args_is_help=True)
 

@@ -16,9 +16,9 @@ from google.protobuf.json_format import MessageToDict
 from rich.console import Console
 from rich.table import Table
 
-from treaty.cli.opening import Opened, chosen, fail, in_context
-from treaty.ports import SystemClock
-from treaty.quarantine import Action, Answered, Intent, Quarantine, Quarantined, Wanted
+from treaty.cli.context import Opened, chosen, fail, in_context
+from treaty.clock import SystemClock
+from treaty.messaging.quarantine import Action, Answered, Intent, Quarantine, Quarantined, Wanted
 
 T = TypeVar("T")
 

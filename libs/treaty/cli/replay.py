@@ -8,18 +8,18 @@ from typing import Annotated, Any
 
 import typer
 
-from treaty.broker import Broker, BrokerAway, NotAccepted
-from treaty.cli.opening import Opened, fail, in_context, moment, opened
-from treaty.cli.showing import Json, as_json, table
-from treaty.commits import CommitLog
-from treaty.contexts import find_contexts
-from treaty.ports import RandomIds
+from treaty.chance import RandomIds
+from treaty.cli.context import Opened, fail, in_context, moment, opened
+from treaty.cli.tables import Json, as_json, table
+from treaty.commits.log import CommitLog
+from treaty.messaging.broker import Broker, BrokerAway, NotAccepted
+from treaty.messaging.replays import Replay
+from treaty.messaging.subscriptions import by_producer
+from treaty.operations.replay import Replayer
 from treaty.rabbit.broker import RabbitBroker
-from treaty.replaying import Replaying
-from treaty.replays import Replay
-from treaty.runner import topology_of
+from treaty.service.contexts import find_contexts
+from treaty.service.service import topology_of
 from treaty.settings import ProcessSettings, read_settings
-from treaty.subscriptions import by_producer
 
 app = typer.Typer(help="History, delivered again to one consumer.", no_args_is_help=True)
 
@@ -125,7 +125,7 @@ async def replayed(
     consumer: Opened, log: CommitLog, broker: Broker, replay: Replay, *, environment: str, seconds: float
 ) -> dict[str, Any]:
     """Carries out a replay; returns {id, delivered, left}: the partitions that have not come to its end yet."""
-    replaying = Replaying(
+    replaying = Replayer(
         log,
         consumer.stores.replays,
         consumer.stores.leases,

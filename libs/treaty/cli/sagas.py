@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from treaty.causes import Cause, acting
-from treaty.cli.opening import Opened, chosen, fail, in_context
+from treaty.cli.context import Opened, chosen, fail, in_context
 from treaty.sagas import Saga, SagaRun
 
 app = typer.Typer(help="Process managers: which run, which are stuck.", no_args_is_help=True)
@@ -89,7 +89,7 @@ def _told(
         make = fact(found)
         if make is None:
             fail(f"{saga} knows no way to {verb} a run")
-        await found.processes.get(id)
+        await found.repository.get(id)
         with acting(Cause(id=f"cli/{opened.ports.ids.new()}", actor="treaty sagas", durable=True)):
             await found.tell(make(id, reason))
 

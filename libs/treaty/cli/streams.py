@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from treaty.cli.opening import Opened, fail, in_context, moment
-from treaty.cli.showing import Json, as_json, table, text
-from treaty.commits import Commit
+from treaty.cli.context import Opened, fail, in_context, moment
+from treaty.cli.tables import Json, as_json, table, text
+from treaty.commits.commit import Commit
 
 app = typer.Typer(help="The histories of aggregates.", no_args_is_help=True)
 

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from treaty.broker import BrokerAway, Delivery, NotAccepted, Topology, TopologyDiffers, Unroutable
-from treaty.envelope import Envelope
-from treaty.replays import END_HEADER, REPLAY_HEADER
+from treaty.messaging.broker import BrokerAway, Delivery, NotAccepted, Topology, TopologyDiffers, Unroutable
+from treaty.messaging.envelope import Envelope
+from treaty.messaging.replays import END_HEADER, REPLAY_HEADER
 
 
 @dataclass(slots=True)

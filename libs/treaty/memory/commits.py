@@ -6,9 +6,10 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from treaty.commits import Batch, Behind, Commit, Place
-from treaty.log import Inserted, OutcomeUnknown
-from treaty.ports import Clock
+from treaty.clock import Clock
+from treaty.commits.commit import Commit
+from treaty.commits.group_commit import Inserted, OutcomeUnknown
+from treaty.commits.log import Batch, Behind, Place
 
 
 class Fault(Enum):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from treaty.domain import Conflict
-from treaty.replays import Replay
+from treaty.messaging.replays import Replay
 
 
 class MemoryReplays:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from treaty.followers import LeaseLost
-from treaty.projections import Between, Key, Projection, Row, Superseded, Where, Words
+from treaty.followers.leases import LeaseLost
+from treaty.projections.projection import Projection
+from treaty.projections.rows import Between, Key, Row, Superseded, Where, Words
 
 
 class MemoryRows:

@@ -3,21 +3,19 @@
 from collections.abc import Sequence
 from typing import Any
 
-from treaty.commits import StoreAway
-from treaty.log import GroupCommitLog
-from treaty.memory.bookkeeping import (
-    MemoryCheckpoints,
-    MemoryLeases,
-    MemoryPending,
-    MemoryPrivate,
-    MemoryQuarantine,
-)
+from treaty.chance import Chance
+from treaty.clock import Clock
+from treaty.commits.group_commit import GroupCommitLog
+from treaty.commits.log import StoreAway
 from treaty.memory.commits import MemoryCommits
+from treaty.memory.leases import MemoryCheckpoints, MemoryLeases
+from treaty.memory.pending import MemoryPending
+from treaty.memory.personal_data import MemoryPersonalData
+from treaty.memory.quarantine import MemoryQuarantine
 from treaty.memory.replays import MemoryReplays
 from treaty.memory.rows import MemoryRows
-from treaty.ports import Chance, Clock
 from treaty.probes import NoProbe, Probe
-from treaty.projections import Projection
+from treaty.projections.projection import Projection
 
 
 class MemoryStores:
@@ -32,7 +30,7 @@ class MemoryStores:
         self.pending = MemoryPending(clock)
         self.quarantine = MemoryQuarantine()
         self.replays = MemoryReplays()
-        self.private = MemoryPrivate()
+        self.personal_data = MemoryPersonalData()
         self._rows: dict[str, MemoryRows] = {}
 
     def rows(self, projection: Projection[Any]) -> MemoryRows:

@@ -12,12 +12,13 @@ from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 
-from treaty.commits import Batch, Behind, Commit, Place
-from treaty.log import Inserted, OutcomeUnknown
+from treaty.commits.commit import Commit
+from treaty.commits.group_commit import Inserted, OutcomeUnknown
+from treaty.commits.log import Batch, Behind, Place
 from treaty.mongo.documents import from_document, to_document
 from treaty.mongo.driver import LOCAL, reaching, session
 
-log = structlog.get_logger()
+logger = structlog.get_logger()
 
 MAX_BYTES = 2_000_000
 """A larger commit is refused: MongoDB would take 16 MB, but every reader would have to as well."""
@@ -98,10 +99,10 @@ class MongoCommits:
                         yield batch
             except PyMongoError as error:
                 if place.token and isinstance(error, OperationFailure) and error.code not in _PASSING:
-                    log.warning("the log is searched for a lost place", why=str(error))
+                    logger.warning("the log is searched for a lost place", why=str(error))
                     place = Place("", place.position)
                     continue
-                log.debug("the log is read again", why=str(error))
+                logger.debug("the log is read again", why=str(error))
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, 3.0)
 
@@ -154,7 +155,7 @@ def _encoded(commit: Commit) -> RawBSONDocument | None:
     try:
         data = encode(to_document(commit))
     except (BSONError, OverflowError) as error:
-        log.warning("a commit cannot be stored", commit=commit.id, why=str(error))
+        logger.warning("a commit cannot be stored", commit=commit.id, why=str(error))
         return None
     return RawBSONDocument(data) if len(data) <= MAX_BYTES else None
 

@@ -1,11 +1,13 @@
-"""Commits as MongoDB documents and back."""
+"""Commits as MongoDB documents and back, and the expressions that several collections share."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from bson.timestamp import Timestamp
 
-from treaty.commits import CauseEntry, Commit, Outgoing, PendingCall
+from treaty.commits.commit import CauseEntry, Commit, Outgoing, PendingCall
+from treaty.mongo.driver import reaching
+from treaty.probes import Waiting
 
 
 def to_document(commit: Commit) -> dict[str, Any]:
@@ -55,3 +57,18 @@ def from_document(document: Mapping[str, Any]) -> Commit:
         token=document["token"],
         position=(position.time, position.inc),
     )
+
+
+def later(seconds: float) -> dict[str, Any]:
+    """Returns the expression for a moment so many seconds from now, by the server's clock."""
+    return {"$add": ["$$NOW", int(seconds * 1000)]}
+
+
+async def count_waiting(items: Any, condition: Mapping[str, Any]) -> Waiting:
+    """Returns how many documents of a collection meet the condition, and the earliest `since` of them."""
+    group = {"_id": None, "count": {"$sum": 1}, "oldest": {"$min": "$since"}}
+    pipeline = [{"$match": dict(condition)}, {"$group": group}]
+    with reaching():
+        asked = {"aggregate": items.name, "pipeline": pipeline, "cursor": {}}
+        answer = await items.database.command(asked, codec_options=items.codec_options)
+    return next((Waiting(found["count"], found["oldest"]) for found in answer["cursor"]["firstBatch"]), Waiting(0))

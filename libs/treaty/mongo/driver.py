@@ -10,7 +10,7 @@ from pymongo.errors import ConfigurationError, PyMongoError
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
-from treaty.commits import StoreAway
+from treaty.commits.log import StoreAway
 
 Driver = Literal["motor", "pymongo"]
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
-from treaty.envelope import parse
-from treaty.mongo.bookkeeping import standing
+from treaty.messaging.envelope import parse
+from treaty.messaging.quarantine import EVERYTHING, Answered, Intent, Quarantined, Wanted
+from treaty.mongo.documents import count_waiting
 from treaty.mongo.driver import reaching
-from treaty.quarantine import EVERYTHING, Answered, Intent, Quarantined, Wanted
-from treaty.standing import Standing
+from treaty.probes import Waiting
 
 _WAITING = {"discarded": ""}
 
@@ -50,8 +50,8 @@ class MongoQuarantine:
     async def find(self, wanted: Wanted = EVERYTHING, *, limit: int = 100) -> Sequence[Quarantined]:
         return await self._find({**_WAITING, **_conditions(wanted)}, limit)
 
-    async def standing(self) -> Standing:
-        return await standing(self._items, _WAITING)
+    async def waiting(self) -> Waiting:
+        return await count_waiting(self._items, _WAITING)
 
     async def get(self, id: str) -> Quarantined | None:
         with reaching():

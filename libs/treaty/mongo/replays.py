@@ -6,8 +6,8 @@ from typing import Any
 from pymongo.errors import DuplicateKeyError
 
 from treaty.domain import Conflict
+from treaty.messaging.replays import OPEN, Replay
 from treaty.mongo.driver import reaching
-from treaty.replays import OPEN, Replay
 
 _NOT_OVER = {"status": {"$in": list(OPEN)}}
 

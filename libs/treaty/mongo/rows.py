@@ -7,9 +7,10 @@ from typing import Any
 
 from pymongo import ReplaceOne
 
-from treaty.followers import LeaseLost
+from treaty.followers.leases import LeaseLost
 from treaty.mongo.driver import reaching, session, snapshot
-from treaty.projections import Between, Key, Projection, Row, Superseded, Where, Words
+from treaty.projections.projection import Projection
+from treaty.projections.rows import Between, Key, Row, Superseded, Where, Words
 
 
 class MongoRows:

@@ -5,19 +5,20 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from treaty.commits import StoreAway
-from treaty.log import GroupCommitLog
-from treaty.mongo.bookkeeping import MongoCheckpoints, MongoLeases, MongoPending
+from treaty.chance import Chance
+from treaty.commits.group_commit import GroupCommitLog
+from treaty.commits.log import StoreAway
 from treaty.mongo.commits import MongoCommits
 from treaty.mongo.driver import database, reaching
+from treaty.mongo.leases import MongoCheckpoints, MongoLeases
 from treaty.mongo.majority import Majority
-from treaty.mongo.private import MongoPrivate
+from treaty.mongo.pending import MongoPending
+from treaty.mongo.personal_data import MongoPersonalData
 from treaty.mongo.quarantine import MongoQuarantine
 from treaty.mongo.replays import MongoReplays
 from treaty.mongo.rows import MongoRows
-from treaty.ports import Chance
 from treaty.probes import Probe
-from treaty.projections import Projection
+from treaty.projections.projection import Projection
 
 
 class MongoStores:
@@ -43,7 +44,7 @@ class MongoStores:
         self.pending = MongoPending(self._database)
         self.quarantine = MongoQuarantine(self._database)
         self.replays = MongoReplays(self._database)
-        self.private = MongoPrivate(self._database, hashlib.blake2b(key).digest())
+        self.personal_data = MongoPersonalData(self._database, hashlib.blake2b(key).digest())
 
     def rows(self, projection: Projection[Any]) -> MongoRows:
         return MongoRows(self._client, self._database, projection)
@@ -53,7 +54,7 @@ class MongoStores:
         await self.pending.prepare()
         await self.quarantine.prepare()
         await self.replays.prepare()
-        await self.private.prepare()
+        await self.personal_data.prepare()
         for projection in projections:
             await self.rows(projection).prepare()
 

@@ -16,13 +16,13 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, 
 from aio_pika.exceptions import AMQPError, ChannelPreconditionFailed, DeliveryError, PublishError
 from pamqp.commands import Basic
 
-from treaty.broker import BrokerAway, Delivery, NotAccepted, Topology, TopologyDiffers, Unroutable
-from treaty.envelope import CONTENT_TYPE, Envelope
-from treaty.ports import Ids
+from treaty.chance import Ids
+from treaty.messaging.broker import BrokerAway, Delivery, NotAccepted, Topology, TopologyDiffers, Unroutable
+from treaty.messaging.envelope import CONTENT_TYPE, Envelope
+from treaty.messaging.replays import END_HEADER, REPLAY_HEADER
 from treaty.rabbit.topology import declare
-from treaty.replays import END_HEADER, REPLAY_HEADER
 
-log = structlog.get_logger()
+logger = structlog.get_logger()
 
 _FAILURES = (
     AMQPError,
@@ -225,7 +225,7 @@ async def _watch(channel: AbstractChannel, tag: str, lost: asyncio.Event) -> Non
     underlay: Any = await channel.get_underlay_channel()
     while tag in underlay.consumers:  # noqa: ASYNC110 - the library has no event for it
         await asyncio.sleep(2.0)
-    log.warning("the broker cancelled a consumer", tag=tag)
+    logger.warning("the broker cancelled a consumer", tag=tag)
     lost.set()
 
 

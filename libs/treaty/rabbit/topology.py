@@ -9,8 +9,8 @@ from aio_pika import ExchangeType
 from aio_pika.abc import AbstractChannel
 from aiormq.abc import ArgumentsType
 
-from treaty.broker import Topology, exchange_of
-from treaty.envelope import PARTITION_HEADER
+from treaty.messaging.broker import Topology, exchange_of
+from treaty.messaging.envelope import PARTITION_HEADER
 
 MAX_DELIVERIES = 100_000
 """Our own attempts are counted elsewhere; the broker's bound must never be the one that drops a message."""

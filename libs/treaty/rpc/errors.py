@@ -8,11 +8,11 @@ import grpc
 from google.protobuf import any_pb2, duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 
-from treaty.codec import Newer
-from treaty.commits import CommitRefused, StoreAway
+from treaty.commits.codec import Newer
+from treaty.commits.log import CommitRefused, StoreAway
+from treaty.commits.repository import Overloaded
 from treaty.domain import Conflict, DomainError, Invalid, NotFound, Rejected
-from treaty.projections import NotShown
-from treaty.repository import Overloaded
+from treaty.projections.view import NotShown
 
 Violation = tuple[str, str]
 """(field, what is wrong with it)"""

@@ -17,7 +17,7 @@ from treaty.causes import Cause, acting
 from treaty.probes import Probe
 from treaty.rpc.errors import InvalidRequest, internal, overloaded, status_of
 
-log = structlog.get_logger()
+logger = structlog.get_logger()
 
 Method = Callable[[Any, Any], Any]
 
@@ -190,7 +190,7 @@ class _Call:
     def _status(self, error: Exception) -> Any:
         status = status_of(error, self._domain)
         if status is None:
-            log.exception("a call failed", method=self._path, exc_info=error)
+            logger.exception("a call failed", method=self._path, exc_info=error)
             return internal(self._domain)
         return status
 

@@ -5,7 +5,7 @@ import json
 from datetime import UTC, datetime
 
 from treaty.domain import Invalid
-from treaty.projections import Key
+from treaty.projections.rows import Key
 
 
 def to_token(after: Key | None) -> str:

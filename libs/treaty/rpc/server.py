@@ -11,8 +11,8 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from treaty.probes import Probe
+from treaty.rpc.api import Api
 from treaty.rpc.interceptor import Interceptor
-from treaty.service import Api
 from treaty.settings import ProcessSettings, SettingsError
 
 LIVENESS, READINESS = "liveness", "readiness"

@@ -23,7 +23,7 @@ from treaty.telemetry.probe import OpenTelemetryProbe, PassingProbe
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
 
-    from treaty.telemetry.exporting import Part
+    from treaty.telemetry.exporters import Part
 
 FLUSH_SECONDS = 2.0
 """How long an end waits at most for what is still to be exported."""
@@ -79,7 +79,7 @@ def start_telemetry(service_name: str, environ: Mapping[str, str]) -> Telemetry:
     traces, metrics = _endpoint("TRACES", environ), _endpoint("METRICS", environ)
     if not traces and not metrics:
         return Telemetry(PassingProbe())
-    from treaty.telemetry.exporting import metering, tracing  # without a collector it is not loaded
+    from treaty.telemetry.exporters import metering, tracing  # without a collector it is not loaded
 
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -1,3 +1,3 @@
 """For tests of services and adapters: scenarios, contract suites, and a world in memory."""
 
-from treaty.testing.waiting import eventually as eventually
+from treaty.testing.eventually import eventually as eventually

@@ -5,12 +5,12 @@ from dataclasses import dataclass, is_dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from treaty.codec import Shape
-from treaty.commits import CauseEntry, Commit, Outgoing, PendingCall, commit_id
+from treaty.commits.codec import Shape
+from treaty.commits.commit import CauseEntry, Commit, Outgoing, PendingCall, commit_id
+from treaty.commits.stored import Stored
 from treaty.domain import Aggregate
-from treaty.envelope import Envelope
-from treaty.projections import Projection
-from treaty.stored import Stored
+from treaty.messaging.envelope import Envelope
+from treaty.projections.projection import Projection
 
 NOON = datetime(2024, 2, 29, 12, 0, 0, 123_000, tzinfo=UTC)
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from treaty.commits.stored import Stored, event_documents
 from treaty.domain import Aggregate, DomainError
 from treaty.sagas import React
-from treaty.stored import Stored, event_documents
 
 A = TypeVar("A", bound=Aggregate[Any])
 D = TypeVar("D", bound=DomainError)

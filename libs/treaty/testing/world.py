@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from treaty.consumer import Patience
-from treaty.host import Host
+from treaty.clock import Clock, SystemClock
 from treaty.memory.broker import MemoryBroker
 from treaty.memory.stores import MemoryStores
-from treaty.ports import Clock, SystemClock
+from treaty.messaging.consumer import Patience
 from treaty.probes import NoProbe, Probe
+from treaty.process.host import Host
+from treaty.process.runner import Runner
 from treaty.rpc.client import channel
-from treaty.runner import Runner
 from treaty.settings import ProcessSettings, read_settings
-from treaty.testing.waiting import eventually
+from treaty.testing.eventually import eventually
 
 _GOLDEN = 0.6180339887498949
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from commerce.catalog.v1 import catalog_events_pb2 as events
-from treaty.effects import Message
+from treaty.domain import Message
 
 from services.commerce.catalog.domain.products import (
     PriceChanged,

@@ -1,7 +1,8 @@
 """Catalog, put together."""
 
 from commerce.catalog.v1 import catalog_events_pb2 as events
-from treaty.service import Ports, Service
+from treaty.service.ports import Ports
+from treaty.service.service import Service
 
 from services.commerce.catalog import storage
 from services.commerce.catalog.api import api

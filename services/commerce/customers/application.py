@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from treaty.deciding import Committed
-from treaty.domain import NotFound
-from treaty.effects import Call
-from treaty.ports import Clock
-from treaty.private import Private
-from treaty.projections import Key, View
-from treaty.repository import Repository
+from treaty.clock import Clock
+from treaty.commits.commit import Committed
+from treaty.commits.repository import Repository
+from treaty.domain import Call, NotFound
+from treaty.personal_data import PersonalData
+from treaty.projections.rows import Key
+from treaty.projections.view import View
 
 from services.commerce.customers.domain.customer import (
     Customer,
@@ -78,7 +78,7 @@ class Customers:
     customers: Repository[Customer]
     rows: View[CustomerRow]
     happenings: View[Happening]
-    private: Private
+    personal_data: PersonalData
     clock: Clock
     review_after: timedelta
 
@@ -101,7 +101,7 @@ class Customers:
     async def forget_customer(self, command: ForgetCustomer) -> Committed[Customer]:
         """Erases what is known of the person, and then notes it: a crash in between is mended by a repeat."""
         await self._registered(command.customer_id)
-        await self.private.erase(command.customer_id)
+        await self.personal_data.erase(command.customer_id)
         now = self.clock.now()
         return await self.customers.change(command.customer_id, lambda customer: customer.forget(now))
 
@@ -133,7 +133,7 @@ class Customers:
         """Returns one customer, with `name` and `email` unless they are erased."""
         found = await self._registered(customer_id)
         ref = found.state.private_ref
-        return found, (await self.private.find(ref) if ref else None) or {}
+        return found, (await self.personal_data.find(ref) if ref else None) or {}
 
     async def get_history(
         self, customer_id: str, *, size: int = 0, after: Key | None = None, not_before: str = ""
@@ -159,7 +159,7 @@ class Customers:
         try:
             return (await self._registered(command.customer_id)).state.private_ref
         except NotFound:
-            return await self.private.keep(command.customer_id, {"name": command.name, "email": command.email})
+            return await self.personal_data.keep(command.customer_id, {"name": command.name, "email": command.email})
 
 
 def set_review(customer: Customer, event: CustomerEvent) -> Iterator[Call]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from commerce.customers.v1 import customers_events_pb2 as events
-from treaty.effects import Message
+from treaty.domain import Message
 
 from services.commerce.customers.domain.customer import (
     Customer,

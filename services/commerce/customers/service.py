@@ -5,10 +5,11 @@ from datetime import timedelta
 from commerce.customers.v1 import customers_events_pb2 as events
 from commerce.ordering.v1 import ordering_events_pb2 as ordering
 from pydantic import Field
-from treaty.relations import Pattern, Relation
-from treaty.service import Ports, Service
+from treaty.messaging.subscriptions import on
+from treaty.service.context_map import Pattern, Relation
+from treaty.service.ports import Ports
+from treaty.service.service import Service
 from treaty.settings import Settings
-from treaty.subscriptions import on
 
 from services.commerce.customers import acl, application, storage
 from services.commerce.customers.api import api
@@ -34,7 +35,7 @@ def build(ports: Ports) -> Service:
         customers=ports.repository(storage.CUSTOMERS, policies=[publish, set_review], commands=storage.COMMANDS),
         rows=ports.view(storage.CUSTOMER_ROWS),
         happenings=ports.view(storage.HAPPENINGS),
-        private=ports.private,
+        personal_data=ports.personal_data,
         clock=ports.clock,
         review_after=ports.settings(CustomersSettings).review_after,
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from commerce.inventory.v1 import inventory_events_pb2 as events
-from treaty.effects import Message
+from treaty.domain import Message
 
 from services.commerce.inventory.domain.allocations import (
     AllocatedLine,

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from treaty.causes import current_cause, step
-from treaty.deciding import Committed
+from treaty.clock import Clock
+from treaty.commits.commit import Committed
+from treaty.commits.repository import Repository
 from treaty.dependencies import DependencyAway
-from treaty.domain import NotFound
-from treaty.effects import Call
-from treaty.ports import Clock
-from treaty.private import Private
-from treaty.projections import Key, View
-from treaty.repository import Repository
+from treaty.domain import Call, NotFound
+from treaty.personal_data import PersonalData
+from treaty.projections.rows import Key
+from treaty.projections.view import View
 
 from services.commerce.notifications.domain.notifications import (
     Notification,
@@ -131,14 +131,14 @@ class Notifications:
     subscriptions: Repository[Subscription]
     notifications: Repository[Notification]
     summaries: View[NotificationRow]
-    private: Private
+    personal_data: PersonalData
     outlets: Mapping[Channel, Outlet]
     clock: Clock
     staff_email: str
 
     async def subscribe(self, command: Subscribe) -> Committed[Subscription]:
         """Wants a channel, or another address for it."""
-        ref = await self.private.keep(command.customer_id, {KINDS[command.channel]: command.address})
+        ref = await self.personal_data.keep(command.customer_id, {KINDS[command.channel]: command.address})
         return await self.subscriptions.add(
             command.customer_id, lambda subscription: subscription.subscribe(command.channel, ref)
         )
@@ -164,7 +164,7 @@ class Notifications:
     async def forget_customer(self, command: ForgetCustomer) -> Committed[Subscription]:
         """Erases the addresses of a customer. Asking again erases what a crash in between left over."""
         forgotten = await self.subscriptions.change(command.customer_id, Subscription.forget)
-        await self.private.erase(command.customer_id)
+        await self.personal_data.erase(command.customer_id)
         return forgotten
 
     async def get_subscription(self, customer_id: str) -> Committed[Subscription]:
@@ -200,7 +200,7 @@ class Notifications:
         if not self.staff_email:
             await self._suppress(STAFF, command.text, "there is no address of the staff")
             return
-        ref = await self.private.keep(STAFF, {KINDS[Channel.EMAIL]: self.staff_email})
+        ref = await self.personal_data.keep(STAFF, {KINDS[Channel.EMAIL]: self.staff_email})
         await self._schedule(STAFF, command.text, Address(channel=Channel.EMAIL, ref=ref), None)
 
     async def send(self, command: Send) -> None:
@@ -213,7 +213,7 @@ class Notifications:
         if not await self._is_wanted(notification.customer_id, channel):
             await self.notifications.change(id, lambda notification: notification.drop("it is not wanted any more"))
             return
-        kept = await self.private.find(notification.ref)
+        kept = await self.personal_data.find(notification.ref)
         if kept is None:
             await self.notifications.change(id, lambda notification: notification.fail("the address was erased"))
             return

@@ -7,15 +7,15 @@ from typing import Self
 
 import aiohttp
 import aiosmtplib
-from treaty.ports import Clock
-from treaty.webhooks import sign
+from treaty.clock import Clock
+from treaty.web.webhooks import sign
 
 from services.commerce.notifications.application import Away, Letter, Refused
 
 _KEPT = 1000
 
 
-class Outbox:
+class Mailbox:
     """Keeps the latest letters in this process instead of sending them, for embedded runs and tests."""
 
     def __init__(self) -> None:
@@ -131,17 +131,17 @@ class Webhooks(_Http):
         await self._post(address, body, sign(self._secret, letter.id, timestamp, body))
 
 
-def mail_at(address: str, *, sender: str, patience: float, clock: Clock) -> SmtpMail | Outbox:
+def mail_at(address: str, *, sender: str, patience: float, clock: Clock) -> SmtpMail | Mailbox:
     """Returns the mail server at `host:port`, or a box in this process for "simulated"."""
     if address == "simulated":
-        return Outbox()
+        return Mailbox()
     host, _, port = address.rpartition(":")
     return SmtpMail(host, int(port), sender=sender, patience=patience, clock=clock)
 
 
-def sms_at(address: str, *, patience: float) -> SmsGateway | Outbox:
+def sms_at(address: str, *, patience: float) -> SmsGateway | Mailbox:
     """Returns the gateway at an address, or a box in this process for "simulated"."""
-    return Outbox() if address == "simulated" else SmsGateway(address, patience=patience)
+    return Mailbox() if address == "simulated" else SmsGateway(address, patience=patience)
 
 
 def _smtp(code: int, what: str) -> Exception:

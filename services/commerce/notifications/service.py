@@ -8,10 +8,11 @@ from commerce.payments.v1 import payments_events_pb2 as payments
 from commerce.payments.v2 import payments_events_pb2 as payments_v2
 from commerce.shipping.v1 import shipping_events_pb2 as shipping
 from pydantic import Field, SecretStr
-from treaty.relations import Pattern, Relation
-from treaty.service import Ports, Service
+from treaty.messaging.subscriptions import on
+from treaty.service.context_map import Pattern, Relation
+from treaty.service.ports import Ports
+from treaty.service.service import Service
 from treaty.settings import DEVELOPMENT_SECRET, Settings
-from treaty.subscriptions import on
 
 from services.commerce.notifications import acl, application, storage
 from services.commerce.notifications.api import api
@@ -42,7 +43,7 @@ def build(ports: Ports) -> Service:
         ports.repository(storage.SUBSCRIPTIONS),
         ports.repository(storage.NOTIFICATIONS, policies=[deliver], commands=storage.COMMANDS),
         ports.view(storage.NOTIFICATION_SUMMARY),
-        ports.private,
+        ports.personal_data,
         {Channel.EMAIL: mail, Channel.SMS: sms, Channel.WEBHOOK: webhooks},
         ports.clock,
         settings.staff_email,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from commerce.money.v1 import money_pb2
 from commerce.ordering.v1 import ordering_events_pb2 as pb
-from treaty.effects import Message
+from treaty.domain import Message
 
 from services.commerce.ordering.domain.events import (
     AddressChanged,

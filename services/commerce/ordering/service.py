@@ -10,10 +10,11 @@ from commerce.payments.v1 import payments_events_pb2 as payments
 from commerce.payments.v2 import payments_events_pb2 as payments2
 from commerce.shipping.v1 import shipping_events_pb2 as shipping
 from pydantic import Field
-from treaty.relations import Pattern, Relation
-from treaty.service import Ports, Service
+from treaty.messaging.subscriptions import on
+from treaty.service.context_map import Pattern, Relation
+from treaty.service.ports import Ports
+from treaty.service.service import Service
 from treaty.settings import Settings
-from treaty.subscriptions import on
 
 from services.commerce.ordering import acl, storage
 from services.commerce.ordering.api import api
@@ -49,7 +50,7 @@ def build(ports: Ports) -> Service:
         summaries=ports.view(storage.ORDER_SUMMARY),
         sales=ports.view(storage.DAILY_SALES),
         watching=watching,
-        private=ports.private,
+        personal_data=ports.personal_data,
         shipments=ShippingClient(shipping_peer),
         clock=ports.clock,
         answer_within=timedelta(seconds=settings.answer_seconds),

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from treaty.codec import Names, Shape
-from treaty.projections import Projection
+from treaty.commits.codec import Names, Shape
+from treaty.commits.stored import Stored
+from treaty.projections.projection import Projection
 from treaty.sagas import StoredSaga
-from treaty.stored import Stored
 
 from services.commerce.ordering.application.commands import StopShipment
 from services.commerce.ordering.domain import buyer, events, offer

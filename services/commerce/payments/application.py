@@ -6,12 +6,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
-from treaty.deciding import Committed
+from treaty.clock import Clock
+from treaty.commits.commit import Committed
+from treaty.commits.repository import Repository
 from treaty.dependencies import DependencyAway
-from treaty.domain import NotFound
-from treaty.effects import Call
-from treaty.ports import Clock
-from treaty.repository import Repository
+from treaty.domain import Call, NotFound
 
 from services.commerce.money import Money
 from services.commerce.payments.domain.events import (

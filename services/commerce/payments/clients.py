@@ -8,7 +8,7 @@ from typing import Self
 
 import structlog
 from treaty.causes import acting
-from treaty.webhooks import Webhook
+from treaty.web.webhooks import Webhook
 
 from services.commerce.money import Money
 from services.commerce.payments.application import Answer, GatewayAway, GatewayTimeout
@@ -28,7 +28,7 @@ from services.commerce.payments.gateway import (
 )
 from services.commerce.payments.simulator import Simulator
 
-log = structlog.get_logger()
+logger = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ class GatewayClient:
         """Takes a line from the gateway."""
         waiting = self._waiting.get((line.answers, line.reference))
         if waiting is None or waiting.done():
-            log.info("the gateway answered late or again", reference=line.reference, code=line.amount)
+            logger.info("the gateway answered late or again", reference=line.reference, code=line.amount)
         else:
             waiting.set_result(line)
 
@@ -149,7 +149,7 @@ class SocketGateway(GatewayClient):
             async for data in reader:
                 self.receive(decode(data))
         except (OSError, ForeignMessage) as error:
-            log.warning("the connection to the gateway broke", error=str(error))
+            logger.warning("the connection to the gateway broke", error=str(error))
         self._hang_up()
 
     def _hang_up(self) -> None:

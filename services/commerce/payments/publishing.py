@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from commerce.payments.v1 import payments_events_pb2 as events
 from commerce.payments.v2 import payments_events_pb2 as events2
-from treaty.effects import Message
+from treaty.domain import Message
 
 from services.commerce.money import Money
 from services.commerce.payments.domain.events import (

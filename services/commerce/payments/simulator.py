@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Literal, get_args
 
-from treaty.ports import SystemClock
+from treaty.clock import SystemClock
 from treaty.settings import DEVELOPMENT_SECRET
-from treaty.webhooks import sign
+from treaty.web.webhooks import sign
 
 from services.commerce.payments.gateway import (
     APPROVED,

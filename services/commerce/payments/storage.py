@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from treaty.codec import Names, Shape
-from treaty.stored import Stored
+from treaty.commits.codec import Names, Shape
+from treaty.commits.stored import Stored
 
 from services.commerce.payments import application
 from services.commerce.payments.domain import events

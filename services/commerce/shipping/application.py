@@ -7,12 +7,13 @@ from typing import Protocol
 
 import structlog
 from treaty.causes import step
-from treaty.deciding import Committed
+from treaty.clock import Clock
+from treaty.commits.commit import Committed
+from treaty.commits.repository import Repository
 from treaty.dependencies import DependencyAway
-from treaty.effects import Call
-from treaty.ports import Clock
-from treaty.projections import Key, View
-from treaty.repository import Repository
+from treaty.domain import Call
+from treaty.projections.rows import Key
+from treaty.projections.view import View
 
 from services.commerce.shipping.domain.events import (
     BookedTooLate,
@@ -27,7 +28,7 @@ from services.commerce.shipping.domain.shipments import Shipment
 from services.commerce.shipping.domain.tracking import Status, TrackingEvent
 from services.commerce.shipping.projections import ShipmentRow
 
-log = structlog.get_logger()
+logger = structlog.get_logger()
 
 
 class Method(StrEnum):
@@ -213,7 +214,7 @@ class Shipping:
         """Takes a booking back; a parcel that has left by now is a matter for people."""
         cancelled = await self.carrier.cancel(command.tracking_number)
         if not cancelled:
-            log.warning("the carrier has a parcel that was cancelled", order=command.order_id)
+            logger.warning("the carrier has a parcel that was cancelled", order=command.order_id)
         await self.shipments.change(command.order_id, lambda shipment: shipment.recalled(cancelled))
 
     async def _fail(self, order_id: str, reason: str) -> None:

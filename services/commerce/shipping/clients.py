@@ -11,17 +11,17 @@ from commerce.ordering.v1 import ordering_events_pb2 as ordering_events
 from commerce.ordering.v1 import ordering_service_pb2 as ordering
 from commerce.ordering.v1.ordering_service_pb2_grpc import OrderingServiceStub
 from treaty.causes import acting, current_cause
+from treaty.clock import Clock
 from treaty.domain import NotFound
-from treaty.ports import Clock
 from treaty.rpc.peers import Peer
-from treaty.webhooks import Webhook, sign
+from treaty.web.webhooks import Webhook, sign
 
 from services.commerce.shipping.application import CarrierAway, Delivery, Method, Undeliverable
 from services.commerce.shipping.carrier import CONSIGNMENTS, NAME, consignment
 from services.commerce.shipping.domain.events import Parcel
 from services.commerce.shipping.simulator import Simulator
 
-log = structlog.get_logger()
+logger = structlog.get_logger()
 
 _METHODS = {
     ordering_events.SHIPPING_METHOD_EXPRESS: Method.EXPRESS,
@@ -148,7 +148,7 @@ class InProcessCarrier(CarrierClient):
                 with acting(cause):
                     await webhook.take(body)
             except Exception as error:
-                log.warning("a report of the carrier was not taken", why=str(error))
+                logger.warning("a report of the carrier was not taken", why=str(error))
                 return False
             return True
 

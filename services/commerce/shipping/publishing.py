@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from commerce.shipping.v1 import shipping_events_pb2 as events
-from treaty.effects import Message
+from treaty.domain import Message
 
 from services.commerce.shipping.domain.events import (
     BookedTooLate,

@@ -12,9 +12,9 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
-from treaty.ports import Clock, SystemClock
+from treaty.clock import Clock, SystemClock
 from treaty.settings import DEVELOPMENT_SECRET
-from treaty.webhooks import sign
+from treaty.web.webhooks import sign
 
 from services.commerce.shipping.carrier import (
     CANCELLED,

@@ -1,8 +1,8 @@
 """How Shipping's aggregates and calls are named on disk. A name here never changes; a shape gets an upcast."""
 
-from treaty.codec import Names, Shape
-from treaty.projections import Projection
-from treaty.stored import Stored
+from treaty.commits.codec import Names, Shape
+from treaty.commits.stored import Stored
+from treaty.projections.projection import Projection
 
 from services.commerce.shipping import application
 from services.commerce.shipping.domain import events, shipments

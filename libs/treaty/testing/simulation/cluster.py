@@ -7,16 +7,17 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from treaty.broker import BrokerAway
 from treaty.causes import Cause, acting
-from treaty.commits import StoreAway
-from treaty.consumer import Patience
+from treaty.commits.log import StoreAway
 from treaty.domain import DomainError
 from treaty.memory.broker import MemoryBroker
 from treaty.memory.stores import MemoryStores
+from treaty.messaging.broker import BrokerAway
+from treaty.messaging.consumer import Patience
 from treaty.probes import NoProbe
-from treaty.runner import Runner
-from treaty.service import Ports, Service
+from treaty.process.runner import Runner
+from treaty.service.ports import Ports
+from treaty.service.service import Service
 from treaty.testing.simulation.faults import NONE, Rates
 from treaty.testing.simulation.loop import Process, SimulatedLoop
 from treaty.testing.simulation.wire import RemoteBroker, RemoteStores, Wire

@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
-from treaty.crashes import PLACES
-from treaty.relay import ROUTED
+from treaty.followers.relay import ROUTED
+from treaty.process.crashes import PLACES
 from treaty.testing.simulation.cluster import Cluster, Node
 
 

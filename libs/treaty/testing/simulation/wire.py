@@ -9,15 +9,16 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from treaty.broker import BrokerAway, Delivery, Topology
-from treaty.commits import Batch, Commit, Place, StoreAway
-from treaty.envelope import Envelope
-from treaty.log import CommitStore, GroupCommitLog, Inserted, OutcomeUnknown
+from treaty.chance import Chance
+from treaty.commits.commit import Commit
+from treaty.commits.group_commit import CommitStore, GroupCommitLog, Inserted, OutcomeUnknown
+from treaty.commits.log import Batch, Place, StoreAway
 from treaty.memory.broker import MemoryBroker
 from treaty.memory.stores import MemoryStores
-from treaty.ports import Chance
+from treaty.messaging.broker import BrokerAway, Delivery, Topology
+from treaty.messaging.envelope import Envelope
 from treaty.probes import Probe
-from treaty.projections import Projection
+from treaty.projections.projection import Projection
 from treaty.testing.simulation.faults import NONE, Fate, Rates
 from treaty.testing.simulation.loop import Process, SimulatedLoop
 
@@ -119,7 +120,7 @@ class RemoteStores:
         self.checkpoints: Any = Remote(stores.checkpoints, wire)
         self.pending: Any = Remote(stores.pending, wire)
         self.quarantine: Any = Remote(stores.quarantine, wire)
-        self.private: Any = Remote(stores.private, wire)
+        self.personal_data: Any = Remote(stores.personal_data, wire)
 
     def __getattr__(self, name: str) -> Any:
         """Stores that came later are remote as well."""

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from treaty.deciding import Committed
-from treaty.domain import Rejected
-from treaty.effects import Call
-from treaty.ports import Clock
-from treaty.repository import Repository
-from treaty.sagas import Process, Saga
+from treaty.clock import Clock
+from treaty.commits.commit import Committed
+from treaty.commits.repository import Repository
+from treaty.domain import Call, Rejected
+from treaty.sagas import Run, Saga
 
 from scripts.proving.ground.accounts.domain import Account, Acknowledged, Moved
 from scripts.proving.ground.accounts.sagas import Asked, Give, Given, Refused, Take, Taken, TooLate, Transfer
@@ -41,7 +40,7 @@ class Accounts:
     async def move(self, account: str, amount: int) -> Committed[Account]:
         return await self.accounts.add(account, lambda found: found.move(amount))
 
-    async def transfer(self, id: str, source: str, target: str, amount: int) -> Committed[Process[Transfer]]:
+    async def transfer(self, id: str, source: str, target: str, amount: int) -> Committed[Run[Transfer]]:
         until = self.clock.now() + timedelta(seconds=self.patience)
         return await self.transfers.tell(Asked(transfer=id, source=source, target=target, amount=amount, until=until))
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from treaty.effects import Call
+from treaty.domain import Call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

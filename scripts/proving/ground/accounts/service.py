@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import Field
-from treaty.codec import Names, Shape
-from treaty.effects import Message
-from treaty.projections import Projection
-from treaty.relations import Pattern, Relation
+from treaty.commits.codec import Names, Shape
+from treaty.commits.stored import Stored
+from treaty.domain import Message
+from treaty.messaging.subscriptions import on
+from treaty.projections.projection import Projection
+from treaty.rpc.api import Api
 from treaty.sagas import StoredSaga
-from treaty.service import Api, Ports, Service
+from treaty.service.context_map import Pattern, Relation
+from treaty.service.ports import Ports
+from treaty.service.service import Service
 from treaty.settings import Settings
-from treaty.stored import Stored
-from treaty.subscriptions import on
 
 from scripts.proving.ground import accounts_pb2 as pb
 from scripts.proving.ground import accounts_pb2_grpc as pb_grpc

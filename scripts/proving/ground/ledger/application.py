@@ -4,8 +4,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Protocol
 
-from treaty.deciding import Committed
-from treaty.repository import Repository
+from treaty.commits.commit import Committed
+from treaty.commits.repository import Repository
 
 from scripts.proving.ground.ledger.domain import Page
 

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import Field
-from treaty.codec import Shape
-from treaty.effects import Message
-from treaty.projections import Projection
-from treaty.relations import Pattern, Relation
-from treaty.service import Api, Ports, Service
+from treaty.commits.codec import Shape
+from treaty.commits.stored import Stored
+from treaty.domain import Message
+from treaty.messaging.subscriptions import on
+from treaty.projections.projection import Projection
+from treaty.rpc.api import Api
+from treaty.service.context_map import Pattern, Relation
+from treaty.service.ports import Ports
+from treaty.service.service import Service
 from treaty.settings import Settings
-from treaty.stored import Stored
-from treaty.subscriptions import on
 
 from scripts.proving.ground import accounts_pb2 as accounts
 from scripts.proving.ground import ledger_pb2 as pb

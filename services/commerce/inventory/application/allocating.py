@@ -11,12 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from treaty.causes import Cause, current_cause, step
-from treaty.deciding import Committed
-from treaty.domain import DomainError, NotFound
-from treaty.effects import Call
-from treaty.ports import Clock
-from treaty.projections import View
-from treaty.repository import Repository
+from treaty.clock import Clock
+from treaty.commits.commit import Committed
+from treaty.commits.repository import Repository
+from treaty.domain import Call, DomainError, NotFound
+from treaty.projections.view import View
 
 from services.commerce.inventory.domain.allocations import (
     AllocatedLine,

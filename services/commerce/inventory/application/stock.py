@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from treaty.deciding import Committed
-from treaty.ports import Clock
-from treaty.projections import Key, View
-from treaty.repository import Repository
+from treaty.clock import Clock
+from treaty.commits.commit import Committed
+from treaty.commits.repository import Repository
+from treaty.projections.rows import Key
+from treaty.projections.view import View
 
 from services.commerce.inventory.domain.stock import StockItem
 from services.commerce.inventory.domain.warehouses import DEFAULT_WAREHOUSE, Warehouse, stock_id

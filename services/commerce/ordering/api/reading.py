@@ -40,7 +40,7 @@ def destination_of(request: pb.PlaceOrderRequest) -> Destination:
 
 
 def address_of(address: pb.Address) -> Mapping[str, str]:
-    """Returns an address for `Private`."""
+    """Returns an address for `PersonalData`."""
     return {
         "name": address.name,
         "line1": address.line1,

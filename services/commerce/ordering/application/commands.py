@@ -10,7 +10,7 @@ from services.commerce.ordering.domain.pricing import Line, Method
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """How and where to deliver; the address is personal and goes no further than `Private`."""
+    """How and where to deliver; the address is personal and goes no further than `PersonalData`."""
 
     method: Method
     address: Mapping[str, str]

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from treaty.deciding import Committed
-from treaty.repository import Repository
+from treaty.commits.commit import Committed
+from treaty.commits.repository import Repository
 
 from services.commerce.money import Money
 from services.commerce.ordering.domain.buyer import Buyer

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from treaty.deciding import Committed
-from treaty.domain import NotFound, Rejected
-from treaty.effects import Call
-from treaty.ports import Clock
-from treaty.private import Private
-from treaty.projections import Between, Key, View, Where
-from treaty.repository import Repository
-from treaty.watching import Watch
+from treaty.clock import Clock
+from treaty.commits.commit import Committed
+from treaty.commits.repository import Repository
+from treaty.commits.watch import Watch
+from treaty.domain import Call, NotFound, Rejected
+from treaty.personal_data import PersonalData
+from treaty.projections.rows import Between, Key, Where
+from treaty.projections.view import View
 
 from services.commerce.money import Money
 from services.commerce.ordering.application.commands import (
@@ -67,7 +67,7 @@ class Ordering:
     summaries: View[OrderRow]
     sales: View[SalesRow]
     watching: Watch[Order]
-    private: Private
+    personal_data: PersonalData
     shipments: Shipments
     clock: Clock
     answer_within: timedelta
@@ -186,7 +186,7 @@ class Ordering:
             NotFound: if there is no order, or its customer's data was erased.
         """
         order = (await self.orders.get(order_id)).state
-        address = await self.private.find(order.delivery.address) if order.delivery else None
+        address = await self.personal_data.find(order.delivery.address) if order.delivery else None
         if address is None:
             raise NotFound(f"order {order_id} has no delivery address", reason="ADDRESS_ERASED")
         return order, address
@@ -229,7 +229,7 @@ class Ordering:
 
     async def _kept(self, subject: str, destination: Destination) -> Delivery:
         """Keeps an address where it can be erased, and returns a delivery that refers to it."""
-        ref = await self.private.keep(subject, destination.address)
+        ref = await self.personal_data.keep(subject, destination.address)
         return Delivery(method=destination.method, country=destination.address["country"], address=ref)
 
     async def _changed_delivery(self, command: ChangeDraft) -> Delivery | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from treaty.effects import Call
+from treaty.domain import Call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

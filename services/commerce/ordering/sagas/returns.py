@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from treaty.effects import Call
+from treaty.domain import Call
 
 from services.commerce.money import Money
 

@@ -1,0 +1,92 @@
+"""What the commands share: a context's service and stores, opened from outside of its processes."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NoReturn, TypeVar
+
+import typer
+
+from treaty.chance import RandomChance, RandomIds
+from treaty.clock import SystemClock
+from treaty.commits.log import StoreAway
+from treaty.domain import DomainError
+from treaty.mongo.driver import close, connect
+from treaty.mongo.stores import MongoStores
+from treaty.probes import NoProbe
+from treaty.service.contexts import find_contexts, load_context
+from treaty.service.ports import Ports
+from treaty.service.service import Service
+from treaty.service.stores import Stores
+from treaty.settings import ProcessSettings, SettingsError, read_settings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A context as a command sees it: its service is put together, but nothing of it runs."""
+
+    service: Service
+    stores: Stores
+    ports: Ports
+    partitions: int = 4
+
+
+@asynccontextmanager
+async def opened(context: str) -> AsyncIterator[Opened]:
+    """Opens the stores of a context.
+
+    Raises:
+        SettingsError: if MONGODB_URI is missing.
+    """
+    settings = read_settings(ProcessSettings, os.environ)
+    settings.require("MONGODB_URI")
+    client = connect(settings.mongodb_uri.get_secret_value(), settings.mongodb_driver)
+    key = settings.digest_key.get_secret_value().encode()
+    chance, probe = RandomChance(), NoProbe()
+    try:
+        stores = MongoStores(client, context, chance=chance, probe=probe, key=key)
+        ports = Ports(
+            stores=stores, clock=SystemClock(), ids=RandomIds(), chance=chance, probe=probe, environ=os.environ
+        )
+        yield Opened(load_context(context)(ports), stores, ports, settings.partitions)
+    finally:
+        await close(client)
+
+
+def in_context(context: str, ask: Callable[[Opened], Awaitable[T]]) -> T:
+    """Runs a command on one context; what a person can do something about ends it with a sentence and code 2."""
+    if context not in find_contexts():
+        fail(f"there is no context {context}; there are {', '.join(find_contexts())}")
+
+    async def asking() -> T:
+        async with opened(context) as found:
+            return await ask(found)
+
+    try:
+        return asyncio.run(asking())
+    except (SettingsError, StoreAway, DomainError) as error:
+        fail(str(error))
+
+
+def chosen(context: str) -> Sequence[str]:
+    """Returns the one context that was named, or all of them."""
+    return [context] if context else find_contexts()
+
+
+def moment(said: str) -> datetime:
+    """Reads a moment that a person wrote; without a zone it is UTC."""
+    try:
+        parsed = datetime.fromisoformat(said)
+    except ValueError:
+        fail(f"{said!r} is not a moment; write it like 2026-07-01T12:00:00Z")
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def fail(text: str) -> NoReturn:
+    typer.echo(f"treaty: {text}", err=True)
+    raise typer.Exit(2)

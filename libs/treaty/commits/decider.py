@@ -1,0 +1,204 @@
+"""Deciding: several commands on one state, one after another, folded into one commit. Pure and synchronous."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from treaty.causes import Cause
+from treaty.commits.codec import Names
+from treaty.commits.commit import CauseEntry, Commit, Committed, Document, Outgoing, PendingCall
+from treaty.commits.stored import Stored, event_documents
+from treaty.domain import Aggregate, Call, DomainError, Effect, Invalid, Message, NotFound, Policy
+
+A = TypeVar("A", bound=Aggregate[Any])
+
+Decide = Callable[[A], Iterable[Call] | None]
+"""Decides on an aggregate; may return calls to make. It can run again on fresh state, so it awaits nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head(Generic[A]):
+    """The latest durable state of a stream, as far as this process knows.
+
+    An aggregate exists once it has an event; refusals alone, which are recorded for messages, do not make one.
+    """
+
+    stream: str
+    state: A
+    version: int = 0
+    sequence: int = 0
+    exists: bool = False
+
+
+@dataclass(slots=True)
+class Request(Generic[A]):
+    """A command that waits for its answer."""
+
+    cause: Cause
+    decide: Decide[A]
+    must_exist: bool
+
+
+@dataclass(slots=True)
+class Draft(Generic[A]):
+    """What came of deciding: a commit to append, if anything took effect, and the answers it would give.
+
+    `accepted` may be answered once the commit is durable. `declined` (refusals and no-ops) wrote nothing, so they are
+    answered only after the head was seen unmoved. `failed` are faults of the code.
+    """
+
+    head: Head[A]
+    accepted: list[tuple[Request[A], Committed[A] | DomainError]] = field(default_factory=list)
+    declined: list[tuple[Request[A], Committed[A] | DomainError]] = field(default_factory=list)
+    failed: list[tuple[Request[A], Exception]] = field(default_factory=list)
+    commit: Commit | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decider(Generic[A]):
+    """Knows how one kind of aggregate is stored, published and called after."""
+
+    stored: Stored[A]
+    policies: Sequence[Policy]
+    commands: Names
+    max_bytes: int = 1_000_000
+
+    def decide(self, head: Head[A], requests: Sequence[Request[A]], *, now: datetime, token: str) -> Draft[A]:
+        """Decides all requests in turn, each on the state that the one before it left."""
+        draft = Draft(head=head)
+        writing = _Writing(self, head, now)
+        for request in requests:
+            self._decide_one(request, writing, draft)
+        if writing.causes:
+            draft.commit = writing.commit(token)
+            draft.head = Head(head.stream, writing.state, head.version + 1, writing.sequence, writing.exists)
+        return draft
+
+    def _decide_one(self, request: Request[A], writing: "_Writing[A]", draft: Draft[A]) -> None:
+        work = writing.state.fork()
+        try:
+            if request.must_exist and not writing.exists:
+                raise NotFound(f"{type(work).__name__} {work.id} does not exist")
+            calls = list(request.decide(work) or ())
+            events = work.take_recorded()
+            if not events and not calls and not request.cause.durable:
+                version = writing.head.version + bool(writing.causes)
+                draft.declined.append((request, Committed(work, writing.stream, version)))
+                return
+            writing.add(request.cause, work, events, calls)
+        except DomainError as refusal:
+            self._refuse(request, refusal, writing, draft)
+        except Exception as fault:
+            draft.failed.append((request, fault))
+        else:
+            draft.accepted.append((request, Committed(work, writing.stream, writing.head.version + 1, events)))
+
+    @staticmethod
+    def _refuse(request: Request[A], refusal: DomainError, writing: "_Writing[A]", draft: Draft[A]) -> None:
+        if request.cause.durable:
+            writing.add_refusal(request.cause, refusal)
+            refusal.recorded = True
+            draft.accepted.append((request, refusal))
+        else:
+            draft.declined.append((request, refusal))
+
+
+class _Writing(Generic[A]):
+    """A commit in the making."""
+
+    def __init__(self, decider: Decider[A], head: Head[A], now: datetime) -> None:
+        self.head = head
+        self.stream = head.stream
+        self.state = head.state
+        self.sequence = head.sequence
+        self.exists = head.exists
+        self.causes: list[CauseEntry] = []
+        self._decider = decider
+        self._now = now
+        self._events: list[dict[str, Any]] = []
+        self._outbox: list[Outgoing] = []
+        self._calls: list[PendingCall] = []
+
+    def add(self, cause: Cause, state: A, events: Sequence[Any], calls: Sequence[Call]) -> None:
+        """Adds what one command did. Nothing is added if any part of it cannot be stored."""
+        documents = event_documents(self._decider.stored.events, events)
+        effects: list[Effect] = [*calls]
+        for policy in self._decider.policies:
+            for event in events:
+                effects.extend(policy(state, event))
+        index = len(self.causes)
+        outbox = [self._outgoing(e, index) for e in effects if not isinstance(e, Call)]
+        pending = [self._pending(e, index) for e in effects if isinstance(e, Call)]
+        self.causes.append(_entry(cause, len(documents)))
+        self._events += documents
+        self._outbox += outbox
+        self._calls += pending
+        self.sequence += len(outbox)
+        self.exists = self.exists or bool(documents)
+        self.state = state
+
+    def add_refusal(self, cause: Cause, refusal: DomainError) -> None:
+        """Records that a message or call was refused: that is its inbox entry."""
+        self.causes.append(_entry(cause, 0, refusal_document(refusal)))
+
+    def commit(self, token: str) -> Commit:
+        return Commit(
+            stream=self.stream,
+            version=self.head.version + 1,
+            causes=self.causes,
+            events=self._events,
+            state=self._decider.stored.snapshot(self.state),
+            outbox=self._outbox,
+            sequence=self.sequence,
+            calls=self._calls,
+            token=token,
+        )
+
+    def _outgoing(self, message: Message, cause: int) -> Outgoing:
+        body = message.SerializeToString(deterministic=True)
+        name: str = message.DESCRIPTOR.full_name
+        if len(body) > self._decider.max_bytes:
+            raise Invalid(f"{name} would be {len(body)} bytes, more than {self._decider.max_bytes}")
+        return Outgoing(type=name, body=body, time=self._now, cause=cause)
+
+    def _pending(self, call: Call, cause: int) -> PendingCall:
+        document = self._decider.commands.encode(call.command)
+        return PendingCall(type=document["type"], body=document, cause=cause, due=call.due)
+
+
+def _entry(cause: Cause, events: int, refusal: Document | None = None) -> CauseEntry:
+    return CauseEntry(
+        id=cause.id,
+        digest=cause.digest,
+        actor=cause.actor,
+        tenant=cause.tenant,
+        trace=cause.trace,
+        correlation=cause.correlation,
+        events=events,
+        refusal=refusal,
+    )
+
+
+def refusal_document(refusal: DomainError) -> Document:
+    """Returns the stored form of a refusal: {error, message, reason, field}."""
+    return {
+        "error": type(refusal).__name__,
+        "message": refusal.message,
+        "reason": refusal.reason,
+        "field": getattr(refusal, "field", ""),
+    }
+
+
+def refusal_from(document: Document) -> DomainError:
+    """Returns the error again that a recorded refusal stands for."""
+    kinds = {kind.__name__: kind for kind in _family(DomainError)}
+    kind = kinds.get(document["error"], DomainError)
+    extra = {"field": document["field"]} if issubclass(kind, Invalid) else {}
+    refusal = kind(document["message"], reason=document["reason"], **extra)
+    refusal.recorded = True
+    return refusal
+
+
+def _family(kind: type[DomainError]) -> list[type[DomainError]]:
+    return [kind, *(k for child in kind.__subclasses__() for k in _family(child))]

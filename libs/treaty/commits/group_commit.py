@@ -1,0 +1,202 @@
+"""The commit log on top of a store: group commit, and the resolution of unknown outcomes.
+
+Commits of different streams are independent, so whatever gathers while one batch is on its way leaves as the next one
+and shares its journal flush. A store only has to insert a batch and tell, for each commit, what came of it.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+import structlog
+
+from treaty.chance import Chance, backoff
+from treaty.commits.commit import Commit
+from treaty.commits.log import Batch, Behind, CommitRefused, Place, StoreAway, VersionTaken
+from treaty.probes import Probe
+
+logger = structlog.get_logger()
+
+
+_BUSY = 4
+"""A batch of so many commits says that more are coming."""
+
+
+class Inserted(Enum):
+    """What became of one commit of a batch."""
+
+    STORED = "stored"
+    DUPLICATE = "duplicate"
+    REFUSED = "refused"
+
+
+class OutcomeUnknown(Exception):
+    """Some, all or none of the batch may be stored, now or later: a lost connection, or no majority in time."""
+
+
+class CommitStore(Protocol):
+    """Where commits are kept. See `treaty.commits.log.CommitLog` for the reads."""
+
+    async def insert(self, commits: Sequence[Commit]) -> Sequence[Inserted]:
+        """Inserts commits, each by itself, and answers for each when a majority has it, the duplicates included.
+
+        Raises:
+            OutcomeUnknown: then nothing is known of any of them.
+        """
+        ...
+
+    async def head(self, stream: str, *, fresh: bool = False) -> Commit | None: ...
+
+    async def read(self, stream: str, *, first: int = 1, last: int | None = None) -> Sequence[Commit]: ...
+
+    async def caused_by(self, stream: str, causes: Sequence[str]) -> Sequence[Commit]: ...
+
+    def follow(self, place: Place) -> AsyncGenerator[Batch, None]: ...
+
+    async def end(self) -> Place: ...
+
+    async def behind(self, place: Place) -> Behind: ...
+
+    async def peek(self, place: Place, limit: int, *, publishing: bool = False) -> Sequence[Commit]: ...
+
+    async def streams(self, prefix: str, limit: int) -> Sequence[str]: ...
+
+
+@dataclass(slots=True)
+class _Append:
+    commit: Commit
+    done: "asyncio.Future[None]"
+    since: float
+    in_doubt: bool = False
+
+
+class GroupCommitLog:
+    """A commit log that writes in groups.
+
+    Args:
+        store: keeps the commits.
+        in_flight: batches on their way at the same time; with one, the next is as large as it can be.
+        batch: commits in a batch at most.
+        gather_seconds: how long a batch waits for more when the last one was not small; at low load none waits.
+    """
+
+    def __init__(
+        self,
+        store: CommitStore,
+        *,
+        chance: Chance,
+        probe: Probe,
+        in_flight: int = 1,
+        batch: int = 500,
+        gather_seconds: float = 0.012,
+    ) -> None:
+        self._store = store
+        self._chance, self._probe = chance, probe
+        self._waiting: list[_Append] = []
+        self._free = in_flight
+        self._gather_seconds = gather_seconds
+        self._last = 0
+        self._batch = batch
+        self._sent: list[Sequence[_Append]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.head = store.head
+        self.read = store.read
+        self.caused_by = store.caused_by
+        self.follow = store.follow
+        self.end = store.end
+        self.behind = store.behind
+        self.peek = store.peek
+        self.streams = store.streams
+
+    async def append(self, commit: Commit) -> None:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        self._waiting.append(_Append(commit, done, loop.time()))
+        self._send_soon()
+        await done
+
+    def check(self, patience: float) -> None:
+        """Raises StoreAway if a commit has been waiting or on its way for more than `patience` seconds."""
+        oldest = [batch[0].since for batch in (*self._sent, self._waiting) if batch]
+        seconds = asyncio.get_running_loop().time() - min(oldest) if oldest else 0.0
+        if seconds > patience:
+            raise StoreAway(f"a commit has not become durable for {seconds:.0f} s")
+
+    def _send_soon(self) -> None:
+        """Starts a batch with what waits. It is cut when its task runs, so that all who are about to append join."""
+        if self._free and self._waiting:
+            self._free -= 1
+            task = asyncio.create_task(self._send())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _send(self) -> None:
+        try:
+            await asyncio.sleep(self._gather_seconds if self._last >= _BUSY else 0)
+            batch, self._waiting = self._waiting[: self._batch], self._waiting[self._batch :]
+            self._last = len(batch)
+            if batch:
+                self._probe.measure("treaty.commit.batch", len(batch))
+                await self._insert_or_fail(batch)
+        finally:
+            self._free += 1
+            self._send_soon()
+
+    async def _insert_or_fail(self, batch: Sequence[_Append]) -> None:
+        """A fault of the store's code reaches those who wait; they would wait for ever otherwise."""
+        self._sent.append(batch)
+        try:
+            await self._insert_until_known(batch)
+        except Exception as fault:
+            for append in batch:
+                if not append.done.done():
+                    append.done.set_exception(fault)
+        finally:
+            self._sent.remove(batch)
+
+    async def _insert_until_known(self, batch: Sequence[_Append]) -> None:
+        """Sends the identical commits until the store has answered for each.
+
+        Reading back would prove nothing: an insert can land after the read.
+        """
+        tries = 0
+        while True:
+            try:
+                self._probe.reach("commit.sending")
+                outcomes = await self._store.insert([append.commit for append in batch])
+                self._probe.reach("commit.stored")
+            except OutcomeUnknown as unknown:
+                tries += 1
+                for append in batch:
+                    append.in_doubt = True
+                self._probe.count("treaty.commit.unknown")
+                logger.warning(
+                    "the outcome of a batch is unknown; sending it again", commits=len(batch), why=str(unknown)
+                )
+                await asyncio.sleep(self._chance.jitter(backoff(tries, 0.02, 1.0)))
+            else:
+                break
+        for append, outcome in zip(batch, outcomes, strict=True):
+            await self._tell(append, outcome)
+
+    async def _tell(self, append: _Append, outcome: Inserted) -> None:
+        if append.done.done():
+            return
+        if outcome is Inserted.REFUSED:
+            append.done.set_exception(CommitRefused(f"the store does not take {append.commit.id}"))
+        elif outcome is Inserted.STORED or (append.in_doubt and await self._is_ours(append.commit)):
+            append.done.set_result(None)
+        else:
+            append.done.set_exception(VersionTaken(append.commit.id))
+
+    async def _is_ours(self, commit: Commit) -> bool:
+        """Tells whether the commit that holds the version is the very one that was sent before."""
+        while True:
+            try:
+                found = await self._store.read(commit.stream, first=commit.version, last=commit.version)
+                return bool(found) and found[0].token == commit.token
+            except Exception as away:
+                logger.warning("a commit cannot be looked up yet", commit=commit.id, why=str(away))
+                await asyncio.sleep(self._chance.jitter(0.2))

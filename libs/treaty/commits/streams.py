@@ -1,0 +1,103 @@
+"""What the log knows of a stream: its head, and the first answers to what took effect before."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from treaty.causes import Cause
+from treaty.commits.commit import CauseEntry, Commit, Committed
+from treaty.commits.decider import Head, refusal_from
+from treaty.commits.log import CommitLog
+from treaty.commits.stored import Stored
+from treaty.domain import Aggregate, DomainError, Invalid, NotFound
+
+A = TypeVar("A", bound=Aggregate[Any])
+
+
+class RequestReused(Invalid):
+    """The same request id came with another body."""
+
+    reason = "REQUEST_ID_REUSED"
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(f"{cause} was used before with another body: choose a new request id", field="request_id")
+
+
+class Streams(Generic[A]):
+    """Reads the streams of one kind of aggregate. Nothing here is cached."""
+
+    def __init__(self, log: CommitLog, stored: Stored[A]) -> None:
+        self._log, self._stored = log, stored
+
+    def blank(self, stream: str) -> Head[A]:
+        """Returns the head of a stream without commits."""
+        return Head(stream, self._stored.blank(self._stored.id_of(stream)))
+
+    async def head(self, stream: str, *, fresh: bool = False) -> Head[A]:
+        """Returns the head of a stream; `fresh` as `CommitLog.head` has it."""
+        commit = await self._log.head(stream, fresh=fresh)
+        if commit is None:
+            return self.blank(stream)
+        return await self._head_of(commit)
+
+    async def _head_of(self, commit: Commit) -> Head[A]:
+        state = await self._state_after(commit)
+        return Head(commit.stream, state, commit.version, commit.sequence, await self._exists(commit, state))
+
+    async def at(self, stream: str, version: int) -> Head[A] | None:
+        """Returns the stream as it was at a version, or None if it has no such version yet."""
+        found = await self._log.read(stream, first=version, last=version)
+        return await self._head_of(found[0]) if found else None
+
+    async def as_of(self, stream: str, moment: datetime) -> Head[A] | None:
+        """Returns the stream as it was at a moment of the server's clock, which tells whole seconds; None before."""
+        past = [c for c in await self._log.read(stream) if c.position[0] <= moment.timestamp()]
+        return await self._head_of(past[-1]) if past else None
+
+    async def past(self, id: str, version: int, moment: datetime | None) -> Committed[A]:
+        """Returns an aggregate as it was at a moment, if one is given, or at a version. Raises NotFound."""
+        stream = self._stored.stream_of(id)
+        head = await (self.at(stream, version) if moment is None else self.as_of(stream, moment))
+        if head is None or not head.exists:
+            when = f"in version {version}" if moment is None else f"at {moment.isoformat()}"
+            raise NotFound(f"{self._stored.kind.__name__} {id} does not exist {when}")
+        return Committed(head.state, stream, head.version)
+
+    async def answers(self, stream: str, causes: Sequence[Cause]) -> Mapping[str, Committed[A] | DomainError]:
+        """Returns the first answers to those causes that took effect on the stream, by their ids."""
+        commits = await self._log.caused_by(stream, [cause.id for cause in causes])
+        before = {entry.id: (commit, entry) for commit in commits for entry in commit.causes}
+        return {cause.id: await self._answer(cause, *before[cause.id]) for cause in causes if cause.id in before}
+
+    async def _answer(self, cause: Cause, commit: Commit, entry: CauseEntry) -> Committed[A] | DomainError:
+        """Follows from the state before the commit, and its events up to the cause's own."""
+        if entry.digest != cause.digest:
+            return RequestReused(cause.id)
+        if entry.refusal is not None:
+            return refusal_from(entry.refusal)
+        before = await self._state_before(commit)
+        end = sum(other.events for other in commit.causes[: commit.causes.index(entry) + 1])
+        state = self._stored.fold(before.id, commit.events[:end], onto=before)
+        own = (self._stored.events.decode(event) for event in commit.events[end - entry.events : end])
+        return Committed(state, commit.stream, commit.version, tuple(own))
+
+    async def _state_before(self, commit: Commit) -> A:
+        if commit.version == 1:
+            return self._stored.blank(self._stored.id_of(commit.stream))
+        [before] = await self._log.read(commit.stream, first=commit.version - 1, last=commit.version - 1)
+        return await self._state_after(before)
+
+    async def _state_after(self, commit: Commit) -> A:
+        """Returns the snapshot of a commit, or the folded events if other code wrote that."""
+        state = self._stored.restore(commit.state)
+        if state is not None:
+            return state
+        past = await self._log.read(commit.stream, last=commit.version)
+        return self._stored.fold(self._stored.id_of(commit.stream), (event for one in past for event in one.events))
+
+    async def _exists(self, commit: Commit, state: A) -> bool:
+        """Tells whether anything ever happened; a message that was refused leaves a commit without an event."""
+        if commit.events or state != self._stored.blank(state.id):
+            return True
+        past = await self._log.read(commit.stream, last=commit.version)
+        return any(one.events for one in past)

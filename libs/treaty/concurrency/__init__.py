@@ -1,0 +1,1 @@
+"""Work of one key in order, and tasks that end together."""

@@ -1,0 +1,79 @@
+"""Work of one key, one after another; different keys side by side."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+Work = Callable[[], Awaitable[None]]
+
+
+class Lanes:
+    """Runs pieces of work in the order they came in, for each key. A piece that raises is its caller's mistake."""
+
+    def __init__(self) -> None:
+        self._queues: dict[str, deque[Work]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._queues)
+
+    def submit(self, key: str, work: Work) -> None:
+        """Runs the work after all that was submitted for the key before; never, once this is closed."""
+        if self._closed:
+            return
+        queue = self._queues.get(key)
+        if queue is not None:
+            queue.append(work)
+            return
+        self._queues[key] = deque([work])
+        task = asyncio.create_task(self._run(key))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def behind_all(self, work: Work) -> Work:
+        """Returns work that first waits until all that has been submitted so far, for any key, is over."""
+        over = [asyncio.Event() for _ in self._queues]
+        for key, event in zip(list(self._queues), over, strict=True):
+            self.submit(key, partial(_tell, event))
+
+        async def then() -> None:
+            for event in over:
+                await event.wait()
+            await work()
+
+        return then
+
+    async def drain(self) -> None:
+        """Waits until nothing is left to do."""
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
+
+    async def drop(self) -> None:
+        """Forgets what has not started, cancels what has, and waits until that is over."""
+        for queue in self._queues.values():
+            queue.clear()
+        for task in self._tasks:
+            task.cancel()
+        await self.drain()
+
+    async def close(self) -> None:
+        """Drops everything, and takes nothing any more.
+
+        Otherwise what comes in while a cancelled piece of its key winds up would overtake that piece.
+        """
+        self._closed = True
+        await self.drop()
+
+    async def _run(self, key: str) -> None:
+        queue = self._queues[key]
+        try:
+            while queue:
+                await queue.popleft()()
+        finally:
+            del self._queues[key]
+
+
+async def _tell(event: asyncio.Event) -> None:
+    event.set()

@@ -1,0 +1,1 @@
+"""What happens after a commit: followers read the log in order, each with a checkpoint of its own."""

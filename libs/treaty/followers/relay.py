@@ -1,0 +1,220 @@
+"""The relay: every integration event of every commit goes to the broker, in order for each stream, and is confirmed."""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from functools import partial
+
+import structlog
+
+from treaty.chance import Chance, backoff
+from treaty.clock import Clock
+from treaty.commits.commit import Commit
+from treaty.commits.log import Place
+from treaty.concurrency.lanes import Lanes
+from treaty.followers.leases import Checkpoints
+from treaty.followers.pending import Item, PendingWork
+from treaty.messaging.broker import Broker, BrokerAway, NotAccepted, Topology, Unroutable
+from treaty.messaging.envelope import Envelope, envelopes, parse
+from treaty.probes import Probe, Span
+
+logger = structlog.get_logger()
+
+ROUTED = "routed "
+"""Goes before the type of an event that somebody was bound to, where the relay keeps its place."""
+
+
+class Relay:
+    """A follower that publishes. At most one unconfirmed message per stream, many streams in flight.
+
+    While the broker is away it waits: the log is the queue. A message that the broker will not accept is parked, and
+    what follows on its stream waits behind it. An event that nobody is bound to is counted and passed; but where
+    somebody was bound before, a lost binding is waited for, since its owner declares it again from time to time.
+
+    Args:
+        checkpoints: where it remembers, beside its place, which types of events somebody was bound to.
+        unbound_seconds: how long a lost binding is waited for.
+    """
+
+    name = "relay"
+
+    def __init__(
+        self,
+        topology: Topology,
+        broker: Broker,
+        pending: PendingWork,
+        checkpoints: Checkpoints,
+        *,
+        environment: str,
+        clock: Clock,
+        chance: Chance,
+        probe: Probe,
+        in_flight: int = 64,
+        attempts: int = 3,
+        unbound_seconds: float = 30.0,
+    ) -> None:
+        self._topology, self._broker, self._pending = topology, broker, pending
+        self._checkpoints = checkpoints
+        self._epoch = 0
+        self._failure: Exception | None = None
+        self._environment = environment
+        self._clock, self._chance, self._probe = clock, chance, probe
+        self._lanes = Lanes()
+        self._slots = asyncio.Semaphore(in_flight)
+        self._attempts = attempts
+        self._unbound_seconds = unbound_seconds
+        self._routed: set[str] = set()
+        self._unbound_since: dict[str, float] = {}
+
+    async def load(self) -> None:
+        """Learns which types somebody was bound to; before anything is taken."""
+        known = await self._checkpoints.load()
+        self._routed = {name.removeprefix(ROUTED) for name in known if name.startswith(ROUTED)}
+
+    def begin(self) -> None:
+        self._failure = None
+
+    def take(self, commits: Sequence[Commit], epoch: int) -> Awaitable[None] | None:
+        self._epoch = epoch
+        publishing = [commit for commit in commits if commit.outbox]
+        if not publishing:
+            return None
+        done = [asyncio.get_running_loop().create_future() for _ in publishing]
+        for commit, future in zip(publishing, done, strict=True):
+            self._lanes.submit(commit.stream, partial(self._publish_all, commit, future))
+        return _all(done, self._lanes)
+
+    async def _publish_all(self, commit: Commit, done: "asyncio.Future[None]") -> None:
+        """Publishes the events of one commit. After a failure nothing more is: it would overtake what failed."""
+        try:
+            if self._failure is not None:
+                raise self._failure
+            for envelope in envelopes(commit, context=self._topology.context, environment=self._environment):
+                async with self._slots:
+                    await self._publish_or_park(commit.stream, envelope)
+        except Exception as error:
+            self._failure = error
+            if not done.done():
+                done.set_exception(error)
+        else:
+            if not done.done():
+                done.set_result(None)
+
+    async def _publish_or_park(self, stream: str, envelope: Envelope) -> None:
+        if not self._pending.parked(_lane(stream)):
+            refused = 0
+            while refused < self._attempts:
+                try:
+                    await self.publish(envelope)
+                    return
+                except NotAccepted as error:
+                    refused += 1
+                    logger.warning("the broker did not accept an event", event_id=envelope.id, error=str(error))
+                    await asyncio.sleep(self._chance.jitter(backoff(refused, 0.1, 2.0)))
+        await self._pending.park(_item(stream, envelope))
+
+    async def publish(self, envelope: Envelope) -> None:
+        """Publishes one event, however long the broker is away.
+
+        Raises:
+            NotAccepted: if the broker says no to this event.
+        """
+        tries = 0
+        while True:
+            try:
+                with self._probe.span(
+                    f"publish {self._topology.exchange}",
+                    kind="producer",
+                    parent=envelope.trace,
+                    attributes=_attributes(self._topology.exchange, envelope),
+                ) as span:
+                    await self._publish_once(envelope, span)
+                self._tell_lag(envelope)
+                return
+            except BrokerAway as error:
+                tries += 1
+                self._tell_lag(envelope)
+                self._probe.count("treaty.relay.retries")
+                logger.debug("the broker is away", error=str(error))
+                await asyncio.sleep(self._chance.jitter(backoff(tries, 0.05, 2.0)))
+
+    def _tell_lag(self, envelope: Envelope) -> None:
+        """Says how old the event at hand is; while the broker is away that grows with every attempt."""
+        self._probe.gauge("treaty.outbox.lag", (self._clock.now() - envelope.time).total_seconds())
+
+    async def _publish_once(self, envelope: Envelope, span: Span) -> None:
+        """Publishes one event; one that nobody is bound to is no failure."""
+        try:
+            self._probe.reach("relay.publishing")
+            await self._broker.publish(self._topology.exchange, envelope)
+            self._probe.reach("relay.confirmed")
+        except Unroutable:
+            self._probe.count("treaty.relay.unroutable", type=envelope.type)
+            if await self._may_come_back(envelope.type):
+                raise BrokerAway(f"nobody is bound to {envelope.type} just now") from None
+            span.note(treaty_unroutable=True)
+            logger.debug("nobody is bound to this event", event_id=envelope.id, type=envelope.type)
+        else:
+            await self._remember(envelope.type)
+            self._probe.count("treaty.relay.published", type=envelope.type)
+
+    async def _remember(self, type: str) -> None:
+        self._unbound_since.pop(type, None)
+        if type not in self._routed:
+            await self._checkpoints.save({ROUTED + type: Place()}, self._epoch)
+            self._routed.add(type)
+
+    async def _may_come_back(self, type: str) -> bool:
+        """Tells whether to wait for a binding that was there before; not for ever, since it may be gone for good."""
+        if type not in self._routed:
+            return False
+        now = asyncio.get_running_loop().time()
+        if now < self._unbound_since.setdefault(type, now) + self._unbound_seconds:
+            return True
+        await self._checkpoints.forget([ROUTED + type])
+        self._routed.discard(type)
+        self._unbound_since.pop(type, None)
+        return False
+
+    async def run_item(self, item: Item) -> None:
+        """Publishes a parked event."""
+        await self.publish(parse(item.body["headers"], item.body["body"]))
+
+
+async def _all(futures: "Sequence[asyncio.Future[None]]", lanes: Lanes) -> None:
+    try:
+        await asyncio.gather(*futures)
+    except asyncio.CancelledError:
+        await lanes.drop()
+        raise
+
+
+def _lane(stream: str) -> str:
+    return f"events of {stream}"
+
+
+def _item(stream: str, envelope: Envelope) -> Item:
+    """Returns the event as pending work; in a lane of its own, so that a call of the stream never holds it up."""
+    commit, _, index = envelope.id.rpartition("#")
+    version = int(commit.rpartition("@")[2])
+    return Item(
+        id=f"{stream}@{version:012d}#{int(index):04d}",
+        lane=_lane(stream),
+        kind="publish",
+        since=envelope.time,
+        body={"headers": envelope.headers(), "body": envelope.body},
+    )
+
+
+def _attributes(exchange: str, envelope: Envelope) -> dict[str, str | int | float | bool]:
+    return {
+        "messaging.system": "rabbitmq",
+        "messaging.operation.type": "send",
+        "messaging.operation.name": "publish",
+        "messaging.destination.name": f"{exchange}:{envelope.type}",
+        "messaging.rabbitmq.destination.routing_key": envelope.type,
+        "messaging.message.id": envelope.id,
+        "messaging.message.conversation_id": envelope.correlation,
+        "cloudevents.event_id": envelope.id,
+        "cloudevents.event_type": envelope.type,
+        "cloudevents.event_source": envelope.source,
+    }

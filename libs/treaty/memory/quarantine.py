@@ -1,0 +1,72 @@
+"""The quarantine in memory."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from treaty.messaging.quarantine import EVERYTHING, Answered, Intent, Quarantined, Wanted
+from treaty.probes import Waiting
+
+
+class MemoryQuarantine:
+    def __init__(self) -> None:
+        self._items: dict[str, Quarantined] = {}
+        self._answers: dict[object, Answered] = {}
+
+    async def add(self, item: Quarantined) -> None:
+        self._items.setdefault(item.id, item)
+
+    async def held(self, partition: int, *, key: str | None = None) -> Sequence[Quarantined]:
+        return [i for i in self._waiting() if i.partition == partition and key in (None, i.key)]
+
+    async def update(self, item: Quarantined) -> None:
+        known = self._items.get(item.id)
+        if known is not None:
+            self._items[item.id] = replace(item, intent=known.intent)
+
+    async def remove(self, id: str) -> None:
+        self._items.pop(id, None)
+
+    async def find(self, wanted: Wanted = EVERYTHING, *, limit: int = 100) -> Sequence[Quarantined]:
+        return [item for item in self._waiting() if _is_wanted(item, wanted)][:limit]
+
+    async def waiting(self) -> Waiting:
+        waiting = self._waiting()
+        return Waiting(len(waiting), min((item.since for item in waiting), default=None))
+
+    async def get(self, id: str) -> Quarantined | None:
+        return self._items.get(id)
+
+    async def intend(self, id: str, intent: Intent) -> bool:
+        item = self._items.get(id)
+        if item is None or item.discarded:
+            return False
+        self._items[id] = replace(item, intent=intent)
+        return True
+
+    async def note(self, answered: Answered) -> None:
+        key = answered.message, answered.intent.at, answered.intent.action
+        before = self._answers[key].before if key in self._answers else answered.before
+        self._answers[key] = replace(answered, before=before)
+
+    async def answer(self, answered: Answered) -> None:
+        await self.note(answered)
+        item = self._items.get(answered.message)
+        if item is not None and item.intent == answered.intent:
+            self._items[item.id] = replace(item, intent=None)
+
+    async def answers(self, message: str = "", *, limit: int = 100) -> Sequence[Answered]:
+        found = [answered for answered in self._answers.values() if message in ("", answered.message)]
+        return sorted(found, key=lambda answered: answered.at, reverse=True)[:limit]
+
+    def _waiting(self) -> list[Quarantined]:
+        return sorted((i for i in self._items.values() if not i.discarded), key=lambda i: (i.partition, i.order))
+
+
+def _is_wanted(item: Quarantined, wanted: Wanted) -> bool:
+    return (
+        (item.envelope.type == wanted.type or item.envelope.type.endswith(f".{wanted.type}") or not wanted.type)
+        and wanted.error.lower() in item.error.lower()
+        and wanted.key in ("", item.key)
+        and (wanted.until is None or item.since <= wanted.until)
+        and (item.schema or not wanted.schema)
+    )

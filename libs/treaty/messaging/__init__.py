@@ -1,0 +1,1 @@
+"""Integration events between contexts: their envelope, the broker, consumers and the quarantine."""

@@ -1,0 +1,123 @@
+"""The port of the message broker: confirmed publishing, and partitions that deliver each key in order."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from treaty.messaging.envelope import Envelope
+
+
+class Unroutable(Exception):
+    """No queue is bound to this type of event. It was not stored anywhere but in the commit log."""
+
+
+class NotAccepted(Exception):
+    """The broker said no to this very message. Others may go through."""
+
+
+class BrokerAway(Exception):
+    """The broker cannot be reached, or the outcome is unknown: publish the same event again."""
+
+
+class TopologyDiffers(Exception):
+    """What is at the broker under our names is not what we declare. A person must look."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topology:
+    """What one context has at the broker.
+
+    Attributes:
+        context: such as commerce.ordering; it publishes to the exchange `<context>.events`.
+        publishes: the full names of its integration events.
+        subscribes: by producing context, the full names of the events that it wants.
+        partitions: into how many queues `<context>.p0`… its inbox is split; never changed in place.
+    """
+
+    context: str
+    publishes: Sequence[str]
+    subscribes: Mapping[str, Sequence[str]]
+    partitions: int
+
+    @property
+    def exchange(self) -> str:
+        return exchange_of(self.context)
+
+    @property
+    def inbox(self) -> str:
+        return f"{self.context}.inbox"
+
+    def queue(self, partition: int) -> str:
+        return f"{self.context}.p{partition}"
+
+
+def exchange_of(context: str) -> str:
+    """Returns the exchange that a context publishes to."""
+    return f"{context}.events"
+
+
+class Delivery(Protocol):
+    """A message that came in, until it is acknowledged. Whatever is not comes again."""
+
+    @property
+    def headers(self) -> Mapping[str, object]: ...
+
+    @property
+    def body(self) -> bytes: ...
+
+    async def ack(self) -> None:
+        """Says that it is done with. A lost channel makes this void: the message comes again."""
+        ...
+
+
+class Broker(Protocol):
+    """Carries integration events between contexts. Every implementation passes `treaty.testing.suites.broker`."""
+
+    async def declare(self, topology: Topology) -> None:
+        """Makes the context's exchanges, queues and bindings, and checks that they are as asked for.
+
+        Raises:
+            TopologyDiffers, BrokerAway
+        """
+        ...
+
+    async def publish(self, exchange: str, envelope: Envelope, *, replay: str = "") -> None:
+        """Returns when the broker has the event in every queue that is bound to it.
+
+        Args:
+            exchange: of its producer, or the inbox of the only context that is to have it.
+            replay: the replay that it is part of; in a header of its own.
+
+        Raises:
+            Unroutable, NotAccepted, BrokerAway
+        """
+        ...
+
+    async def end_replay(self, topology: Topology, partition: int, replay: str) -> None:
+        """Returns when the partition has the mark of a replay's end, behind all that it has been given before.
+
+        Raises:
+            Unroutable, NotAccepted, BrokerAway
+        """
+        ...
+
+    def consume(
+        self, topology: Topology, partition: int, receive: Callable[[Delivery], None]
+    ) -> AbstractAsyncContextManager[asyncio.Event]:
+        """Opens a partition: messages go to `receive`, in order, until the block is left, which closes the channel.
+
+        The event is set when the channel is lost; then what was not acknowledged comes again, first and in order.
+
+        Raises:
+            BrokerAway
+        """
+        ...
+
+    async def queued(self, topology: Topology) -> int:
+        """Returns how many messages wait in the context's partitions.
+
+        Those that a consumer has and did not acknowledge yet may be left out.
+        """
+        ...

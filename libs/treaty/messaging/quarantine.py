@@ -1,0 +1,154 @@
+"""The quarantine: messages that could not be handled, kept in order with all that follows on their key."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal, Protocol
+
+from treaty.messaging.envelope import Envelope
+from treaty.probes import Waiting
+
+Action = Literal["retry", "release", "edit", "discard"]
+"""What a person can ask for: one try now; tries from the beginning of the schedule, now first; the same with another
+body; to be passed over for good."""
+
+SCHEDULE = (10.0, 60.0, 300.0, 1800.0, 7200.0)
+"""Seconds until the owner of the partition tries again; after the last it is left to a person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """What a person asks the owner of the partition to do. `body` is the one that an edited message gets."""
+
+    action: Action
+    reason: str
+    at: datetime
+    by: str = ""
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What came of an intent: kept for good, also when the message has left. `before` is the body before an edit."""
+
+    message: str
+    intent: Intent
+    at: datetime
+    outcome: str
+    before: bytes = b""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which messages a person wants to see; what is empty does not matter.
+
+    Attributes:
+        type: the end of the event's type, such as OrderPlaced.
+        error: part of the error.
+        key: the aggregate.
+        until: in quarantine since this moment, or longer.
+        schema: only those that wait for a deploy.
+    """
+
+    type: str = ""
+    error: str = ""
+    key: str = ""
+    until: datetime | None = None
+    schema: bool = False
+
+
+EVERYTHING = Wanted()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantined:
+    """A message in quarantine.
+
+    `order` counts up within the partition. `error` is empty for a message that only waits behind another of its key.
+    `next_try` is None when it is left to a person, or waits. `schema` says that this version of the code does not know
+    the message: it is tried once by every new owner, since only a deploy can help. `waits_for` is the replay whose end
+    must come first.
+    """
+
+    id: str
+    partition: int
+    key: str
+    order: int
+    envelope: Envelope
+    since: datetime
+    error: str = ""
+    detail: str = ""
+    attempts: int = 0
+    next_try: datetime | None = None
+    intent: Intent | None = None
+    discarded: str = ""
+    schema: bool = False
+    waits_for: str = ""
+
+
+def in_order(items: Sequence[Quarantined]) -> list[Quarantined]:
+    """Returns the items of one key in the order in which they are to be handled.
+
+    They have arrived in their order, but for those that came again, or by another way: so the events of each source
+    take the places of that source in the order of their sequence.
+    """
+    ordered: dict[str, list[Quarantined]] = {}
+    for item in items:
+        ordered.setdefault(item.envelope.source, []).append(item)
+    turns = {s: iter(sorted(own, key=lambda item: item.envelope.sequence)) for s, own in ordered.items()}
+    return [next(turns[item.envelope.source]) for item in items]
+
+
+def next_try(attempts: int, now: datetime) -> datetime | None:
+    """Returns when to try again after that many attempts in quarantine, or None: a person must look."""
+    if attempts >= len(SCHEDULE):
+        return None
+    return now + timedelta(seconds=SCHEDULE[attempts])
+
+
+class Quarantine(Protocol):
+    """Keeps the quarantine of one context. Only the owner of a partition adds, updates or removes."""
+
+    async def add(self, item: Quarantined) -> None:
+        """Keeps the message, on a majority. An id that is there already stays as it is."""
+        ...
+
+    async def held(self, partition: int, *, key: str | None = None) -> Sequence[Quarantined]:
+        """Returns everything that waits in the partition, or of one key, in order."""
+        ...
+
+    async def update(self, item: Quarantined) -> None:
+        """Replaces what is known of a message, but for what a person has asked."""
+        ...
+
+    async def remove(self, id: str) -> None:
+        """Forgets a message that was handled."""
+        ...
+
+    async def find(self, wanted: Wanted = EVERYTHING, *, limit: int = 100) -> Sequence[Quarantined]:
+        """Returns messages in quarantine, by partition and in order, for people to look at."""
+        ...
+
+    async def waiting(self) -> Waiting:
+        """Returns how many messages are in quarantine, and since when the oldest is."""
+        ...
+
+    async def get(self, id: str) -> Quarantined | None:
+        """Returns one message, discarded ones included."""
+        ...
+
+    async def intend(self, id: str, intent: Intent) -> bool:
+        """Leaves an intent for the owner; returns whether the message is there."""
+        ...
+
+    async def note(self, answered: Answered) -> None:
+        """Keeps what has come of an intent so far; the body before an edit stays what it was at first."""
+        ...
+
+    async def answer(self, answered: Answered) -> None:
+        """Keeps what came of an intent, and takes the intent away, unless a person has left another one meanwhile."""
+        ...
+
+    async def answers(self, message: str = "", *, limit: int = 100) -> Sequence[Answered]:
+        """Returns what came of people's intents, the latest first, of one message or all."""
+        ...

@@ -1,0 +1,84 @@
+"""What one partition holds for replays: which live events have to wait, and which replayed ones need not."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from treaty.messaging.envelope import Envelope
+from treaty.messaging.quarantine import Quarantined
+from treaty.messaging.replays import Replay, Replays
+
+
+@dataclass(slots=True)
+class _Key:
+    """What is in quarantine of one key. `first` has, by source, the sequence of the first event that waits."""
+
+    replay: str = ""
+    blocked: bool = False
+    first: dict[str, str] = field(default_factory=dict)
+
+
+class ReplayHolds:
+    """Knows the open replays, and what waits for them, in the hands of the partition's owner."""
+
+    def __init__(self, replays: Replays, partition: int) -> None:
+        self._replays, self._partition = replays, partition
+        self._open: dict[str, Replay] = {}
+        self._passed: set[str] = set()
+        self._keys: dict[str, _Key] = {}
+
+    async def look(self) -> None:
+        """Learns which replays are open, and only then notes that this partition holds for them."""
+        found = [replay for replay in await self._replays.open() if self._partition not in replay.passed]
+        self._open = {replay.id: replay for replay in found if replay.id not in self._passed}
+        for replay in list(self._open.values()):
+            if self._partition not in replay.holding:
+                await self._replays.hold(replay.id, self._partition)
+
+    async def pass_by(self, id: str) -> None:
+        """Notes that the end of a replay has come: nothing waits for it here any more."""
+        await self._replays.passed(id, self._partition)
+        self._passed.add(id)
+        self._open.pop(id, None)
+
+    def is_open(self, id: str) -> bool:
+        """Tells whether the replay is under way in this partition."""
+        return id in self._open
+
+    def waits_for(self, envelope: Envelope, replay: str) -> str:
+        """Returns the replay that an event has to wait for, or nothing.
+
+        A live one waits if it is of the kind that is replayed, or comes behind one on its key. A replayed one
+        (`replay`) waits only if it is not older than all that waits of its source: it is, or follows, one of those.
+        """
+        key = self._keys.get(envelope.partition_key, _Key())
+        if replay:
+            first = key.first.get(envelope.source)
+            return replay if first is not None and envelope.sequence >= first else ""
+        matching = next((known.id for known in self._open.values() if known.wants(envelope)), "")
+        return matching or ("" if key.blocked else key.replay)
+
+    def blocks(self, key: str) -> bool:
+        """Tells whether something of the key is in quarantine for another reason than a replay."""
+        return key in self._keys and self._keys[key].blocked
+
+    def load(self, items: Sequence[Quarantined]) -> None:
+        """Learns all that is in quarantine."""
+        self._keys = {}
+        for item in items:
+            self.note(item)
+
+    def note(self, item: Quarantined) -> None:
+        """Learns of a message that went to quarantine."""
+        key = self._keys.setdefault(item.key, _Key())
+        if not item.waits_for:
+            key.blocked = True
+            return
+        key.replay = item.waits_for
+        source, sequence = item.envelope.source, item.envelope.sequence
+        key.first[source] = min(sequence, key.first.get(source, sequence))
+
+    def left(self, key: str, items: Sequence[Quarantined]) -> None:
+        """Learns what is left of a key after a release."""
+        self._keys.pop(key, None)
+        for item in items:
+            self.note(item)

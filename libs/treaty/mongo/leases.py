@@ -1,0 +1,73 @@
+"""Leases and checkpoints in MongoDB. All times are the server's."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pymongo import ReturnDocument, UpdateOne
+from pymongo.errors import BulkWriteError
+
+from treaty.commits.log import Place
+from treaty.followers.leases import Holder, LeaseLost
+from treaty.mongo.documents import later
+from treaty.mongo.driver import reaching
+
+
+class MongoLeases:
+    def __init__(self, database: Any) -> None:
+        self._leases = database.get_collection("leases")
+
+    async def acquire(self, name: str, owner: str, seconds: float) -> int | None:
+        mine = {"$eq": ["$owner", {"$literal": owner}]}
+        free = {"$or": [mine, {"$lte": [{"$ifNull": ["$expires", "$$NOW"]}, "$$NOW"]}]}
+        epoch = {"$ifNull": ["$epoch", 0]}
+        taken = {
+            "owner": {"$cond": [free, {"$literal": owner}, "$owner"]},
+            "expires": {"$cond": [free, later(seconds), "$expires"]},
+            "epoch": {"$cond": [mine, epoch, {"$cond": [free, {"$add": [epoch, 1]}, epoch]}]},
+        }
+        with reaching():
+            lease = await self._leases.find_one_and_update(
+                {"_id": name}, [{"$set": taken}], upsert=True, return_document=ReturnDocument.AFTER
+            )
+        return int(lease["epoch"]) if lease["owner"] == owner else None
+
+    async def release(self, name: str, owner: str) -> None:
+        with reaching():
+            await self._leases.update_one({"_id": name, "owner": owner}, [{"$set": {"owner": "", "expires": "$$NOW"}}])
+
+    async def holders(self) -> Mapping[str, Holder]:
+        held = {"owner": {"$ne": ""}, "$expr": {"$gt": ["$expires", "$$NOW"]}}
+        with reaching():
+            found = await self._leases.find(held).to_list(None)
+        return {d["_id"]: Holder(owner=d["owner"], epoch=int(d["epoch"]), until=d["expires"]) for d in found}
+
+
+class MongoCheckpoints:
+    def __init__(self, database: Any) -> None:
+        self._checkpoints = database.get_collection("checkpoints")
+
+    async def load(self) -> Mapping[str, Place]:
+        with reaching():
+            found = await self._checkpoints.find({}).to_list(None)
+        return {c["_id"]: Place(c["token"], tuple(c["position"])) for c in found}
+
+    async def save(self, places: Mapping[str, Place], epoch: int) -> None:
+        updates = [
+            UpdateOne(
+                {"_id": name, "epoch": {"$lte": epoch}},
+                {"$set": {"token": place.token, "position": list(place.position), "epoch": epoch}},
+                upsert=True,
+            )
+            for name, place in places.items()
+        ]
+        with reaching():
+            try:
+                await self._checkpoints.bulk_write(updates, ordered=False)
+            except BulkWriteError as error:
+                if any(failed["code"] == 11000 for failed in (error.details or {}).get("writeErrors", ())):
+                    raise LeaseLost(f"epoch {epoch} is over") from None
+                raise
+
+    async def forget(self, names: Sequence[str]) -> None:
+        with reaching():
+            await self._checkpoints.delete_many({"_id": {"$in": list(names)}})

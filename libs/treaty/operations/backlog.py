@@ -1,0 +1,55 @@
+"""What is still to be done in a context: in its outbox, its calls, its queues, its quarantine and its read models."""
+
+from dataclasses import dataclass
+
+from treaty.commits.log import Place
+from treaty.messaging.broker import Broker
+from treaty.projections.projector import follower_of
+from treaty.service.service import Service, topology_of
+from treaty.service.stores import Stores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """Numbers of things left to do.
+
+    Attributes:
+        outbox: integration events that are committed and not known to be confirmed by the broker.
+        calls: calls that are committed and neither made nor parked, and parked ones; timers are not counted.
+        queued: messages in the partitions of the inbox.
+        quarantined: messages in quarantine.
+        projecting: commits that a read model does not show yet.
+    """
+
+    outbox: int
+    calls: int
+    queued: int
+    quarantined: int
+    projecting: int
+
+    @property
+    def total(self) -> int:
+        return self.outbox + self.calls + self.queued + self.quarantined + self.projecting
+
+    @property
+    def empty(self) -> bool:
+        return not self.total
+
+
+async def backlog(service: Service, stores: Stores, broker: Broker, partitions: int) -> Backlog:
+    """Returns what is left to do in a context, as a look from outside."""
+    places = await stores.checkpoints.load()
+    topology = topology_of(service, partitions)
+    views = [follower_of(p, await stores.rows(p).generation()) for p in service.read_models]
+    lanes = await stores.pending.lanes()
+    relayed = await stores.log.behind(places.get("relay", Place()))
+    called = await stores.log.behind(places.get("calls", Place()))
+    projected = [await stores.log.behind(places.get(name, Place())) for name in views]
+    parked_events = sum(lane.startswith("events of ") for lane in lanes)
+    return Backlog(
+        outbox=relayed.events + parked_events,
+        calls=called.calls + sum(lane.startswith("calls of ") for lane in lanes),
+        queued=await broker.queued(topology) if topology.subscribes else 0,
+        quarantined=len(await stores.quarantine.find(limit=10_000)),
+        projecting=sum(behind.commits for behind in projected),
+    )

@@ -1,0 +1,171 @@
+"""Rebuilding: a read model is made anew from the log, beside the one that is served, and then takes its place."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from treaty.commits.commit import Commit
+from treaty.commits.log import Batch, CommitLog, Place
+from treaty.projections.projection import Projection
+from treaty.projections.projector import apply, follower_of
+from treaty.projections.rows import Rows
+from treaty.service.stores import Stores
+
+_BUILDING = -1
+"""The epoch of whoever writes a generation that is not served: there is nobody to fence off."""
+
+_LEASE_SECONDS = 60.0
+_AT_ONCE = 1000
+
+
+class AlreadyRebuilding(Exception):
+    """Somebody else is rebuilding this read model."""
+
+
+class NotCaughtUp(Exception):
+    """The read model that is served did not come to the end of the log in time, so there is nothing to compare with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """What came of it.
+
+    Attributes:
+        rows: how many rows the new generation has.
+        equal: whether the one that was lived equals it, where that was asked.
+        different: ids of rows that differ, at most ten.
+    """
+
+    rows: int
+    equal: bool | None
+    different: Sequence[str] = ()
+
+
+async def rebuild(
+    projection: Projection[Any], stores: Stores, *, owner: str, verify: bool = False, patience: float = 60.0
+) -> Rebuilt:
+    """Builds the next generation of a read model and serves it, while commands go on and the old one answers queries.
+
+    With `verify` the lived generation is frozen at one moment, and the new one is first built up to exactly the
+    commits that the lived one showed then; the two must be the same.
+
+    Args:
+        owner: who rebuilds; one at a time may.
+        patience: seconds that the lived one may take to come to the end of the log.
+
+    Raises:
+        AlreadyRebuilding, NotCaughtUp
+    """
+    rows = stores.rows(projection)
+    async with _alone(projection, stores, owner):
+        served = await rows.generation()
+        building = _Building(projection, rows, served + 1)
+        await rows.clear(building.generation)
+        here = await stores.log.end()
+        different = await _compare(building, stores.log, served, patience) if verify else None
+        if not verify:
+            await building.take_history(stores.log, Place())
+        place = await building.take_history(stores.log, Place("", here.position))
+        await stores.checkpoints.save({follower_of(projection, building.generation): place}, 0)
+        await rows.serve(building.generation)
+        count = sum(row.values is not None for row in await rows.everything(building.generation))
+        await _forget(projection, stores, rows, served - 1)
+    return Rebuilt(rows=count, equal=None if different is None else not different, different=(different or ())[:10])
+
+
+async def _compare(building: "_Building", log: CommitLog, served: int, patience: float) -> Sequence[str]:
+    """Returns the ids of the rows in which the lived generation and the new one differ."""
+    missing = await building.heads(log)
+    try:
+        async with asyncio.timeout(patience):
+            while missing := await building.not_shown(served, missing):  # noqa: ASYNC110 - another process brings it there
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise NotCaughtUp(f"{building.projection.name} is behind the log after {patience:.0f} s") from None
+    lived = {row.id: row for row in await building.rows.everything(served)}
+    marks = {id: row.version for id, row in lived.items()}
+    await building.take_history(log, Place(), lambda mark, version: version <= marks.get(mark, 0))
+    rebuilt = {row.id: row for row in await building.rows.everything(building.generation)}
+    return sorted(id for id in lived.keys() | rebuilt.keys() if lived.get(id) != rebuilt.get(id))
+
+
+async def _forget(projection: Projection[Any], stores: Stores, rows: Rows, generation: int) -> None:
+    """Drops the generation before the last; the last one may still be written until its owner has noticed."""
+    if generation >= 0:
+        await rows.drop(generation)
+        await stores.checkpoints.forget([follower_of(projection, generation)])
+
+
+@contextlib.asynccontextmanager
+async def _alone(projection: Projection[Any], stores: Stores, owner: str) -> AsyncIterator[None]:
+    name = f"rebuild {projection.name}"
+    if await stores.leases.acquire(name, owner, _LEASE_SECONDS) is None:
+        raise AlreadyRebuilding(f"{projection.name} is being rebuilt by somebody else")
+
+    async def renew() -> None:
+        while True:
+            await asyncio.sleep(_LEASE_SECONDS / 4)
+            with contextlib.suppress(Exception):
+                await stores.leases.acquire(name, owner, _LEASE_SECONDS)
+
+    renewing = asyncio.create_task(renew())
+    try:
+        yield
+    finally:
+        renewing.cancel()
+        await asyncio.gather(renewing, return_exceptions=True)
+        await stores.leases.release(name, owner)
+
+
+def _all(mark: str, version: int) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Building:
+    projection: Projection[Any]
+    rows: Rows
+    generation: int
+
+    async def take_history(self, log: CommitLog, since: Place, wanted: Callable[[str, int], bool] = _all) -> Place:
+        """Applies what the log holds behind a place, up to about now; returns the place it came to."""
+        place = since
+        async for batch in self._history(log, since):
+            commits = [c for c in batch.commits if wanted(self.projection.mark_of(c.stream), c.version)]
+            if commits:
+                await apply(self.projection, self.rows, commits, _BUILDING, self.generation)
+            place = batch.place
+        return place
+
+    async def heads(self, log: CommitLog) -> Mapping[str, int]:
+        """Returns the latest version of every stream of the source, by its mark."""
+        found: dict[str, int] = {}
+        async for batch in self._history(log, Place()):
+            for commit in batch.commits:
+                mark = self.projection.mark_of(commit.stream)
+                found[mark] = max(found.get(mark, 0), commit.version)
+        return found
+
+    async def not_shown(self, generation: int, heads: Mapping[str, int]) -> Mapping[str, int]:
+        """Returns those of the versions that a generation does not show yet. Asks for some at a time: a question has
+        a largest size."""
+        marks, missing = list(heads), dict(heads)
+        for first in range(0, len(marks), _AT_ONCE):
+            shown = await self.rows.load(marks[first : first + _AT_ONCE], generation)
+            for mark, row in shown.items():
+                if row.version >= heads[mark]:
+                    del missing[mark]
+        return missing
+
+    async def _history(self, log: CommitLog, since: Place) -> AsyncIterator[Batch]:
+        """Yields what is there of the source's commits, and at the end a batch with a place to follow from."""
+        async with contextlib.aclosing(log.follow(since)) as batches:
+            async for batch in batches:
+                yield Batch(self._mine(batch.commits), batch.place, batch.again)
+                if not batch.again:
+                    return
+
+    def _mine(self, commits: Sequence[Commit]) -> Sequence[Commit]:
+        return [commit for commit in commits if self.projection.source.owns(commit.stream)]

@@ -1,0 +1,168 @@
+"""Carries out a replay: waits until the consumer holds what comes live, delivers history to it alone, and ends that."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
+from typing import TypeVar
+
+from treaty.chance import Chance, backoff
+from treaty.commits.commit import Commit
+from treaty.commits.log import CommitLog
+from treaty.domain import Conflict, Rejected
+from treaty.followers.leases import Leases
+from treaty.messaging.broker import Broker, BrokerAway, Topology
+from treaty.messaging.envelope import Envelope, envelopes
+from treaty.messaging.replays import Replay, Replays
+from treaty.operations.audit import history
+
+T = TypeVar("T")
+
+_LOOK_EVERY = 0.1
+_TOGETHER = 256
+"""Events that are read before they are sent: each stream's one after another, the streams side by side."""
+
+
+class Replayer:
+    """Delivers the history of one context to one consumer.
+
+    Args:
+        log: of the producer.
+        replays, leases, topology: the consumer's.
+        environment: what the producer's relay writes into its envelopes.
+        seconds: how long to wait for the partitions, or for a broker that is away.
+    """
+
+    def __init__(
+        self,
+        log: CommitLog,
+        replays: Replays,
+        leases: Leases,
+        broker: Broker,
+        topology: Topology,
+        *,
+        chance: Chance,
+        environment: str = "dev",
+        seconds: float = 60.0,
+    ) -> None:
+        self._log, self._replays, self._leases = log, replays, leases
+        self._broker, self._topology = broker, topology
+        self._chance, self._environment, self._seconds = chance, environment, seconds
+
+    async def run(self, replay: Replay) -> int:
+        """Delivers all that the replay asks for, and its ends; returns how many events that were.
+
+        The consumer is bound to the producer first: what the relay publishes after the end of history comes live.
+
+        Raises:
+            Conflict: another replay of the producer is open, or this one was abandoned.
+            Rejected: a partition that somebody owns does not hold what comes live; then nothing was delivered.
+            NotAccepted, BrokerAway, StoreAway: the replay is open, and what comes live waits.
+        """
+        await self._patiently(partial(self._broker.declare, self._topology))
+        await self._replays.add(replay)
+        await self._until_held(replay)
+        delivered = await self._deliver(replay)
+        for partition in range(replay.partitions):
+            await self._patiently(partial(self._broker.end_replay, self._topology, partition, replay.id))
+        return delivered
+
+    async def left(self, id: str) -> Sequence[int]:
+        """Waits until a replay is over; returns the partitions that have not come to its end in time."""
+        await self._in_time(partial(self._is_open, id))
+        replay = await self._replays.get(id)
+        return [] if replay is None else sorted(set(range(replay.partitions)) - replay.passed)
+
+    async def _until_held(self, replay: Replay) -> None:
+        """Waits until every partition that somebody owns holds: a new owner looks before its first delivery."""
+        late = await self._in_time(partial(self._not_holding, replay.id))
+        if late:
+            await self._replays.abandon(replay.id)
+            raise Rejected(
+                f"{', '.join(self._topology.queue(p) for p in late)} did not begin to hold live events within "
+                f"{self._seconds:.0f} s; nothing was delivered, and the replay was abandoned"
+            )
+        if not await self._replays.deliver(replay.id):
+            raise Conflict(f"the replay {replay.id} was abandoned")
+
+    async def _in_time(self, left: Callable[[], Awaitable[T]]) -> T:
+        """Asks until nothing is left or the time is over; returns the last answer."""
+        until = asyncio.get_running_loop().time() + self._seconds
+        while True:
+            answer = await left()
+            if not answer or asyncio.get_running_loop().time() > until:
+                return answer
+            await asyncio.sleep(self._chance.jitter(_LOOK_EVERY))
+
+    async def _is_open(self, id: str) -> bool:
+        replay = await self._replays.get(id)
+        return replay is not None and replay.is_open
+
+    async def _not_holding(self, id: str) -> Sequence[int]:
+        owned = await self._leases.holders()
+        replay = await self._open(id)
+        return [p for p in range(replay.partitions) if p not in replay.holding and f"p{p}" in owned]
+
+    async def _open(self, id: str) -> Replay:
+        replay = await self._replays.get(id)
+        if replay is None or not replay.is_open:
+            raise Conflict(f"the replay {id} was abandoned")
+        return replay
+
+    async def _deliver(self, replay: Replay) -> int:
+        delivered = 0
+        batch: list[Envelope] = []
+        async for envelope in self._wanted(replay):
+            batch.append(envelope)
+            if len(batch) == _TOGETHER:
+                await self._send(replay.id, batch)
+                delivered, batch = delivered + len(batch), []
+        await self._send(replay.id, batch)
+        return delivered + len(batch)
+
+    async def _wanted(self, replay: Replay) -> AsyncIterator[Envelope]:
+        async for commit in self._commits(replay):
+            if (replay.since and commit.stored_at < replay.since) or (replay.until and commit.stored_at > replay.until):
+                continue
+            for envelope in envelopes(commit, context=replay.producer, environment=self._environment):
+                if replay.wants(envelope):
+                    yield envelope
+
+    async def _commits(self, replay: Replay) -> AsyncIterator[Commit]:
+        """Yields the commits up to an end that is taken after every partition holds, those of a stream in order."""
+        if not replay.streams:
+            async for commit in history(self._log):
+                yield commit
+        for stream in replay.streams:
+            for commit in await self._log.read(stream):
+                yield commit
+
+    async def _send(self, id: str, batch: Sequence[Envelope]) -> None:
+        """Publishes events: one of a stream is on its way at a time."""
+        await self._open(id)
+        streams: dict[str, list[Envelope]] = {}
+        for envelope in batch:
+            streams.setdefault(envelope.source, []).append(envelope)
+        outcomes = await asyncio.gather(
+            *(self._send_one_by_one(id, s) for s in streams.values()), return_exceptions=True
+        )
+        for outcome in outcomes:
+            if outcome is not None:
+                raise outcome
+
+    async def _send_one_by_one(self, id: str, stream: Sequence[Envelope]) -> None:
+        for envelope in stream:
+            await self._patiently(partial(self._broker.publish, self._topology.inbox, envelope, replay=id))
+
+    async def _patiently(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Does something with the broker, again while that is away, but not for ever."""
+        until = asyncio.get_running_loop().time() + self._seconds
+        tries = 0
+        while True:
+            try:
+                await act()
+                return
+            except BrokerAway:
+                tries += 1
+                if asyncio.get_running_loop().time() > until:
+                    raise
+            await asyncio.sleep(self._chance.jitter(backoff(tries, 0.05, 2.0)))

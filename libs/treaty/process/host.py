@@ -1,0 +1,156 @@
+"""A process: one or several contexts behind one gRPC port, from start to drain."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import structlog
+
+from treaty.chance import Chance, Ids, RandomChance, RandomIds
+from treaty.clock import Clock, SystemClock
+from treaty.messaging.broker import Broker
+from treaty.messaging.consumer import Patience
+from treaty.probes import NoProbe, Probe
+from treaty.process.runner import Runner
+from treaty.rpc.server import GrpcServer
+from treaty.service.contexts import load_context
+from treaty.service.ports import Ports
+from treaty.service.service import Service
+from treaty.service.stores import Stores
+from treaty.settings import ProcessSettings
+
+if TYPE_CHECKING:
+    from treaty.web.server import WebhookServer
+
+logger = structlog.get_logger()
+
+
+@dataclass(slots=True, kw_only=True)
+class Host:
+    """Runs contexts.
+
+    Args:
+        stores: makes the stores of a context, given its name.
+        broker: what carries their events; started and stopped by whoever made it.
+        probes: who watches each context; nobody by default.
+        load: returns the `build` of a context; by default it is looked for under `services/`.
+        place: what this process is called where it holds a lease, such as `<host name>/<process id>`.
+    """
+
+    contexts: Sequence[str]
+    settings: ProcessSettings
+    stores: Callable[[str], Stores]
+    broker: Broker
+    environ: Mapping[str, str] = field(default_factory=dict)
+    clock: Clock = field(default_factory=SystemClock)
+    ids: Ids = field(default_factory=RandomIds)
+    chance: Chance = field(default_factory=RandomChance)
+    probes: Mapping[str, Probe] = field(default_factory=dict)
+    patience: Patience = field(default_factory=Patience)
+    load: Callable[[str], Callable[[Ports], Service]] = load_context
+    place: str = ""
+    runners: list[Runner] = field(default_factory=list)
+    server: GrpcServer | None = None
+    webhooks: "WebhookServer | None" = None
+    _watching: "asyncio.Task[None] | None" = None
+
+    async def start(self) -> None:
+        """Builds the contexts and starts to serve; the process is ready once each can commit and has its topology."""
+        self.runners = [self._runner(name) for name in self.contexts]
+        apis = [runner.service.api for runner in self.runners]
+        self.server = GrpcServer(settings=self.settings, apis=apis, probe=self._probe)
+        await self.server.start()
+        for runner in self.runners:
+            await runner.start()
+        await self._open_webhooks()
+        self._watching = asyncio.create_task(self._watch(self.server))
+        logger.info("serving", contexts=list(self.contexts), port=self.server.port)
+
+    async def stop(self) -> None:
+        """Drains: readiness first, then calls, then consumers and followers."""
+        logger.info("draining", contexts=list(self.contexts))
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+        await asyncio.gather(*(runner.end_watching() for runner in self.runners))
+        if self.webhooks is not None:
+            await self.webhooks.stop()
+        if self.server is not None:
+            await self.server.stop()
+        await asyncio.gather(*(runner.stop() for runner in self.runners))
+        logger.info("stopped", contexts=list(self.contexts))
+
+    def _address(self, context: str) -> str:
+        if context in self.contexts and self.server is not None:
+            return f"127.0.0.1:{self.server.port}"
+        return self.settings.address_of(context)
+
+    async def _open_webhooks(self) -> None:
+        """Opens the HTTP port, if a context has webhooks; the others never load what serves it."""
+        hooks = [(hook, runner.probe) for runner in self.runners for hook in runner.service.webhooks]
+        if hooks:
+            from treaty.web.server import WebhookServer
+
+            self.webhooks = WebhookServer(
+                hooks, host=self.settings.http_host, port=self.settings.http_port, clock=self.clock
+            )
+            await self.webhooks.start()
+
+    def _probe(self, context: str) -> Probe:
+        return self.probes.get(context) or NoProbe()
+
+    def _runner(self, name: str) -> Runner:
+        stores, probe = self.stores(name), self._probe(name)
+        ports = Ports(
+            stores=stores,
+            clock=self.clock,
+            ids=self.ids,
+            chance=self.chance,
+            probe=probe,
+            environ=self.environ,
+            address=self._address,
+        )
+        return Runner(
+            service=self.load(name)(ports),
+            stores=stores,
+            broker=self.broker,
+            clock=self.clock,
+            ids=self.ids,
+            chance=self.chance,
+            probe=probe,
+            place=self.place,
+            environment=self.settings.environment,
+            partitions=self.settings.partitions,
+            lease_seconds=self.settings.lease_seconds,
+            drain_seconds=self.settings.grpc_drain_seconds,
+            patience=self.patience,
+        )
+
+    async def _watch(self, server: GrpcServer) -> None:
+        """Keeps readiness true to what the contexts can do."""
+        ready = False
+        while True:
+            now = await self._can_work()
+            if now != ready:
+                ready = now
+                await server.set_ready(ready)
+                logger.info("readiness changed", ready=ready)
+            await asyncio.sleep(1.0 if ready else 0.05)
+
+    async def _can_work(self) -> bool:
+        """Asks every context, and tells of each whether it can do its work."""
+        found = await asyncio.gather(*(_can_work(runner) for runner in self.runners))
+        for runner, ready in zip(self.runners, found, strict=True):
+            runner.probe.gauge("treaty.ready", float(ready))
+        return all(found)
+
+
+async def _can_work(runner: Runner) -> bool:
+    try:
+        async with asyncio.timeout(2.0):
+            await runner.check()
+    except Exception as error:
+        logger.debug("not ready", context=runner.service.name, why=str(error) or type(error).__name__)
+        return False
+    return True

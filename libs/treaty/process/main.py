@@ -1,0 +1,108 @@
+"""A service process on the real MongoDB and RabbitMQ: opened, run until a signal, drained."""
+
+import asyncio
+import contextlib
+import ctypes
+import gc
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from treaty.chance import Chance, RandomChance, RandomIds
+from treaty.mongo.driver import close, connect
+from treaty.mongo.stores import MongoStores
+from treaty.probes import NoProbe, Probe
+from treaty.process.host import Host
+from treaty.rabbit.broker import RabbitBroker
+from treaty.service.contexts import load_context
+from treaty.service.ports import Ports
+from treaty.service.service import Service
+from treaty.settings import ProcessSettings
+
+_SETTLED_SECONDS = 2.0
+"""By then a process has opened its connections and prepared its stores."""
+
+
+Load = Callable[[str], Callable[[Ports], Service]]
+"""Returns the `build` of a context, by its name."""
+
+
+@asynccontextmanager
+async def running(
+    contexts: Sequence[str],
+    settings: ProcessSettings,
+    environ: Mapping[str, str],
+    probes: Mapping[str, Probe],
+    *,
+    load: Load = load_context,
+) -> AsyncIterator[Host]:
+    """Runs contexts inside the block.
+
+    Raises:
+        UnknownContext, SettingsError
+    """
+    settings.require("MONGODB_URI", "AMQP_URL")
+    for name in contexts:
+        load(name)
+    ids, chance = RandomIds(), RandomChance()
+    client = connect(settings.mongodb_uri.get_secret_value(), settings.mongodb_driver)
+    broker = RabbitBroker(settings.amqp_url.get_secret_value(), name="+".join(contexts), ids=ids)
+    host = Host(
+        contexts=contexts,
+        settings=settings,
+        stores=lambda name: _stores(client, name, settings, chance, probes.get(name) or NoProbe()),
+        broker=broker,
+        environ=environ,
+        ids=ids,
+        chance=chance,
+        probes=probes,
+        load=load,
+        place=f"{socket.gethostname()}/{os.getpid()}",
+    )
+    try:
+        await host.start()
+        yield host
+    finally:
+        await host.stop()
+        await broker.close()
+        await close(client)
+
+
+async def run_until_signal(
+    contexts: Sequence[str],
+    settings: ProcessSettings,
+    environ: Mapping[str, str],
+    probes: Mapping[str, Probe],
+    *,
+    load: Load = load_context,
+) -> None:
+    """Runs contexts until SIGTERM or SIGINT, then drains them."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with running(contexts, settings, environ, probes, load=load):
+        _calm_the_collector()
+        await stop.wait()
+
+
+def _stores(client: Any, name: str, settings: ProcessSettings, chance: Chance, probe: Probe) -> MongoStores:
+    key = settings.digest_key.get_secret_value().encode()
+    return MongoStores(client, name, chance=chance, probe=probe, key=key)
+
+
+def _calm_the_collector() -> None:
+    """What is there at the start stays, and a busy loop makes so many short-lived objects that looking rarely does."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+    asyncio.get_running_loop().call_later(_SETTLED_SECONDS, _give_memory_back)
+
+
+def _give_memory_back() -> None:
+    """What starting left free goes back to the system, where the C library knows how (glibc)."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)

@@ -1,0 +1,273 @@
+"""Runs what happens behind the API of one context: its followers and its consumers, each under a lease."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import count
+from typing import Any
+
+import structlog
+
+from treaty.chance import Chance, Ids, backoff
+from treaty.clock import Clock
+from treaty.concurrency.tasks import until_one_ends
+from treaty.followers.calls import Caller
+from treaty.followers.followers import Follower, Following
+from treaty.followers.leases import LeaseLost
+from treaty.followers.pending import Item, PendingWork
+from treaty.followers.relay import Relay
+from treaty.messaging.broker import Broker, BrokerAway, Topology
+from treaty.messaging.consumer import PartitionConsumer, Patience
+from treaty.messaging.dispatcher import Dispatcher
+from treaty.operations.gauges import Gauges
+from treaty.probes import Probe
+from treaty.projections.projection import Projection
+from treaty.projections.projector import Projector
+from treaty.projections.rows import Superseded
+from treaty.service.service import Service, topology_of
+from treaty.service.stores import Stores
+
+logger = structlog.get_logger()
+
+
+@dataclass(slots=True, kw_only=True)
+class Runner:
+    """One context's life behind its API.
+
+    Several processes may run the same context: a lease in its store says which of them runs the followers, and one
+    for each partition which of them consumes it. `place` tells people which process holds one.
+    """
+
+    service: Service
+    stores: Stores
+    broker: Broker
+    clock: Clock
+    ids: Ids
+    chance: Chance
+    probe: Probe
+    place: str = ""
+    environment: str = "dev"
+    partitions: int = 4
+    lease_seconds: float = 5.0
+    drain_seconds: float = 10.0
+    verify_seconds: float = 10.0
+    patience: Patience = field(default_factory=Patience)
+    ready: bool = False
+    _tasks: list["asyncio.Task[None]"] = field(default_factory=list)
+    _consumers: dict[int, PartitionConsumer] = field(default_factory=dict)
+    _stopping: bool = False
+    _owner: str = ""
+    _held: dict[str, str] = field(default_factory=dict)
+    _resources: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
+
+    @property
+    def topology(self) -> Topology:
+        return topology_of(self.service, self.partitions)
+
+    async def start(self) -> None:
+        """Prepares the store and starts in the background; the broker may come later."""
+        self._owner = f"{self.place}/{self.ids.new()[:8]}" if self.place else self.ids.new()
+        await self.stores.prepare(self.service.read_models)
+        for resource in [*self.service.resources, *self.service.peers]:
+            await self._resources.enter_async_context(resource)
+        self._tasks = [asyncio.create_task(self._hold("followers", self._follow))]
+        self._tasks.append(asyncio.create_task(self._declare_and_consume()))
+
+    async def end_watching(self) -> None:
+        """Ends the streams of changes, which would otherwise hold up the drain."""
+        await asyncio.gather(*(watch.close() for watch in self.service.watches))
+
+    async def stop(self) -> None:
+        """Finishes what was started, and gives the leases up. What takes too long is cut off: it comes again."""
+        self._stopping = True
+        self.ready = False
+        for consumer in self._consumers.values():
+            consumer.drain()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.drain_seconds):
+                await asyncio.gather(*(consumer.ended.wait() for consumer in self._consumers.values()))
+        await _ended(self._tasks)
+        await self._release_leases()
+        await self._resources.aclose()
+
+    async def _release_leases(self) -> None:
+        """Gives up what this process still holds, so that another goes on at once."""
+        releases = [self.stores.leases.release(name, owner) for name, owner in self._held.items()]
+        await asyncio.gather(*releases, return_exceptions=True)
+
+    async def check(self) -> None:
+        """Raises if the context could not do its work now: commit commands, reach its part of the broker."""
+        await self.stores.ping()
+        if not self.ready:
+            raise RuntimeError(f"the topology of {self.service.name} is not as declared")
+
+    async def _declare_and_consume(self) -> None:
+        tries = 0
+        while not await self._declare():
+            tries += 1
+            await asyncio.sleep(self.chance.jitter(backoff(tries, 0.2, 5.0)))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._keep_declared())
+            for partition in range(self.partitions if self.service.subscriptions else 0):
+                group.create_task(self._hold(f"p{partition}", partial(self._consume, partition)))
+
+    async def _keep_declared(self) -> None:
+        """Declares again from time to time: that checks the topology, and heals a broker that has lost it."""
+        while True:
+            await asyncio.sleep(self.chance.jitter(self.verify_seconds))
+            await self._declare()
+
+    async def _declare(self) -> bool:
+        """Declares the topology; whether it is as declared is part of readiness.
+
+        A broker that is away is not: commands are committed all the same, and their events leave when it is back.
+        """
+        try:
+            await self.broker.declare(self.topology)
+        except BrokerAway as error:
+            logger.warning("the topology cannot be declared now", context=self.service.name, error=str(error))
+        except Exception as error:
+            self.ready = False
+            logger.warning("the topology is not as declared", context=self.service.name, error=str(error))
+        else:
+            self.ready = not self._stopping
+        return self.ready
+
+    async def _consume(self, partition: int, epoch: int) -> None:
+        consumer = PartitionConsumer(
+            self.topology,
+            partition,
+            self.broker,
+            Dispatcher(self.service.subscriptions, self.probe),
+            self.stores.quarantine,
+            self.stores.replays,
+            clock=self.clock,
+            chance=self.chance,
+            probe=self.probe,
+            patience=self.patience,
+        )
+        self._consumers[partition] = consumer
+        try:
+            await consumer.run()
+        finally:
+            self._consumers.pop(partition, None)
+
+    async def _follow(self, epoch: int) -> None:
+        """Follows until it is cancelled; begins again when a read model has a new generation."""
+        superseded = True
+        while superseded:
+            superseded = False
+            try:
+                await self._follow_generations(epoch)
+            except Superseded:
+                logger.info("a read model was built anew; going on with that one", context=self.service.name)
+                superseded = True
+
+    async def _projector(self, projection: Projection[Any]) -> Projector:
+        rows = self.stores.rows(projection)
+        return Projector(projection, rows, await rows.generation(), self.probe)
+
+    async def _follow_generations(self, epoch: int) -> None:
+        runs: dict[str, Callable[[Item], Awaitable[None]]] = {}
+        pending = PendingWork(
+            self.stores.pending, lambda item: runs[item.kind](item), chance=self.chance, probe=self.probe
+        )
+        relay = Relay(
+            self.topology,
+            self.broker,
+            pending,
+            self.stores.checkpoints,
+            environment=self.environment,
+            clock=self.clock,
+            chance=self.chance,
+            probe=self.probe,
+        )
+        caller = Caller(self.service.commands, self.service.calls, pending, probe=self.probe)
+        runs.update(publish=relay.run_item, call=caller.run_item)
+        projectors = [await self._projector(projection) for projection in self.service.read_models]
+        followers: list[Follower] = [relay, caller, *projectors]
+        following = Following(
+            log=self.stores.log, checkpoints=self.stores.checkpoints, followers=followers, probe=self.probe
+        )
+        gauges = Gauges(
+            service=self.service,
+            stores=self.stores,
+            followers=[follower.name for follower in followers],
+            clock=self.clock,
+            probe=self.probe,
+        )
+        await pending.load()
+        await relay.load()
+        await until_one_ends(
+            asyncio.create_task(gauges.run()),
+            asyncio.create_task(pending.work()),
+            asyncio.create_task(following.run(epoch)),
+        )
+
+    async def _hold(self, name: str, work: Callable[[int], Awaitable[None]]) -> None:
+        """Does the work whenever this process holds the lease, until the runner stops.
+
+        Each time is a holding of its own, with an epoch of its own: what an earlier one sent may still arrive.
+        """
+        for holding in count(1):
+            if self._stopping:
+                return
+            owner = f"{self._owner}#{holding}"
+            try:
+                epoch = await self.stores.leases.acquire(name, owner, self.lease_seconds)
+                if epoch is not None:
+                    self._held[name] = owner
+                    await self._work_while_held(name, owner, epoch, work)
+            except asyncio.CancelledError:
+                raise
+            except Exception:
+                logger.exception("starting again", context=self.service.name, lease=name)
+            if not self._stopping:
+                await asyncio.sleep(self.chance.jitter(self.lease_seconds / 5))
+
+    async def _work_while_held(self, name: str, owner: str, epoch: int, work: Callable[[int], Awaitable[None]]) -> None:
+        working = asyncio.ensure_future(work(epoch))
+        renewing = asyncio.create_task(self._renew(name, owner, epoch))
+        try:
+            await asyncio.wait([working, renewing], return_when=asyncio.FIRST_COMPLETED)
+            for task in (working, renewing):
+                if task.done():
+                    task.result()
+        finally:
+            for task in (working, renewing):
+                task.cancel()
+            await asyncio.gather(working, renewing, return_exceptions=True)
+            with contextlib.suppress(Exception):
+                await self.stores.leases.release(name, owner)
+                del self._held[name]
+
+    async def _renew(self, name: str, owner: str, epoch: int) -> None:
+        """Renews the lease until it is lost, or could be: then the work stops before anybody else starts."""
+        loop = asyncio.get_running_loop()
+        sure_until = loop.time() + self.lease_seconds
+        while True:
+            await asyncio.sleep(self.lease_seconds / 4)
+            asked = loop.time()
+            try:
+                async with asyncio.timeout_at(sure_until - self.lease_seconds / 10):
+                    renewed = await self.stores.leases.acquire(name, owner, self.lease_seconds)
+            except TimeoutError:
+                raise LeaseLost(f"{name} could not be renewed in time") from None
+            except Exception as error:
+                logger.warning("a lease could not be renewed yet", lease=name, error=str(error))
+                continue
+            if renewed != epoch:
+                raise LeaseLost(f"{name} belongs to another process")
+            sure_until = asked + self.lease_seconds
+
+
+async def _ended(tasks: Sequence["asyncio.Task[None]"]) -> None:
+    """Cancels tasks until they have ended: a driver may take a cancellation for a broken connection, and go on."""
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=1.0)
+    await asyncio.gather(*tasks, return_exceptions=True)

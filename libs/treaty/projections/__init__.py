@@ -1,0 +1,1 @@
+"""Read models: pure functions from events to rows, and the views that queries see."""

@@ -1,0 +1,101 @@
+"""The port of rows: what a read model is kept in, and how lists of it are searched."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from treaty.commits.commit import Document
+
+Key = tuple[Any, str]
+"""The place of a row in an order: the value it is ordered by, and its id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """A condition: at least `low` and at most `high`, where they are given."""
+
+    low: Any = None
+    high: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A condition on a field of words: each word of the text is the beginning of one of them."""
+
+    text: str
+
+    @property
+    def beginnings(self) -> tuple[str, ...]:
+        return words_of(self.text)
+
+
+Where = Mapping[str, Any]
+"""What a list is filtered by: the value of a field, or `Between`, or `Words`."""
+
+
+def words_of(*texts: str) -> tuple[str, ...]:
+    """Returns the words of some texts for a field that `Words` searches: in lower case, each once."""
+    return tuple(sorted({word for text in texts for word in re.findall(r"\w+", text.lower())}))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row as it is kept.
+
+    `version` is that of the last commit of its stream that it shows, so that applying a commit again does nothing. A
+    row without values was removed, or only marks how far a stream is shown.
+    """
+
+    id: str
+    version: int
+    values: Document | None
+
+
+class Rows(Protocol):
+    """Keeps the rows of one projection, one generation of which is read while the next may be in the making."""
+
+    async def generation(self) -> int:
+        """Returns the generation that queries see."""
+        ...
+
+    async def serve(self, generation: int) -> None:
+        """Lets queries see another generation from now on; whoever still writes the old one is told `Superseded`."""
+        ...
+
+    async def clear(self, generation: int) -> None:
+        """Makes a generation that is not served empty, and ready to be written."""
+        ...
+
+    async def drop(self, generation: int) -> None:
+        """Forgets a generation that nobody serves or writes any more."""
+        ...
+
+    async def load(self, ids: Sequence[str], generation: int | None = None) -> Mapping[str, Row]:
+        """Returns the rows that exist, by id, of a generation or the one that is served."""
+        ...
+
+    async def store(self, rows: Sequence[Row], epoch: int, generation: int) -> None:
+        """Stores rows in one transaction. Building a generation that is not served yet needs no epoch (-1).
+
+        Raises:
+            LeaseLost: if a newer epoch has stored rows.
+            Superseded: if another generation is served by now.
+        """
+        ...
+
+    async def find(self, where: Where, after: Key | None, limit: int) -> Sequence[Row]:
+        """Returns rows that meet all the conditions, in their order, behind `after`."""
+        ...
+
+    async def count(self, where: Where) -> int:
+        """Returns how many rows meet all the conditions."""
+        ...
+
+    async def everything(self, generation: int) -> Sequence[Row]:
+        """Returns all rows and marks of a generation, as of one moment."""
+        ...
+
+
+class Superseded(Exception):
+    """Another generation of the read model is served by now: go on with that one."""

@@ -1,0 +1,88 @@
+"""Views: what queries see of a projection."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Generic, TypeVar
+
+from treaty.domain import Invalid
+from treaty.projections.projection import Projection
+from treaty.projections.rows import Key, Rows, Where
+
+R = TypeVar("R")
+
+_PAGE, _LARGEST_PAGE = 50, 200
+
+
+class NotShown(Exception):
+    """The read model has not come to the revision in time; ask again."""
+
+
+class View(Generic[R]):
+    """What queries see of a projection.
+
+    `not_before` is a revision (`stream@version`) from the answer to a command: the query waits until the read model
+    shows it.
+
+    Args:
+        patience: seconds that a query waits at most.
+    """
+
+    def __init__(self, projection: Projection[R], rows: Rows, *, patience: float = 5.0) -> None:
+        self._projection, self._rows, self._patience = projection, rows, patience
+
+    async def page(
+        self, where: Where, *, after: Key | None, limit: int, not_before: str = ""
+    ) -> tuple[list[R], Key | None]:
+        """Returns up to `limit` rows, and the place to go on from, or None at the end.
+
+        A `limit` of 0 means 50; more than 200 means 200.
+
+        Raises:
+            NotShown: if the read model is too far behind `not_before`.
+        """
+        await self._shows(not_before)
+        limit = min(limit or _PAGE, _LARGEST_PAGE)
+        rows = await self._rows.find(where, after, limit + 1)
+        page = [row for row in rows[:limit] if row.values is not None]
+        values = [self._projection.codec.decode(row.values) for row in page]
+        if len(rows) <= limit:
+            return values, None
+        last = page[-1]
+        assert last.values is not None
+        return values, (last.values[self._projection.order_by], last.id)
+
+    async def row(self, id: str, *, not_before: str = "") -> R | None:
+        """Returns one row, if it is there. Raises NotShown."""
+        await self._shows(not_before)
+        return (await self.rows([id])).get(id)
+
+    async def rows(self, ids: Sequence[str]) -> Mapping[str, R]:
+        """Returns those of the rows that are there, by id."""
+        found = await self._rows.load(ids)
+        return {id: self._projection.codec.decode(row.values) for id, row in found.items() if row.values is not None}
+
+    async def _shows(self, revision: str) -> None:
+        if not revision:
+            return
+        stream, version = _parts(revision)
+        if not self._projection.source.owns(stream):
+            raise Invalid(f"{revision} says nothing about this list", field="not_before")
+        mark, pause = self._projection.mark_of(stream), 0.002
+        try:
+            async with asyncio.timeout(self._patience):
+                while not await self._has(mark, version):
+                    await asyncio.sleep(pause)
+                    pause = min(2 * pause, 0.05)
+        except TimeoutError:
+            raise NotShown(f"the list has not come to {revision} yet; ask again") from None
+
+    async def _has(self, mark: str, version: int) -> bool:
+        row = (await self._rows.load([mark])).get(mark)
+        return row is not None and row.version >= version
+
+
+def _parts(revision: str) -> tuple[str, int]:
+    stream, _, version = revision.rpartition("@")
+    if not stream or not version.isdecimal():
+        raise Invalid("use a revision as a reply gave it, such as order-6f96…@2", field="not_before")
+    return stream, int(version)

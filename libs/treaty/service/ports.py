@@ -1,0 +1,91 @@
+"""What a context is built from."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from treaty.chance import Chance, Ids
+from treaty.clock import Clock
+from treaty.commits.codec import Names
+from treaty.commits.repository import Limits, Repository
+from treaty.commits.stored import Stored
+from treaty.commits.watch import Watch
+from treaty.domain import Aggregate, Policy
+from treaty.personal_data import PersonalData
+from treaty.probes import Probe
+from treaty.projections.projection import Projection
+from treaty.projections.view import View
+from treaty.rpc.peers import Peer
+from treaty.sagas import Progress, Run, Saga, StoredSaga, runs_of
+from treaty.service.stores import Stores
+from treaty.settings import Settings, read_settings
+
+A = TypeVar("A", bound=Aggregate[Any])
+
+
+S = TypeVar("S", bound=Progress)
+
+
+R = TypeVar("R")
+
+
+T = TypeVar("T", bound=Settings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """What a context is built from; it sees no more of the world than this.
+
+    `address` tells where another context answers.
+    """
+
+    stores: Stores
+    clock: Clock
+    ids: Ids
+    chance: Chance
+    probe: Probe
+    environ: Mapping[str, str] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+    address: Callable[[str], str] = lambda context: context
+
+    @property
+    def personal_data(self) -> PersonalData:
+        """Where personal data is kept, beside the log."""
+        return self.stores.personal_data
+
+    def repository(
+        self, stored: Stored[A], *, policies: Iterable[Policy] = (), commands: Names | None = None
+    ) -> Repository[A]:
+        """Returns the repository of one kind of aggregate."""
+        return Repository(
+            self.stores.log,
+            stored,
+            clock=self.clock,
+            ids=self.ids,
+            chance=self.chance,
+            probe=self.probe,
+            policies=policies,
+            commands=commands,
+            limits=self.limits,
+        )
+
+    def saga(self, stored: StoredSaga[S], *, key: Callable[[Any], str], commands: Names) -> Saga[S]:
+        """Returns a saga; `key` tells from a fact which run it belongs to."""
+        runs: Repository[Run[S]] = self.repository(stored, commands=commands)
+        return Saga(stored, runs, key, runs_of(stored), self.probe)
+
+    def view(self, projection: Projection[R]) -> View[R]:
+        """Returns what queries see of a projection."""
+        return View(projection, self.stores.rows(projection))
+
+    def watch(self, stored: Stored[A]) -> Watch[A]:
+        """Returns what watches the aggregates of one kind."""
+        return Watch(self.stores.log, stored)
+
+    def peer(self, context: str) -> Peer:
+        """Returns another context, to be asked over gRPC."""
+        return Peer(context, self.address, self.probe)
+
+    def settings(self, model: type[T]) -> T:
+        """Reads the context's own settings."""
+        return read_settings(model, self.environ)

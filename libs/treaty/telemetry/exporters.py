@@ -1,0 +1,101 @@
+"""The exporters of spans and metrics. Loaded only where there is a collector: they take some megabytes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData, PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
+
+from treaty.telemetry.redaction import without_credentials
+
+logger = structlog.get_logger()
+
+_EXPORT_EVERY_MS = 1000.0
+
+
+@dataclass(slots=True)
+class Reach:
+    """Says once that a collector is away, and once that it is back."""
+
+    endpoint: str
+    signal: str
+    away: bool = False
+
+    def note(self, reached: bool) -> None:
+        if reached is not self.away:
+            return
+        self.away = not reached
+        if reached:  # as loud as the other, so that nobody who saw that one believes it is still so
+            logger.warning("the collector is back", signal=self.signal, endpoint=self.endpoint)
+        else:
+            logger.warning(
+                "the collector is away; what it misses is dropped", signal=self.signal, endpoint=self.endpoint
+            )
+
+
+class _SpanExporter(OTLPSpanExporter):
+    def __init__(self, endpoint: str) -> None:
+        super().__init__(endpoint=endpoint)
+        self.reach = Reach(without_credentials(endpoint), "traces")
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        try:
+            result = super().export(spans)
+        except Exception:
+            result = SpanExportResult.FAILURE
+        self.reach.note(result is SpanExportResult.SUCCESS)
+        return result
+
+
+class _MetricExporter(OTLPMetricExporter):
+    def __init__(self, endpoint: str) -> None:
+        super().__init__(endpoint=endpoint)
+        self.reach = Reach(without_credentials(endpoint), "metrics")
+
+    def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> MetricExportResult:
+        try:
+            result = super().export(metrics_data, timeout_millis, **kwargs)
+        except Exception:
+            result = MetricExportResult.FAILURE
+        self.reach.note(result is MetricExportResult.SUCCESS)
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What exports one signal."""
+
+    provider: Any
+    exporter: Any
+
+    @property
+    def reach(self) -> Reach:
+        reach: Reach = self.exporter.reach
+        return reach
+
+
+def tracing(resource: Resource, endpoint: str, environ: Mapping[str, str]) -> Part | None:
+    """Returns what exports spans, or None for nowhere."""
+    if not endpoint:
+        return None
+    exporter = _SpanExporter(endpoint)
+    delay = float(environ.get("OTEL_BSP_SCHEDULE_DELAY") or _EXPORT_EVERY_MS)
+    provider = TracerProvider(resource=resource, shutdown_on_exit=False)
+    provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=delay))
+    return Part(provider, exporter)
+
+
+def metering(resource: Resource, endpoint: str) -> Part | None:
+    """Returns what exports metrics, or None for nowhere."""
+    if not endpoint:
+        return None
+    exporter = _MetricExporter(endpoint)
+    provider = MeterProvider([PeriodicExportingMetricReader(exporter)], resource, shutdown_on_exit=False)
+    return Part(provider, exporter)

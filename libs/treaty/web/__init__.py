@@ -1,0 +1,1 @@
+"""HTTP at the edge: webhooks of other systems."""

@@ -1,0 +1,91 @@
+"""The HTTP port of a process: webhooks of systems that do not speak gRPC. Opened only where a context has one."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+
+import structlog
+from aiohttp import web
+
+from treaty.causes import acting
+from treaty.clock import Clock
+from treaty.commits.streams import RequestReused
+from treaty.domain import DomainError, Invalid
+from treaty.probes import Probe
+from treaty.settings import SettingsError
+from treaty.web.webhooks import NotAuthentic, Webhook
+
+logger = structlog.get_logger()
+
+_LARGEST = 262_144
+_AT_ONCE = 200
+
+
+class WebhookServer:
+    """Answers 204 when a message has taken effect or was refused for good, and is on a majority's journal; 401 to a
+    wrong or old signature; 409 to another body under a known id; 400 to nonsense; 503 when there are too many at once.
+    Anything else is our fault: the sender repeats.
+    """
+
+    def __init__(self, webhooks: Sequence[tuple[Webhook, Probe]], *, host: str, port: int, clock: Clock) -> None:
+        self._host, self.port, self._clock = host, port, clock
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+        app = web.Application(client_max_size=_LARGEST)
+        app.add_routes([web.post(webhook.path, self._answering(webhook, probe)) for webhook, probe in webhooks])
+        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=5.0)
+
+    async def start(self) -> None:
+        """Binds the port; `port` is the one that was bound. Raises SettingsError if it cannot be had."""
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, self._host, self.port).start()
+        except OSError as error:
+            raise SettingsError(f"HTTP_PORT {self.port} cannot be had: {error.strerror or error}") from None
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Lets running calls finish, for a few seconds."""
+        await self._runner.cleanup()
+
+    def _answering(self, webhook: Webhook, probe: Probe) -> "web.Handler":  # type: ignore[name-defined]
+        async def answer(request: web.Request) -> web.Response:
+            if self._slots.locked():
+                return web.Response(status=503, headers={"retry-after": "1"})
+            async with self._slots:
+                status, text = await self._take(webhook, probe, request)
+            probe.count("treaty.webhooks", path=webhook.path, status=str(status))
+            return web.Response(status=status, text=text)
+
+        return answer
+
+    async def _take(self, webhook: Webhook, probe: Probe, request: web.Request) -> tuple[int, str | None]:
+        body = await request.read()
+        try:
+            cause = webhook.verified(request.headers, body, self._clock.now())
+        except NotAuthentic as refusal:
+            logger.warning("a webhook message is not authentic", path=webhook.path, why=str(refusal))
+            return 401, str(refusal)
+        parent = request.headers.get("traceparent", "")
+        with (
+            probe.span(f"POST {webhook.path}", kind="server", parent=parent) as span,
+            acting(replace(cause, trace=span.trace)),
+        ):
+            return await self._carried_out(webhook, body)
+
+    @staticmethod
+    async def _carried_out(webhook: Webhook, body: bytes) -> tuple[int, str | None]:
+        try:
+            await webhook.take(body)
+        except RequestReused as reused:
+            return 409, str(reused)
+        except Invalid as invalid:
+            return 400, str(invalid)
+        except DomainError as refusal:
+            if refusal.recorded:
+                return 204, None
+            logger.warning("a webhook message was refused", path=webhook.path, why=str(refusal))
+            return 422, str(refusal)
+        except Exception:
+            logger.exception("a webhook message failed", path=webhook.path)
+            return 500, None
+        return 204, None
