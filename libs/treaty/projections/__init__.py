@@ -1,1 +1,10 @@
-"""Read models: pure functions from events to rows, and the views that queries see."""
+"""Read models: pure functions from events to rows, and the views that queries see.
+
+These names are for authors of contexts; the modules inside are the toolkit's own.
+"""
+
+from treaty.projections.projection import Projection
+from treaty.projections.rows import Between, Key, Where, Words, words_of
+from treaty.projections.view import View
+
+__all__ = ["Between", "Key", "Projection", "View", "Where", "Words", "words_of"]

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable
 
+from treaty.service import Ports, Service
 from treaty.service.contexts import UnknownContext
-from treaty.service.ports import Ports
-from treaty.service.service import Service
 
 ACCOUNTS, LEDGER = "proving.accounts", "proving.ledger"
 CONTEXTS = (ACCOUNTS, LEDGER)

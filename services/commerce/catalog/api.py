@@ -7,8 +7,7 @@ from commerce.catalog.v1 import catalog_service_pb2 as pb
 from commerce.catalog.v1 import catalog_service_pb2_grpc as pb_grpc
 from commerce.money.v1 import money_pb2
 from treaty.domain import Invalid
-from treaty.rpc.api import Api
-from treaty.rpc.pages import from_token, to_token
+from treaty.rpc import Api, from_token, to_token
 
 from services.commerce.catalog.application import (
     Catalog,

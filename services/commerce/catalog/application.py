@@ -4,11 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from treaty.clock import Clock
-from treaty.commits.commit import Committed
-from treaty.commits.repository import Repository
+from treaty.commits import Committed, Repository
 from treaty.domain import Invalid, NotFound, Rejected
-from treaty.projections.rows import Between, Key, Words
-from treaty.projections.view import View
+from treaty.projections import Between, Key, View, Words
 
 from services.commerce.catalog.domain.categories import Category
 from services.commerce.catalog.domain.products import Details, Product, Promotion

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from treaty.projections.rows import words_of
+from treaty.projections import words_of
 
 from services.commerce.catalog.domain.products import (
     Details,

@@ -1,8 +1,7 @@
 """Catalog, put together."""
 
 from commerce.catalog.v1 import catalog_events_pb2 as events
-from treaty.service.ports import Ports
-from treaty.service.service import Service
+from treaty.service import Ports, Service
 
 from services.commerce.catalog import storage
 from services.commerce.catalog.api import api

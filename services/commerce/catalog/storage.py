@@ -1,8 +1,7 @@
 """How Catalog's aggregates are named on disk. A name here never changes; a shape gets an upcast."""
 
-from treaty.commits.codec import Shape
-from treaty.commits.stored import Stored
-from treaty.projections.projection import Projection
+from treaty.commits import Shape, Stored
+from treaty.projections import Projection
 
 from services.commerce.catalog.domain import categories, products, reviews
 from services.commerce.catalog.projections import ProductRow, ReviewRow, product_row, review_row

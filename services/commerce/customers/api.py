@@ -5,8 +5,7 @@ from typing import Any
 from commerce.customers.v1 import customers_events_pb2 as events
 from commerce.customers.v1 import customers_service_pb2 as pb
 from commerce.customers.v1 import customers_service_pb2_grpc as pb_grpc
-from treaty.rpc.api import Api
-from treaty.rpc.pages import from_token, to_token
+from treaty.rpc import Api, from_token, to_token
 
 from services.commerce.customers.application import ChangeTier, Customers, ForgetCustomer, RegisterCustomer
 from services.commerce.customers.domain.customer import Customer

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from treaty.clock import Clock
-from treaty.commits.commit import Committed
-from treaty.commits.repository import Repository
+from treaty.commits import Committed, Repository
 from treaty.domain import Call, NotFound
 from treaty.personal_data import PersonalData
-from treaty.projections.rows import Key
-from treaty.projections.view import View
+from treaty.projections import Key, View
 
 from services.commerce.customers.domain.customer import (
     Customer,

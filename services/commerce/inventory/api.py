@@ -5,8 +5,7 @@ from typing import Any
 
 from commerce.inventory.v1 import inventory_service_pb2 as pb
 from commerce.inventory.v1 import inventory_service_pb2_grpc as pb_grpc
-from treaty.rpc.api import Api
-from treaty.rpc.pages import from_token, to_token
+from treaty.rpc import Api, from_token, to_token
 
 from services.commerce.inventory.application.allocating import Allocating, TakeBack
 from services.commerce.inventory.application.stock import (

@@ -6,10 +6,8 @@ from commerce.catalog.v1 import catalog_events_pb2 as catalog
 from commerce.inventory.v1 import inventory_events_pb2 as events
 from commerce.ordering.v1 import ordering_events_pb2 as ordering
 from pydantic import Field
-from treaty.messaging.subscriptions import on
-from treaty.service.context_map import Pattern, Relation
-from treaty.service.ports import Ports
-from treaty.service.service import Service
+from treaty.messaging import on
+from treaty.service import Pattern, Ports, Relation, Service
 from treaty.settings import Settings
 
 from services.commerce.inventory import acl, storage

@@ -6,8 +6,7 @@ from typing import Any
 from commerce.notifications.v1 import notifications_service_pb2 as pb
 from commerce.notifications.v1 import notifications_service_pb2_grpc as pb_grpc
 from google.protobuf.timestamp_pb2 import Timestamp
-from treaty.rpc.api import Api
-from treaty.rpc.pages import from_token, to_token
+from treaty.rpc import Api, from_token, to_token
 
 from services.commerce.notifications.application import (
     ForgetCustomer,

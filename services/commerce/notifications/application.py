@@ -8,13 +8,11 @@ from typing import Protocol
 
 from treaty.causes import current_cause, step
 from treaty.clock import Clock
-from treaty.commits.commit import Committed
-from treaty.commits.repository import Repository
+from treaty.commits import Committed, Repository
 from treaty.dependencies import DependencyAway
 from treaty.domain import Call, NotFound
 from treaty.personal_data import PersonalData
-from treaty.projections.rows import Key
-from treaty.projections.view import View
+from treaty.projections import Key, View
 
 from services.commerce.notifications.domain.notifications import (
     Notification,

@@ -8,7 +8,7 @@ from typing import Self
 import aiohttp
 import aiosmtplib
 from treaty.clock import Clock
-from treaty.web.webhooks import sign
+from treaty.web import sign
 
 from services.commerce.notifications.application import Away, Letter, Refused
 

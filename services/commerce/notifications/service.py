@@ -8,10 +8,8 @@ from commerce.payments.v1 import payments_events_pb2 as payments
 from commerce.payments.v2 import payments_events_pb2 as payments_v2
 from commerce.shipping.v1 import shipping_events_pb2 as shipping
 from pydantic import Field, SecretStr
-from treaty.messaging.subscriptions import on
-from treaty.service.context_map import Pattern, Relation
-from treaty.service.ports import Ports
-from treaty.service.service import Service
+from treaty.messaging import on
+from treaty.service import Pattern, Ports, Relation, Service
 from treaty.settings import DEVELOPMENT_SECRET, Settings
 
 from services.commerce.notifications import acl, application, storage

@@ -1,8 +1,7 @@
 """How Notifications' aggregates and calls are named on disk. A name here never changes; a shape gets an upcast."""
 
-from treaty.commits.codec import Names, Shape
-from treaty.commits.stored import Stored
-from treaty.projections.projection import Projection
+from treaty.commits import Names, Shape, Stored
+from treaty.projections import Projection
 
 from services.commerce.notifications import application
 from services.commerce.notifications.domain import notifications, subscriptions

@@ -6,7 +6,7 @@ from commerce.inventory.v1 import inventory_events_pb2 as inventory
 from commerce.payments.v1 import payments_events_pb2 as payments
 from commerce.payments.v2 import payments_events_pb2 as payments2
 from commerce.shipping.v1 import shipping_events_pb2 as shipping
-from treaty.projections.rows import words_of
+from treaty.projections import words_of
 
 from services.commerce.ordering.application.commands import ShipmentNews
 from services.commerce.ordering.application.knowledge import (

@@ -8,7 +8,7 @@ from commerce.payments.v1 import payments_service_pb2 as payments
 from commerce.payments.v1.payments_service_pb2_grpc import PaymentsServiceStub
 from commerce.shipping.v1 import shipping_service_pb2 as shipping
 from commerce.shipping.v1.shipping_service_pb2_grpc import ShippingServiceStub
-from treaty.rpc.peers import Peer
+from treaty.rpc import Peer
 
 from services.commerce.money import Money
 from services.commerce.ordering.sagas.returns import ReturnedPieces

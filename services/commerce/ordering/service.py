@@ -10,10 +10,8 @@ from commerce.payments.v1 import payments_events_pb2 as payments
 from commerce.payments.v2 import payments_events_pb2 as payments2
 from commerce.shipping.v1 import shipping_events_pb2 as shipping
 from pydantic import Field
-from treaty.messaging.subscriptions import on
-from treaty.service.context_map import Pattern, Relation
-from treaty.service.ports import Ports
-from treaty.service.service import Service
+from treaty.messaging import on
+from treaty.service import Pattern, Ports, Relation, Service
 from treaty.settings import Settings
 
 from services.commerce.ordering import acl, storage

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from treaty.commits.codec import Names, Shape
-from treaty.commits.stored import Stored
-from treaty.projections.projection import Projection
+from treaty.commits import Names, Shape, Stored
+from treaty.projections import Projection
 from treaty.sagas import StoredSaga
 
 from services.commerce.ordering.application.commands import StopShipment

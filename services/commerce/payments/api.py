@@ -5,7 +5,7 @@ from typing import Any
 from commerce.payments.v1 import payments_service_pb2 as pb
 from commerce.payments.v1 import payments_service_pb2_grpc as pb_grpc
 from treaty.domain import NotFound
-from treaty.rpc.api import Api
+from treaty.rpc import Api
 
 from services.commerce.payments.application import Payments, RefundPayment, RegisterMethod
 from services.commerce.payments.domain.payment import Kind, Payment, Status

@@ -7,8 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from treaty.clock import Clock
-from treaty.commits.commit import Committed
-from treaty.commits.repository import Repository
+from treaty.commits import Committed, Repository
 from treaty.dependencies import DependencyAway
 from treaty.domain import Call, NotFound
 

@@ -8,7 +8,7 @@ from typing import Self
 
 import structlog
 from treaty.causes import acting
-from treaty.web.webhooks import Webhook
+from treaty.web import Webhook
 
 from services.commerce.money import Money
 from services.commerce.payments.application import Answer, GatewayAway, GatewayTimeout

@@ -4,12 +4,10 @@ from commerce.ordering.v1 import ordering_events_pb2 as ordering
 from commerce.payments.v1 import payments_events_pb2 as events
 from commerce.payments.v2 import payments_events_pb2 as events2
 from pydantic import Field, SecretStr
-from treaty.messaging.subscriptions import on
-from treaty.service.context_map import Pattern, Relation
-from treaty.service.ports import Ports
-from treaty.service.service import Service
+from treaty.messaging import on
+from treaty.service import Pattern, Ports, Relation, Service
 from treaty.settings import DEVELOPMENT_SECRET, Settings
-from treaty.web.webhooks import Webhook
+from treaty.web import Webhook
 
 from services.commerce.payments import acl, application, storage
 from services.commerce.payments.api import api

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 from treaty.clock import SystemClock
 from treaty.settings import DEVELOPMENT_SECRET
-from treaty.web.webhooks import sign
+from treaty.web import sign
 
 from services.commerce.payments.gateway import (
     APPROVED,

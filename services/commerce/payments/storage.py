@@ -3,8 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from treaty.commits.codec import Names, Shape
-from treaty.commits.stored import Stored
+from treaty.commits import Names, Shape, Stored
 
 from services.commerce.payments import application
 from services.commerce.payments.domain import events

@@ -6,8 +6,7 @@ from typing import Any
 from commerce.shipping.v1 import shipping_service_pb2 as pb
 from commerce.shipping.v1 import shipping_service_pb2_grpc as pb_grpc
 from google.protobuf.timestamp_pb2 import Timestamp
-from treaty.rpc.api import Api
-from treaty.rpc.pages import from_token, to_token
+from treaty.rpc import Api, from_token, to_token
 
 from services.commerce.shipping.application import CancelShipment, Shipping
 from services.commerce.shipping.domain.shipments import Shipment

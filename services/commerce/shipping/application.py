@@ -8,12 +8,10 @@ from typing import Protocol
 import structlog
 from treaty.causes import step
 from treaty.clock import Clock
-from treaty.commits.commit import Committed
-from treaty.commits.repository import Repository
+from treaty.commits import Committed, Repository
 from treaty.dependencies import DependencyAway
 from treaty.domain import Call
-from treaty.projections.rows import Key
-from treaty.projections.view import View
+from treaty.projections import Key, View
 
 from services.commerce.shipping.domain.events import (
     BookedTooLate,

@@ -13,8 +13,8 @@ from commerce.ordering.v1.ordering_service_pb2_grpc import OrderingServiceStub
 from treaty.causes import acting, current_cause
 from treaty.clock import Clock
 from treaty.domain import NotFound
-from treaty.rpc.peers import Peer
-from treaty.web.webhooks import Webhook, sign
+from treaty.rpc import Peer
+from treaty.web import Webhook, sign
 
 from services.commerce.shipping.application import CarrierAway, Delivery, Method, Undeliverable
 from services.commerce.shipping.carrier import CONSIGNMENTS, NAME, consignment

@@ -14,7 +14,7 @@ import aiohttp
 from aiohttp import web
 from treaty.clock import Clock, SystemClock
 from treaty.settings import DEVELOPMENT_SECRET
-from treaty.web.webhooks import sign
+from treaty.web import sign
 
 from services.commerce.shipping.carrier import (
     CANCELLED,

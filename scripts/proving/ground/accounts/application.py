@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from treaty.clock import Clock
-from treaty.commits.commit import Committed
-from treaty.commits.repository import Repository
+from treaty.commits import Committed, Repository
 from treaty.domain import Call, Rejected
 from treaty.sagas import Run, Saga
 

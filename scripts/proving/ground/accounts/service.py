@@ -5,16 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from pydantic import Field
-from treaty.commits.codec import Names, Shape
-from treaty.commits.stored import Stored
+from treaty.commits import Names, Shape, Stored
 from treaty.domain import Message
-from treaty.messaging.subscriptions import on
-from treaty.projections.projection import Projection
-from treaty.rpc.api import Api
+from treaty.messaging import on
+from treaty.projections import Projection
+from treaty.rpc import Api
 from treaty.sagas import StoredSaga
-from treaty.service.context_map import Pattern, Relation
-from treaty.service.ports import Ports
-from treaty.service.service import Service
+from treaty.service import Pattern, Ports, Relation, Service
 from treaty.settings import Settings
 
 from scripts.proving.ground import accounts_pb2 as pb

@@ -4,8 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Protocol
 
-from treaty.commits.commit import Committed
-from treaty.commits.repository import Repository
+from treaty.commits import Committed, Repository
 
 from scripts.proving.ground.ledger.domain import Page
 

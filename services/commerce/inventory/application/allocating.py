@@ -12,10 +12,9 @@ from datetime import timedelta
 
 from treaty.causes import Cause, current_cause, step
 from treaty.clock import Clock
-from treaty.commits.commit import Committed
-from treaty.commits.repository import Repository
+from treaty.commits import Committed, Repository
 from treaty.domain import Call, DomainError, NotFound
-from treaty.projections.view import View
+from treaty.projections import View
 
 from services.commerce.inventory.domain.allocations import (
     AllocatedLine,

@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 
 from treaty.clock import Clock
-from treaty.commits.commit import Committed
-from treaty.commits.repository import Repository
-from treaty.projections.rows import Key
-from treaty.projections.view import View
+from treaty.commits import Committed, Repository
+from treaty.projections import Key, View
 
 from services.commerce.inventory.domain.stock import StockItem
 from services.commerce.inventory.domain.warehouses import DEFAULT_WAREHOUSE, Warehouse, stock_id

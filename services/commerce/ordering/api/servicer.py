@@ -5,9 +5,8 @@ from typing import Any
 
 from commerce.ordering.v1 import ordering_service_pb2 as pb
 from commerce.ordering.v1 import ordering_service_pb2_grpc as pb_grpc
-from treaty.projections.rows import Between, Words
-from treaty.rpc.api import Api
-from treaty.rpc.pages import from_token, to_token
+from treaty.projections import Between, Words
+from treaty.rpc import Api, from_token, to_token
 
 from services.commerce.ordering.api.reading import METHOD, address_of, destination_of, lines_of
 from services.commerce.ordering.api.writing import STATUS, offer_of, order_of, sales_of, summary_of

@@ -6,7 +6,7 @@ from datetime import datetime
 from commerce.money.v1.money_pb2 import Money as WireMoney
 from commerce.ordering.v1 import ordering_service_pb2 as pb
 from google.protobuf.timestamp_pb2 import Timestamp
-from treaty.commits.commit import Committed
+from treaty.commits import Committed
 
 from services.commerce.money import Money
 from services.commerce.ordering.domain.offer import price_at

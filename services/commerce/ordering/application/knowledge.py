@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from treaty.commits.commit import Committed
-from treaty.commits.repository import Repository
+from treaty.commits import Committed, Repository
 
 from services.commerce.money import Money
 from services.commerce.ordering.domain.buyer import Buyer

@@ -6,13 +6,10 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from treaty.clock import Clock
-from treaty.commits.commit import Committed
-from treaty.commits.repository import Repository
-from treaty.commits.watch import Watch
+from treaty.commits import Committed, Repository, Watch
 from treaty.domain import Call, NotFound, Rejected
 from treaty.personal_data import PersonalData
-from treaty.projections.rows import Between, Key, Where
-from treaty.projections.view import View
+from treaty.projections import Between, Key, View, Where
 
 from services.commerce.money import Money
 from services.commerce.ordering.application.commands import (
