@@ -7,7 +7,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from scripts.lib.paths import ROOT
+
 _COPIED = ("libs", "services", "protos", "third_party", "scripts", "tests", "docs", "k8s", "examples")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import urlsplit, urlunsplit
 
-from scripts import devservers
+from scripts.lib import dev
 
 
 @contextmanager
@@ -15,13 +15,13 @@ def virtual_host(uris: Mapping[str, str]) -> Iterator[dict[str, str]]:
 
     A broker that is not this checkout's is used as it is.
     """
-    if os.environ.get("AMQP_URL") and not devservers.env_file().exists():
+    if os.environ.get("AMQP_URL") and not dev.env_file().exists():
         yield dict(uris)
         return
     name = f"run-{uuid.uuid4().hex[:12]}"
-    devservers.rabbitmqctl("add_vhost", name)
+    dev.rabbitmqctl("add_vhost", name)
     try:
-        devservers.rabbitmqctl("set_permissions", "-p", name, "guest", ".*", ".*", ".*")
+        dev.rabbitmqctl("set_permissions", "-p", name, "guest", ".*", ".*", ".*")
         yield {**uris, "AMQP_URL": urlunsplit(urlsplit(uris["AMQP_URL"])._replace(path=f"/{name}"))}
     finally:
-        devservers.rabbitmqctl("delete_vhost", name)
+        dev.rabbitmqctl("delete_vhost", name)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from scripts.lib.paths import ROOT
 
 
 @dataclass(frozen=True)

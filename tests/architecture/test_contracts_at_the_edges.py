@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from scripts.lib.paths import ROOT
+
 PURE = ("domain", "application", "sagas", "projections")
 
 

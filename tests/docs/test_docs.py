@@ -16,8 +16,9 @@ from treaty.cli.context_map import services
 from treaty.settings import Settings
 from typer.main import get_command
 
-from scripts.checking import reference
-from tests.docs.markdown import PAGES, ROOT, TUTORIAL, Block, blocks
+from scripts.lib.paths import ROOT
+from scripts.lib.reference import pages
+from tests.docs.markdown import PAGES, TUTORIAL, Block, blocks
 
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
@@ -59,6 +60,26 @@ def test_a_link_that_leads_nowhere_is_noticed() -> None:
     assert _broken(ROOT / "README.md", "docs/unwritten.md")
     assert _broken(ROOT / "README.md", "docs/tutorial.md#unwritten")
     assert not _broken(ROOT / "README.md", "docs/tutorial.md#the-rules")
+
+
+CODE_PATH = re.compile(r"`((?:libs|services|scripts|tests|protos|k8s|docs|examples|third_party)/[\w./-]*)`")
+WRITTEN_BY_THE_READER = re.compile(r"(services|protos|tests/services|libs/contracts)/media/")
+"""The tutorial's own files."""
+
+
+def _missing_paths(text: str) -> list[str]:
+    """Returns the paths in backticks that lead to nothing in this checkout."""
+    paths = [path for path in CODE_PATH.findall(text) if not WRITTEN_BY_THE_READER.match(path)]
+    return [path for path in paths if not (ROOT / path).exists()]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_path_in_backticks_is_there(page: Path) -> None:
+    assert _missing_paths(_prose(page)) == []
+
+
+def test_a_path_that_is_not_there_is_noticed() -> None:
+    assert _missing_paths("see `libs/treaty/attic.py` and `libs/treaty`") == ["libs/treaty/attic.py"]
 
 
 @pytest.mark.parametrize(
@@ -168,4 +189,4 @@ def test_the_page_of_settings_has_those_of_the_code_with_their_defaults() -> Non
 
 
 def test_the_context_map_and_the_published_events_are_those_of_the_services() -> None:
-    assert list(reference.stale(ROOT)) == []
+    assert list(pages.stale(ROOT)) == []

@@ -7,10 +7,10 @@ import pytest
 from treaty.process.crashes import PLACES
 from treaty.testing.simulation.nemesis import Nemesis
 
-from scripts.proving.faults import Faults
-from scripts.proving.plants import PLANTS
+from scripts.lib.paths import ROOT
+from scripts.lib.prove.faults import Faults
+from scripts.lib.prove.plants import PLANTS
 
-ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs" / "promises").glob("[0-9]*.md"))
 
 _QUOTED = re.compile(r"`([a-z_.]+)`")

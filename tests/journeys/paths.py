@@ -15,7 +15,7 @@ from commerce.ordering.v1 import ordering_service_pb2 as ordering
 from commerce.payments.v1 import payments_service_pb2 as payments
 from treaty.testing import eventually
 
-from scripts.demonstration.places import Pace
+from scripts.lib.demo.places import Pace
 from tests.journeys.shopping import WITHIN, Shop, address, gbp, new_id
 from tests.services.clients import refusal
 

@@ -24,7 +24,7 @@ from commerce.shipping.v1.shipping_service_pb2_grpc import ShippingServiceStub
 from treaty.rpc.client import channel, until_answered
 from treaty.testing import eventually
 
-from scripts.demonstration.places import Place
+from scripts.lib.demo.places import Place
 
 TIMEOUT = 20.0
 WITHIN = 40.0

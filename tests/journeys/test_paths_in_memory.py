@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from scripts.demonstration.places import embedded
+from scripts.lib.demo.places import embedded
 from tests.journeys.paths import IMPATIENT, PACE, SETTINGS, ImpatientPaths, Paths
 from tests.journeys.shopping import Shop
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts import devservers
+from scripts.lib import dev
 from scripts.lib.databases import temporary
 from scripts.lib.virtual_hosts import virtual_host
 
@@ -23,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def servers() -> Iterator[dict[str, str]]:
     """MONGODB_URI and AMQP_URL; the second names a virtual host of its own where the broker is this checkout's."""
-    with devservers.borrow() as uris, virtual_host(dict(uris)) as own:
+    with dev.borrow() as uris, virtual_host(dict(uris)) as own:
         yield own
 
 

@@ -16,7 +16,7 @@ from commerce.payments.v1 import payments_service_pb2 as payments
 from treaty.cli.context_map import services
 from treaty.testing import eventually
 
-from scripts.demonstration.places import processes
+from scripts.lib.demo.places import processes
 from tests.journeys.paths import COMPLETED, PACE, SETTINGS
 from tests.journeys.shopping import WITHIN, Shop, gbp, new_id
 

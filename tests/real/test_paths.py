@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from scripts.demonstration.places import processes
+from scripts.lib.demo.places import processes
 from tests.journeys.paths import PACE, SETTINGS, Paths
 from tests.journeys.shopping import Shop
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from scripts.demonstration.places import processes
+from scripts.lib.demo.places import processes
 from tests.journeys.paths import IMPATIENT, PACE, ImpatientPaths
 from tests.journeys.shopping import Shop
 

@@ -1,7 +1,6 @@
 """What lies on disk: a golden file for each context, so that a rename in memory cannot change it silently."""
 
 import importlib
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +9,10 @@ from treaty.commits.stored import Stored
 from treaty.projections.projection import Projection
 from treaty.service.contexts import find_contexts
 
+from scripts.lib.paths import ROOT
 from tests.golden_files import matches_golden
 
-GOLDEN = Path(__file__).parents[1] / "golden"
+GOLDEN = ROOT / "tests" / "golden"
 
 
 def _shapes(storage: Any) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from commerce.catalog.v1 import catalog_events_pb2 as catalog
 from commerce.ordering.v1 import ordering_events_pb2 as ordering
 
-from services.commerce.inventory.application.allocating import AllocateOrder, FulfilOrder, ReleaseOrder, SecureOrder
+from services.commerce.inventory.application.allocations import AllocateOrder, FulfilOrder, ReleaseOrder, SecureOrder
 from services.commerce.inventory.application.stock import DiscontinueProduct, ListProduct
 
 

@@ -7,7 +7,7 @@ from commerce.inventory.v1 import inventory_service_pb2 as pb
 from commerce.inventory.v1 import inventory_service_pb2_grpc as pb_grpc
 from treaty.rpc import Api, from_token, to_token
 
-from services.commerce.inventory.application.allocating import Allocating, TakeBack
+from services.commerce.inventory.application.allocations import Allocating, TakeBack
 from services.commerce.inventory.application.stock import (
     AdjustStock,
     ManageItem,

@@ -12,7 +12,7 @@ from treaty.settings import Settings
 
 from services.commerce.inventory import acl, storage
 from services.commerce.inventory.api import api
-from services.commerce.inventory.application.allocating import Allocating, ExpireAllocation, expire
+from services.commerce.inventory.application.allocations import Allocating, ExpireAllocation, expire
 from services.commerce.inventory.application.stock import Stock
 from services.commerce.inventory.publishing import publish_allocation, publish_stock
 

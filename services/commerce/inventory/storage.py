@@ -3,7 +3,7 @@
 from treaty.commits import Names, Shape, Stored
 from treaty.projections import Projection
 
-from services.commerce.inventory.application.allocating import ExpireAllocation
+from services.commerce.inventory.application.allocations import ExpireAllocation
 from services.commerce.inventory.domain import allocations, stock, warehouses
 from services.commerce.inventory.projections import StockRow, stock_level
 

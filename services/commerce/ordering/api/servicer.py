@@ -8,8 +8,8 @@ from commerce.ordering.v1 import ordering_service_pb2_grpc as pb_grpc
 from treaty.projections import Between, Words
 from treaty.rpc import Api, from_token, to_token
 
-from services.commerce.ordering.api.reading import METHOD, address_of, destination_of, lines_of
-from services.commerce.ordering.api.writing import STATUS, offer_of, order_of, sales_of, summary_of
+from services.commerce.ordering.api.replies import STATUS, offer_of, order_of, sales_of, summary_of
+from services.commerce.ordering.api.requests import METHOD, address_of, destination_of, lines_of
 from services.commerce.ordering.application.commands import ChangeDraft, PlaceOrder, RequestReturn
 from services.commerce.ordering.application.orders import Ordering
 from services.commerce.ordering.publishing import METHODS

@@ -1,0 +1,62 @@
+"""`scripts/bench`: see --help."""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from scripts.lib import dev
+from scripts.lib.bench import commands, footprint, overload, soak
+from scripts.lib.paths import ROOT
+from scripts.lib.virtual_hosts import virtual_host
+
+LOGS = ROOT / ".dev" / "bench"
+
+
+def main() -> int:
+    arguments = _arguments()
+    with dev.borrow() as uris, virtual_host(uris) as own:
+        figures = asyncio.run(_measure(arguments, {**os.environ, **own}))
+    print(json.dumps(figures) if arguments.json else json.dumps(figures, indent=2))
+    faults = _faults(arguments.what, figures)
+    print(*faults, sep="\n", file=sys.stderr, end="\n" if faults else "")
+    return 1 if faults else 0
+
+
+def _faults(what: str, figures: dict[str, Any]) -> list[str]:
+    if what == "commands" and not commands.valid(figures):
+        return ["void: the store does not hold what was acknowledged"]
+    if what == "soak":
+        return soak.faults(figures)
+    if what == "overload":
+        return [f"{name} is {figures[name]}; the aim is {overload.AIMS[name]}" for name in overload.missed(figures)]
+    return []
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/bench", description="Measures ratios, all in one run.")
+    parser.add_argument("what", choices=("commands", "footprint", "overload", "soak"))
+    parser.add_argument("--json", action="store_true", help="end with one line of JSON")
+    parser.add_argument("--seconds", type=float, help="of load per server and round (5), or of overload (20)")
+    parser.add_argument("--minutes", type=float, default=60.0, help="of soak (default 60)")
+    parser.add_argument("--rounds", type=int, default=3, help="the figures are medians over them (default 3)")
+    parser.add_argument("--callers", type=int, default=128, help="on many items (default 128)")
+    return parser.parse_args()
+
+
+async def _measure(arguments: argparse.Namespace, environ: Mapping[str, str]) -> dict[str, Any]:
+    if arguments.what == "footprint":
+        return await footprint.measure(environ, LOGS)
+    if arguments.what == "soak":
+        return await soak.measure(soak.Plan(minutes=arguments.minutes), environ, LOGS)
+    if arguments.what == "overload":
+        return await overload.measure(overload.Plan(seconds=arguments.seconds or 20.0), environ, LOGS)
+    plan = commands.Plan(callers=arguments.callers, seconds=arguments.seconds or 5.0, rounds=arguments.rounds)
+    return await commands.measure(plan, environ, LOGS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

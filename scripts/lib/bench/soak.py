@@ -1,0 +1,189 @@
+"""`scripts/bench soak`: a steady load for a long time. What a process takes must not grow, and nothing may be lost.
+
+Inventory answers ReceiveStock and publishes; Ordering consumes what Inventory publishes, through a real broker.
+"""
+
+import asyncio
+import sys
+import time
+import uuid
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import psutil
+from commerce.inventory.v1 import inventory_service_pb2 as pb
+from commerce.inventory.v1 import inventory_service_pb2_grpc as pb_grpc
+from treaty.chance import RandomChance, RandomIds
+from treaty.clock import SystemClock
+from treaty.mongo.driver import close, connect, database
+from treaty.mongo.stores import MongoStores
+from treaty.operations.backlog import backlog
+from treaty.probes import NoProbe
+from treaty.rabbit.broker import RabbitBroker
+from treaty.rpc.client import channel, until_answered
+from treaty.service.contexts import load_context
+from treaty.service.ports import Ports
+
+from scripts.lib.bench.load import Load
+from scripts.lib.processes import free_ports, process, ready
+
+CONTEXTS = ("commerce.inventory", "commerce.ordering")
+MOST_GROWTH = 1.1
+"""The resident memory of the last fifth of the run, against that of the second: the first is for warming up."""
+
+MORE_FILES = 20
+"""Open files may differ by so many: connections of a pool come and go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What a process takes at a time (seconds since the start): bytes, open files, threads."""
+
+    at: float
+    rss: int
+    files: int
+    threads: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    minutes: float = 60.0
+    per_s: float = 100.0
+    items: int = 500
+    every: float = 5.0
+
+
+async def measure(plan: Plan, environ: Mapping[str, str], logs: Path) -> dict[str, Any]:
+    """Returns the figures of the run, which has databases of its own."""
+    prefix = f"s{uuid.uuid4().hex[:8]}"
+    uri = environ["MONGODB_URI"].replace("/?", f"/{prefix}?")
+    samples: dict[str, list[Sample]] = {name: [] for name in CONTEXTS}
+    async with AsyncExitStack() as stack:
+        stores = await stack.enter_async_context(_stores(uri))
+        broker = RabbitBroker(environ["AMQP_URL"], name="soak", ids=RandomIds())
+        stack.push_async_callback(broker.close)
+        ports = dict(zip(CONTEXTS, free_ports(len(CONTEXTS)), strict=True))
+        for name, port in ports.items():
+            own = {**environ, "MONGODB_URI": uri, "GRPC_HOST": "127.0.0.1", "GRPC_PORT": str(port)}
+            own |= {"HTTP_HOST": "127.0.0.1", "HTTP_PORT": "0", "LOG_LEVEL": "warning"}
+            pid = await stack.enter_async_context(process(f"soak-{name}", ["-m", "treaty.cli", "run", name], own, logs))
+            await ready(f"127.0.0.1:{port}")
+            watching = asyncio.create_task(_watch(pid, plan.every, samples[name]))
+            stack.callback(watching.cancel)
+        opened = channel(f"127.0.0.1:{ports['commerce.inventory']}")
+        stack.push_async_callback(opened.close)
+        acknowledged = await _load(plan, pb_grpc.InventoryServiceStub(opened), prefix)
+        left = await _drained(stores, broker)
+        found = await _received(stores["commerce.inventory"], prefix)
+    return {
+        "minutes": plan.minutes,
+        "acknowledged": acknowledged,
+        "committed": found,
+        "left": left,
+        "processes": {name: _process_figures(taken) for name, taken in samples.items()},
+    }
+
+
+def faults(figures: Mapping[str, Any]) -> list[str]:
+    """Returns what the run shows that must not be."""
+    found = [] if figures["committed"] == figures["acknowledged"] else ["what was acknowledged is not what is there"]
+    found += [f"{name} has {count} left to do" for name, count in figures["left"].items() if count]
+    for name, taken in figures["processes"].items():
+        if taken["growth"] > MOST_GROWTH:
+            found.append(f"{name} grows: {taken['growth']:.3f} times its memory, at most {MOST_GROWTH} is fine")
+        if taken["files_last"] > taken["files_first"] + MORE_FILES:
+            found.append(f"{name} opens ever more files: {taken['files_first']}, then {taken['files_last']}")
+    return found
+
+
+def _process_figures(samples: Sequence[Sample]) -> dict[str, float]:
+    fifth = max(len(samples) // 5, 1)
+    second, last = samples[fifth : 2 * fifth] or samples[:1], samples[-fifth:]
+    return {
+        "rss_mb": round(mean(sample.rss for sample in last) / 1e6, 1),
+        "growth": round(mean(sample.rss for sample in last) / mean(sample.rss for sample in second), 3),
+        "slope_mb_per_h": round(slope([(sample.at, sample.rss / 1e6) for sample in samples if sample.at > 60]), 2),
+        "files_first": max(sample.files for sample in second),
+        "files_last": max(sample.files for sample in last),
+        "threads_last": last[-1].threads,
+        "samples": len(samples),
+    }
+
+
+def slope(points: Sequence[tuple[float, float]]) -> float:
+    """Returns the slope of the line through points, by least squares: (seconds, MB) → MB per hour."""
+    if len(points) < 2:
+        return 0.0
+    x, y = mean(at for at, _ in points), mean(value for _, value in points)
+    spread = sum((at - x) ** 2 for at, _ in points)
+    return sum((at - x) * (value - y) for at, value in points) / spread * 3600 if spread else 0.0
+
+
+async def _load(plan: Plan, stub: Any, prefix: str) -> int:
+    """Sends commands at a steady rate, each until it is answered; returns how many were."""
+    await Load(stub, prefix, plan.items).register()
+    begin, sent, done = time.perf_counter(), 0, 0
+    running: set[asyncio.Task[Any]] = set()
+    while (elapsed := time.perf_counter() - begin) < plan.minutes * 60:
+        for _ in range(min(int(elapsed * plan.per_s) - sent, 200 - len(running))):
+            task = asyncio.create_task(_receive(stub, f"{prefix}-{sent % plan.items}"))
+            running.add(task)
+            task.add_done_callback(running.discard)
+            sent += 1
+        await asyncio.sleep(0.01)
+    while running:
+        await asyncio.wait(set(running))
+    done = sent
+    print(f"{sent} commands in {elapsed:.0f} s", file=sys.stderr)
+    return done
+
+
+async def _receive(stub: Any, sku: str) -> None:
+    request = pb.ReceiveStockRequest(request_id=str(uuid.uuid4()), sku=sku, quantity=1)
+    await until_answered(lambda: stub.ReceiveStock(request, timeout=10), attempts=100)
+
+
+async def _watch(pid: int, every: float, samples: list[Sample]) -> None:
+    watched, begin = psutil.Process(pid), time.perf_counter()
+    while True:
+        with watched.oneshot():
+            rss, files, threads = watched.memory_info().rss, watched.num_fds(), watched.num_threads()
+        samples.append(Sample(time.perf_counter() - begin, rss, files, threads))
+        await asyncio.sleep(every)
+
+
+async def _drained(stores: Mapping[str, MongoStores], broker: RabbitBroker, seconds: float = 120.0) -> dict[str, int]:
+    """Waits until nothing is left to do; returns what is, if it takes too long."""
+    end = time.perf_counter() + seconds
+    while True:
+        left = {name: await _left(name, stores[name], broker) for name in CONTEXTS}
+        if not any(left.values()) or time.perf_counter() > end:
+            return left
+        await asyncio.sleep(0.5)
+
+
+async def _left(name: str, stores: MongoStores, broker: RabbitBroker) -> int:
+    ports = Ports(stores=stores, clock=SystemClock(), ids=RandomIds(), chance=RandomChance(), probe=NoProbe())
+    return (await backlog(load_context(name)(ports), stores, broker, 4)).total
+
+
+async def _received(stores: MongoStores, prefix: str) -> int:
+    """Counts the pieces that are in the books: each command received one."""
+    streams = await stores.log.streams(f"stock-main/{prefix}", 10_000)
+    heads = [await stores.log.head(stream) for stream in streams]
+    return sum(int(head.state["data"]["on_hand"]) for head in heads if head is not None)
+
+
+@asynccontextmanager
+async def _stores(uri: str) -> AsyncIterator[dict[str, MongoStores]]:
+    client = connect(uri, "motor")
+    try:
+        yield {name: MongoStores(client, name, chance=RandomChance(), probe=NoProbe()) for name in CONTEXTS}
+    finally:
+        for name in CONTEXTS:
+            await client.drop_database(database(client, name).name)
+        await close(client)

@@ -1,0 +1,235 @@
+"""`scripts/demo`: see --help."""
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from treaty.telemetry.logs import configure_logging
+from treaty.telemetry.receiver import TraceReceiver
+from treaty.telemetry.setup import Telemetry, start_telemetry
+from treaty.telemetry.spans import FinishedSpan
+from treaty.telemetry.tree import lines
+
+from scripts.lib import dev
+from scripts.lib.demo.balance import Balance, balance, promotions
+from scripts.lib.demo.calls import Clients
+from scripts.lib.demo.invoices import Invoices, NotInvoices, read_invoices
+from scripts.lib.demo.places import CONTEXTS, Place, embedded, processes
+from scripts.lib.demo.report import Results, show, show_json
+from scripts.lib.demo.setup import NotHeardOf, Opening
+from scripts.lib.demo.shop import Outcome, Shop
+from scripts.lib.paths import ROOT
+from scripts.lib.processes import DidNotStart
+
+STUCK_SECONDS = 60.0
+"""The demo gives up when nothing has moved for so long."""
+
+
+def main() -> int:
+    arguments = _arguments()
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    # Under Python's own handling SIGTERM would end us with our processes still running.
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        results = _run(arguments, console)
+    except (NotInvoices, NotHeardOf, DidNotStart, dev.Failed, dev.Unavailable) as error:
+        console.print(f"[red]demo:[/] {error}", highlight=False)
+        return 2
+    except KeyboardInterrupt:
+        console.print("stopped")
+        return 130
+    if arguments.json:
+        show_json(results)
+    if not results.balanced:
+        console.print("[red]the demo did not balance: see .dev/demo/*.log[/]")
+    return 0 if results.balanced else 1
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="scripts/demo", description="Runs a shop of seven services, from its catalogue to what comes back."
+    )
+    parser.add_argument("--orders", type=Path, default=ROOT / "examples" / "orders.csv", help="a CSV file of invoices")
+    parser.add_argument("--stock", type=int, default=1000, help="pieces of every SKU at the start (default 1000)")
+    parser.add_argument("--embedded", action="store_true", help="all in one process, on memory adapters")
+    parser.add_argument("--json", action="store_true", help="end with one line of JSON")
+    ending = parser.add_mutually_exclusive_group()
+    ending.add_argument("--once", action="store_true", help="stop everything at the end (the default)")
+    ending.add_argument("--keep", action="store_true", help="leave everything running, and say how to call it")
+    arguments = parser.parse_args()
+    if not 1 <= arguments.stock <= 1_000_000_000:
+        parser.error("--stock takes a number of pieces from 1 to 1000000000")
+    return arguments
+
+
+def _run(arguments: argparse.Namespace, console: Console) -> Results:
+    configure_logging(level="warning", format="console")
+    if arguments.embedded:
+        return asyncio.run(_demonstrate(arguments, console, dict(os.environ)))
+    with console.status("starting MongoDB and RabbitMQ"):
+        servers = contextlib.ExitStack()
+        uris = servers.enter_context(dev.borrow())
+    with servers:
+        return asyncio.run(_demonstrate(arguments, console, {**os.environ, **uris}))
+
+
+async def _demonstrate(arguments: argparse.Namespace, console: Console, environ: dict[str, str]) -> Results:
+    invoices = await asyncio.to_thread(read_invoices, arguments.orders)
+    async with AsyncExitStack() as stack:
+        receiver = await stack.enter_async_context(TraceReceiver())
+        environ |= {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint, "OTEL_BSP_SCHEDULE_DELAY": "200"}
+        telemetry = await _telemetry("client", environ, stack)
+        with console.status("starting the services"):
+            place = await stack.enter_async_context(_place(arguments.embedded, environ))
+        clients = Clients(place.addresses, telemetry.probe)
+        stack.push_async_callback(clients.close)
+        opening, shop = Opening(clients, await place.now()), Shop(clients)
+        with console.status(f"a catalogue of {len(invoices.descriptions)} SKUs, stock, and customers"):
+            await opening.open(invoices, arguments.stock)
+        with _progress(console) as progress:
+            outcomes = await _trade(shop, invoices, place, progress)
+        balanced = await balance(place, shop, outcomes, opening)
+        results = await _results(shop, outcomes, place, receiver, invoices, balanced)
+        show(results, console)
+        if arguments.keep:
+            await _keep(place, environ, console)
+    return results
+
+
+@asynccontextmanager
+async def _place(in_memory: bool, environ: dict[str, str]) -> AsyncIterator[Place]:
+    async with AsyncExitStack() as stack:
+        if in_memory:
+            probes = {name: (await _telemetry(name, environ, stack)).probe for name in CONTEXTS}
+            yield await stack.enter_async_context(embedded(probes))
+        else:
+            yield await stack.enter_async_context(processes(environ, ROOT / ".dev" / "demo"))
+
+
+async def _telemetry(name: str, environ: dict[str, str], stack: AsyncExitStack) -> Telemetry:
+    """Starts telemetry. Its end waits for the receiver, which runs in our loop: so it must not be in its way."""
+    telemetry = start_telemetry(name, environ)
+    stack.push_async_callback(asyncio.to_thread, telemetry.close)
+    return telemetry
+
+
+def _progress(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    return Progress(*columns, console=console, transient=not console.is_terminal)
+
+
+async def _trade(shop: Shop, invoices: Invoices, place: Place, progress: Progress) -> list[Outcome]:
+    """Orders everything, waits until it has come to its end, then sends back what is to come back."""
+    task = progress.add_task("placing orders", total=len(invoices.invoices))
+    outcomes = await shop.run(invoices.invoices, lambda: progress.advance(task))
+    await _settle(shop, outcomes, place, progress, "carrying them out")
+    for order in _to_send_back(outcomes):
+        await shop.send_back(order)
+    await _settle(shop, outcomes, place, progress, "taking returns back")
+    for order in shop.returns.values():
+        await shop.refresh(order)
+    return outcomes
+
+
+def _to_send_back(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Returns the orders that were to be cancelled when they had left already; one at least comes back in any case."""
+    wanted = {outcome.order_id for outcome in outcomes if outcome.state == "returns"}
+    delivered = [outcome for outcome in outcomes if outcome.state == "delivered"]
+    return [outcome for outcome in delivered if outcome.order_id in wanted] or delivered[:1]
+
+
+async def _settle(shop: Shop, outcomes: Sequence[Outcome], place: Place, progress: Progress, name: str) -> None:
+    """Waits until every order has come to its end and nothing is left to do, as long as anything moves."""
+    orders = [outcome for outcome in outcomes if not outcome.invoice.cancels]
+    task = progress.add_task(name, total=len(orders))
+    loop = asyncio.get_running_loop()
+    calm, before, moved = 0, (0, 0), loop.time()
+    while calm < 3 and loop.time() - moved < STUCK_SECONDS:
+        for outcome in orders:
+            await shop.follow(outcome)
+        ended = sum(outcome.state != "placed" for outcome in orders)
+        progress.update(task, completed=ended)
+        left = sum(b.total for b in (await place.backlogs()).values())
+        if (ended, left) != before:
+            before, moved = (ended, left), loop.time()
+        calm = calm + 1 if ended == len(orders) and not left else 0
+        await asyncio.sleep(0.1)
+
+
+async def _results(
+    shop: Shop,
+    outcomes: Sequence[Outcome],
+    place: Place,
+    receiver: TraceReceiver,
+    invoices: Invoices,
+    balanced: Balance,
+) -> Results:
+    """Gathers what the report shows; the traces arrive a moment after the work is done."""
+    traced = [o for o in outcomes if o.trace and not o.invoice.cancels and o.state in ("delivered", "cancelled")]
+    await _until_quiet(receiver)
+    spans = {o.trace: receiver.trace(o.trace) for o in traced}
+    effects = [(max(s.end for s in own) - min(s.start for s in own)) / 1e6 for own in spans.values() if own]
+    tree = _shortest(spans[o.trace] for o in traced if o.state == "delivered")
+    return Results(
+        invoices=invoices,
+        outcomes=outcomes,
+        shop=shop,
+        contexts=len(place.addresses),
+        promotions=await promotions(shop, invoices),
+        mails=len(place.mails()),
+        balance=balanced,
+        effects_ms=effects,
+        backlogs=await place.backlogs(),
+        tree=lines(tree),
+        trace_spans=len(tree),
+        trace_services=len({span.service for span in tree}),
+    )
+
+
+def _shortest(traces: Iterable[Sequence[FinishedSpan]]) -> Sequence[FinishedSpan]:
+    """Returns the trace that is shown: of those through the most services, the one with the fewest spans."""
+    return min(traces, key=lambda spans: (-len({span.service for span in spans}), len(spans)), default=())
+
+
+async def _until_quiet(receiver: TraceReceiver) -> None:
+    """Waits until no more spans have come for half a second."""
+    before = -1
+    for _ in range(20):
+        now = sum(len(receiver.trace(trace)) for trace in receiver.traces())
+        if now == before:
+            return
+        before = now
+        await asyncio.sleep(0.5)
+
+
+async def _keep(place: Place, environ: dict[str, str], console: Console) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    console.print("\n[bold]Everything is running[/]; press Ctrl-C to stop it. Call it with any gRPC client:")
+    for name, address in place.addresses.items():
+        console.print(f"  {name:22} {address}", highlight=False)
+    address = place.addresses["commerce.ordering"]
+    console.print(
+        f'  buf curl --protocol grpc --http2-prior-knowledge -d \'{{"status":"ORDER_STATUS_COMPLETED"}}\' '
+        f"http://{address}/commerce.ordering.v1.OrderingService/ListOrders",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if "MONGODB_URI" in environ:
+        console.print(
+            f"  MONGODB_URI={environ['MONGODB_URI']}\n  AMQP_URL={environ.get('AMQP_URL', '')}", soft_wrap=True
+        )
+    await stop.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What scripts/manifests writes, and what it finds wrong without a cluster."""

@@ -1,0 +1,7 @@
+"""`scripts/manifests`: see --help."""
+
+import sys
+
+from scripts.lib.manifests.deployment import main
+
+sys.exit(main())

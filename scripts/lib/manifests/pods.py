@@ -1,0 +1,123 @@
+"""Finds pods outside the restricted Pod Security profile, and contexts that start, stop or run carelessly."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from scripts.lib.manifests.cluster import Object, title, walk
+
+SAFE_VOLUMES = {
+    "configMap",
+    "csi",
+    "downwardAPI",
+    "emptyDir",
+    "ephemeral",
+    "persistentVolumeClaim",
+    "projected",
+    "secret",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What must hold for the value at a path, such as securityContext.runAsNonRoot, in a pod or a container."""
+
+    path: str
+    demand: str
+    holds: Callable[[Any], bool]
+
+
+def one_of(path: str, *allowed: object) -> Rule:
+    return Rule(
+        path, " or ".join(map(str, allowed)), lambda value: any(value is one or value == one for one in allowed)
+    )
+
+
+def given(path: str) -> Rule:
+    return Rule(path, "given", lambda value: value is not None)
+
+
+# https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted
+RESTRICTED_POD = [
+    one_of("securityContext.runAsNonRoot", True),
+    one_of("securityContext.seccompProfile.type", "RuntimeDefault", "Localhost"),
+    Rule("securityContext.runAsUser", "not root", lambda value: value != 0),
+    *(one_of(path, None, False) for path in ("hostNetwork", "hostPID", "hostIPC")),
+    Rule(
+        "volumes",
+        "of safe kinds",
+        lambda value: all(volume.keys() <= {"name", *SAFE_VOLUMES} for volume in value or ()),
+    ),
+]
+RESTRICTED_CONTAINER = [
+    one_of("securityContext.allowPrivilegeEscalation", False),
+    one_of("securityContext.capabilities.drop", ["ALL"]),
+    one_of("securityContext.capabilities.add", None, ["NET_BIND_SERVICE"]),
+    one_of("securityContext.privileged", None, False),
+    one_of("securityContext.runAsNonRoot", None, True),
+    one_of("securityContext.seccompProfile", None),
+    Rule("securityContext.runAsUser", "not root", lambda value: value != 0),
+    Rule("ports", "without hostPort", lambda value: not any("hostPort" in port for port in value or ())),
+]
+# Beyond the profile, for every pod of ours: no token of the cluster, and a share of the node that is known.
+HOUSE_POD = [one_of("automountServiceAccountToken", False), one_of("enableServiceLinks", False)]
+HOUSE_CONTAINER = [
+    given("resources.requests.cpu"),
+    given("resources.requests.memory"),
+    given("resources.limits.memory"),
+    given("readinessProbe"),
+    given("livenessProbe"),
+]
+CONTEXT_CONTAINER = [
+    one_of("securityContext.readOnlyRootFilesystem", True),
+    one_of("startupProbe.grpc.service", "liveness"),
+    one_of("livenessProbe.grpc.service", "liveness"),
+    one_of("readinessProbe.grpc.service", "readiness"),
+    given("lifecycle.preStop.sleep.seconds"),
+]
+
+
+def unsafe(objects: Iterable[Object]) -> Iterator[str]:
+    """What keeps a pod out of a namespace with the restricted profile, or breaks the rules of this house."""
+    return _broken(objects, RESTRICTED_POD + HOUSE_POD, RESTRICTED_CONTAINER + HOUSE_CONTAINER)
+
+
+def careless(objects: list[Object]) -> Iterator[str]:
+    """What a context lacks as it goes to production."""
+    yield from _broken(objects, [], CONTEXT_CONTAINER)
+    for owner, pod in _pods(objects):
+        if pod.get("terminationGracePeriodSeconds", 30) <= sum(map(_farewell, pod["containers"])):
+            yield f"{owner}: terminationGracePeriodSeconds cuts off the drain"
+
+
+def _farewell(container: Object) -> int:
+    """Seconds from the order to end until the last call is answered."""
+    settings = {each["name"]: each.get("value") for each in container.get("env", ())}
+    return int(at(container, "lifecycle.preStop.sleep.seconds") or 0) + int(settings.get("GRPC_DRAIN_SECONDS") or 0)
+
+
+def _broken(objects: Iterable[Object], pod_rules: list[Rule], container_rules: list[Rule]) -> Iterator[str]:
+    for owner, pod in _pods(objects):
+        yield from _against(owner, pod, pod_rules)
+        for container in pod.get("initContainers", []) + pod["containers"]:
+            yield from _against(f"{owner}, container {container['name']}", container, container_rules)
+
+
+def _pods(objects: Iterable[Object]) -> Iterator[tuple[str, Object]]:
+    """Pod specs, whatever the kind around them."""
+    for found in objects:
+        yield from ((title(found), node) for node in walk(found) if "containers" in node)
+
+
+def _against(owner: str, node: Object, rules: list[Rule]) -> Iterator[str]:
+    for rule in rules:
+        value = at(node, rule.path)
+        if not rule.holds(value):
+            yield f"{owner}: {rule.path} must be {rule.demand}, not {value}"
+
+
+def at(node: Any, path: str) -> Any:
+    """The value at a dotted path, or None."""
+    for key in path.split("."):
+        node = node.get(key) if isinstance(node, dict) else None
+    return node

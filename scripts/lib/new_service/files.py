@@ -1,0 +1,82 @@
+"""Templates to files: every <word> of a template is replaced, and ruff lays out what is Python."""
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from scripts.lib.new_service.names import Names
+
+TEMPLATES = Path(__file__).parent / "templates"
+_OURS = 'lint.isort.known-first-party = ["services", "tests"]'
+_MODULES = ("domain", "application", "publishing", "projections", "storage", "api", "service")
+
+
+def planned(names: Names, root: Path) -> Mapping[str, str]:
+    """Returns the template of each file to be written, by its path. A domain's own files are written once."""
+    services, protos = f"services/{names.domain}", f"protos/{names.domain}/{names.context}/v1/{names.context}"
+    files = {f"{protos}_{kind}.proto": f"{kind}.proto" for kind in ("events", "service")}
+    shared = {f"{services}/__init__.py": "domain_package.py", f"{services}/wire.py": "wire.py"}
+    files |= {path: template for path, template in shared.items() if not (root / path).exists()}
+    files[f"{services}/{names.context}/__init__.py"] = "package.py"
+    files |= {f"{services}/{names.context}/{module}.py": f"{module}.py" for module in _MODULES}
+    return {**files, test_of(names): "test.py"}
+
+
+def test_of(names: Names) -> str:
+    """Returns the path of the tests."""
+    return f"tests/services/{names.domain}/{names.context}/test_{names.context}.py"
+
+
+def occupied(names: Names, root: Path) -> Iterator[str]:
+    """Files that are there already; none of them is overwritten."""
+    yield from (f"{path} is there already: move it away" for path in planned(names, root) if (root / path).exists())
+
+
+def rendered(names: Names, root: Path) -> Mapping[str, str]:
+    """Returns the text of each file, by its path. Nothing is written yet."""
+    return {path: _text(path, template, names, root) for path, template in planned(names, root).items()}
+
+
+def vocabulary() -> frozenset[str]:
+    """Returns what the modules call things, whatever the names: a context or an aggregate must be called otherwise."""
+    neutral = Names("zzz", "zzz", "Zzz")
+    texts = (_filled(path.stem, neutral) for path in TEMPLATES.glob("*.py.txt"))
+    return frozenset(word for text in texts for word in _words(ast.parse(text)) if "zzz" not in word.lower())
+
+
+def _words(module: ast.Module) -> Iterator[str]:
+    for node in ast.walk(module):
+        match node:
+            case ast.Name(id=word) | ast.arg(arg=word) | ast.ClassDef(name=word) | ast.FunctionDef(name=word):
+                yield word
+            case ast.alias():
+                yield node.asname or node.name
+
+
+def write(files: Mapping[str, str], root: Path) -> None:
+    for path, text in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+
+
+def _text(path: str, template: str, names: Names, root: Path) -> str:
+    text = _filled(template, names)
+    if not path.endswith(".py"):
+        return text
+    ordered = _ruff(["check", "--select", "I", "--fix-only", "--quiet", "--config", _OURS], path, text, root)
+    return _ruff(["format", "--quiet"], path, ordered, root)
+
+
+def _filled(template: str, names: Names) -> str:
+    raw = (TEMPLATES / f"{template}.txt").read_text()
+    return re.sub(r"<([A-Za-z][\w -]*)>", lambda found: names.words[found[1]], raw)
+
+
+def _ruff(command: list[str], path: str, text: str, root: Path) -> str:
+    """Imports and line breaks depend on the names, so they are decided once these are known."""
+    tool = Path(sys.executable).with_name("ruff")
+    arguments = [str(tool), *command, "--no-cache", "--stdin-filename", path, "-"]
+    return subprocess.run(arguments, input=text, cwd=root, capture_output=True, text=True, check=True).stdout

@@ -1,0 +1,161 @@
+"""`scripts/prove`: see --help."""
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from scripts.lib.dev import FOLDER
+from scripts.lib.dev.server import Failed, Unavailable
+from scripts.lib.prove.crashes import crash_everywhere
+from scripts.lib.prove.nemesis import befall
+from scripts.lib.prove.plants import PLANTS, Missed, plant
+from scripts.lib.prove.recovery import recover
+from scripts.lib.prove.report import Proof, write
+from scripts.lib.prove.servers import Servers, servers
+from scripts.lib.prove.simulation import simulate_seeds
+from scripts.lib.signals import interrupt_on_kill
+
+T = TypeVar("T")
+
+PHASES = ("simulation", "crashes", "nemesis", "recovery")
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much is proved: seeds, the hits at which crash points are taken, faults, events, and clients at a time."""
+
+    seeds: int
+    hits: tuple[int, ...]
+    faults: int
+    events: int
+    clients: int
+
+
+QUICK = Extent(seeds=6_000, hits=(2,), faults=24, events=22_000, clients=16)
+FULL = Extent(seeds=50_000, hits=(1, 2, 3), faults=512, events=1_000_000, clients=100)
+
+
+def main() -> int:
+    choice = _arguments()
+    interrupt_on_kill()
+    for noisy in ("asyncio", "aiormq", "aio_pika", "pymongo"):
+        logging.getLogger(noisy).setLevel(logging.CRITICAL)
+    try:
+        return asyncio.run(_prove(choice))
+    except (Failed, Unavailable, Missed) as failure:
+        print(f"prove: {failure}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/prove", description="Proves what Treaty promises, under fire.")
+    extent = parser.add_mutually_exclusive_group()
+    extent.add_argument("--quick", action="store_true", help="what CI runs, within ten minutes (the default)")
+    extent.add_argument("--full", action="store_true", help="a million events, more than five hundred faults")
+    parser.add_argument("--only", choices=PHASES, action="append", help="only this phase; may be said again")
+    parser.add_argument("--first-seed", type=int, default=0, metavar="N", help="the first seed of the simulation")
+    parser.add_argument("--seeds", type=int, metavar="N", help="how many seeds")
+    parser.add_argument("--faults", type=int, metavar="N", help="how many faults on the real stack")
+    parser.add_argument("--events", type=int, metavar="N", help="at least how many events there")
+    parser.add_argument("--plant", choices=sorted(PLANTS), help="plant this bug: the proof must find it and fail")
+    parser.add_argument("--report", type=Path, metavar="FOLDER", help="where proof.md and proof.json go")
+    parser.add_argument("--json", action="store_true", help="the last line is JSON")
+    return parser.parse_args()
+
+
+async def _prove(choice: argparse.Namespace) -> int:
+    extent = FULL if choice.full else QUICK
+    extent = Extent(
+        seeds=choice.seeds or extent.seeds,
+        hits=extent.hits,
+        faults=choice.faults or extent.faults,
+        events=choice.events or extent.events,
+        clients=extent.clients,
+    )
+    phases = tuple(choice.only or PHASES)
+    proof = Proof(plant=choice.plant or "")
+    with tempfile.TemporaryDirectory() as folder:
+        environ: Mapping[str, str] = plant(choice.plant, Path(folder)) if choice.plant else os.environ
+        await _run(phases, extent, environ, choice.first_seed, proof)
+    report = choice.report or FOLDER / "proof-report"
+    write(proof, report)
+    return _conclude(proof, report, as_json=choice.json)
+
+
+async def _run(phases: tuple[str, ...], extent: Extent, environ: Mapping[str, str], first: int, proof: Proof) -> None:
+    """Runs the phases; with a planted bug only until one of them has found it."""
+    if "simulation" in phases:
+        _say(f"simulation: {extent.seeds:,} seeds from {first} on")
+        work = simulate_seeds(first, extent.seeds, environ, stop_early=bool(proof.plant))
+        proof.simulated = await _timed(proof, "simulation", work)
+        for failure in proof.simulated.failures[:5]:
+            _say(
+                f"  seed {failure['seed']} broke a promise: scripts/prove --only simulation --first-seed "
+                f"{failure['seed']} --seeds 1"
+            )
+    real = [phase for phase in phases if phase != "simulation"]
+    if not real or (proof.plant and proof.verdict().faults):
+        return
+    os.environ.update(environ)
+    async with servers(FOLDER / "proof") as running:
+        for phase in real:
+            await _run_real(phase, running, extent, proof)
+            if proof.plant and proof.verdict().faults:
+                return
+
+
+async def _run_real(phase: str, running: Servers, extent: Extent, proof: Proof) -> None:
+    logs = FOLDER / "proof-logs" / phase
+    match phase:
+        case "crashes":
+            _say("crash points: processes end at each named place, on a replica set and a broker")
+            proof.crashed = await _timed(proof, phase, crash_everywhere(running, logs, extent.hits))
+        case "nemesis":
+            _say(f"nemesis: {extent.faults} faults, at least {extent.events:,} events")
+            work = befall(running, logs, faults=extent.faults, events=extent.events, clients=extent.clients)
+            proof.befallen = await _timed(proof, phase, work)
+        case "recovery":
+            _say("recovery: how long it takes to come back")
+            proof.recovered = await _timed(proof, phase, recover(running, logs))
+
+
+async def _timed(proof: Proof, phase: str, work: Awaitable[T]) -> T:
+    begun = time.monotonic()
+    try:
+        return await work
+    finally:
+        proof.seconds[phase] = time.monotonic() - begun
+        _say(f"  {phase} took {proof.seconds[phase]:.0f} s")
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _conclude(proof: Proof, report: Path, *, as_json: bool) -> int:
+    found, figures = proof.verdict(), proof.figures()
+    for fault in found.faults[:20]:
+        _say(f"BROKEN  {fault}")
+    summary = "nothing lost, nothing twice, nothing out of order" if not found.faults else "promises were broken"
+    _say(f"{summary}; the report is {os.path.relpath(report)}/proof.md")
+    if as_json:
+        print(json.dumps(figures))
+    else:
+        for name, value in figures.items():
+            print(f"{name:20} {value}")
+    return 1 if found.faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

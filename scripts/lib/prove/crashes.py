@@ -1,0 +1,93 @@
+"""The crash points: a real process ends with no clean-up at each named place, and the next one goes on from there."""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from treaty.process.crashes import EXIT_CODE, PLACES, VARIABLE
+
+from scripts.lib.prove.checker import Verdict
+from scripts.lib.prove.fleet import Clients, Fleet, fleet
+from scripts.lib.prove.ground import ACCOUNTS, LEDGER
+from scripts.lib.prove.outcome import Looking, looking
+from scripts.lib.prove.servers import Servers
+
+_IN_THE_LEDGER = ("consumer.", "quarantine.", "projection.")
+_WITHIN = 60.0
+_SETTINGS = {
+    "TREATY_LEASE_SECONDS": "1",
+    "PROVING_PATIENCE": "1",
+    "PROVING_FAILS_EVERY": "5",
+    "PROVING_FAILS_ATTEMPTS": "5",
+}
+
+
+@dataclass(slots=True)
+class Crashed:
+    """What came of the crash points.
+
+    Attributes:
+        places: `place:hit` of every process that ended where it should.
+        missed: those whose process did not end there in time.
+    """
+
+    places: list[str] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
+    verdict: Verdict = field(default_factory=Verdict)
+
+
+async def crash_everywhere(servers: Servers, folder: Path, hits: Sequence[int]) -> Crashed:
+    """Lets processes of both contexts end, one after another, at every place, while clients go on asking."""
+    found = Crashed()
+    amqp = f"amqp://guest:guest@127.0.0.1:{servers.amqp_port}/"
+    uri = servers.mongodb_uri.replace("/?", "/crashes?")
+    async with fleet(uri, amqp, folder, **_SETTINGS) as services, looking(uri, amqp) as look:
+        await asyncio.gather(services.start(ACCOUNTS), services.start(LEDGER))
+        clients = Clients(lambda: _address(services), pause=0.02)
+        asking = asyncio.create_task(clients.run(8))
+        mending = asyncio.create_task(_ask_for_retries(look))
+        plan = [(place, hit) for hit in hits for place in PLACES]
+        await asyncio.gather(
+            _one_after_another(services, ACCOUNTS, [p for p in plan if not p[0].startswith(_IN_THE_LEDGER)], found),
+            _one_after_another(services, LEDGER, [p for p in plan if p[0].startswith(_IN_THE_LEDGER)], found),
+        )
+        clients.stop()
+        await asking
+        mending.cancel()
+        left = await look.settled(90)
+        found.verdict = await look.verdict(clients.operations, settled=not left)
+        if left:
+            found.verdict.lost.append(f"after the crashes there is work left: {left}")
+    return found
+
+
+async def _one_after_another(services: Fleet, context: str, plan: Sequence[tuple[str, int]], found: Crashed) -> None:
+    """Each process takes the place of the one that ended before it, and with it the mess that it left."""
+    for service in services.living(context):
+        await services.kill(service)
+    for place, hit in plan:
+        service = await services.start(context, wait=False, **{VARIABLE: f"{place}:{hit}"})
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_WITHIN):
+                await service.process.wait()
+        if service.process.returncode == EXIT_CODE:
+            found.places.append(f"{place}:{hit}")
+        else:
+            found.missed.append(f"{place}:{hit}")
+            await services.kill(service)
+    await services.start(context)
+
+
+async def _ask_for_retries(look: Looking) -> None:
+    while True:
+        with contextlib.suppress(Exception):
+            await look.ask_for_retries()
+        await asyncio.sleep(0.5)
+
+
+def _address(services: Fleet) -> str:
+    """Returns where the accounts answer now, or will."""
+    known = [service for service in services.services if service.context == ACCOUNTS]
+    return f"127.0.0.1:{known[-1].port}"

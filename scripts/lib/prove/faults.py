@@ -1,0 +1,176 @@
+"""What befalls the real stack: each fault is injected, lasts a while, and is mended."""
+
+import asyncio
+import contextlib
+import random
+import signal
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+import aio_pika
+
+from scripts.lib.prove.fleet import Fleet, Service
+from scripts.lib.prove.ground import ACCOUNTS, CONTEXTS, LEDGER
+from scripts.lib.prove.ground import accounts_pb2 as accounts
+from scripts.lib.prove.proxy import Proxy
+from scripts.lib.prove.servers import Servers
+
+_WITHOUT_ALARM = "50MB"
+
+
+@dataclass(slots=True)
+class Faults:
+    """The faults, by name.
+
+    Args:
+        to_broker: the proxy between the services and the broker.
+        to_accounts: the proxy between the clients and the accounts.
+        lasting: seconds that a fault lasts, where it can be chosen.
+    """
+
+    servers: Servers
+    fleet: Fleet
+    to_broker: Proxy
+    to_accounts: Proxy
+    chance: random.Random
+    lasting: float = 3.0
+
+    @property
+    def all(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
+        return {
+            "service_killed": self.service_killed,
+            "service_stopped": self.service_stopped,
+            "service_deployed": self.service_deployed,
+            "scaled_out_and_in": self.scaled_out_and_in,
+            "primary_killed": self.primary_killed,
+            "primary_stopped": self.primary_stopped,
+            "primary_stepped_down": self.primary_stepped_down,
+            "replication_stopped": self.replication_stopped,
+            "broker_restarted": self.broker_restarted,
+            "connections_closed": self.connections_closed,
+            "disk_alarm": self.disk_alarm,
+            "unroutable_window": self.unroutable_window,
+            "broker_slow": self.broker_slow,
+            "broker_cut": self.broker_cut,
+            "broker_half_open": self.broker_half_open,
+            "clients_cut": self.clients_cut,
+        }
+
+    def _service(self, context: str = "") -> Service:
+        return self.chance.choice(self.fleet.living(context or self.chance.choice(CONTEXTS)))
+
+    async def service_killed(self) -> None:
+        """kill -9; a moment later the next one starts."""
+        service = self._service()
+        await self.fleet.kill(service)
+        await self.fleet.start(service.context)
+
+    async def service_stopped(self) -> None:
+        """SIGSTOP for longer than its leases last, while another process takes over; then it wakes up."""
+        service = self._service()
+        service.stopped = True
+        service.signal(signal.SIGSTOP)
+        await self.fleet.start(service.context)
+        await asyncio.sleep(self.lasting)
+        service.signal(signal.SIGCONT)
+        service.stopped = False
+        await asyncio.sleep(self.lasting / 2)
+        await self.fleet.drain(service)
+
+    async def service_deployed(self) -> None:
+        """The next one starts, the one before it is drained."""
+        service = self._service()
+        await self.fleet.start(service.context)
+        await self.fleet.drain(service)
+
+    async def scaled_out_and_in(self) -> None:
+        """Two more for a while."""
+        context = self.chance.choice(CONTEXTS)
+        more = await asyncio.gather(self.fleet.start(context), self.fleet.start(context))
+        await asyncio.sleep(self.lasting)
+        await asyncio.gather(*(self.fleet.drain(service) for service in more))
+
+    async def primary_killed(self) -> None:
+        """kill -9 of the primary, which comes back a while later."""
+        primary = await self.servers.primary()
+        await primary.kill()
+        await asyncio.sleep(self.lasting)
+        await primary.start()
+        await self.servers.primary()
+
+    async def primary_stopped(self) -> None:
+        """SIGSTOP of the primary for longer than an election takes."""
+        primary = await self.servers.primary()
+        self.servers.stopped.add(primary.port)
+        primary.signal(signal.SIGSTOP)
+        await asyncio.sleep(self.lasting + 2.0)
+        primary.signal(signal.SIGCONT)
+        self.servers.stopped.discard(primary.port)
+        await self.servers.primary()
+
+    async def primary_stepped_down(self) -> None:
+        primary = await self.servers.primary()
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(primary.ask, {"replSetStepDown": 10, "secondaryCatchUpPeriodSecs": 5})
+        await self.servers.primary()
+
+    async def replication_stopped(self) -> None:
+        """The primary takes writes that no majority has."""
+        secondaries = await self.servers.secondaries()
+        try:
+            for member in secondaries:
+                await _failpoint(member.ask, "alwaysOn")
+            await asyncio.sleep(self.lasting)
+        finally:
+            for member in secondaries:
+                await _failpoint(member.ask, "off")
+
+    async def broker_restarted(self) -> None:
+        """The broker ends in an orderly way, and comes back."""
+        await self.servers.ctl("stop_app")
+        await asyncio.sleep(self.lasting / 2)
+        await self.servers.ctl("start_app")
+        await self.servers.broker_ready()
+
+    async def connections_closed(self) -> None:
+        await self.servers.ctl("close_all_connections", "a proof")
+
+    async def disk_alarm(self) -> None:
+        """The broker blocks whoever publishes; what was sent meanwhile may arrive later, after it was given up."""
+        await self.servers.ctl("set_disk_free_limit", "900GB")
+        await asyncio.sleep(self.lasting + 4.0)
+        await self.servers.ctl("set_disk_free_limit", _WITHOUT_ALARM)
+
+    async def unroutable_window(self) -> None:
+        """Somebody deletes the ledger's binding. The ledger declares it again by itself, some seconds later."""
+        connection = await aio_pika.connect(f"amqp://guest:guest@127.0.0.1:{self.servers.amqp_port}/")
+        async with connection:
+            channel = await connection.channel()
+            inbox = await channel.get_exchange(f"{LEDGER}.inbox", ensure=False)
+            await inbox.unbind(f"{ACCOUNTS}.events", routing_key=accounts.Moved.DESCRIPTOR.full_name)
+        await asyncio.sleep(self.lasting)
+
+    async def broker_slow(self) -> None:
+        self.to_broker.delay = 0.2
+        await asyncio.sleep(self.lasting)
+        self.to_broker.delay = 0.0
+
+    async def broker_cut(self) -> None:
+        self.to_broker.cut()
+
+    async def broker_half_open(self) -> None:
+        """Nothing gets through to the broker or back, and no side is told; in the end the connections break."""
+        self.to_broker.silent = True
+        await asyncio.sleep(self.lasting + 4.0)
+        self.to_broker.cut()
+        self.to_broker.silent = False
+
+    async def clients_cut(self) -> None:
+        """Answers are lost on their way, again and again."""
+        for _ in range(5):
+            self.to_accounts.cut()
+            await asyncio.sleep(self.lasting / 5)
+
+
+async def _failpoint(ask: Callable[[dict[str, object]], object], mode: str) -> None:
+    await asyncio.to_thread(ask, {"configureFailPoint": "stopReplProducer", "mode": mode})

@@ -1,0 +1,20 @@
+"""Two contexts made for being tortured: accounts that move money, and a ledger that notes every movement in order."""
+
+from collections.abc import Callable
+
+from treaty.service import Ports, Service
+from treaty.service.contexts import UnknownContext
+
+ACCOUNTS, LEDGER = "proving.accounts", "proving.ledger"
+CONTEXTS = (ACCOUNTS, LEDGER)
+
+
+def load(name: str) -> Callable[[Ports], Service]:
+    """Returns the `build` of one of the two."""
+    from scripts.lib.prove.ground.accounts import service as accounts
+    from scripts.lib.prove.ground.ledger import service as ledger
+
+    builders = {ACCOUNTS: accounts.build, LEDGER: ledger.build}
+    if name not in builders:
+        raise UnknownContext(f"there is no context {name}; there are {', '.join(builders)}")
+    return builders[name]

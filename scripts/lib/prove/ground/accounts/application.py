@@ -1,0 +1,76 @@
+"""What accounts can do, and what follows from it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from treaty.clock import Clock
+from treaty.commits import Committed, Repository
+from treaty.domain import Call, Rejected
+from treaty.sagas import Run, Saga
+
+from scripts.lib.prove.ground.accounts.domain import Account, Acknowledged, Moved
+from scripts.lib.prove.ground.accounts.sagas import Asked, Give, Given, Refused, Take, Taken, TooLate, Transfer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteStep:
+    """A step of a transfer is done: the transfer is told."""
+
+    transfer: str
+    step: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledge:
+    account: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Accounts:
+    """The use cases. `patience` is how many seconds a transfer may take before its money goes back."""
+
+    accounts: Repository[Account]
+    transfers: Saga[Transfer]
+    clock: Clock
+    patience: float
+
+    async def move(self, account: str, amount: int) -> Committed[Account]:
+        return await self.accounts.add(account, lambda found: found.move(amount))
+
+    async def transfer(self, id: str, source: str, target: str, amount: int) -> Committed[Run[Transfer]]:
+        until = self.clock.now() + timedelta(seconds=self.patience)
+        return await self.transfers.tell(Asked(transfer=id, source=source, target=target, amount=amount, until=until))
+
+    async def acknowledge(self, command: Acknowledge) -> None:
+        await self.accounts.add(command.account, lambda account: account.acknowledge(command.number))
+
+    async def take(self, command: Take) -> None:
+        try:
+            await self.accounts.add(
+                command.account, lambda account: account.move(-command.amount, transfer=command.transfer, step="take")
+            )
+        except Rejected:
+            await self.transfers.tell(Refused(transfer=command.transfer))
+
+    async def give(self, command: Give) -> None:
+        await self.accounts.add(
+            command.account, lambda account: account.move(command.amount, transfer=command.transfer, step=command.step)
+        )
+
+    async def note_step(self, command: NoteStep) -> None:
+        fact = Taken(transfer=command.transfer)
+        await self.transfers.tell(
+            fact if command.step == "take" else Given(transfer=command.transfer, step=command.step)
+        )
+
+    async def give_up(self, command: TooLate) -> None:
+        await self.transfers.tell(command)
+
+
+def note_steps(account: Account, event: Moved | Acknowledged) -> Sequence[Call]:
+    """Policy: a movement that belongs to a transfer is reported to it."""
+    if isinstance(event, Moved) and event.transfer:
+        return [Call(NoteStep(transfer=event.transfer, step=event.step))]
+    return ()

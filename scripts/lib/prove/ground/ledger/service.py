@@ -1,0 +1,78 @@
+"""The ledger, put together: names on disk, contracts, composition."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import Field
+from treaty.commits import Shape, Stored
+from treaty.domain import Message
+from treaty.messaging import on
+from treaty.projections import Projection
+from treaty.rpc import Api
+from treaty.service import Pattern, Ports, Relation, Service
+from treaty.settings import Settings
+
+from scripts.lib.prove.ground import accounts_pb2 as accounts
+from scripts.lib.prove.ground import ledger_pb2 as pb
+from scripts.lib.prove.ground import ledger_pb2_grpc as pb_grpc
+from scripts.lib.prove.ground.ledger.application import EveryNth, Ledger, NoteMovement
+from scripts.lib.prove.ground.ledger.domain import Noted, OutOfTurn, Page, PageEvent, Repeated
+
+PAGES = Stored("page", Page, [Shape("noted", Noted), Shape("repeated", Repeated), Shape("out-of-turn", OutOfTurn)])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Total:
+    last: int
+    total: int
+
+
+def total(id: str, row: Total | None, event: PageEvent) -> Total | None:
+    if not isinstance(event, Noted):
+        return row
+    return Total(last=event.number, total=(row.total if row else 0) + event.amount)
+
+
+TOTALS = Projection(name="totals", source=PAGES, row=Total, project=total, order_by="total")
+
+
+def publish(page: Page, event: PageEvent) -> Sequence[Message]:
+    return [pb.Noted(account_id=page.id, number=event.number)] if isinstance(event, Noted) else ()
+
+
+class LedgerApi(pb_grpc.LedgerServiceServicer):
+    """The servicer."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    async def GetPage(self, request: pb.GetPageRequest, context: Any) -> pb.GetPageResponse:
+        page = await self._ledger.page(request.account_id)
+        return pb.GetPageResponse(last=page.state.last, total=page.state.total)
+
+
+class LedgerSettings(Settings):
+    """Which movements fail, and how often: every n-th of an account (0: none), for so many attempts in a process."""
+
+    fails_every: int = Field(0, alias="PROVING_FAILS_EVERY", ge=0)
+    fails_attempts: int = Field(5, alias="PROVING_FAILS_ATTEMPTS", ge=0)
+
+
+def build(ports: Ports) -> Service:
+    settings = ports.settings(LedgerSettings)
+    ledger = Ledger(
+        ports.repository(PAGES, policies=[publish]), EveryNth(settings.fails_every, settings.fails_attempts)
+    )
+    return Service(
+        name="proving.ledger",
+        api=Api(pb_grpc.add_LedgerServiceServicer_to_server, LedgerApi(ledger), "proving.ledger.v1.LedgerService"),
+        publishes=[pb.Noted],
+        subscriptions=[on(accounts.Moved, _moved, then=ledger.note)],
+        projections=[TOTALS],
+        relations=[Relation("proving.accounts", Pattern.CUSTOMER_SUPPLIER, "its movements are noted")],
+    )
+
+
+def _moved(event: accounts.Moved) -> NoteMovement:
+    return NoteMovement(account=event.account_id, number=event.number, amount=event.amount)

@@ -1,0 +1,82 @@
+"""The nemesis run: clients go on asking while one fault after another befalls the real stack."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from scripts.lib.prove.checker import Verdict
+from scripts.lib.prove.servers import Servers
+from scripts.lib.prove.stage import Stage, stage
+
+QUIET_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class Injected:
+    """One fault: when it began and was mended, in seconds from the start of the run."""
+
+    kind: str
+    began: float
+    mended: float = 0.0
+
+
+@dataclass(slots=True)
+class Befallen:
+    """What came of a run. Moments are seconds from its start.
+
+    Attributes:
+        answers: when clients were answered.
+        flow: when events that have been through both contexts came out.
+        settled_after: seconds after the last question until nothing was left to do.
+    """
+
+    faults: list[Injected] = field(default_factory=list)
+    answers: Sequence[float] = ()
+    flow: Sequence[float] = ()
+    seconds: float = 0.0
+    settled_after: float = 0.0
+    verdict: Verdict = field(default_factory=Verdict)
+
+    @property
+    def by_kind(self) -> Counter[str]:
+        return Counter(fault.kind for fault in self.faults)
+
+
+async def befall(servers: Servers, folder: Path, *, faults: int, events: int, clients: int, seed: int = 1) -> Befallen:
+    """Runs until there were so many faults of all kinds, and so many events.
+
+    Every kind comes equally often; what else is drawn follows from the seed.
+    """
+    found = Befallen()
+    async with stage(
+        servers, folder, "nemesis", seed=seed, clients=clients, pause=0.06, PROVING_FAILS_EVERY="200"
+    ) as scene:
+        for kind in _order(list(scene.faults.all), faults, scene.faults.chance):
+            await asyncio.sleep(QUIET_SECONDS * scene.faults.chance.uniform(0.5, 1.5))
+            await _inject(kind, scene, found)
+        while len(scene.flow) * 2 < events:
+            await asyncio.sleep(0.2)
+        found.seconds = scene.now()
+        found.verdict = await scene.finish(within=180)
+        found.settled_after = scene.now() - found.seconds
+        found.answers = [moment - scene.begun for moment in scene.clients.successes]
+        found.flow = [moment - scene.begun for moment in scene.flow]
+    return found
+
+
+async def _inject(kind: str, scene: Stage, found: Befallen) -> None:
+    fault = Injected(kind, scene.now())
+    found.faults.append(fault)
+    await scene.faults.all[kind]()
+    fault.mended = scene.now()
+
+
+def _order(kinds: Sequence[str], count: int, chance: random.Random) -> list[str]:
+    """Returns kinds in rounds, each round with all of them in an order of its own."""
+    order: list[str] = []
+    while len(order) < count:
+        order += chance.sample(kinds, len(kinds))
+    return order[:count]

@@ -1,0 +1,80 @@
+"""Looking at the stores of a proof from outside: what is left to do, and what came of it all."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from treaty.chance import RandomChance, RandomIds
+from treaty.clock import SystemClock
+from treaty.messaging.quarantine import Intent
+from treaty.mongo.driver import close, connect
+from treaty.mongo.stores import MongoStores
+from treaty.operations.backlog import backlog
+from treaty.probes import NoProbe
+from treaty.rabbit.broker import RabbitBroker
+from treaty.service.ports import Ports
+
+from scripts.lib.prove.checker import Operation, Verdict, check
+from scripts.lib.prove.ground import CONTEXTS, load
+
+PARTITIONS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """The stores of both contexts, and the broker."""
+
+    stores: Mapping[str, MongoStores]
+    broker: RabbitBroker
+
+    async def settled(self, within: float) -> str:
+        """Waits until nothing is left to do, asking for what failed to be tried again; returns what is left."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + within
+        quiet, left = 0, "it was not looked at"
+        while loop.time() < deadline:
+            try:
+                await self.ask_for_retries()
+                left = await self._left()
+            except Exception as away:
+                left = f"{type(away).__name__}: {away}"
+            quiet = 0 if left else quiet + 1
+            if quiet == 3:
+                return ""
+            await asyncio.sleep(0.3)
+        return left
+
+    async def ask_for_retries(self) -> None:
+        """Does what a person does: says of all that failed that it is to be tried again."""
+        for stores in self.stores.values():
+            for item in await stores.quarantine.find():
+                if item.error and not item.intent:
+                    intent = Intent(action="retry", reason="it was mended", at=SystemClock().now())
+                    await stores.quarantine.intend(item.id, intent)
+
+    async def verdict(self, operations: Iterable[Operation], *, settled: bool) -> Verdict:
+        return await check(operations, self.stores, settled=settled)
+
+    async def _left(self) -> str:
+        left = []
+        for name, stores in self.stores.items():
+            ports = Ports(stores=stores, clock=SystemClock(), ids=RandomIds(), chance=RandomChance(), probe=NoProbe())
+            found = await backlog(load(name)(ports), stores, self.broker, PARTITIONS)
+            timers = len(await stores.pending.due(1000))
+            if not found.empty or timers:
+                left.append(f"{name}: {found}, {timers} timers")
+        return "; ".join(left)
+
+
+@asynccontextmanager
+async def looking(mongodb_uri: str, amqp_url: str) -> AsyncIterator[Looking]:
+    """Opens the stores beside the processes."""
+    client = connect(mongodb_uri, "motor")
+    broker = RabbitBroker(amqp_url, name="proof", ids=RandomIds())
+    stores = {name: MongoStores(client, name, chance=RandomChance(), probe=NoProbe()) for name in CONTEXTS}
+    try:
+        yield Looking(stores, broker)
+    finally:
+        await broker.close()
+        await close(client)

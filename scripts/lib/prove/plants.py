@@ -1,0 +1,185 @@
+"""Bugs to plant: a proof that has never failed proves nothing. Each is a small change of the toolkit, on a copy of it.
+
+A change names text that must stand exactly once in its file, so that a plant cannot silently miss.
+"""
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.lib.paths import ROOT
+
+TOOLKIT = ROOT / "libs" / "treaty"
+
+
+class Missed(Exception):
+    """The code has moved on, and the plant does not find its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plant:
+    """A bug that somebody could write, and why it is one."""
+
+    why: str
+    changes: Sequence[Change]
+
+
+PLANTS: Mapping[str, Plant] = {
+    "ack_before_commit": Plant(
+        "a message that is acknowledged before it took effect is gone when the process is",
+        [
+            Change(
+                "messaging/consumer.py",
+                "        try:\n            error = await self._try(envelope)\n        except GivenUp:\n",
+                "        await delivery.ack()\n"
+                "        try:\n            error = await self._try(envelope)\n        except GivenUp:\n",
+            )
+        ],
+    ),
+    "confirm_ignored": Plant(
+        "an event that the broker did not confirm may not be there",
+        [
+            Change(
+                "followers/relay.py",
+                "            except BrokerAway as error:\n                tries += 1\n",
+                "            except BrokerAway as error:\n                return\n                tries += 1\n",
+            )
+        ],
+    ),
+    "dedup_removed": Plant(
+        "messages come again, and must be recognised",
+        [
+            Change(
+                "messaging/dispatcher.py",
+                'id=f"{envelope.producer}/{envelope.id}/{subscription.name}"',
+                'id=f"{envelope.producer}/{envelope.id}/{subscription.name}/{next(self._numbers)}"',
+            ),
+            Change(
+                "messaging/dispatcher.py",
+                "        self._by_type: dict[str, list[Subscription]] = {}\n",
+                "        self._by_type: dict[str, list[Subscription]] = {}\n"
+                "        self._numbers = __import__('itertools').count(id(self))\n",
+            ),
+        ],
+    ),
+    "lane_removed": Plant(
+        "what runs side by side overtakes",
+        [
+            Change(
+                "messaging/consumer.py",
+                "            lanes.submit(envelope.partition_key, partial(self._process, delivery, envelope))",
+                "            lanes.submit(envelope.id, partial(self._process, delivery, envelope))",
+            )
+        ],
+    ),
+    "checkpoint_too_early": Plant(
+        "a checkpoint that passes work which is not done leaves it undone after a crash",
+        [
+            Change(
+                "followers/followers.py",
+                "                if not work.done():\n                    return\n                if work.cancelled():",
+                "                if not work.done():\n"
+                "                    self.open.popleft()\n"
+                "                    self.place = place\n"
+                "                    continue\n"
+                "                if work.cancelled():",
+            )
+        ],
+    ),
+    "read_back_unknown": Plant(
+        "a primary that is asked whether it has a commit says nothing about a majority",
+        [
+            Change(
+                "commits/group_commit.py",
+                '                self._probe.count("treaty.commit.unknown")\n',
+                '                self._probe.count("treaty.commit.unknown")\n'
+                "                if all([await self._is_ours(append.commit) for append in batch]):\n"
+                "                    outcomes = [Inserted.STORED] * len(batch)\n"
+                "                    break\n",
+            ),
+            Change(
+                "memory/commits.py",
+                "        return [c for c in self._durable(stream) if c.version >= first and",
+                "        known = [stored.commit for stored in self._streams.get(stream, ())]\n"
+                "        return [c for c in known if c.version >= first and",
+            ),
+            Change(
+                "mongo/commits.py",
+                '            found = self._commits.find({"_id": {"$gte": lowest, "$lt": end}}).sort("_id", 1)',
+                '            found = self._local.find({"_id": {"$gte": lowest, "$lt": end}}).sort("_id", 1)',
+            ),
+        ],
+    ),
+    "reply_before_durable": Plant(
+        "an OK that leaves before a majority has the commit is a promise that a failover breaks",
+        [
+            Change(
+                "commits/repository.py",
+                "            if draft.commit is not None:\n                try:\n",
+                "            for request, outcome in [*draft.accepted, *draft.failed]:\n"
+                "                _waiting(request).resolve(outcome)\n"
+                "            if draft.commit is not None:\n                try:\n",
+            )
+        ],
+    ),
+    "cancel_before_ack": Plant(
+        "a consumer that is cancelled, though its channel still holds messages, lets later ones go to the next",
+        [
+            Change(
+                "memory/broker.py",
+                "                queue.consumer = None\n                queue.requeue()\n\n    async def queued",
+                "                queue.consumer = None\n"
+                "                asyncio.get_running_loop().call_later(1.0, queue.requeue)\n\n    async def queued",
+            ),
+            Change(
+                "rabbit/broker.py",
+                "            watching.cancel()\n            await _close(channel)\n",
+                "            watching.cancel()\n"
+                "            await queue.cancel(tag)\n"
+                "            asyncio.get_running_loop().call_later(1.0, asyncio.ensure_future, _close(channel))\n",
+            ),
+        ],
+    ),
+    "release_races_arrival": Plant(
+        "what is released beside its lane is overtaken by what arrives",
+        [
+            Change(
+                "messaging/consumer.py",
+                "            lanes.submit(key, partial(self._keeper.release, key))\n",
+                "            asyncio.get_running_loop().create_task(self._keeper.release(key))\n",
+            ),
+            Change(
+                "messaging/quarantine_keeper.py",
+                "        try:\n            waiting = ",
+                "        self._held.discard(key)\n        try:\n            waiting = ",
+            ),
+        ],
+    ),
+}
+
+
+def plant(name: str, folder: Path) -> Mapping[str, str]:
+    """Copies the toolkit into a folder, plants a bug in it, and returns the environment that makes Python use it.
+
+    Raises:
+        Missed
+    """
+    copy = folder / "treaty"
+    shutil.copytree(TOOLKIT, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    for change in PLANTS[name].changes:
+        path = copy / change.file
+        text = path.read_text()
+        if text.count(change.old) != 1:
+            raise Missed(f"{name}: {change.file} has {text.count(change.old)} places like {change.old!r}")
+        path.write_text(text.replace(change.old, change.new))
+    earlier = os.environ.get("PYTHONPATH", "")
+    return {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{earlier}" if earlier else str(folder)}

@@ -1,0 +1,191 @@
+"""Seeds: each is a cluster of its own, clients of its own, and a nemesis of its own; then the checker looks."""
+
+import asyncio
+import hashlib
+from dataclasses import dataclass, field
+
+from treaty.domain import DomainError
+from treaty.messaging.quarantine import Intent
+from treaty.operations.backlog import backlog
+from treaty.probes import NoProbe
+from treaty.service.ports import Ports
+from treaty.testing.simulation import Cluster, Rates, Unanswered, simulate
+from treaty.testing.simulation.cluster import SimulatedChance
+from treaty.testing.simulation.nemesis import Nemesis
+from treaty.testing.world import SeededIds
+
+from scripts.lib.prove.checker import Operation, Verdict, check
+from scripts.lib.prove.ground import ACCOUNTS, CONTEXTS, load
+from scripts.lib.prove.ground import accounts_pb2 as pb
+
+SETTLED_WITHIN = 900.0
+"""Virtual seconds after the last fault within which nothing may be left to do."""
+
+
+@dataclass(slots=True)
+class Run:
+    """What came of one seed.
+
+    Attributes:
+        seconds: virtual ones.
+        digest: of everything that was committed, and when: the same for the same seed.
+        settled: whether faults had ended and all came to rest, so that nothing may be missing.
+    """
+
+    seed: int
+    verdict: Verdict
+    faults: list[str] = field(default_factory=list)
+    steps: int = 0
+    seconds: float = 0.0
+    digest: str = ""
+    settled: bool = False
+
+
+def run_seed(seed: int) -> Run:
+    """Runs one seed. Every fifth is a safety run: its faults never end, and what is missing is no fault."""
+    return simulate(seed, _run(seed, liveness=seed % 5 != 0))
+
+
+async def _run(seed: int, *, liveness: bool) -> Run:
+    scene = _Scene(seed)
+    await scene.play()
+    settled = await scene.settle() if liveness else False
+    verdict = await check(scene.operations, scene.cluster.stores, settled=settled)
+    if liveness and not settled:
+        verdict.lost.append(f"after {SETTLED_WITHIN:.0f} s without faults there is work left: {await scene.left()}")
+    verdict.untrue += scene.cluster.loop.errors
+    loop = scene.cluster.loop
+    return Run(seed, verdict, scene.cluster.faults, loop.steps, loop.time(), await scene.digest(), settled)
+
+
+class _Scene:
+    def __init__(self, seed: int) -> None:
+        loop = asyncio.get_running_loop()
+        self.chance = loop.chance  # type: ignore[attr-defined]
+        fragile = self.chance.random() < 0.2
+        self.cluster = Cluster(
+            load=load,
+            contexts=CONTEXTS,
+            environ={
+                "PROVING_PATIENCE": str(self.chance.choice([0.05, 1.0, 5.0])),
+                "PROVING_FAILS_EVERY": str(self.chance.randint(2, 4) if fragile else 0),
+                "PROVING_FAILS_ATTEMPTS": str(self.chance.randint(1, 5)),
+            },
+            partitions=self.chance.randint(1, 2),
+            speed=20.0 if fragile else 1.0,
+        )
+        self.rates = Rates(
+            lost=self.chance.choice([0.0, 0.01, 0.05]),
+            unanswered=self.chance.choice([0.0, 0.01, 0.05]),
+            late=self.chance.choice([0.0, 0.01, 0.05]),
+            latency=self.chance.choice([0.002, 0.01, 0.05]),
+            shorter=self.chance.choice([0.0, 0.02]),
+        )
+        self.accounts = [f"a{n}" for n in range(self.chance.randint(1, 3))]
+        self.operations: list[Operation] = []
+        self._ids = SeededIds(str(seed))
+        self._services = {name: load(name)(self._ports(name)) for name in CONTEXTS}
+
+    async def play(self) -> None:
+        """Runs clients and nemesis side by side until the clients have done, or the nemesis has."""
+        cluster = self.cluster
+        for context in CONTEXTS:
+            for _ in range(self.chance.randint(1, 2)):
+                cluster.start(context)
+        await cluster.up()
+        cluster.disturb(self.rates)
+        nemesis = Nemesis(cluster, every=self.chance.choice([0.4, 1.0]))
+        clients = [asyncio.create_task(self._client()) for _ in range(self.chance.randint(2, 4))]
+        self._clients = clients
+        await nemesis.run(self.chance.uniform(2.0, 6.0))
+
+    def _ports(self, name: str) -> Ports:
+        """Returns what a context is built from by somebody who only looks at it."""
+        cluster, chance = self.cluster, SimulatedChance(self.cluster.loop)
+        return Ports(stores=cluster.stores[name], clock=cluster.clock, ids=SeededIds(), chance=chance, probe=NoProbe())
+
+    async def settle(self) -> bool:
+        """Ends all faults, lets the clients have their answers, and waits until nothing is left to do."""
+        cluster, loop = self.cluster, self.cluster.loop
+        cluster.disturb(Rates(latency=self.rates.latency))
+        await Nemesis(cluster).heal()
+        deadline = loop.time() + SETTLED_WITHIN
+        await asyncio.wait(self._clients, timeout=SETTLED_WITHIN)
+        quiet = 0
+        while loop.time() < deadline:
+            await self._ask_for_retries()
+            quiet = 0 if await self.left() else quiet + 1
+            if quiet == 2:
+                return True
+            await asyncio.sleep(0.4)
+        return False
+
+    async def _ask_for_retries(self) -> None:
+        """Does what a person does in the end: asks for what failed to be tried again."""
+        for stores in self.cluster.stores.values():
+            for item in await stores.quarantine.find():
+                if item.error and not item.intent:
+                    intent = Intent(action="retry", reason="it was mended", at=self.cluster.clock.now())
+                    await stores.quarantine.intend(item.id, intent)
+
+    async def left(self) -> str:
+        """Returns what is left to do, or nothing."""
+        left = (
+            [f"{sum(not client.done() for client in self._clients)} clients"]
+            if not all(client.done() for client in self._clients)
+            else []
+        )
+        for name, stores in self.cluster.stores.items():
+            found = await backlog(self._services[name], stores, self.cluster.broker, self.cluster.partitions)
+            timers = [lane for lane, id in (await stores.pending.lanes()).items() if lane == id]
+            if not found.empty or timers:
+                left.append(f"{name}: {found}, {len(timers)} timers")
+        return "; ".join(left)
+
+    async def digest(self) -> str:
+        digest = hashlib.blake2s()
+        for name in CONTEXTS:
+            for commit in self.cluster.stores[name].commits.commits:
+                digest.update(repr((commit.id, commit.events, commit.causes, commit.position)).encode())
+        digest.update(repr((self.cluster.loop.steps, self.cluster.loop.time(), self.cluster.faults)).encode())
+        return digest.hexdigest()
+
+    async def _client(self) -> None:
+        """Asks for one thing after another, each until it has an answer."""
+        for _ in range(self.chance.randint(2, 6)):
+            await asyncio.sleep(self.chance.uniform(0.0, 1.0))
+            if self.chance.random() < 0.3 and len(self.accounts) > 1:
+                await self._transfer()
+            else:
+                await self._move()
+
+    async def _move(self) -> None:
+        request = pb.MoveRequest(
+            request_id=self._ids.new(),
+            account_id=self.chance.choice(self.accounts),
+            amount=self.chance.choice([5, 10, 20, -5, -15]),
+        )
+        operation = Operation(f"Move/{request.request_id}")
+        await self._until_answered(operation, "Move", request)
+
+    async def _transfer(self) -> None:
+        source, target = self.chance.sample(self.accounts, 2)
+        request = pb.TransferRequest(
+            request_id=self._ids.new(), source=source, target=target, amount=self.chance.randint(1, 10)
+        )
+        await self._until_answered(Operation(f"Transfer/{request.request_id}"), "Transfer", request)
+
+    async def _until_answered(self, operation: Operation, method: str, request: object) -> None:
+        self.operations.append(operation)
+        while True:
+            operation.asked += 1
+            try:
+                answer = await self.cluster.ask(ACCOUNTS, method, request)
+            except Unanswered:
+                await asyncio.sleep(self.chance.uniform(0.05, 0.5))
+            except DomainError:
+                operation.outcome = "refused"
+                return
+            else:
+                operation.outcome, operation.answer = "ok", getattr(answer, "number", 0)
+                return

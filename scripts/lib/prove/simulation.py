@@ -1,0 +1,78 @@
+"""The simulation phase: many seeds, on every core, each worker with a fixed hash seed so that a run can be repeated."""
+
+import asyncio
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from scripts.lib.prove.checker import Verdict
+
+_CHUNK = 250
+
+
+@dataclass(slots=True)
+class Simulated:
+    """What came of the seeds.
+
+    Attributes:
+        seeds: how many ran.
+        failures: the seeds that broke a promise, with what they broke.
+        totals: commands, events, steps and virtual seconds of all of them.
+        faults: how often each kind of fault was injected.
+    """
+
+    seeds: int = 0
+    failures: list[dict[str, Any]] = field(default_factory=list)
+    totals: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+
+    def add_to(self, verdict: Verdict) -> None:
+        for failure in self.failures:
+            for name in ("lost", "duplicate_effects", "order_violations", "unknown_unresolved", "untrue"):
+                getattr(verdict, name).extend(f"seed {failure['seed']}: {fault}" for fault in failure[name])
+
+
+async def simulate_seeds(first: int, count: int, environ: Mapping[str, str], *, stop_early: bool = False) -> Simulated:
+    """Runs seeds until all are done; with `stop_early` until one has failed."""
+    found = Simulated()
+    chunks = [(start, min(_CHUNK, first + count - start)) for start in range(first, first + count, _CHUNK)]
+    workers = [asyncio.create_task(_work(chunks, environ, found, stop_early)) for _ in range(os.cpu_count() or 1)]
+    await asyncio.gather(*workers)
+    return found
+
+
+async def _work(chunks: list[tuple[int, int]], environ: Mapping[str, str], found: Simulated, stop_early: bool) -> None:
+    while chunks and not (stop_early and found.failures):
+        first, count = chunks.pop(0)
+        await _run_chunk(first, count, environ, found, stop_early)
+
+
+async def _run_chunk(first: int, count: int, environ: Mapping[str, str], found: Simulated, stop_early: bool) -> None:
+    running = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-W", "ignore", "-m", "scripts.lib.prove.seeds", str(first), str(count)),
+        env={**environ, "PYTHONHASHSEED": "0"},
+        stdout=asyncio.subprocess.PIPE,
+        limit=2**22,
+    )
+    assert running.stdout is not None
+    try:
+        async for text in running.stdout:
+            line = json.loads(text)
+            if "totals" in line:
+                found.totals.update(line["totals"])
+                found.faults.update(line["faults"])
+                found.seeds = found.totals["seeds"]
+            else:
+                found.failures.append(line)
+                if stop_early:
+                    return
+        if await running.wait():
+            raise RuntimeError(f"the seeds from {first} on ended with code {running.returncode}")
+    finally:
+        if running.returncode is None:
+            running.kill()
+            await running.wait()

@@ -1,0 +1,1 @@
+"""Pages and rules that follow from the code."""
