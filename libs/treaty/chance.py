@@ -1,8 +1,10 @@
-"""Identity and chance: identifiers, and the spread of retries. A test or a simulation puts its own in their place."""
+"""Identity and chance: identifiers, and how retries are spread. A test or a simulation puts its own in their place."""
 
+import asyncio
 import random
 import uuid
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, Self
 
 
 class Ids(Protocol):
@@ -21,11 +23,6 @@ class Chance(Protocol):
         ...
 
 
-def backoff(tries: int, first: float, most: float) -> float:
-    """Returns the pause before another try, in seconds: doubled each time, up to `most`, however many there are."""
-    return min(first * 2.0 ** min(tries, 100), most)
-
-
 class RandomIds:
     """Random UUIDs (version 4)."""
 
@@ -38,3 +35,37 @@ class RandomChance:
 
     def jitter(self, seconds: float) -> float:
         return seconds * random.uniform(0.5, 1.5)
+
+
+def backoff(tries: int, first: float, most: float) -> float:
+    """Returns the pause in seconds after so many tries: `first` after none, doubled with each, at most `most`."""
+    return min(first * 2.0 ** min(tries, 100), most)
+
+
+@dataclass(slots=True)
+class Attempts:
+    """The numbers of attempts, from 1 on, with a pause before each but the first."""
+
+    chance: Chance
+    first: float
+    most: float
+    made: int = 0
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> int:
+        if self.made:
+            await asyncio.sleep(self.chance.jitter(backoff(self.made - 1, self.first, self.most)))
+        self.made += 1
+        return self.made
+
+
+def retrying(chance: Chance, *, first: float, most: float) -> Attempts:
+    """Returns attempts for `async for`; leave the loop when one succeeds.
+
+    Args:
+        first: seconds of the first pause; each pause is twice the one before, spread by chance.
+        most: the longest pause in seconds.
+    """
+    return Attempts(chance, first, most)

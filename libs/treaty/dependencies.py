@@ -7,8 +7,8 @@ some failures in a row only one try at a time goes through, at growing intervals
 import asyncio
 from dataclasses import dataclass, field
 
-from treaty.chance import Chance, backoff
-from treaty.probes import Probe
+from treaty.chance import backoff
+from treaty.surroundings import Surroundings
 
 AFTER = 3
 """Failures in a row that open a breaker."""
@@ -36,8 +36,7 @@ class _Breaker:
 class Breakers:
     """The breakers of one process, by dependency."""
 
-    chance: Chance
-    probe: Probe
+    surroundings: Surroundings
     _breakers: dict[str, _Breaker] = field(default_factory=dict)
 
     def admit(self, dependency: str) -> bool:
@@ -55,16 +54,20 @@ class Breakers:
         """Notes that a dependency was away."""
         breaker = self._breakers.setdefault(dependency, _Breaker())
         breaker.failures += 1
-        pause = self.chance.jitter(backoff(breaker.failures - AFTER, 0.2, 10.0)) if breaker.failures >= AFTER else 0.0
+        pause = (
+            self.surroundings.chance.jitter(backoff(breaker.failures - AFTER, 0.2, 10.0))
+            if breaker.failures >= AFTER
+            else 0.0
+        )
         breaker.retry_at = asyncio.get_running_loop().time() + pause
         if breaker.failures == AFTER:
-            self.probe.gauge("treaty.breaker.open", 1, dependency=dependency)
+            self.surroundings.probe.gauge("treaty.breaker.open", 1, dependency=dependency)
 
     def succeeded(self, dependency: str) -> None:
         """Notes that it is there again."""
         breaker = self._breakers.pop(dependency, None)
         if breaker is not None and breaker.failures >= AFTER:
-            self.probe.gauge("treaty.breaker.open", 0, dependency=dependency)
+            self.surroundings.probe.gauge("treaty.breaker.open", 0, dependency=dependency)
 
     async def turn(self, dependency: str, stop: asyncio.Event) -> None:
         """Returns when it is the caller's turn to try, or the dependency is back.
@@ -76,7 +79,7 @@ class Breakers:
             if self.admit(dependency):
                 return
             try:
-                async with asyncio.timeout(self.chance.jitter(0.1)):
+                async with asyncio.timeout(self.surroundings.chance.jitter(0.1)):
                     await stop.wait()
             except TimeoutError:
                 continue

@@ -8,12 +8,12 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from treaty.clock import SystemClock
 from treaty.memory.broker import MemoryBroker, _Message
 from treaty.memory.quarantine import MemoryQuarantine
 from treaty.memory.replays import MemoryReplays
 from treaty.messaging.consumer import PartitionConsumer, Patience
 from treaty.messaging.envelope import Malformed, parse
+from treaty.surroundings import Surroundings
 from treaty.testing import eventually
 from treaty.testing.recorder import Recorder
 from treaty.testing.samples import envelope
@@ -82,7 +82,7 @@ async def test_what_is_good_among_noise_takes_effect_and_the_noise_is_kept() -> 
     asyncio.get_running_loop().set_exception_handler(lambda _, context: unheard.append(context))
     broker, quarantine = MemoryBroker(), MemoryQuarantine()
 
-    async def handle(event: Any, queue: str) -> None:
+    async def handle(event: Any) -> None:
         if event.body != b"good":
             raise ValueError("no message of ours")
         handled.append(event.id)
@@ -104,9 +104,7 @@ async def test_what_is_good_among_noise_takes_effect_and_the_noise_is_kept() -> 
         handle,
         quarantine,
         MemoryReplays(),
-        clock=SystemClock(),
-        chance=SeededChance(scale=0.001),
-        probe=Recorder(),
+        surroundings=Surroundings(chance=SeededChance(scale=0.001), probe=Recorder()),
         patience=Patience(tries=2, pause=0.001),
     )
     running = asyncio.create_task(consumer.run())

@@ -6,11 +6,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from treaty.chance import RandomChance
 from treaty.commits.log import StoreAway
 from treaty.mongo.driver import Driver, close, connect, database
 from treaty.mongo.stores import MongoStores
-from treaty.probes import NoProbe
+from treaty.surroundings import Surroundings
 from treaty.testing import eventually
 from treaty.testing.samples import plain_commit
 
@@ -36,7 +35,7 @@ async def test_stores_whose_commits_do_not_get_through_are_not_healthy_until_the
     servers: dict[str, str], context: str, driver: Driver, how: dict[str, Any]
 ) -> None:
     client = connect(servers["MONGODB_URI"], driver)
-    stores = MongoStores(client, context, chance=RandomChance(), probe=NoProbe(), patience=0.2)
+    stores = MongoStores(client, context, surroundings=Surroundings(), patience=0.2)
     await stores.prepare([])
     await stores.log.append(plain_commit("thing-1"))
     await stores.ping()

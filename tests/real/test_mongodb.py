@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from treaty.chance import RandomChance
 from treaty.commits.log import CommitLog, CommitRefused, Place, VersionTaken
 from treaty.mongo.driver import Driver, close, connect
 from treaty.mongo.stores import MongoStores
 from treaty.probes import NoProbe, Probe
 from treaty.service.stores import Stores
+from treaty.surroundings import Surroundings
 from treaty.testing.recorder import Recorder
 from treaty.testing.samples import NOTES, plain_commit
 from treaty.testing.suites.commit_log import CommitLogSuite, MakeLog, ids, read_until, seen
@@ -19,8 +19,9 @@ from treaty.testing.suites.leases import CheckpointsSuite, LeasesSuite
 from treaty.testing.suites.pending import PendingSuite
 from treaty.testing.suites.personal_data import PersonalDataSuite
 from treaty.testing.suites.quarantine import QuarantineSuite
+from treaty.testing.suites.rebuild import RebuildSuite
 from treaty.testing.suites.replays import ReplaysSuite
-from treaty.testing.suites.rows import RebuildSuite, RowsSuite
+from treaty.testing.suites.rows import RowsSuite
 
 
 class _WithMotor:
@@ -37,7 +38,7 @@ class _OnMongoDB:
     @pytest.fixture
     async def stores(self, servers: dict[str, str], context: str) -> AsyncIterator[Stores]:
         client = connect(servers["MONGODB_URI"], self.driver)
-        stores = MongoStores(client, context, chance=RandomChance(), probe=NoProbe())
+        stores = MongoStores(client, context, surroundings=Surroundings())
         await stores.prepare([NOTES])
         yield stores
         await close(client)
@@ -48,7 +49,7 @@ class _OnMongoDB:
 
         async def make(probe: Probe | None = None) -> CommitLog:
             clients.append(connect(servers["MONGODB_URI"], self.driver))
-            stores = MongoStores(clients[-1], context, chance=RandomChance(), probe=probe or NoProbe())
+            stores = MongoStores(clients[-1], context, surroundings=Surroundings(probe=probe or NoProbe()))
             await stores.prepare([])
             return stores.log
 

@@ -21,18 +21,17 @@ from commerce.ordering.v1 import ordering_service_pb2 as ordering
 from commerce.ordering.v1 import ordering_service_pb2_grpc as ordering_grpc
 from commerce.payments.v1 import payments_service_pb2 as payments
 from commerce.payments.v1 import payments_service_pb2_grpc as payments_grpc
-from treaty.chance import RandomChance, RandomIds
-from treaty.clock import SystemClock
+from treaty.chance import RandomIds
 from treaty.messaging.broker import exchange_of
 from treaty.messaging.envelope import Envelope, parse
 from treaty.mongo.driver import close, connect, database
 from treaty.mongo.stores import MongoStores
 from treaty.operations.backlog import Backlog, backlog
-from treaty.probes import NoProbe
 from treaty.rabbit.broker import RabbitBroker
 from treaty.rpc.client import channel, until_answered
 from treaty.service.contexts import load_context
 from treaty.service.ports import Ports
+from treaty.surroundings import Surroundings
 from treaty.testing.eventually import eventually
 
 from scripts.lib.databases import temporary
@@ -150,9 +149,7 @@ class Town:
         return True
 
     async def _backlog(self, name: str) -> Backlog:
-        ports = Ports(
-            stores=self.stores[name], clock=SystemClock(), ids=RandomIds(), chance=RandomChance(), probe=NoProbe()
-        )
+        ports = Ports(stores=self.stores[name], surroundings=Surroundings())
         return await backlog(load_context(name)(ports), self.stores[name], self.broker, 4)
 
     async def events_committed(self) -> set[tuple[str, str]]:
@@ -216,7 +213,7 @@ async def town(servers: Mapping[str, str], logs: Path) -> AsyncIterator[Town]:
     }
     client = connect(uri, "motor")
     broker = RabbitBroker(servers["AMQP_URL"], name="town", ids=RandomIds())
-    stores = {c: MongoStores(client, c, chance=RandomChance(), probe=NoProbe()) for c in CONTEXTS}
+    stores = {c: MongoStores(client, c, surroundings=Surroundings()) for c in CONTEXTS}
     shop = Town(environ, logs, dict(zip(CONTEXTS, ports, strict=False)), client, broker, stores)
     simulator = ["-m", "services.commerce.payments.simulator", "--host", "127.0.0.1", "--port", str(ports[3])]
     async with AsyncExitStack() as stack:

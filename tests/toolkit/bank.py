@@ -14,6 +14,7 @@ from treaty.commits.repository import Limits, Repository
 from treaty.commits.stored import Stored
 from treaty.domain import Aggregate, Call, Invalid, Policy, Rejected
 from treaty.memory.commits import MemoryCommits
+from treaty.surroundings import Surroundings
 from treaty.testing.recorder import Recorder
 from treaty.testing.world import ManualClock, SeededChance, SeededIds
 
@@ -101,7 +102,9 @@ class Bank:
 
     def log(self) -> GroupCommitLog:
         """Returns the log as another process opens it."""
-        return GroupCommitLog(self.store, chance=SeededChance(self.seed, scale=0.05), probe=self.probe)
+        return GroupCommitLog(
+            self.store, surroundings=Surroundings(chance=SeededChance(self.seed, scale=0.05), probe=self.probe)
+        )
 
     def accounts(
         self,
@@ -116,10 +119,12 @@ class Bank:
         return Repository(
             log or self.log(),
             stored,
-            clock=ManualClock(),
-            ids=SeededIds(str(self.seed)),
-            chance=SeededChance(self.seed, scale=0.05),
-            probe=self.probe,
+            surroundings=Surroundings(
+                clock=ManualClock(),
+                ids=SeededIds(str(self.seed)),
+                chance=SeededChance(self.seed, scale=0.05),
+                probe=self.probe,
+            ),
             policies=policies,
             commands=COMMANDS,
             limits=Limits(**limits),

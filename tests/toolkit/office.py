@@ -9,6 +9,7 @@ from treaty.memory.stores import MemoryStores
 from treaty.messaging.envelope import Envelope, envelopes
 from treaty.messaging.replays import Replay
 from treaty.operations.replay import Replayer
+from treaty.surroundings import Surroundings
 from treaty.testing import eventually
 from treaty.testing.samples import NOON
 from treaty.testing.world import SeededChance
@@ -28,8 +29,8 @@ class Office:
     versions: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.bank = MemoryStores(self.desk.clock, SeededChance(scale=0.1))
-        self.leases = MemoryStores(self.desk.clock, SeededChance(scale=0.1))
+        self.bank = MemoryStores(Surroundings(clock=self.desk.clock, chance=SeededChance(scale=0.1)))
+        self.leases = MemoryStores(Surroundings(clock=self.desk.clock, chance=SeededChance(scale=0.1)))
 
     async def declared(self) -> "Office":
         for topology in (BANK, DESK):
@@ -49,10 +50,10 @@ class Office:
         for envelope in envelopes(commit, context=PRODUCER):
             self.desk.broker.deliver(DESK.context, envelope)
 
-    async def handle(self, event: Envelope, queue: str) -> None:
+    async def handle(self, event: Envelope) -> None:
         """Takes an event once, as a use case does whose commit knows its causes."""
         if event.id not in self.desk.done:
-            await self.desk.handle(event, queue)
+            await self.desk.handle(event)
 
     @asynccontextmanager
     async def consuming(self) -> AsyncIterator[None]:

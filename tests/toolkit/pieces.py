@@ -15,6 +15,7 @@ from treaty.memory.replays import MemoryReplays
 from treaty.messaging.broker import Topology
 from treaty.messaging.consumer import PartitionConsumer, Patience
 from treaty.messaging.envelope import Envelope
+from treaty.surroundings import Surroundings
 from treaty.testing import eventually
 from treaty.testing.recorder import Recorder
 from treaty.testing.samples import NOON, envelope, plain_commit
@@ -63,7 +64,9 @@ class Parking:
 
     def work(self, run: Callable[[Item], Awaitable[None]]) -> PendingWork:
         """Returns what the holder of the lease would have."""
-        return PendingWork(self.store, run, chance=SeededChance(scale=0.1), probe=self.probe, interval=0.002)
+        return PendingWork(
+            self.store, run, surroundings=Surroundings(chance=SeededChance(scale=0.1), probe=self.probe), interval=0.002
+        )
 
     async def is_empty(self) -> bool:
         return not await self.store.lanes()
@@ -87,7 +90,7 @@ class Desk:
         await self.broker.declare(DESK)
         return self
 
-    async def handle(self, event: Envelope, queue: str) -> None:
+    async def handle(self, event: Envelope) -> None:
         self.started.append(event.id)
         if event.id in self.gates:
             await self.gates[event.id].wait()
@@ -95,7 +98,7 @@ class Desk:
             raise ValueError(f"{event.id} is poison")
         self.done.append(event.id)
 
-    def consumer(self, handle: Callable[[Envelope, str], Awaitable[None]] | None = None) -> PartitionConsumer:
+    def consumer(self, handle: Callable[[Envelope], Awaitable[None]] | None = None) -> PartitionConsumer:
         return PartitionConsumer(
             DESK,
             0,
@@ -103,9 +106,7 @@ class Desk:
             handle or self.handle,
             self.quarantine,
             self.replays,
-            clock=self.clock,
-            chance=SeededChance(scale=0.02),
-            probe=self.probe,
+            surroundings=Surroundings(clock=self.clock, chance=SeededChance(scale=0.02), probe=self.probe),
             patience=Patience(tries=3, pause=0.01, look_every=0.02),
         )
 

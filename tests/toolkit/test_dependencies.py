@@ -11,6 +11,7 @@ from treaty.followers.pending import Item, PendingWork
 from treaty.memory.pending import MemoryPending
 from treaty.messaging.envelope import Envelope
 from treaty.rpc.peers import PeerAway
+from treaty.surroundings import Surroundings
 from treaty.testing import eventually
 from treaty.testing.recorder import Recorder
 from treaty.testing.world import SeededChance
@@ -26,7 +27,7 @@ class Shaky:
     tries: int = 0
     done: list[str] = field(default_factory=list)
 
-    async def handle(self, event: Envelope, queue: str) -> None:
+    async def handle(self, event: Envelope) -> None:
         self.tries += 1
         if self.away and event.id.startswith("a"):
             raise StoreAway("not now")
@@ -41,7 +42,7 @@ def opened(breakers: Breakers) -> Breakers:
 
 async def test_a_breaker_that_is_open_lets_one_try_through_at_a_time() -> None:
     probe = Recorder()
-    breakers = opened(Breakers(SeededChance(scale=0.01), probe))
+    breakers = opened(Breakers(Surroundings(chance=SeededChance(scale=0.01), probe=probe)))
     assert probe.gauges["treaty.breaker.open"] == 1
     await eventually(lambda: breakers.admit("store"))
     assert not breakers.admit("store")
@@ -53,7 +54,7 @@ async def test_a_breaker_that_is_open_lets_one_try_through_at_a_time() -> None:
 
 
 async def test_who_stops_does_not_wait_for_what_is_away() -> None:
-    breakers, stop = opened(Breakers(SeededChance(), Recorder())), asyncio.Event()
+    breakers, stop = opened(Breakers(Surroundings(chance=SeededChance(), probe=Recorder()))), asyncio.Event()
     waiting = asyncio.create_task(breakers.turn("store", stop))
     stop.set()
     with pytest.raises(GivenUp):
@@ -93,15 +94,17 @@ async def test_calls_to_one_peer_that_is_away_do_not_all_try() -> None:
         if away:
             raise PeerAway("test.other", "no answer")
 
-    work = PendingWork(store, run, chance=SeededChance(scale=0.02), probe=Recorder(), interval=0.001)
+    work = PendingWork(
+        store, run, surroundings=Surroundings(chance=SeededChance(scale=0.02), probe=Recorder()), interval=0.001
+    )
     items = [Item(id=f"s{n}@1!0", lane=f"calls of s{n}", kind="call", body={}) for n in range(50)]
     await store.add(items)
     async with running(work.work()):
         await eventually(lambda: len(tries) > 60)
         rounds = max(tries.count(item.id) for item in items)
+        assert len(tries) < 50 * rounds, "every call was tried in every round"
         away = False
         await eventually(lambda: _is_empty(store))
-    assert len(tries) < 50 * rounds, "every call was tried in every round"
 
 
 async def _is_empty(store: MemoryPending) -> bool:

@@ -10,8 +10,7 @@ from typing import NoReturn, TypeVar
 
 import typer
 
-from treaty.chance import RandomChance, RandomIds
-from treaty.clock import SystemClock
+from treaty.chance import RandomChance
 from treaty.commits.log import StoreAway
 from treaty.domain import DomainError
 from treaty.mongo.driver import close, connect
@@ -22,6 +21,7 @@ from treaty.service.ports import Ports
 from treaty.service.service import Service
 from treaty.service.stores import Stores
 from treaty.settings import ProcessSettings, SettingsError, read_settings
+from treaty.surroundings import Surroundings
 
 T = TypeVar("T")
 
@@ -49,10 +49,8 @@ async def opened(context: str) -> AsyncIterator[Opened]:
     key = settings.digest_key.get_secret_value().encode()
     chance, probe = RandomChance(), NoProbe()
     try:
-        stores = MongoStores(client, context, chance=chance, probe=probe, key=key)
-        ports = Ports(
-            stores=stores, clock=SystemClock(), ids=RandomIds(), chance=chance, probe=probe, environ=os.environ
-        )
+        stores = MongoStores(client, context, surroundings=Surroundings(chance=chance, probe=probe), key=key)
+        ports = Ports(stores=stores, surroundings=Surroundings(chance=chance, probe=probe), environ=os.environ)
         yield Opened(load_context(context)(ports), stores, ports, settings.partitions)
     finally:
         await close(client)

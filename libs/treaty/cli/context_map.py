@@ -6,23 +6,19 @@ from typing import Annotated
 
 import typer
 
-from treaty.chance import RandomChance, RandomIds
-from treaty.clock import SystemClock
 from treaty.memory.stores import MemoryStores
 from treaty.messaging.subscriptions import by_producer
-from treaty.probes import NoProbe
 from treaty.service.context_map import EXTERNAL, Relation
 from treaty.service.contexts import find_contexts, load_context
 from treaty.service.ports import Ports
 from treaty.service.service import Service
+from treaty.surroundings import Surroundings
 
 
 def services() -> Sequence[Service]:
     """Puts every context together on memory adapters, to look at; building one checks its relations."""
-    clock, chance = SystemClock(), RandomChance()
-    ports = Ports(
-        stores=MemoryStores(clock, chance), clock=clock, ids=RandomIds(), chance=chance, probe=NoProbe(), environ={}
-    )
+    surroundings = Surroundings()
+    ports = Ports(stores=MemoryStores(surroundings), surroundings=surroundings, environ={})
     return [load_context(name)(ports) for name in find_contexts()]
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from treaty.chance import RandomIds
 from treaty.cli.context import Opened, chosen, fail, in_context
 from treaty.commits.log import Place
-from treaty.operations.rebuild import AlreadyRebuilding, NotCaughtUp, Rebuilt, rebuild
+from treaty.operations.rebuild import AlreadyRebuilding, NotCaughtUp, RebuildLost, Rebuilt, rebuild
 from treaty.projections.projection import Projection
 from treaty.projections.projector import follower_of
 
@@ -69,7 +69,7 @@ def _rebuilt(context: str, wanted: list[str] | None, verify: bool) -> dict[str, 
 async def _build(opened: Opened, projection: Projection[Any], verify: bool) -> Rebuilt:
     try:
         return await rebuild(projection, opened.stores, owner=RandomIds().new(), verify=verify)
-    except (AlreadyRebuilding, NotCaughtUp) as error:
+    except (AlreadyRebuilding, NotCaughtUp, RebuildLost) as error:
         fail(str(error))
 
 

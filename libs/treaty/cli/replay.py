@@ -108,7 +108,7 @@ def planned(
     if set(types) - known:
         fail(f"{consumer.service.name} does not subscribe to {', '.join(sorted(set(types) - known))}")
     return Replay(
-        id=consumer.ports.ids.new(),
+        id=consumer.ports.surroundings.ids.new(),
         producer=producer,
         types=chosen,
         streams=streams,
@@ -131,7 +131,7 @@ async def replayed(
         consumer.stores.leases,
         broker,
         topology_of(consumer.service, consumer.partitions),
-        chance=consumer.ports.chance,
+        chance=consumer.ports.surroundings.chance,
         environment=environment,
         seconds=seconds,
     )

@@ -90,7 +90,7 @@ def _told(
         if make is None:
             fail(f"{saga} knows no way to {verb} a run")
         await found.repository.get(id)
-        with acting(Cause(id=f"cli/{opened.ports.ids.new()}", actor="treaty sagas", durable=True)):
+        with acting(Cause(id=f"cli/{opened.ports.surroundings.ids.new()}", actor="treaty sagas", durable=True)):
             await found.tell(make(id, reason))
 
     return ask

@@ -37,8 +37,12 @@ class Personal:
     subject: str
 
 
-class Newer(Exception):
-    """Stored by a version of the code that knows more than this one. It waits for a deploy; it is never guessed at."""
+class NeedsDeploy(Exception):
+    """Only another version of the code can handle this: trying again before a deploy is in vain."""
+
+
+class Newer(NeedsDeploy):
+    """Stored by a version of the code that knows more than this one. It is never guessed at."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ class Head(Generic[A]):
     exists: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, slots=True)
 class Request(Generic[A]):
     """A command that waits for its answer."""
 
@@ -40,8 +40,11 @@ class Request(Generic[A]):
     must_exist: bool
 
 
+Q = TypeVar("Q", bound=Request[Any])
+
+
 @dataclass(slots=True)
-class Draft(Generic[A]):
+class Draft(Generic[A, Q]):
     """What came of deciding: a commit to append, if anything took effect, and the answers it would give.
 
     `accepted` may be answered once the commit is durable. `declined` (refusals and no-ops) wrote nothing, so they are
@@ -49,9 +52,9 @@ class Draft(Generic[A]):
     """
 
     head: Head[A]
-    accepted: list[tuple[Request[A], Committed[A] | DomainError]] = field(default_factory=list)
-    declined: list[tuple[Request[A], Committed[A] | DomainError]] = field(default_factory=list)
-    failed: list[tuple[Request[A], Exception]] = field(default_factory=list)
+    accepted: list[tuple[Q, Committed[A] | DomainError]] = field(default_factory=list)
+    declined: list[tuple[Q, Committed[A] | DomainError]] = field(default_factory=list)
+    failed: list[tuple[Q, Exception]] = field(default_factory=list)
     commit: Commit | None = None
 
 
@@ -64,9 +67,9 @@ class Decider(Generic[A]):
     commands: Names
     max_bytes: int = 1_000_000
 
-    def decide(self, head: Head[A], requests: Sequence[Request[A]], *, now: datetime, token: str) -> Draft[A]:
+    def decide(self, head: Head[A], requests: Sequence[Q], *, now: datetime, token: str) -> Draft[A, Q]:
         """Decides all requests in turn, each on the state that the one before it left."""
-        draft = Draft(head=head)
+        draft: Draft[A, Q] = Draft(head=head)
         writing = _Writing(self, head, now)
         for request in requests:
             self._decide_one(request, writing, draft)
@@ -75,7 +78,7 @@ class Decider(Generic[A]):
             draft.head = Head(head.stream, writing.state, head.version + 1, writing.sequence, writing.exists)
         return draft
 
-    def _decide_one(self, request: Request[A], writing: "_Writing[A]", draft: Draft[A]) -> None:
+    def _decide_one(self, request: Q, writing: "_Writing[A]", draft: Draft[A, Q]) -> None:
         work = writing.state.fork()
         try:
             if request.must_exist and not writing.exists:
@@ -95,7 +98,7 @@ class Decider(Generic[A]):
             draft.accepted.append((request, Committed(work, writing.stream, writing.head.version + 1, events)))
 
     @staticmethod
-    def _refuse(request: Request[A], refusal: DomainError, writing: "_Writing[A]", draft: Draft[A]) -> None:
+    def _refuse(request: Q, refusal: DomainError, writing: "_Writing[A]", draft: Draft[A, Q]) -> None:
         if request.cause.durable:
             writing.add_refusal(request.cause, refusal)
             refusal.recorded = True

@@ -12,10 +12,10 @@ from typing import Protocol
 
 import structlog
 
-from treaty.chance import Chance, backoff
+from treaty.chance import retrying
 from treaty.commits.commit import Commit
 from treaty.commits.log import Batch, Behind, CommitRefused, Place, StoreAway, VersionTaken
-from treaty.probes import Probe
+from treaty.surroundings import Surroundings
 
 logger = structlog.get_logger()
 
@@ -86,14 +86,13 @@ class GroupCommitLog:
         self,
         store: CommitStore,
         *,
-        chance: Chance,
-        probe: Probe,
+        surroundings: Surroundings,
         in_flight: int = 1,
         batch: int = 500,
         gather_seconds: float = 0.012,
     ) -> None:
         self._store = store
-        self._chance, self._probe = chance, probe
+        self._chance, self._probe = surroundings.chance, surroundings.probe
         self._waiting: list[_Append] = []
         self._free = in_flight
         self._gather_seconds = gather_seconds
@@ -161,23 +160,19 @@ class GroupCommitLog:
 
         Reading back would prove nothing: an insert can land after the read.
         """
-        tries = 0
-        while True:
+        async for _ in retrying(self._chance, first=0.04, most=1.0):
             try:
                 self._probe.reach("commit.sending")
                 outcomes = await self._store.insert([append.commit for append in batch])
                 self._probe.reach("commit.stored")
+                break
             except OutcomeUnknown as unknown:
-                tries += 1
                 for append in batch:
                     append.in_doubt = True
                 self._probe.count("treaty.commit.unknown")
                 logger.warning(
                     "the outcome of a batch is unknown; sending it again", commits=len(batch), why=str(unknown)
                 )
-                await asyncio.sleep(self._chance.jitter(backoff(tries, 0.02, 1.0)))
-            else:
-                break
         for append, outcome in zip(batch, outcomes, strict=True):
             await self._tell(append, outcome)
 
@@ -193,10 +188,10 @@ class GroupCommitLog:
 
     async def _is_ours(self, commit: Commit) -> bool:
         """Tells whether the commit that holds the version is the very one that was sent before."""
-        while True:
+        async for _ in retrying(self._chance, first=0.2, most=0.2):
             try:
                 found = await self._store.read(commit.stream, first=commit.version, last=commit.version)
                 return bool(found) and found[0].token == commit.token
             except Exception as away:
                 logger.warning("a commit cannot be looked up yet", commit=commit.id, why=str(away))
-                await asyncio.sleep(self._chance.jitter(0.2))
+        raise AssertionError("attempts never end")

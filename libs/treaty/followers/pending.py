@@ -9,11 +9,12 @@ from typing import Literal, Protocol
 
 import structlog
 
-from treaty.chance import Chance, backoff
+from treaty.chance import backoff
 from treaty.commits.commit import Document
 from treaty.concurrency.lanes import Lanes
 from treaty.dependencies import Breakers, DependencyAway
-from treaty.probes import Probe, Waiting
+from treaty.probes import Waiting
+from treaty.surroundings import Surroundings
 
 logger = structlog.get_logger()
 
@@ -87,16 +88,15 @@ class PendingWork:
         pending: Pending,
         run: Callable[[Item], Awaitable[None]],
         *,
-        chance: Chance,
-        probe: Probe,
+        surroundings: Surroundings,
         interval: float = 0.1,
         breakers: Breakers | None = None,
     ) -> None:
         self._pending, self._run = pending, run
-        self._chance, self._probe = chance, probe
+        self._chance, self._probe = surroundings.chance, surroundings.probe
         self._interval = interval
         self._lanes = Lanes()
-        self._breakers = breakers or Breakers(chance, probe)
+        self._breakers = breakers or Breakers(surroundings)
         self._missing: dict[str, str] = {}
         self._busy: set[str] = set()
         self._settled: set[str] = set()

@@ -6,16 +6,16 @@ from functools import partial
 
 import structlog
 
-from treaty.chance import Chance, backoff
-from treaty.clock import Clock
+from treaty.chance import retrying
 from treaty.commits.commit import Commit
 from treaty.commits.log import Place
 from treaty.concurrency.lanes import Lanes
 from treaty.followers.leases import Checkpoints
 from treaty.followers.pending import Item, PendingWork
 from treaty.messaging.broker import Broker, BrokerAway, NotAccepted, Topology, Unroutable
-from treaty.messaging.envelope import Envelope, envelopes, parse
-from treaty.probes import Probe, Span
+from treaty.messaging.envelope import Envelope, envelopes, messaging_attributes, parse
+from treaty.probes import Span
+from treaty.surroundings import Surroundings
 
 logger = structlog.get_logger()
 
@@ -45,9 +45,7 @@ class Relay:
         checkpoints: Checkpoints,
         *,
         environment: str,
-        clock: Clock,
-        chance: Chance,
-        probe: Probe,
+        surroundings: Surroundings,
         in_flight: int = 64,
         attempts: int = 3,
         unbound_seconds: float = 30.0,
@@ -57,7 +55,7 @@ class Relay:
         self._epoch = 0
         self._failure: Exception | None = None
         self._environment = environment
-        self._clock, self._chance, self._probe = clock, chance, probe
+        self._clock, self._chance, self._probe = surroundings.clock, surroundings.chance, surroundings.probe
         self._lanes = Lanes()
         self._slots = asyncio.Semaphore(in_flight)
         self._attempts = attempts
@@ -101,15 +99,14 @@ class Relay:
 
     async def _publish_or_park(self, stream: str, envelope: Envelope) -> None:
         if not self._pending.parked(_lane(stream)):
-            refused = 0
-            while refused < self._attempts:
+            async for attempt in retrying(self._chance, first=0.2, most=2.0):
                 try:
                     await self.publish(envelope)
                     return
                 except NotAccepted as error:
-                    refused += 1
                     logger.warning("the broker did not accept an event", event_id=envelope.id, error=str(error))
-                    await asyncio.sleep(self._chance.jitter(backoff(refused, 0.1, 2.0)))
+                    if attempt == self._attempts:
+                        break
         await self._pending.park(_item(stream, envelope))
 
     async def publish(self, envelope: Envelope) -> None:
@@ -118,24 +115,26 @@ class Relay:
         Raises:
             NotAccepted: if the broker says no to this event.
         """
-        tries = 0
-        while True:
+        async for _ in retrying(self._chance, first=0.1, most=2.0):
             try:
                 with self._probe.span(
                     f"publish {self._topology.exchange}",
                     kind="producer",
                     parent=envelope.trace,
-                    attributes=_attributes(self._topology.exchange, envelope),
+                    attributes=messaging_attributes(
+                        envelope,
+                        operation="publish",
+                        kind="send",
+                        destination=f"{self._topology.exchange}:{envelope.type}",
+                    ),
                 ) as span:
                     await self._publish_once(envelope, span)
                 self._tell_lag(envelope)
                 return
             except BrokerAway as error:
-                tries += 1
                 self._tell_lag(envelope)
                 self._probe.count("treaty.relay.retries")
                 logger.debug("the broker is away", error=str(error))
-                await asyncio.sleep(self._chance.jitter(backoff(tries, 0.05, 2.0)))
 
     def _tell_lag(self, envelope: Envelope) -> None:
         """Says how old the event at hand is; while the broker is away that grows with every attempt."""
@@ -203,18 +202,3 @@ def _item(stream: str, envelope: Envelope) -> Item:
         since=envelope.time,
         body={"headers": envelope.headers(), "body": envelope.body},
     )
-
-
-def _attributes(exchange: str, envelope: Envelope) -> dict[str, str | int | float | bool]:
-    return {
-        "messaging.system": "rabbitmq",
-        "messaging.operation.type": "send",
-        "messaging.operation.name": "publish",
-        "messaging.destination.name": f"{exchange}:{envelope.type}",
-        "messaging.rabbitmq.destination.routing_key": envelope.type,
-        "messaging.message.id": envelope.id,
-        "messaging.message.conversation_id": envelope.correlation,
-        "cloudevents.event_id": envelope.id,
-        "cloudevents.event_type": envelope.type,
-        "cloudevents.event_source": envelope.source,
-    }

@@ -12,20 +12,27 @@ class MemoryRows:
     def __init__(self, projection: Projection[Any]) -> None:
         self._order_by, self._descending = projection.order_by, projection.descending
         self._generations: dict[int, dict[str, Row]] = {0: {}}
-        self._served = 0
+        self._served = self._begun = 0
         self._epoch = 0
 
     async def generation(self) -> int:
         return self._served
 
+    async def begin(self) -> int:
+        self._begun += 1
+        self._generations[self._begun] = {}
+        return self._begun
+
     async def serve(self, generation: int) -> None:
+        if generation != self._begun:
+            raise Superseded(f"generation {self._begun} was begun after {generation}")
         self._served = generation
 
-    async def clear(self, generation: int) -> None:
-        self._generations[generation] = {}
-
-    async def drop(self, generation: int) -> None:
-        self._generations.pop(generation, None)
+    async def retain(self, *generations: int) -> Sequence[int]:
+        others = sorted(self._generations.keys() - set(generations))
+        for generation in others:
+            del self._generations[generation]
+        return others
 
     async def load(self, ids: Sequence[str], generation: int | None = None) -> Mapping[str, Row]:
         rows = self._generations[self._served if generation is None else generation]

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from treaty.chance import Chance
-from treaty.clock import Clock
 from treaty.commits.group_commit import GroupCommitLog
 from treaty.commits.log import StoreAway
 from treaty.memory.commits import MemoryCommits
@@ -14,17 +12,18 @@ from treaty.memory.personal_data import MemoryPersonalData
 from treaty.memory.quarantine import MemoryQuarantine
 from treaty.memory.replays import MemoryReplays
 from treaty.memory.rows import MemoryRows
-from treaty.probes import NoProbe, Probe
 from treaty.projections.projection import Projection
+from treaty.surroundings import Surroundings
 
 
 class MemoryStores:
     """One context's stores; they live as long as this object, whatever is built on them."""
 
-    def __init__(self, clock: Clock, chance: Chance, probe: Probe | None = None, *, patience: float = 5.0) -> None:
+    def __init__(self, surroundings: Surroundings, *, patience: float = 5.0) -> None:
+        clock = surroundings.clock
         self._patience = patience
         self.commits = MemoryCommits(clock)
-        self.log = GroupCommitLog(self.commits, chance=chance, probe=probe or NoProbe())
+        self.log = GroupCommitLog(self.commits, surroundings=surroundings)
         self.leases = MemoryLeases(clock)
         self.checkpoints = MemoryCheckpoints()
         self.pending = MemoryPending(clock)

@@ -9,18 +9,16 @@ from functools import partial
 
 import structlog
 
-from treaty.chance import Chance, backoff
-from treaty.clock import Clock
+from treaty.chance import backoff, retrying
+from treaty.commits.codec import NeedsDeploy
 from treaty.concurrency.lanes import Lanes
 from treaty.dependencies import Breakers, DependencyAway, GivenUp
 from treaty.messaging.broker import Broker, BrokerAway, Delivery, Topology
-from treaty.messaging.dispatcher import SCHEMA_ERRORS
 from treaty.messaging.envelope import PARTITION_HEADER, Envelope, Malformed, parse
 from treaty.messaging.quarantine import Quarantine
-from treaty.messaging.quarantine_keeper import QuarantineKeeper
-from treaty.messaging.replay_holds import ReplayHolds
+from treaty.messaging.quarantine_keeper import QuarantineKeeper, Verdict
 from treaty.messaging.replays import END_HEADER, REPLAY_HEADER, Replays, named
-from treaty.probes import Probe
+from treaty.surroundings import Surroundings
 
 logger = structlog.get_logger()
 
@@ -53,33 +51,20 @@ class PartitionConsumer:
         topology: Topology,
         partition: int,
         broker: Broker,
-        handle: Callable[[Envelope, str], Awaitable[None]],
+        handle: Callable[[Envelope], Awaitable[None]],
         quarantine: Quarantine,
         replays: Replays,
         *,
-        clock: Clock,
-        chance: Chance,
-        probe: Probe,
+        surroundings: Surroundings,
         patience: Patience | None = None,
         breakers: Breakers | None = None,
     ) -> None:
         self._topology, self._partition, self._broker = topology, partition, broker
-        self._queue = topology.queue(partition)
-        self._handle = partial(_in_queue, handle, self._queue)
-        self._clock, self._chance, self._probe = clock, chance, probe
+        self._queue, self._handle = topology.queue(partition), handle
+        self._clock, self._chance, self._probe = surroundings.clock, surroundings.chance, surroundings.probe
         self._patience = patience or Patience()
-        self._breakers = breakers or Breakers(chance, probe)
-        self._holds = ReplayHolds(replays, partition)
-        self._keeper = QuarantineKeeper(
-            quarantine,
-            partition,
-            self._queue,
-            self._handle,
-            self._holds,
-            clock=clock,
-            probe=probe,
-            schema_errors=SCHEMA_ERRORS,
-        )
+        self._breakers = breakers or Breakers(surroundings)
+        self._keeper = QuarantineKeeper(quarantine, replays, partition, self._queue, handle, surroundings=surroundings)
         self._draining = asyncio.Event()
         self.ended = asyncio.Event()
 
@@ -108,8 +93,7 @@ class PartitionConsumer:
     async def _consume(self) -> None:
         """Consumes through one channel, with lanes of its own: they end before it, and what comes then comes again."""
         lanes = Lanes()
-        await self._holds.look()
-        await self._keeper.load()
+        await self._keeper.open()
         async with self._broker.consume(self._topology, self._partition, partial(self._accept, lanes)) as lost:
             looking = asyncio.create_task(self._look_after_quarantine(lanes))
             try:
@@ -130,29 +114,43 @@ class PartitionConsumer:
             envelope = parse(delivery.headers, delivery.body)
         except Malformed as error:
             envelope = _unreadable(delivery, self._clock.now())
-            lanes.submit(envelope.partition_key, partial(self._isolate, delivery, envelope, error))
+            lanes.submit(envelope.partition_key, partial(self._process, delivery, envelope, error))
         else:
             lanes.submit(envelope.partition_key, partial(self._process, delivery, envelope))
 
-    async def _process(self, delivery: Delivery, envelope: Envelope) -> None:
-        if self._draining.is_set():
-            return
+    async def _process(self, delivery: Delivery, envelope: Envelope, malformed: Malformed | None = None) -> None:
+        """Handles a message or moves it to quarantine, and acknowledges it then.
+
+        While the store is away, the message is judged and handled again: the failure may not have been its fault.
+        """
         replay = named(delivery.headers, REPLAY_HEADER)
-        if replay and not self._holds.is_open(replay):
-            await delivery.ack()  # it was abandoned, or this came twice: what waited has gone on
-            return
-        if self._keeper.holds(envelope, replay):
-            await self._isolate(delivery, envelope, None)
-            return
-        try:
-            error = await self._try(envelope)
-        except GivenUp:
-            return
-        if error is None:
-            await delivery.ack()
+        async for _ in retrying(self._chance, first=1.0, most=1.0):
+            if self._draining.is_set():
+                return
+            try:
+                handled = await self._handle_or_keep(envelope, replay, malformed)
+                break
+            except GivenUp:
+                return
+            except Exception as away:
+                logger.warning("the quarantine cannot be written", queue=self._queue, error=str(away))
+        await delivery.ack()
+        if handled:
             self._probe.reach("consumer.acknowledged")
-        else:
-            await self._isolate(delivery, envelope, error)
+
+    async def _handle_or_keep(self, envelope: Envelope, replay: str, malformed: Malformed | None) -> bool:
+        """Returns whether the event took effect; if not, it is in quarantine, or there was nothing to do."""
+        error: Exception | None = malformed
+        if error is None:
+            verdict = self._keeper.judge(envelope, replay)
+            if verdict is Verdict.PASS:
+                return False
+            if verdict is Verdict.HANDLE:
+                error = await self._try(envelope)
+                if error is None:
+                    return True
+        await self._keeper.keep(envelope, error, replay)
+        return False
 
     async def _try(self, envelope: Envelope) -> Exception | None:
         """Handles an event, a few times if need be; returns the last error, or None when it is done.
@@ -177,47 +175,26 @@ class PartitionConsumer:
                 failure = error
                 attempts += 1
             self._probe.count("treaty.consumer.retries", type=envelope.type)
-            if isinstance(failure, SCHEMA_ERRORS) or attempts >= self._patience.tries:
+            if isinstance(failure, NeedsDeploy) or attempts >= self._patience.tries:
                 return failure
             await asyncio.sleep(self._chance.jitter(backoff(max(attempts - 1, 0), self._patience.pause, 5.0)))
             if isinstance(failure, DependencyAway):
                 await self._breakers.turn(missing, self._draining)
 
-    async def _isolate(self, delivery: Delivery, envelope: Envelope, error: Exception | None) -> None:
-        """Moves a message to quarantine; it is acknowledged once a majority has it there.
-
-        While the store is away the message is handled again: then it was not the message's fault.
-        """
-        while True:
-            try:
-                await self._keeper.put(envelope, error, named(delivery.headers, REPLAY_HEADER))
-                break
-            except Exception as away:
-                logger.warning("the quarantine cannot be written", queue=self._queue, error=str(away))
-                await asyncio.sleep(self._chance.jitter(1.0))
-                if self._draining.is_set():
-                    return
-                if error is not None and not isinstance(error, SCHEMA_ERRORS):
-                    try:
-                        error = await self._try(envelope)
-                    except GivenUp:
-                        return
-                    if error is None:
-                        break
-        await delivery.ack()
-
     async def _end_replay(self, lanes: Lanes, delivery: Delivery) -> None:
         """Lets go of what waited for a replay, after all of that which came before this is done with."""
         id = named(delivery.headers, END_HEADER)
-        while self._holds.is_open(id):
+        async for _ in retrying(self._chance, first=1.0, most=1.0):
             if self._draining.is_set():
                 return
+            if not self._keeper.is_replaying(id):
+                break
             try:
-                await self._holds.pass_by(id)
+                await self._keeper.end_replay(id)
                 await self._release_due(lanes)
+                break
             except Exception as away:
                 logger.warning("the end of a replay cannot be noted", queue=self._queue, replay=id, error=str(away))
-                await asyncio.sleep(self._chance.jitter(1.0))
         await delivery.ack()
 
     async def _release_due(self, lanes: Lanes) -> None:
@@ -229,14 +206,10 @@ class PartitionConsumer:
         while True:
             await asyncio.sleep(self._patience.look_every)
             try:
-                await self._holds.look()
+                await self._keeper.look()
                 await self._release_due(lanes)
             except Exception as away:
                 logger.warning("the quarantine cannot be read", queue=self._queue, error=str(away))
-
-
-async def _in_queue(handle: Callable[[Envelope, str], Awaitable[None]], queue: str, envelope: Envelope) -> None:
-    await handle(envelope, queue)
 
 
 async def _first(*events: asyncio.Event) -> None:

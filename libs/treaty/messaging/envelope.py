@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from treaty.commits.codec import NeedsDeploy
 from treaty.commits.commit import CauseEntry, Commit
 
 CONTENT_TYPE = "application/protobuf"
@@ -17,7 +18,7 @@ _PREFIXES = ("ce-", "cloudevents_", "cloudevents:")
 _SCHEMA = "type.googleapis.com/"
 
 
-class Malformed(Exception):
+class Malformed(NeedsDeploy):
     """A message that is no event of ours: an attribute is missing or makes no sense."""
 
 
@@ -158,3 +159,27 @@ def envelopes(commit: Commit, *, context: str, environment: str = "") -> Iterato
             tenant=cause.tenant,
             environment=environment,
         )
+
+
+def messaging_attributes(
+    envelope: Envelope, *, operation: str, kind: str, destination: str
+) -> dict[str, str | int | float | bool]:
+    """Returns the span attributes of an event on its way, by OpenTelemetry's messaging conventions.
+
+    Args:
+        operation: publish or process.
+        kind: the convention's type of the operation: send or process.
+        destination: exchange, routing key and queue, as far as they matter, joined by colons.
+    """
+    return {
+        "messaging.system": "rabbitmq",
+        "messaging.operation.type": kind,
+        "messaging.operation.name": operation,
+        "messaging.destination.name": destination,
+        "messaging.rabbitmq.destination.routing_key": envelope.type,
+        "messaging.message.id": envelope.id,
+        "messaging.message.conversation_id": envelope.correlation,
+        "cloudevents.event_id": envelope.id,
+        "cloudevents.event_type": envelope.type,
+        "cloudevents.event_source": envelope.source,
+    }

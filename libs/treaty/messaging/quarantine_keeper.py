@@ -1,63 +1,61 @@
-"""One partition's part of the quarantine, in the hands of the partition's owner: what goes in, and what comes out."""
+"""The partition owner's side of the quarantine: admits messages, holds their keys, releases them in order."""
 
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from enum import Enum
 from itertools import takewhile
 
 import structlog
 
-from treaty.clock import Clock
+from treaty.commits.codec import NeedsDeploy
 from treaty.messaging.envelope import Envelope
 from treaty.messaging.quarantine import Answered, Intent, Quarantine, Quarantined, in_order, next_try
 from treaty.messaging.replay_holds import ReplayHolds
-from treaty.probes import Probe
+from treaty.messaging.replays import Replays
+from treaty.surroundings import Surroundings
 
 logger = structlog.get_logger()
 
 
+class Verdict(Enum):
+    """What to do with a delivery: handle the event, keep the message in quarantine, or only acknowledge it."""
+
+    HANDLE = "handle"
+    KEEP = "keep"
+    PASS = "pass"
+
+
 class QuarantineKeeper:
-    """Keeps keys whose messages cannot be handled. Everything about one key is called from that key's lane.
+    """Keeps the messages of one partition that cannot be handled, and those that wait for a replay.
+
+    The consumer calls everything about one key from that key's lane.
 
     Args:
         handle: handles one event, once.
-        holds: knows what waits for a replay.
-        schema_errors: what it raises for messages that wait for a deploy.
     """
 
     def __init__(
         self,
         quarantine: Quarantine,
+        replays: Replays,
         partition: int,
         queue: str,
         handle: Callable[[Envelope], Awaitable[None]],
-        holds: ReplayHolds,
         *,
-        clock: Clock,
-        probe: Probe,
-        schema_errors: tuple[type[Exception], ...] = (),
+        surroundings: Surroundings,
     ) -> None:
         self._quarantine, self._partition, self._queue = quarantine, partition, queue
-        self._handle, self._holds = handle, holds
-        self._clock, self._probe = clock, probe
-        self._schema_errors = schema_errors
+        self._handle, self._holds = handle, ReplayHolds(replays, partition)
+        self._clock, self._probe = surroundings.clock, surroundings.probe
         self._held: set[str] = set()
         self._releasing: set[str] = set()
         self._deployed: set[str] = set()
         self._next_order = 0
 
-    def holds(self, envelope: Envelope, replay: str = "") -> bool:
-        """Tells whether an event must go to quarantine: one of its key is there, or it has to wait for a replay.
-
-        What a replay delivers does not wait behind what waits for that.
-        """
-        key = envelope.partition_key
-        return bool(self._holds.waits_for(envelope, replay)) or (
-            self._holds.blocks(key) if replay else key in self._held
-        )
-
-    async def load(self) -> None:
-        """Learns what is in quarantine; before the first delivery."""
+    async def open(self) -> None:
+        """Reads which replays are open and what is in quarantine; before the first delivery."""
+        await self._holds.look()
         items = await self._quarantine.held(self._partition)
         self._holds.load(items)
         self._releasing.clear()
@@ -65,8 +63,35 @@ class QuarantineKeeper:
         self._deployed = {item.key for item in items if item.schema}
         self._next_order = max((item.order for item in items), default=-1) + 1
 
-    async def put(self, envelope: Envelope, error: Exception | None, replay: str = "") -> None:
-        """Keeps a message that failed, or that waits (no error). One that was discarded stays so."""
+    def judge(self, envelope: Envelope, replay: str = "") -> Verdict:
+        """Returns what to do with an event.
+
+        An event is kept while an earlier one of its key is in quarantine, or while it has to wait for a replay. An
+        event that a replay delivers does not wait behind those that wait for that replay; once the replay is over or
+        abandoned, it is passed.
+        """
+        if replay and not self._holds.is_open(replay):
+            return Verdict.PASS
+        if self._holds.waits_for(envelope, replay):
+            return Verdict.KEEP
+        key = envelope.partition_key
+        held = self._holds.blocks(key) if replay else key in self._held
+        return Verdict.KEEP if held else Verdict.HANDLE
+
+    def is_replaying(self, id: str) -> bool:
+        """Returns whether a replay is under way in this partition."""
+        return self._holds.is_open(id)
+
+    async def end_replay(self, id: str) -> None:
+        """Notes that the partition has come to the end of a replay: nothing waits for it any more."""
+        await self._holds.pass_by(id)
+
+    async def look(self) -> None:
+        """Reads which replays are open now."""
+        await self._holds.look()
+
+    async def keep(self, envelope: Envelope, error: Exception | None, replay: str = "") -> None:
+        """Keeps a message that failed, or that waits (no error). One that was discarded before stays discarded."""
         item = self._quarantined(envelope, error, "" if replay and error else self._holds.waits_for(envelope, replay))
         self._probe.reach("quarantine.adding")
         await self._quarantine.add(item)
@@ -86,9 +111,11 @@ class QuarantineKeeper:
         )
 
     async def due(self) -> Sequence[str]:
-        """Returns the keys to release now: their time has come, a person has left an intent, what they waited behind
-        is gone, as after an owner that ended in the middle of a release, there may have been a deploy, or the replay
-        they waited for is over.
+        """Returns the keys to release now.
+
+        A key is due when the time of its next try has come, when a person has left an intent, when the message that
+        it waited behind is gone (an owner may have ended in the middle of a release), when the code may have been
+        deployed since, or when the replay that it waited for is over.
         """
         items = await self._quarantine.held(self._partition)
         self._probe.gauge("treaty.quarantine.size", len(items), queue=self._queue)
@@ -176,7 +203,7 @@ class QuarantineKeeper:
 
     def _quarantined(self, envelope: Envelope, error: Exception | None, waits_for: str) -> Quarantined:
         now = self._clock.now()
-        schema = isinstance(error, self._schema_errors)
+        schema = isinstance(error, NeedsDeploy)
         return Quarantined(
             id=f"{envelope.producer}/{envelope.id}",
             partition=self._partition,
@@ -192,7 +219,7 @@ class QuarantineKeeper:
         )
 
     def _failed_again(self, item: Quarantined, error: Exception) -> Quarantined:
-        attempts, schema = item.attempts + 1, isinstance(error, self._schema_errors)
+        attempts, schema = item.attempts + 1, isinstance(error, NeedsDeploy)
         return replace(
             item,
             attempts=attempts,

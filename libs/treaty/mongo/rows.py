@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from pymongo import ReplaceOne
+from pymongo import ReplaceOne, ReturnDocument
 
 from treaty.followers.leases import LeaseLost
 from treaty.mongo.driver import reaching, session, snapshot
@@ -14,7 +14,11 @@ from treaty.projections.rows import Between, Key, Row, Superseded, Where, Words
 
 
 class MongoRows:
-    """The document `view_<name>` of the collection `fences` says which generation is served, and the last epoch."""
+    """The rows of one projection.
+
+    The document `view_<name>` of the collection `fences` holds the served generation, the one begun last, and the last
+    epoch.
+    """
 
     def __init__(self, client: Any, database: Any, projection: Projection[Any]) -> None:
         self._client, self._database = client, database
@@ -36,18 +40,42 @@ class MongoRows:
             fence = await self._fences.find_one({"_id": self._name})
         return int((fence or {}).get("generation", 0))
 
-    async def serve(self, generation: int) -> None:
+    async def begin(self) -> int:
+        known = {"$max": [{"$ifNull": ["$begun", 0]}, {"$ifNull": ["$generation", 0]}]}
         with reaching():
-            await self._fences.update_one({"_id": self._name}, {"$set": {"generation": generation}}, upsert=True)
-
-    async def clear(self, generation: int) -> None:
-        with reaching():
+            fence = await self._fences.find_one_and_update(
+                {"_id": self._name},
+                [{"$set": {"begun": {"$add": [known, 1]}}}],
+                upsert=True,
+                return_document=ReturnDocument.AFTER,
+            )
+            generation = int(fence["begun"])
             await self._rows(generation).drop()
         await self._index(generation)
+        return generation
 
-    async def drop(self, generation: int) -> None:
+    async def serve(self, generation: int) -> None:
         with reaching():
-            await self._rows(generation).drop()
+            served = await self._fences.update_one(
+                {"_id": self._name, "begun": generation}, {"$set": {"generation": generation}}
+            )
+        if not served.matched_count:
+            raise Superseded(f"another generation of {self._name} was begun after {generation}")
+
+    async def retain(self, *generations: int) -> Sequence[int]:
+        with reaching():
+            found = await self._database.list_collection_names()
+            others = sorted(set(self._generations(found)) - set(generations))
+            for generation in others:
+                await self._rows(generation).drop()
+        return others
+
+    def _generations(self, collections: Sequence[str]) -> Iterator[int]:
+        for name in collections:
+            if name == self._name:
+                yield 0
+            elif name.startswith(f"{self._name}~"):
+                yield int(name.removeprefix(f"{self._name}~"))
 
     async def load(self, ids: Sequence[str], generation: int | None = None) -> Mapping[str, Row]:
         rows = self._rows(await self.generation() if generation is None else generation)

@@ -5,7 +5,6 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from treaty.chance import Chance
 from treaty.commits.group_commit import GroupCommitLog
 from treaty.commits.log import StoreAway
 from treaty.mongo.commits import MongoCommits
@@ -17,8 +16,8 @@ from treaty.mongo.personal_data import MongoPersonalData
 from treaty.mongo.quarantine import MongoQuarantine
 from treaty.mongo.replays import MongoReplays
 from treaty.mongo.rows import MongoRows
-from treaty.probes import Probe
 from treaty.projections.projection import Projection
+from treaty.surroundings import Surroundings
 
 
 class MongoStores:
@@ -31,14 +30,14 @@ class MongoStores:
     """
 
     def __init__(
-        self, client: Any, context: str, *, chance: Chance, probe: Probe, key: bytes = b"", patience: float = 5.0
+        self, client: Any, context: str, *, surroundings: Surroundings, key: bytes = b"", patience: float = 5.0
     ) -> None:
         self._client = client
         self._patience = patience
         self._majority = Majority(patience)
         self._database = database(client, context)
         self.commits = MongoCommits(client, self._database)
-        self.log = GroupCommitLog(self.commits, chance=chance, probe=probe)
+        self.log = GroupCommitLog(self.commits, surroundings=surroundings)
         self.leases = MongoLeases(self._database)
         self.checkpoints = MongoCheckpoints(self._database)
         self.pending = MongoPending(self._database)

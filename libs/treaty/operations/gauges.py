@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import structlog
 
-from treaty.clock import Clock
 from treaty.commits.log import Place
-from treaty.probes import Probe, Waiting
+from treaty.probes import Waiting
 from treaty.sagas import RunStatus
 from treaty.service.service import Service
 from treaty.service.stores import Stores
+from treaty.surroundings import Surroundings
 
 logger = structlog.get_logger()
 
@@ -28,8 +28,7 @@ class Gauges:
     service: Service
     stores: Stores
     followers: Sequence[str]
-    clock: Clock
-    probe: Probe
+    surroundings: Surroundings
     every: float = 5.0
 
     async def run(self) -> None:
@@ -46,17 +45,17 @@ class Gauges:
         places = await self.stores.checkpoints.load()
         for name in self.followers:
             lag = await self._lag(places.get(name, Place()))
-            self.probe.gauge("treaty.follower.lag", lag, follower=name)
+            self.surroundings.probe.gauge("treaty.follower.lag", lag, follower=name)
         pending = await self.stores.pending.waiting()
-        self.probe.gauge("treaty.pending.size", pending.count)
-        self.probe.gauge("treaty.pending.age", pending.age(self.clock.now()))
+        self.surroundings.probe.gauge("treaty.pending.size", pending.count)
+        self.surroundings.probe.gauge("treaty.pending.age", pending.age(self.surroundings.clock.now()))
         quarantined = await self.stores.quarantine.waiting()
-        self.probe.gauge("treaty.quarantine.age", quarantined.age(self.clock.now()))
+        self.surroundings.probe.gauge("treaty.quarantine.age", quarantined.age(self.surroundings.clock.now()))
         for saga in self.service.sagas:
             stuck = await self.stores.rows(saga.runs).count({"status": RunStatus.STUCK.value})
-            self.probe.gauge("treaty.saga.stuck", stuck, saga=saga.stored.stream)
+            self.surroundings.probe.gauge("treaty.saga.stuck", stuck, saga=saga.stored.stream)
 
     async def _lag(self, place: Place) -> float:
         """Returns how old the oldest commit is that a follower has not done, in seconds."""
         first = await self.stores.log.peek(place, 1)
-        return Waiting(len(first), first[0].stored_at if first else None).age(self.clock.now())
+        return Waiting(len(first), first[0].stored_at if first else None).age(self.surroundings.clock.now())

@@ -1,4 +1,4 @@
-"""Rebuilding: a read model is made anew from the log, beside the one that is served, and then takes its place."""
+"""Rebuilds a read model from the log, beside the one that is served, and then serves the new one."""
 
 import asyncio
 import contextlib
@@ -8,20 +8,24 @@ from typing import Any
 
 from treaty.commits.commit import Commit
 from treaty.commits.log import Batch, CommitLog, Place
+from treaty.followers.leases import LeaseLost, LeaseTaken, hold
 from treaty.projections.projection import Projection
 from treaty.projections.projector import apply, follower_of
-from treaty.projections.rows import Rows
+from treaty.projections.rows import Rows, Superseded
 from treaty.service.stores import Stores
 
 _BUILDING = -1
 """The epoch of whoever writes a generation that is not served: there is nobody to fence off."""
 
-_LEASE_SECONDS = 60.0
 _AT_ONCE = 1000
 
 
 class AlreadyRebuilding(Exception):
-    """Somebody else is rebuilding this read model."""
+    """Another process is rebuilding this read model."""
+
+
+class RebuildLost(Exception):
+    """Another process may have begun a rebuild of this read model, so this one stopped and is not served."""
 
 
 class NotCaughtUp(Exception):
@@ -44,7 +48,13 @@ class Rebuilt:
 
 
 async def rebuild(
-    projection: Projection[Any], stores: Stores, *, owner: str, verify: bool = False, patience: float = 60.0
+    projection: Projection[Any],
+    stores: Stores,
+    *,
+    owner: str,
+    verify: bool = False,
+    patience: float = 60.0,
+    lease_seconds: float = 60.0,
 ) -> Rebuilt:
     """Builds the next generation of a read model and serves it, while commands go on and the old one answers queries.
 
@@ -52,26 +62,42 @@ async def rebuild(
     commits that the lived one showed then; the two must be the same.
 
     Args:
-        owner: who rebuilds; one at a time may.
+        owner: who rebuilds; one at a time may, under a lease. Different each time.
         patience: seconds that the lived one may take to come to the end of the log.
+        lease_seconds: how long another rebuild waits for one whose process ended or froze.
 
     Raises:
         AlreadyRebuilding, NotCaughtUp
+        RebuildLost: the lease was lost, so writing stopped and the new generation is never served.
     """
+
+    async def work(_: int) -> Rebuilt:
+        return await _rebuild(projection, stores, verify, patience)
+
+    try:
+        return await hold(stores.leases, f"rebuild {projection.name}", owner, lease_seconds, work)
+    except LeaseTaken:
+        raise AlreadyRebuilding(f"{projection.name} is being rebuilt by another process") from None
+    except (LeaseLost, Superseded) as lost:
+        raise RebuildLost(
+            f"the rebuild of {projection.name} stopped, because another process may have begun one: {lost}; "
+            "the read model that was served is served still; run the rebuild again"
+        ) from lost
+
+
+async def _rebuild(projection: Projection[Any], stores: Stores, verify: bool, patience: float) -> Rebuilt:
     rows = stores.rows(projection)
-    async with _alone(projection, stores, owner):
-        served = await rows.generation()
-        building = _Building(projection, rows, served + 1)
-        await rows.clear(building.generation)
-        here = await stores.log.end()
-        different = await _compare(building, stores.log, served, patience) if verify else None
-        if not verify:
-            await building.take_history(stores.log, Place())
-        place = await building.take_history(stores.log, Place("", here.position))
-        await stores.checkpoints.save({follower_of(projection, building.generation): place}, 0)
-        await rows.serve(building.generation)
-        count = sum(row.values is not None for row in await rows.everything(building.generation))
-        await _forget(projection, stores, rows, served - 1)
+    served = await rows.generation()
+    building = _Building(projection, rows, await rows.begin())
+    here = await stores.log.end()
+    different = await _compare(building, stores.log, served, patience) if verify else None
+    if not verify:
+        await building.take_history(stores.log, Place())
+    place = await building.take_history(stores.log, Place("", here.position))
+    await stores.checkpoints.save({follower_of(projection, building.generation): place}, 0)
+    await rows.serve(building.generation)
+    count = sum(row.values is not None for row in await rows.everything(building.generation))
+    await _drop_others(projection, stores, rows, served, building.generation)
     return Rebuilt(rows=count, equal=None if different is None else not different, different=(different or ())[:10])
 
 
@@ -91,32 +117,10 @@ async def _compare(building: "_Building", log: CommitLog, served: int, patience:
     return sorted(id for id in lived.keys() | rebuilt.keys() if lived.get(id) != rebuilt.get(id))
 
 
-async def _forget(projection: Projection[Any], stores: Stores, rows: Rows, generation: int) -> None:
-    """Drops the generation before the last; the last one may still be written until its owner has noticed."""
-    if generation >= 0:
-        await rows.drop(generation)
-        await stores.checkpoints.forget([follower_of(projection, generation)])
-
-
-@contextlib.asynccontextmanager
-async def _alone(projection: Projection[Any], stores: Stores, owner: str) -> AsyncIterator[None]:
-    name = f"rebuild {projection.name}"
-    if await stores.leases.acquire(name, owner, _LEASE_SECONDS) is None:
-        raise AlreadyRebuilding(f"{projection.name} is being rebuilt by somebody else")
-
-    async def renew() -> None:
-        while True:
-            await asyncio.sleep(_LEASE_SECONDS / 4)
-            with contextlib.suppress(Exception):
-                await stores.leases.acquire(name, owner, _LEASE_SECONDS)
-
-    renewing = asyncio.create_task(renew())
-    try:
-        yield
-    finally:
-        renewing.cancel()
-        await asyncio.gather(renewing, return_exceptions=True)
-        await stores.leases.release(name, owner)
+async def _drop_others(projection: Projection[Any], stores: Stores, rows: Rows, *kept: int) -> None:
+    """Drops all generations but two: the new one, and the one before, which its writer may still hold open."""
+    dropped = await rows.retain(*kept)
+    await stores.checkpoints.forget([follower_of(projection, generation) for generation in dropped])
 
 
 def _all(mark: str, version: int) -> bool:

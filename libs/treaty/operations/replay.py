@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
-from treaty.chance import Chance, backoff
+from treaty.chance import Chance, retrying
 from treaty.commits.commit import Commit
 from treaty.commits.log import CommitLog
 from treaty.domain import Conflict, Rejected
@@ -156,13 +156,10 @@ class Replayer:
     async def _patiently(self, act: Callable[[], Awaitable[None]]) -> None:
         """Does something with the broker, again while that is away, but not for ever."""
         until = asyncio.get_running_loop().time() + self._seconds
-        tries = 0
-        while True:
+        async for _ in retrying(self._chance, first=0.1, most=2.0):
             try:
                 await act()
                 return
             except BrokerAway:
-                tries += 1
                 if asyncio.get_running_loop().time() > until:
                     raise
-            await asyncio.sleep(self._chance.jitter(backoff(tries, 0.05, 2.0)))

@@ -2,13 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import structlog
 
-from treaty.chance import Chance, Ids, RandomChance, RandomIds
-from treaty.clock import Clock, SystemClock
 from treaty.messaging.broker import Broker
 from treaty.messaging.consumer import Patience
 from treaty.probes import NoProbe, Probe
@@ -19,6 +17,7 @@ from treaty.service.ports import Ports
 from treaty.service.service import Service
 from treaty.service.stores import Stores
 from treaty.settings import ProcessSettings
+from treaty.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from treaty.web.server import WebhookServer
@@ -43,9 +42,7 @@ class Host:
     stores: Callable[[str], Stores]
     broker: Broker
     environ: Mapping[str, str] = field(default_factory=dict)
-    clock: Clock = field(default_factory=SystemClock)
-    ids: Ids = field(default_factory=RandomIds)
-    chance: Chance = field(default_factory=RandomChance)
+    surroundings: Surroundings = field(default_factory=Surroundings)
     probes: Mapping[str, Probe] = field(default_factory=dict)
     patience: Patience = field(default_factory=Patience)
     load: Callable[[str], Callable[[Ports], Service]] = load_context
@@ -88,12 +85,12 @@ class Host:
 
     async def _open_webhooks(self) -> None:
         """Opens the HTTP port, if a context has webhooks; the others never load what serves it."""
-        hooks = [(hook, runner.probe) for runner in self.runners for hook in runner.service.webhooks]
+        hooks = [(hook, runner.surroundings.probe) for runner in self.runners for hook in runner.service.webhooks]
         if hooks:
             from treaty.web.server import WebhookServer
 
             self.webhooks = WebhookServer(
-                hooks, host=self.settings.http_host, port=self.settings.http_port, clock=self.clock
+                hooks, host=self.settings.http_host, port=self.settings.http_port, clock=self.surroundings.clock
             )
             await self.webhooks.start()
 
@@ -101,24 +98,13 @@ class Host:
         return self.probes.get(context) or NoProbe()
 
     def _runner(self, name: str) -> Runner:
-        stores, probe = self.stores(name), self._probe(name)
-        ports = Ports(
-            stores=stores,
-            clock=self.clock,
-            ids=self.ids,
-            chance=self.chance,
-            probe=probe,
-            environ=self.environ,
-            address=self._address,
-        )
+        stores, surroundings = self.stores(name), replace(self.surroundings, probe=self._probe(name))
+        ports = Ports(stores=stores, surroundings=surroundings, environ=self.environ, address=self._address)
         return Runner(
             service=self.load(name)(ports),
             stores=stores,
             broker=self.broker,
-            clock=self.clock,
-            ids=self.ids,
-            chance=self.chance,
-            probe=probe,
+            surroundings=surroundings,
             place=self.place,
             environment=self.settings.environment,
             partitions=self.settings.partitions,
@@ -142,7 +128,7 @@ class Host:
         """Asks every context, and tells of each whether it can do its work."""
         found = await asyncio.gather(*(_can_work(runner) for runner in self.runners))
         for runner, ready in zip(self.runners, found, strict=True):
-            runner.probe.gauge("treaty.ready", float(ready))
+            runner.surroundings.probe.gauge("treaty.ready", float(ready))
         return all(found)
 
 

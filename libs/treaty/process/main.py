@@ -9,9 +9,9 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
-from treaty.chance import Chance, RandomChance, RandomIds
 from treaty.mongo.driver import close, connect
 from treaty.mongo.stores import MongoStores
 from treaty.probes import NoProbe, Probe
@@ -21,6 +21,7 @@ from treaty.service.contexts import load_context
 from treaty.service.ports import Ports
 from treaty.service.service import Service
 from treaty.settings import ProcessSettings
+from treaty.surroundings import Surroundings
 
 _SETTLED_SECONDS = 2.0
 """By then a process has opened its connections and prepared its stores."""
@@ -47,17 +48,16 @@ async def running(
     settings.require("MONGODB_URI", "AMQP_URL")
     for name in contexts:
         load(name)
-    ids, chance = RandomIds(), RandomChance()
+    surroundings = Surroundings()
     client = connect(settings.mongodb_uri.get_secret_value(), settings.mongodb_driver)
-    broker = RabbitBroker(settings.amqp_url.get_secret_value(), name="+".join(contexts), ids=ids)
+    broker = RabbitBroker(settings.amqp_url.get_secret_value(), name="+".join(contexts), ids=surroundings.ids)
     host = Host(
         contexts=contexts,
         settings=settings,
-        stores=lambda name: _stores(client, name, settings, chance, probes.get(name) or NoProbe()),
+        stores=lambda name: _stores(client, name, settings, replace(surroundings, probe=probes.get(name) or NoProbe())),
         broker=broker,
         environ=environ,
-        ids=ids,
-        chance=chance,
+        surroundings=surroundings,
         probes=probes,
         load=load,
         place=f"{socket.gethostname()}/{os.getpid()}",
@@ -88,9 +88,9 @@ async def run_until_signal(
         await stop.wait()
 
 
-def _stores(client: Any, name: str, settings: ProcessSettings, chance: Chance, probe: Probe) -> MongoStores:
+def _stores(client: Any, name: str, settings: ProcessSettings, surroundings: Surroundings) -> MongoStores:
     key = settings.digest_key.get_secret_value().encode()
-    return MongoStores(client, name, chance=chance, probe=probe, key=key)
+    return MongoStores(client, name, surroundings=surroundings, key=key)
 
 
 def _calm_the_collector() -> None:

@@ -10,24 +10,23 @@ from typing import Any
 
 import structlog
 
-from treaty.chance import Chance, Ids, backoff
-from treaty.clock import Clock
+from treaty.chance import retrying
 from treaty.concurrency.tasks import until_one_ends
 from treaty.followers.calls import Caller
 from treaty.followers.followers import Follower, Following
-from treaty.followers.leases import LeaseLost
+from treaty.followers.leases import LeaseTaken, hold
 from treaty.followers.pending import Item, PendingWork
 from treaty.followers.relay import Relay
 from treaty.messaging.broker import Broker, BrokerAway, Topology
 from treaty.messaging.consumer import PartitionConsumer, Patience
 from treaty.messaging.dispatcher import Dispatcher
 from treaty.operations.gauges import Gauges
-from treaty.probes import Probe
 from treaty.projections.projection import Projection
 from treaty.projections.projector import Projector
 from treaty.projections.rows import Superseded
 from treaty.service.service import Service, topology_of
 from treaty.service.stores import Stores
+from treaty.surroundings import Surroundings
 
 logger = structlog.get_logger()
 
@@ -43,10 +42,7 @@ class Runner:
     service: Service
     stores: Stores
     broker: Broker
-    clock: Clock
-    ids: Ids
-    chance: Chance
-    probe: Probe
+    surroundings: Surroundings
     place: str = ""
     environment: str = "dev"
     partitions: int = 4
@@ -59,7 +55,7 @@ class Runner:
     _consumers: dict[int, PartitionConsumer] = field(default_factory=dict)
     _stopping: bool = False
     _owner: str = ""
-    _held: dict[str, str] = field(default_factory=dict)
+    _owners: dict[str, str] = field(default_factory=dict)
     _resources: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
 
     @property
@@ -68,7 +64,7 @@ class Runner:
 
     async def start(self) -> None:
         """Prepares the store and starts in the background; the broker may come later."""
-        self._owner = f"{self.place}/{self.ids.new()[:8]}" if self.place else self.ids.new()
+        self._owner = f"{self.place}/{self.surroundings.ids.new()[:8]}" if self.place else self.surroundings.ids.new()
         await self.stores.prepare(self.service.read_models)
         for resource in [*self.service.resources, *self.service.peers]:
             await self._resources.enter_async_context(resource)
@@ -93,8 +89,8 @@ class Runner:
         await self._resources.aclose()
 
     async def _release_leases(self) -> None:
-        """Gives up what this process still holds, so that another goes on at once."""
-        releases = [self.stores.leases.release(name, owner) for name, owner in self._held.items()]
+        """Gives up every lease that this process may still hold, so that another goes on at once."""
+        releases = [self.stores.leases.release(name, owner) for name, owner in self._owners.items()]
         await asyncio.gather(*releases, return_exceptions=True)
 
     async def check(self) -> None:
@@ -104,10 +100,9 @@ class Runner:
             raise RuntimeError(f"the topology of {self.service.name} is not as declared")
 
     async def _declare_and_consume(self) -> None:
-        tries = 0
-        while not await self._declare():
-            tries += 1
-            await asyncio.sleep(self.chance.jitter(backoff(tries, 0.2, 5.0)))
+        async for _ in retrying(self.surroundings.chance, first=0.4, most=5.0):
+            if await self._declare():
+                break
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_declared())
             for partition in range(self.partitions if self.service.subscriptions else 0):
@@ -116,7 +111,7 @@ class Runner:
     async def _keep_declared(self) -> None:
         """Declares again from time to time: that checks the topology, and heals a broker that has lost it."""
         while True:
-            await asyncio.sleep(self.chance.jitter(self.verify_seconds))
+            await asyncio.sleep(self.surroundings.chance.jitter(self.verify_seconds))
             await self._declare()
 
     async def _declare(self) -> bool:
@@ -140,12 +135,10 @@ class Runner:
             self.topology,
             partition,
             self.broker,
-            Dispatcher(self.service.subscriptions, self.probe),
+            Dispatcher(self.service.subscriptions, self.topology.queue(partition), self.surroundings.probe),
             self.stores.quarantine,
             self.stores.replays,
-            clock=self.clock,
-            chance=self.chance,
-            probe=self.probe,
+            surroundings=self.surroundings,
             patience=self.patience,
         )
         self._consumers[partition] = consumer
@@ -167,36 +160,31 @@ class Runner:
 
     async def _projector(self, projection: Projection[Any]) -> Projector:
         rows = self.stores.rows(projection)
-        return Projector(projection, rows, await rows.generation(), self.probe)
+        return Projector(projection, rows, await rows.generation(), self.surroundings.probe)
 
     async def _follow_generations(self, epoch: int) -> None:
         runs: dict[str, Callable[[Item], Awaitable[None]]] = {}
-        pending = PendingWork(
-            self.stores.pending, lambda item: runs[item.kind](item), chance=self.chance, probe=self.probe
-        )
+        pending = PendingWork(self.stores.pending, lambda item: runs[item.kind](item), surroundings=self.surroundings)
         relay = Relay(
             self.topology,
             self.broker,
             pending,
             self.stores.checkpoints,
             environment=self.environment,
-            clock=self.clock,
-            chance=self.chance,
-            probe=self.probe,
+            surroundings=self.surroundings,
         )
-        caller = Caller(self.service.commands, self.service.calls, pending, probe=self.probe)
+        caller = Caller(self.service.commands, self.service.calls, pending, probe=self.surroundings.probe)
         runs.update(publish=relay.run_item, call=caller.run_item)
         projectors = [await self._projector(projection) for projection in self.service.read_models]
         followers: list[Follower] = [relay, caller, *projectors]
         following = Following(
-            log=self.stores.log, checkpoints=self.stores.checkpoints, followers=followers, probe=self.probe
+            log=self.stores.log, checkpoints=self.stores.checkpoints, followers=followers, probe=self.surroundings.probe
         )
         gauges = Gauges(
             service=self.service,
             stores=self.stores,
             followers=[follower.name for follower in followers],
-            clock=self.clock,
-            probe=self.probe,
+            surroundings=self.surroundings,
         )
         await pending.load()
         await relay.load()
@@ -207,60 +195,19 @@ class Runner:
         )
 
     async def _hold(self, name: str, work: Callable[[int], Awaitable[None]]) -> None:
-        """Does the work whenever this process holds the lease, until the runner stops.
-
-        Each time is a holding of its own, with an epoch of its own: what an earlier one sent may still arrive.
-        """
+        """Does the work whenever this process holds the lease, until the runner stops."""
         for holding in count(1):
             if self._stopping:
                 return
-            owner = f"{self._owner}#{holding}"
+            self._owners[name] = owner = f"{self._owner}#{holding}"
             try:
-                epoch = await self.stores.leases.acquire(name, owner, self.lease_seconds)
-                if epoch is not None:
-                    self._held[name] = owner
-                    await self._work_while_held(name, owner, epoch, work)
-            except asyncio.CancelledError:
-                raise
+                await hold(self.stores.leases, name, owner, self.lease_seconds, work)
+            except LeaseTaken:
+                pass
             except Exception:
                 logger.exception("starting again", context=self.service.name, lease=name)
             if not self._stopping:
-                await asyncio.sleep(self.chance.jitter(self.lease_seconds / 5))
-
-    async def _work_while_held(self, name: str, owner: str, epoch: int, work: Callable[[int], Awaitable[None]]) -> None:
-        working = asyncio.ensure_future(work(epoch))
-        renewing = asyncio.create_task(self._renew(name, owner, epoch))
-        try:
-            await asyncio.wait([working, renewing], return_when=asyncio.FIRST_COMPLETED)
-            for task in (working, renewing):
-                if task.done():
-                    task.result()
-        finally:
-            for task in (working, renewing):
-                task.cancel()
-            await asyncio.gather(working, renewing, return_exceptions=True)
-            with contextlib.suppress(Exception):
-                await self.stores.leases.release(name, owner)
-                del self._held[name]
-
-    async def _renew(self, name: str, owner: str, epoch: int) -> None:
-        """Renews the lease until it is lost, or could be: then the work stops before anybody else starts."""
-        loop = asyncio.get_running_loop()
-        sure_until = loop.time() + self.lease_seconds
-        while True:
-            await asyncio.sleep(self.lease_seconds / 4)
-            asked = loop.time()
-            try:
-                async with asyncio.timeout_at(sure_until - self.lease_seconds / 10):
-                    renewed = await self.stores.leases.acquire(name, owner, self.lease_seconds)
-            except TimeoutError:
-                raise LeaseLost(f"{name} could not be renewed in time") from None
-            except Exception as error:
-                logger.warning("a lease could not be renewed yet", lease=name, error=str(error))
-                continue
-            if renewed != epoch:
-                raise LeaseLost(f"{name} belongs to another process")
-            sure_until = asked + self.lease_seconds
+                await asyncio.sleep(self.surroundings.chance.jitter(self.lease_seconds / 5))
 
 
 async def _ended(tasks: Sequence["asyncio.Task[None]"]) -> None:

@@ -59,16 +59,20 @@ class Rows(Protocol):
         """Returns the generation that queries see."""
         ...
 
+    async def begin(self) -> int:
+        """Makes a new generation, empty and ready to be written, and returns its number. No number is used twice."""
+        ...
+
     async def serve(self, generation: int) -> None:
-        """Lets queries see another generation from now on; whoever still writes the old one is told `Superseded`."""
+        """Lets queries see another generation from now on. Writers of the old one get `Superseded`.
+
+        Raises:
+            Superseded: if a later generation was begun; this one is never served.
+        """
         ...
 
-    async def clear(self, generation: int) -> None:
-        """Makes a generation that is not served empty, and ready to be written."""
-        ...
-
-    async def drop(self, generation: int) -> None:
-        """Forgets a generation that nobody serves or writes any more."""
+    async def retain(self, *generations: int) -> Sequence[int]:
+        """Drops all other generations, and returns their numbers."""
         ...
 
     async def load(self, ids: Sequence[str], generation: int | None = None) -> Mapping[str, Row]:

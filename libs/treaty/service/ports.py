@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from treaty.chance import Chance, Ids
 from treaty.clock import Clock
 from treaty.commits.codec import Names
 from treaty.commits.repository import Limits, Repository
@@ -12,23 +11,17 @@ from treaty.commits.stored import Stored
 from treaty.commits.watch import Watch
 from treaty.domain import Aggregate, Policy
 from treaty.personal_data import PersonalData
-from treaty.probes import Probe
 from treaty.projections.projection import Projection
 from treaty.projections.view import View
 from treaty.rpc.peers import Peer
 from treaty.sagas import Progress, Run, Saga, StoredSaga, runs_of
 from treaty.service.stores import Stores
 from treaty.settings import Settings, read_settings
+from treaty.surroundings import Surroundings
 
 A = TypeVar("A", bound=Aggregate[Any])
-
-
 S = TypeVar("S", bound=Progress)
-
-
 R = TypeVar("R")
-
-
 T = TypeVar("T", bound=Settings)
 
 
@@ -40,13 +33,15 @@ class Ports:
     """
 
     stores: Stores
-    clock: Clock
-    ids: Ids
-    chance: Chance
-    probe: Probe
+    surroundings: Surroundings
     environ: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     address: Callable[[str], str] = lambda context: context
+
+    @property
+    def clock(self) -> Clock:
+        """The wall clock."""
+        return self.surroundings.clock
 
     @property
     def personal_data(self) -> PersonalData:
@@ -60,10 +55,7 @@ class Ports:
         return Repository(
             self.stores.log,
             stored,
-            clock=self.clock,
-            ids=self.ids,
-            chance=self.chance,
-            probe=self.probe,
+            surroundings=self.surroundings,
             policies=policies,
             commands=commands,
             limits=self.limits,
@@ -72,7 +64,7 @@ class Ports:
     def saga(self, stored: StoredSaga[S], *, key: Callable[[Any], str], commands: Names) -> Saga[S]:
         """Returns a saga; `key` tells from a fact which run it belongs to."""
         runs: Repository[Run[S]] = self.repository(stored, commands=commands)
-        return Saga(stored, runs, key, runs_of(stored), self.probe)
+        return Saga(stored, runs, key, runs_of(stored), self.surroundings.probe)
 
     def view(self, projection: Projection[R]) -> View[R]:
         """Returns what queries see of a projection."""
@@ -84,7 +76,7 @@ class Ports:
 
     def peer(self, context: str) -> Peer:
         """Returns another context, to be asked over gRPC."""
-        return Peer(context, self.address, self.probe)
+        return Peer(context, self.address, self.surroundings.probe)
 
     def settings(self, model: type[T]) -> T:
         """Reads the context's own settings."""

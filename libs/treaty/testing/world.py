@@ -16,6 +16,7 @@ from treaty.process.host import Host
 from treaty.process.runner import Runner
 from treaty.rpc.client import channel
 from treaty.settings import ProcessSettings, read_settings
+from treaty.surroundings import Surroundings
 from treaty.testing.eventually import eventually
 
 _GOLDEN = 0.6180339887498949
@@ -109,18 +110,18 @@ async def embedded(
         broker: to go on with; a new one by default.
         stores: by context, to go on with.
     """
-    clock, chance, probe = clock or SystemClock(), SeededChance(scale=0.1), probe or NoProbe()
+    probe = probe or NoProbe()
+    surroundings = Surroundings(clock=clock or SystemClock(), chance=SeededChance(scale=0.1), probe=probe)
     kept = {} if stores is None else stores
     here = {"GRPC_HOST": "127.0.0.1", "GRPC_PORT": "0", "HTTP_HOST": "127.0.0.1", "HTTP_PORT": "0"}
     told = {**here, "GRPC_DRAIN_SECONDS": "2", **(environ or {})}
     host = Host(
         contexts=contexts,
         settings=read_settings(ProcessSettings, told),
-        stores=lambda name: kept.setdefault(name, MemoryStores(clock, chance, probe)),
+        stores=lambda name: kept.setdefault(name, MemoryStores(surroundings)),
         broker=broker or MemoryBroker(),
         environ=told,
-        clock=clock,
-        chance=chance,
+        surroundings=surroundings,
         probes=dict.fromkeys(contexts, probe),
         patience=Patience(pause=0.01, look_every=0.05),
     )

@@ -12,11 +12,10 @@ from statistics import median
 from typing import Any
 
 import aio_pika
-from treaty.chance import RandomChance
 from treaty.commits.log import Place
 from treaty.mongo.driver import close, connect, database
 from treaty.mongo.stores import MongoStores
-from treaty.probes import NoProbe
+from treaty.surroundings import Surroundings
 
 from scripts.lib.processes import free_ports, process, ready
 
@@ -135,7 +134,7 @@ async def _subscriber(url: str) -> AsyncIterator[None]:
 async def _stores(uri: str) -> AsyncIterator[MongoStores]:
     client = connect(uri, "motor")
     try:
-        yield MongoStores(client, "commerce.inventory", chance=RandomChance(), probe=NoProbe())
+        yield MongoStores(client, "commerce.inventory", surroundings=Surroundings())
     finally:
         await close(client)
 

@@ -17,16 +17,15 @@ from typing import Any
 import psutil
 from commerce.inventory.v1 import inventory_service_pb2 as pb
 from commerce.inventory.v1 import inventory_service_pb2_grpc as pb_grpc
-from treaty.chance import RandomChance, RandomIds
-from treaty.clock import SystemClock
+from treaty.chance import RandomIds
 from treaty.mongo.driver import close, connect, database
 from treaty.mongo.stores import MongoStores
 from treaty.operations.backlog import backlog
-from treaty.probes import NoProbe
 from treaty.rabbit.broker import RabbitBroker
 from treaty.rpc.client import channel, until_answered
 from treaty.service.contexts import load_context
 from treaty.service.ports import Ports
+from treaty.surroundings import Surroundings
 
 from scripts.lib.bench.load import Load
 from scripts.lib.processes import free_ports, process, ready
@@ -167,7 +166,7 @@ async def _drained(stores: Mapping[str, MongoStores], broker: RabbitBroker, seco
 
 
 async def _left(name: str, stores: MongoStores, broker: RabbitBroker) -> int:
-    ports = Ports(stores=stores, clock=SystemClock(), ids=RandomIds(), chance=RandomChance(), probe=NoProbe())
+    ports = Ports(stores=stores, surroundings=Surroundings())
     return (await backlog(load_context(name)(ports), stores, broker, 4)).total
 
 
@@ -182,7 +181,7 @@ async def _received(stores: MongoStores, prefix: str) -> int:
 async def _stores(uri: str) -> AsyncIterator[dict[str, MongoStores]]:
     client = connect(uri, "motor")
     try:
-        yield {name: MongoStores(client, name, chance=RandomChance(), probe=NoProbe()) for name in CONTEXTS}
+        yield {name: MongoStores(client, name, surroundings=Surroundings()) for name in CONTEXTS}
     finally:
         for name in CONTEXTS:
             await client.drop_database(database(client, name).name)

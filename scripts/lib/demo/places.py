@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from treaty.chance import RandomChance, RandomIds
-from treaty.clock import SystemClock
+from treaty.chance import RandomIds
 from treaty.memory.broker import MemoryBroker
 from treaty.memory.stores import MemoryStores
 from treaty.messaging.broker import Broker
@@ -18,7 +17,7 @@ from treaty.mongo.driver import close, connect
 from treaty.mongo.stores import MongoStores
 from treaty.operations.audit import Audit, audit
 from treaty.operations.backlog import Backlog, backlog
-from treaty.probes import NoProbe, Probe
+from treaty.probes import Probe
 from treaty.process.host import Host
 from treaty.rabbit.broker import RabbitBroker
 from treaty.service.contexts import find_contexts, load_context
@@ -26,6 +25,7 @@ from treaty.service.ports import Ports
 from treaty.service.service import Service
 from treaty.service.stores import Stores
 from treaty.settings import ProcessSettings, read_settings
+from treaty.surroundings import Surroundings
 
 from scripts.lib.databases import temporary
 from scripts.lib.processes import free_ports, process, ready
@@ -96,7 +96,7 @@ async def embedded(
         **(environ or {}),
     }
     broker = MemoryBroker()
-    stores = {name: MemoryStores(SystemClock(), RandomChance()) for name in CONTEXTS}
+    stores = {name: MemoryStores(Surroundings()) for name in CONTEXTS}
     host = Host(
         contexts=CONTEXTS,
         settings=read_settings(ProcessSettings, told),
@@ -158,7 +158,7 @@ async def processes(
         gateway = await stack.enter_async_context(SocketGateway("127.0.0.1", ports.gateway, 5.0))
         yield Place(
             addresses=ports.addresses,
-            stores={n: MongoStores(client, n, chance=RandomChance(), probe=NoProbe()) for n in CONTEXTS},
+            stores={n: MongoStores(client, n, surroundings=Surroundings()) for n in CONTEXTS},
             broker=broker,
             gateway=gateway,
             mails=lambda: _mails(mails),
@@ -228,5 +228,5 @@ def _mails(file: Path) -> Sequence[Mapping[str, str]]:
 
 
 def _service(name: str, stores: Stores) -> Service:
-    ports = Ports(stores=stores, clock=SystemClock(), ids=RandomIds(), chance=RandomChance(), probe=NoProbe())
+    ports = Ports(stores=stores, surroundings=Surroundings())
     return load_context(name)(ports)

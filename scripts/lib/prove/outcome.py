@@ -5,15 +5,15 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from treaty.chance import RandomChance, RandomIds
+from treaty.chance import RandomIds
 from treaty.clock import SystemClock
 from treaty.messaging.quarantine import Intent
 from treaty.mongo.driver import close, connect
 from treaty.mongo.stores import MongoStores
 from treaty.operations.backlog import backlog
-from treaty.probes import NoProbe
 from treaty.rabbit.broker import RabbitBroker
 from treaty.service.ports import Ports
+from treaty.surroundings import Surroundings
 
 from scripts.lib.prove.checker import Operation, Verdict, check
 from scripts.lib.prove.ground import CONTEXTS, load
@@ -59,7 +59,7 @@ class Looking:
     async def _left(self) -> str:
         left = []
         for name, stores in self.stores.items():
-            ports = Ports(stores=stores, clock=SystemClock(), ids=RandomIds(), chance=RandomChance(), probe=NoProbe())
+            ports = Ports(stores=stores, surroundings=Surroundings())
             found = await backlog(load(name)(ports), stores, self.broker, PARTITIONS)
             timers = len(await stores.pending.due(1000))
             if not found.empty or timers:
@@ -72,7 +72,7 @@ async def looking(mongodb_uri: str, amqp_url: str) -> AsyncIterator[Looking]:
     """Opens the stores beside the processes."""
     client = connect(mongodb_uri, "motor")
     broker = RabbitBroker(amqp_url, name="proof", ids=RandomIds())
-    stores = {name: MongoStores(client, name, chance=RandomChance(), probe=NoProbe()) for name in CONTEXTS}
+    stores = {name: MongoStores(client, name, surroundings=Surroundings()) for name in CONTEXTS}
     try:
         yield Looking(stores, broker)
     finally:

@@ -39,9 +39,9 @@ PLANTS: Mapping[str, Plant] = {
         [
             Change(
                 "messaging/consumer.py",
-                "        try:\n            error = await self._try(envelope)\n        except GivenUp:\n",
-                "        await delivery.ack()\n"
-                "        try:\n            error = await self._try(envelope)\n        except GivenUp:\n",
+                "            try:\n                handled = await self._handle_or_keep(",
+                "            await delivery.ack()\n"
+                "            try:\n                handled = await self._handle_or_keep(",
             )
         ],
     ),
@@ -50,8 +50,8 @@ PLANTS: Mapping[str, Plant] = {
         [
             Change(
                 "followers/relay.py",
-                "            except BrokerAway as error:\n                tries += 1\n",
-                "            except BrokerAway as error:\n                return\n                tries += 1\n",
+                "            except BrokerAway as error:\n",
+                "            except BrokerAway as error:\n                return\n",
             )
         ],
     ),
@@ -123,10 +123,10 @@ PLANTS: Mapping[str, Plant] = {
         "an OK that leaves before a majority has the commit is a promise that a failover breaks",
         [
             Change(
-                "commits/repository.py",
+                "commits/writer.py",
                 "            if draft.commit is not None:\n                try:\n",
                 "            for request, outcome in [*draft.accepted, *draft.failed]:\n"
-                "                _waiting(request).resolve(outcome)\n"
+                "                request.resolve(outcome)\n"
                 "            if draft.commit is not None:\n                try:\n",
             )
         ],

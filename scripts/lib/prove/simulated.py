@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from treaty.domain import DomainError
 from treaty.messaging.quarantine import Intent
 from treaty.operations.backlog import backlog
-from treaty.probes import NoProbe
 from treaty.service.ports import Ports
+from treaty.surroundings import Surroundings
 from treaty.testing.simulation import Cluster, Rates, Unanswered, simulate
 from treaty.testing.simulation.cluster import SimulatedChance
 from treaty.testing.simulation.nemesis import Nemesis
@@ -102,7 +102,9 @@ class _Scene:
     def _ports(self, name: str) -> Ports:
         """Returns what a context is built from by somebody who only looks at it."""
         cluster, chance = self.cluster, SimulatedChance(self.cluster.loop)
-        return Ports(stores=cluster.stores[name], clock=cluster.clock, ids=SeededIds(), chance=chance, probe=NoProbe())
+        return Ports(
+            stores=cluster.stores[name], surroundings=Surroundings(clock=cluster.clock, ids=SeededIds(), chance=chance)
+        )
 
     async def settle(self) -> bool:
         """Ends all faults, lets the clients have their answers, and waits until nothing is left to do."""

@@ -15,10 +15,10 @@ from commerce.payments.v1 import payments_service_pb2 as payments
 from treaty.messaging.broker import exchange_of
 from treaty.operations.audit import Audit, audit
 from treaty.operations.backlog import backlog
-from treaty.probes import NoProbe
 from treaty.service.contexts import load_context
 from treaty.service.ports import Ports
 from treaty.service.service import Service
+from treaty.surroundings import Surroundings
 from treaty.testing.simulation import Cluster, Rates, Unanswered, simulate
 from treaty.testing.simulation.cluster import SimulatedChance
 from treaty.testing.simulation.nemesis import Nemesis
@@ -56,7 +56,11 @@ class _Shop:
         cluster, chance = self.cluster, SimulatedChance(self.cluster.loop)
         stores, clock = cluster.stores[name], cluster.clock
         return load_context(name)(
-            Ports(stores=stores, clock=clock, ids=SeededIds(), chance=chance, probe=NoProbe(), environ=cluster.environ)
+            Ports(
+                stores=stores,
+                surroundings=Surroundings(clock=clock, ids=SeededIds(), chance=chance),
+                environ=cluster.environ,
+            )
         )
 
     def new_id(self) -> str:

@@ -9,13 +9,12 @@ import pytest
 import typer
 from commerce.inventory.v1 import inventory_service_pb2 as pb
 from commerce.inventory.v1 import inventory_service_pb2_grpc as pb_grpc
-from treaty.chance import RandomChance, RandomIds
 from treaty.cli import followers, outbox, pending, streams, tables
 from treaty.cli.context import Opened
 from treaty.commits.log import Place
 from treaty.followers.pending import Item
-from treaty.probes import NoProbe
 from treaty.service.ports import Ports
+from treaty.surroundings import Surroundings
 from treaty.testing import eventually
 from treaty.testing.world import ManualClock, World, embedded
 
@@ -42,7 +41,7 @@ async def world(clock: ManualClock) -> AsyncIterator[World]:
 @pytest.fixture
 def opened(world: World, clock: ManualClock) -> Opened:
     stores = world.stores[INVENTORY]
-    ports = Ports(stores=stores, clock=clock, ids=RandomIds(), chance=RandomChance(), probe=NoProbe())
+    ports = Ports(stores=stores, surroundings=Surroundings(clock=clock))
     return Opened(world.runner(INVENTORY).service, stores, ports, partitions=4)
 
 

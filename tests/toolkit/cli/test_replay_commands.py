@@ -8,13 +8,12 @@ from typing import Any
 import pytest
 import typer
 from commerce.ordering.v1 import ordering_events_pb2 as events
-from treaty.chance import RandomChance, RandomIds
 from treaty.cli import replay
 from treaty.cli.context import Opened
 from treaty.commits.commit import Outgoing
 from treaty.memory.stores import MemoryStores
-from treaty.probes import NoProbe
 from treaty.service.ports import Ports
+from treaty.surroundings import Surroundings
 from treaty.testing import eventually
 from treaty.testing.samples import plain_commit
 from treaty.testing.world import ManualClock, SeededChance, World, embedded
@@ -37,7 +36,7 @@ async def world(clock: ManualClock) -> AsyncIterator[World]:
 @pytest.fixture
 def inventory(world: World, clock: ManualClock) -> Opened:
     stores = world.stores[INVENTORY]
-    ports = Ports(stores=stores, clock=clock, ids=RandomIds(), chance=RandomChance(), probe=NoProbe())
+    ports = Ports(stores=stores, surroundings=Surroundings(clock=clock))
     return Opened(world.runner(INVENTORY).service, stores, ports, partitions=4)
 
 
@@ -48,7 +47,7 @@ def planned(inventory: Opened, **said: Any) -> Any:
 
 async def ordering(clock: ManualClock, *ids: str) -> MemoryStores:
     """Returns the stores of Ordering, in which orders were placed."""
-    stores = MemoryStores(clock, SeededChance())
+    stores = MemoryStores(Surroundings(clock=clock, chance=SeededChance()))
     for id in ids:
         placed = events.OrderPlaced(order_id=id)
         placed.lines.add(sku="LAMP", quantity=1)

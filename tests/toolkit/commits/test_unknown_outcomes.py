@@ -9,6 +9,7 @@ from treaty.commits.group_commit import GroupCommitLog, Inserted
 from treaty.commits.log import VersionTaken
 from treaty.domain import Rejected
 from treaty.memory.commits import Fault
+from treaty.surroundings import Surroundings
 from treaty.testing import eventually
 from treaty.testing.samples import plain_commit
 from treaty.testing.world import SeededChance
@@ -166,6 +167,8 @@ async def test_a_fault_of_the_store_is_told_to_whoever_waits_and_the_log_goes_on
 
 
 async def test_no_more_batches_are_on_their_way_than_allowed_and_none_is_larger(bank: Bank) -> None:
-    log = GroupCommitLog(bank.store, chance=SeededChance(), probe=bank.probe, in_flight=1, batch=7)
+    log = GroupCommitLog(
+        bank.store, surroundings=Surroundings(chance=SeededChance(), probe=bank.probe), in_flight=1, batch=7
+    )
     await asyncio.gather(*(log.append(plain_commit(f"thing-{n}")) for n in range(30)))
     assert bank.probe.measures["treaty.commit.batch"] == [7, 7, 7, 7, 2]

@@ -10,7 +10,7 @@ from treaty.commits.group_commit import GroupCommitLog
 from treaty.commits.watch import Watch
 from treaty.domain import NotFound
 from treaty.memory.commits import MemoryCommits
-from treaty.probes import NoProbe
+from treaty.surroundings import Surroundings
 from treaty.testing import eventually
 from treaty.testing.samples import NOTES, Note, noted
 from treaty.testing.world import SeededChance
@@ -18,7 +18,7 @@ from treaty.testing.world import SeededChance
 
 @pytest.fixture
 def log() -> GroupCommitLog:
-    return GroupCommitLog(MemoryCommits(SystemClock()), chance=SeededChance(), probe=NoProbe())
+    return GroupCommitLog(MemoryCommits(SystemClock()), surroundings=Surroundings(chance=SeededChance()))
 
 
 @pytest.fixture

@@ -218,4 +218,4 @@ async def test_the_cache_is_bounded(bank: Bank) -> None:
         await accounts.add(name, deposit(1), cause=request(name))
     await bank.accounts().change("ann", deposit(5), cause=request("elsewhere"))
     assert (await accounts.get("ann")).state.balance == 6
-    assert len(accounts._heads) <= 2
+    assert len(accounts._writer._heads) <= 2

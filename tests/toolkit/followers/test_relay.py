@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
-from treaty.clock import SystemClock
 from treaty.commits.commit import Commit
 from treaty.commits.log import Place, StoreAway
 from treaty.followers.pending import Item, PendingWork
@@ -13,6 +13,7 @@ from treaty.followers.relay import Relay
 from treaty.memory.broker import MemoryBroker
 from treaty.memory.leases import MemoryCheckpoints
 from treaty.messaging.envelope import Envelope, envelopes
+from treaty.surroundings import Surroundings
 from treaty.testing import eventually
 from treaty.testing.recorder import Recorder
 from treaty.testing.world import SeededChance
@@ -45,7 +46,7 @@ class Wire:
     def __post_init__(self) -> None:
         self.restart()
 
-    def restart(self, **known: float) -> None:
+    def restart(self, **known: Any) -> None:
         """Makes the relay anew, as another process does."""
         self.pending = self.parking.work(lambda item: self.relay.run_item(item))
         self.relay = Relay(
@@ -54,10 +55,8 @@ class Wire:
             self.pending,
             self.checkpoints,
             environment="test",
-            clock=SystemClock(),
-            chance=SeededChance(scale=0.01),
-            probe=self.probe,
-            **known,  # type: ignore[arg-type]
+            surroundings=Surroundings(chance=SeededChance(scale=0.01), probe=self.probe),
+            **known,
         )
 
     async def take(self, *commits: Commit) -> None:

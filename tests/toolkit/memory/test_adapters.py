@@ -9,6 +9,7 @@ from treaty.memory.commits import MemoryCommits
 from treaty.memory.stores import MemoryStores
 from treaty.probes import NoProbe, Probe
 from treaty.service.stores import Stores
+from treaty.surroundings import Surroundings
 from treaty.testing.samples import NOTES
 from treaty.testing.suites.broker import BrokerSuite, MakeBroker
 from treaty.testing.suites.commit_log import CommitLogSuite, MakeLog
@@ -16,8 +17,9 @@ from treaty.testing.suites.leases import CheckpointsSuite, LeasesSuite
 from treaty.testing.suites.pending import PendingSuite
 from treaty.testing.suites.personal_data import PersonalDataSuite
 from treaty.testing.suites.quarantine import QuarantineSuite
+from treaty.testing.suites.rebuild import RebuildSuite
 from treaty.testing.suites.replays import ReplaysSuite
-from treaty.testing.suites.rows import RebuildSuite, RowsSuite
+from treaty.testing.suites.rows import RowsSuite
 from treaty.testing.world import SeededChance
 
 
@@ -27,7 +29,7 @@ class TestMemoryCommitLog(CommitLogSuite):
         commits = MemoryCommits(SystemClock())
 
         async def make(probe: Probe | None = None) -> CommitLog:
-            return GroupCommitLog(commits, chance=SeededChance(), probe=probe or NoProbe())
+            return GroupCommitLog(commits, surroundings=Surroundings(chance=SeededChance(), probe=probe or NoProbe()))
 
         return make
 
@@ -35,7 +37,7 @@ class TestMemoryCommitLog(CommitLogSuite):
 class _InMemory:
     @pytest.fixture
     async def stores(self) -> Stores:
-        stores = MemoryStores(SystemClock(), SeededChance())
+        stores = MemoryStores(Surroundings(chance=SeededChance()))
         await stores.prepare([NOTES])
         return stores
 

@@ -29,7 +29,7 @@ def subscription(then: Callable[[Any], Awaitable[Any]], *, name: str = "Happened
 
 
 def handling(*subscriptions: Subscription) -> Dispatcher:
-    return Dispatcher(subscriptions, NoProbe())
+    return Dispatcher(subscriptions, "queue", NoProbe())
 
 
 async def test_messages_are_handled_in_the_order_of_their_key_and_acknowledged(desk: Desk) -> None:
@@ -70,10 +70,10 @@ async def test_a_message_takes_effect_once_for_each_subscription(desk: Desk) -> 
     )
     event = envelope("test.bank", "a1", body=b"1")
     with pytest.raises(OSError, match="away"):
-        await handle(event, "queue")
+        await handle(event)
     fails.clear()
     for _ in range(2):
-        await handle(event, "queue")
+        await handle(event)
     assert await bank.balance("ann") == 11
 
 
@@ -84,7 +84,7 @@ async def test_a_message_acts_under_its_own_cause() -> None:
         causes.append(current_cause())
 
     event = envelope("test.bank", "thing-k@1#1", body=b"1")
-    await handling(subscription(note, name="Noting"))(event, "queue")
+    await handling(subscription(note, name="Noting"))(event)
     [cause] = causes
     assert (cause.id, cause.durable) == ("test.bank/thing-k@1#1/Noting", True)
 
@@ -93,7 +93,7 @@ async def test_a_message_that_does_not_concern_us_is_passed() -> None:
     async def never(amount: int) -> None:
         raise AssertionError("it was handled")
 
-    await handling(subscription(never))(envelope("test.bank", "a1", body=b""), "queue")
+    await handling(subscription(never))(envelope("test.bank", "a1", body=b""))
 
 
 async def test_a_type_that_nobody_subscribes_to_waits_for_a_deploy() -> None:
@@ -101,7 +101,7 @@ async def test_a_type_that_nobody_subscribes_to_waits_for_a_deploy() -> None:
         raise AssertionError("it was handled")
 
     with pytest.raises(UnknownType, match=r"test\.bank\.v1\.Other"):
-        await handling(subscription(never))(envelope("test.bank", "a1", type="test.bank.v1.Other"), "queue")
+        await handling(subscription(never))(envelope("test.bank", "a1", type="test.bank.v1.Other"))
 
 
 async def test_bytes_that_are_no_message_wait_for_a_deploy() -> None:
@@ -109,7 +109,7 @@ async def test_bytes_that_are_no_message_wait_for_a_deploy() -> None:
         raise AssertionError("it was handled")
 
     with pytest.raises(Malformed, match="the body is no"):
-        await handling(subscription(never))(envelope("test.bank", "a1", body=b"\xff\xff"), "queue")
+        await handling(subscription(never))(envelope("test.bank", "a1", body=b"\xff\xff"))
 
 
 async def test_a_refused_message_is_done_with_and_recorded(desk: Desk) -> None:
@@ -128,17 +128,17 @@ async def test_a_refusal_that_was_not_recorded_is_a_failure() -> None:
         raise Rejected("no")
 
     with pytest.raises(Rejected):
-        await handling(subscription(refuse))(envelope("test.bank", "a1", body=b"5"), "queue")
+        await handling(subscription(refuse))(envelope("test.bank", "a1", body=b"5"))
 
 
 async def test_the_order_of_a_key_is_kept_through_failures(desk: Desk) -> None:
     tried: set[str] = set()
 
-    async def shaky(event: Envelope, queue: str) -> None:
+    async def shaky(event: Envelope) -> None:
         if int(event.id[1:]) % 3 == 0 and event.id not in tried:
             tried.add(event.id)
             raise OSError("away")
-        await desk.handle(event, queue)
+        await desk.handle(event)
 
     async with running(desk.consumer(shaky).run()):
         for n in range(20):
@@ -173,9 +173,9 @@ async def test_after_a_lost_channel_messages_come_again_in_order_with_one_effect
     bank = Bank()
     accounts = bank.accounts()
 
-    async def slowly(event: Envelope, queue: str) -> None:
-        await pay(event, queue)
-        await desk.handle(event, queue)
+    async def slowly(event: Envelope) -> None:
+        await pay(event)
+        await desk.handle(event)
 
     pay = handling(subscription(lambda amount: accounts.add("ann", deposit(amount))))
     desk.gates["a2"] = asyncio.Event()

@@ -248,7 +248,7 @@ async def test_a_release_that_waited_in_its_lane_when_the_channel_was_lost_is_do
 
 
 async def test_a_message_newer_than_the_code_is_not_tried_in_vain(desk: Desk) -> None:
-    async def newer(event: Envelope, queue: str) -> None:
+    async def newer(event: Envelope) -> None:
         desk.started.append(event.id)
         raise Newer("it is from tomorrow")
 

@@ -67,8 +67,8 @@ async def test_a_release_starts_the_schedule_afresh(desk: Desk) -> None:
 async def test_an_edited_message_is_handled_with_its_new_body_and_the_old_one_is_kept(desk: Desk) -> None:
     bodies = []
 
-    async def handle(event: Envelope, queue: str) -> None:
-        await desk.handle(event, queue)
+    async def handle(event: Envelope) -> None:
+        await desk.handle(event)
         bodies.append((event.id, event.body))
 
     async with running(desk.consumer(handle).run()):
@@ -87,11 +87,11 @@ async def test_a_message_that_waits_for_a_deploy_is_tried_once_by_the_next_owner
     desk, known = await Desk().declared(), False
     tries = []
 
-    async def handle(event: Envelope, queue: str) -> None:
+    async def handle(event: Envelope) -> None:
         tries.append(event.id)
         if not known and event.id == "a1":
             raise UnknownType("not in this version")
-        await desk.handle(event, queue)
+        await desk.handle(event)
 
     desk.deliver("a1", "a2")
     async with running(desk.consumer(handle).run()):

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from treaty.clock import SystemClock
 from treaty.commits.commit import Outgoing
 from treaty.memory.stores import MemoryStores
 from treaty.messaging.subscriptions import Subscription
@@ -10,6 +9,7 @@ from treaty.operations.audit import audit
 from treaty.rpc.api import Api
 from treaty.service.context_map import Pattern, Relation
 from treaty.service.service import Service
+from treaty.surroundings import Surroundings
 from treaty.testing.samples import NOON, plain_commit
 from treaty.testing.world import SeededChance
 
@@ -17,7 +17,7 @@ HAPPENED = "made.up.v1.Happened"
 
 
 def _stores() -> MemoryStores:
-    return MemoryStores(SystemClock(), SeededChance())
+    return MemoryStores(Surroundings(chance=SeededChance()))
 
 
 async def _then(command: object) -> None:

@@ -10,6 +10,7 @@ from treaty.memory.stores import MemoryStores
 from treaty.operations.gauges import Gauges
 from treaty.rpc.api import Api
 from treaty.service.service import Service
+from treaty.surroundings import Surroundings
 from treaty.testing import eventually
 from treaty.testing.recorder import Recorder
 from treaty.testing.samples import plain_commit
@@ -24,19 +25,22 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def stores(clock: ManualClock) -> MemoryStores:
-    return MemoryStores(clock, SeededChance())
+    return MemoryStores(Surroundings(clock=clock, chance=SeededChance()))
 
 
 @pytest.fixture
 def gauges(stores: MemoryStores, clock: ManualClock) -> Gauges:
     service = Service(name="test.bank", api=Api(lambda *_: None, None, "test.bank.v1.Bank"))
-    return Gauges(service=service, stores=stores, followers=["relay"], clock=clock, probe=Recorder())
+    return Gauges(
+        service=service, stores=stores, followers=["relay"], surroundings=Surroundings(clock=clock, probe=Recorder())
+    )
 
 
 async def told(gauges: Gauges) -> dict[str, float]:
-    assert isinstance(gauges.probe, Recorder)
+    probe = gauges.surroundings.probe
+    assert isinstance(probe, Recorder)
     await gauges.tell()
-    return {name.removeprefix("treaty."): round(value) for name, value in gauges.probe.gauges.items()}
+    return {name.removeprefix("treaty."): round(value) for name, value in probe.gauges.items()}
 
 
 async def test_nothing_waits_in_a_new_context(gauges: Gauges) -> None:

@@ -15,8 +15,8 @@ from treaty.memory.broker import MemoryBroker
 from treaty.memory.commits import Fault, MemoryCommits
 from treaty.messaging.broker import Topology, TopologyDiffers
 from treaty.mongo.majority import Majority
-from treaty.probes import NoProbe
 from treaty.rpc.server import LIVENESS, READINESS
+from treaty.surroundings import Surroundings
 from treaty.testing import eventually
 from treaty.testing.recorder import Recorder
 from treaty.testing.samples import plain_commit
@@ -79,7 +79,7 @@ async def test_a_topology_that_differs_ends_readiness_and_nothing_else() -> None
 
 async def test_a_commit_that_does_not_get_through_is_noticed_until_it_does() -> None:
     commits = MemoryCommits(SystemClock())
-    log = GroupCommitLog(commits, chance=SeededChance(scale=0.1), probe=NoProbe())
+    log = GroupCommitLog(commits, surroundings=Surroundings(chance=SeededChance(scale=0.1)))
     log.check(0.0)
     commits.faults.append(Fault.LAGGING)
     appends = [asyncio.ensure_future(log.append(plain_commit(f"thing-{n}"))) for n in range(3)]

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from treaty.clock import SystemClock
 from treaty.memory.broker import MemoryBroker
 from treaty.memory.stores import MemoryStores
 from treaty.messaging.broker import BrokerAway, Topology, TopologyDiffers
 from treaty.process.runner import Runner
 from treaty.rpc.api import Api
 from treaty.service.service import Service
+from treaty.surroundings import Surroundings
 from treaty.testing import eventually
 from treaty.testing.recorder import Recorder
 from treaty.testing.samples import NOTES
@@ -33,7 +33,7 @@ def service(**parts: Any) -> Service:
 class Site:
     """What processes share."""
 
-    stores: MemoryStores = field(default_factory=lambda: MemoryStores(SystemClock(), SeededChance(scale=0.1)))
+    stores: MemoryStores = field(default_factory=lambda: MemoryStores(Surroundings(chance=SeededChance(scale=0.1))))
     broker: MemoryBroker = field(default_factory=MemoryBroker)
     place: str = ""
 
@@ -45,10 +45,7 @@ class Site:
             service=service(**parts),
             stores=self.stores,
             broker=self.broker,
-            clock=SystemClock(),
-            ids=SeededIds(name),
-            chance=SeededChance(scale=0.1),
-            probe=Recorder(),
+            surroundings=Surroundings(ids=SeededIds(name), chance=SeededChance(scale=0.1), probe=Recorder()),
             partitions=2,
             lease_seconds=LEASE,
         )
@@ -171,7 +168,7 @@ async def test_the_stores_are_prepared_for_the_projections_first(site: Site) -> 
         async def prepare(self, projections: Any) -> None:
             prepared.extend(projection.name for projection in projections)
 
-    site.stores = Preparing(SystemClock(), SeededChance())
+    site.stores = Preparing(Surroundings(chance=SeededChance()))
     async with site.process("one", projections=[NOTES]):
         assert prepared == ["notes"]
 

@@ -30,6 +30,7 @@ from treaty.probes import Probe
 from treaty.process.host import Host
 from treaty.rpc.client import call_traced, channel
 from treaty.settings import ProcessSettings, read_settings
+from treaty.surroundings import Surroundings
 from treaty.telemetry.probe import OpenTelemetryProbe
 from treaty.telemetry.receiver import TraceReceiver
 from treaty.telemetry.setup import Telemetry, start_telemetry
@@ -161,11 +162,10 @@ def _host(probes: dict[str, Probe]) -> Host:
     return Host(
         contexts=CONTEXTS,
         settings=read_settings(ProcessSettings, settings),
-        stores=lambda name: MemoryStores(clock, chance, probes[name]),
+        stores=lambda name: MemoryStores(Surroundings(clock=clock, chance=chance, probe=probes[name])),
         broker=MemoryBroker(),
         environ=settings,
-        clock=clock,
-        chance=chance,
+        surroundings=Surroundings(clock=clock, chance=chance),
         probes=probes,
         patience=Patience(pause=0.01, look_every=0.05),
     )

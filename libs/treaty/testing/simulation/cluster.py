@@ -18,6 +18,7 @@ from treaty.probes import NoProbe
 from treaty.process.runner import Runner
 from treaty.service.ports import Ports
 from treaty.service.service import Service
+from treaty.surroundings import Surroundings
 from treaty.testing.simulation.faults import NONE, Rates
 from treaty.testing.simulation.loop import Process, SimulatedLoop
 from treaty.testing.simulation.wire import RemoteBroker, RemoteStores, Wire
@@ -149,7 +150,9 @@ class Cluster:
         self.clock = SimulatedClock(self.loop)
         self.broker = MemoryBroker()
         chance = SimulatedChance(self.loop)
-        self.stores = {context: MemoryStores(self.clock, chance) for context in self.contexts}
+        self.stores = {
+            context: MemoryStores(Surroundings(clock=self.clock, chance=chance)) for context in self.contexts
+        }
         self._ids = SeededIds("cluster")
 
     def start(self, context: str) -> Node:
@@ -242,16 +245,17 @@ class Cluster:
         ids = SeededIds(node.process.name)
         stores: Any = RemoteStores(self.stores[node.context], node.wires[0], chance=chance, probe=node.probe)
         broker: Any = RemoteBroker(self.broker, node.wires[1])
-        ports = Ports(stores=stores, clock=node.clock, ids=ids, chance=chance, probe=node.probe, environ=self.environ)
+        ports = Ports(
+            stores=stores,
+            surroundings=Surroundings(clock=node.clock, ids=ids, chance=chance, probe=node.probe),
+            environ=self.environ,
+        )
         service = self.load(node.context)(ports)
         runner = Runner(
             service=service,
             stores=stores,
             broker=broker,
-            clock=node.clock,
-            ids=ids,
-            chance=chance,
-            probe=node.probe,
+            surroundings=Surroundings(clock=node.clock, ids=ids, chance=chance, probe=node.probe),
             partitions=self.partitions,
             lease_seconds=self.lease_seconds,
             drain_seconds=5.0,

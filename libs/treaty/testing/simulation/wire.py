@@ -19,6 +19,7 @@ from treaty.messaging.broker import BrokerAway, Delivery, Topology
 from treaty.messaging.envelope import Envelope
 from treaty.probes import Probe
 from treaty.projections.projection import Projection
+from treaty.surroundings import Surroundings
 from treaty.testing.simulation.faults import NONE, Fate, Rates
 from treaty.testing.simulation.loop import Process, SimulatedLoop
 
@@ -115,7 +116,9 @@ class RemoteStores:
 
     def __init__(self, stores: MemoryStores, wire: Wire, *, chance: Chance, probe: Probe) -> None:
         self._stores, self._wire = stores, wire
-        self.log = GroupCommitLog(RemoteCommits(stores.commits, wire), chance=chance, probe=probe)
+        self.log = GroupCommitLog(
+            RemoteCommits(stores.commits, wire), surroundings=Surroundings(chance=chance, probe=probe)
+        )
         self.leases: Any = Remote(stores.leases, wire)
         self.checkpoints: Any = Remote(stores.checkpoints, wire)
         self.pending: Any = Remote(stores.pending, wire)

@@ -1,23 +1,11 @@
 """The contracts of what keeps read models, and of building them anew; memory and MongoDB pass the same suites."""
 
-import asyncio
-import contextlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
-
 import pytest
 
-from treaty.commits.log import Place
 from treaty.followers.leases import LeaseLost
-from treaty.operations.rebuild import AlreadyRebuilding, NotCaughtUp, rebuild
-from treaty.probes import NoProbe
-from treaty.projections.projection import Projection
-from treaty.projections.projector import Projector, follower_of
 from treaty.projections.rows import Between, Key, Row, Rows, Superseded, Words, words_of
-from treaty.projections.view import NotShown, View
 from treaty.service.stores import Stores
-from treaty.testing.samples import NOTES, Noted, noted
+from treaty.testing.samples import NOTES
 from treaty.testing.suites.stores import OnStores
 
 
@@ -96,168 +84,47 @@ class RowsSuite(OnStores):
 
     async def test_a_generation_is_built_beside_the_one_that_is_served(self, rows: Rows) -> None:
         await rows.store([row("a", 1)], 1, 0)
-        await rows.clear(1)
+        assert await rows.begin() == 1
         await rows.store([row("b", 2)], -1, 1)
         assert [r.id for r in await rows.find({}, None, 10)] == ["a"]
         await rows.serve(1)
         assert await rows.generation() == 1
         assert [r.id for r in await rows.find({}, None, 10)] == ["b"]
         assert [r.id for r in await rows.everything(0)] == ["a"]
-        await rows.drop(0)
 
     async def test_whoever_writes_an_old_generation_is_told(self, rows: Rows) -> None:
         await rows.store([row("a", 1)], 1, 0)
-        await rows.clear(1)
-        await rows.serve(1)
+        await rows.serve(await rows.begin())
         with pytest.raises(Superseded):
             await rows.store([row("a", 2)], 1, 0)
         await rows.store([row("a", 3)], 1, 1)
         assert dict(await rows.load(["a"])) == {"a": row("a", 3)}
 
-    async def test_a_cleared_generation_is_empty(self, rows: Rows) -> None:
-        for _ in range(2):
-            await rows.clear(1)
-            assert not await rows.everything(1)
-            await rows.store([row("a", 1)], -1, 1)
+    async def test_no_number_of_a_generation_is_used_twice(self, rows: Rows) -> None:
+        for number in (1, 2):
+            assert await rows.begin() == number
+            assert not await rows.everything(number)
+            await rows.store([row("a", 1)], -1, number)
+        await rows.serve(2)
+        assert await rows.begin() == 3
+
+    async def test_a_generation_is_not_served_after_a_later_one_was_begun(self, rows: Rows) -> None:
+        first, second = await rows.begin(), await rows.begin()
+        with pytest.raises(Superseded):
+            await rows.serve(first)
+        await rows.serve(second)
+        assert await rows.generation() == second
+
+    async def test_generations_that_are_not_retained_are_dropped(self, rows: Rows) -> None:
+        await rows.store([row("a", 1)], 1, 0)
+        for number in (1, 2, 3):
+            await rows.begin()
+            await rows.store([row("b", number)], -1, number)
+        assert list(await rows.retain(0, 3)) == [1, 2]
+        assert [r.id for r in await rows.everything(0)] == ["a"]
+        assert [r.values for r in await rows.everything(3)] == [row("b", 3).values]
+        assert list(await rows.retain(0, 3)) == []
 
 
 def _worded(id: str, text: str) -> Row:
     return Row(id, 1, {"owner": "ann", "rank": ord(id), "words": list(words_of(text))})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sum:
-    """How many notes an owner has written, and their ranks together."""
-
-    owner: str
-    notes: int = 0
-    ranks: int = 0
-
-
-def _sum(id: str, row: Sum | None, event: Noted) -> Sum:
-    row = row or Sum(owner=id)
-    return replace(row, notes=row.notes + 1, ranks=row.ranks + event.rank)
-
-
-SUMS = Projection(
-    name="sums",
-    source=NOTES.source,
-    row=Sum,
-    project=_sum,
-    order_by="owner",
-    descending=False,
-    key=lambda note, event: event.owner or None,
-)
-"""Several streams meet in one row."""
-
-
-class RebuildSuite(OnStores):
-    """Override the fixture `stores`."""
-
-    @pytest.fixture
-    async def written(self, stores: Stores) -> Stores:
-        """Stores with a history of notes by two owners, which both read models show."""
-        await stores.prepare([SUMS])
-        for version in range(1, 6):
-            for id, owner in (("a", "ann"), ("b", "bob"), ("c", "ann")):
-                await stores.log.append(noted(id, version, owner, version))
-        await _lived(stores, NOTES, SUMS)
-        return stores
-
-    async def test_a_row_that_streams_meet_in_counts_every_commit_once(self, written: Stores) -> None:
-        view: View[Sum] = View(SUMS, written.rows(SUMS))
-        expected = {"ann": Sum(owner="ann", notes=10, ranks=30), "bob": Sum(owner="bob", notes=5, ranks=15)}
-        assert await view.rows(["ann", "bob", "eve"]) == expected
-        await _lived(written, NOTES, SUMS)
-        assert await view.rows(["ann", "bob"]) == expected
-        page, _ = await view.page({}, after=None, limit=10)
-        assert [one.owner for one in page] == ["ann", "bob"], "marks are no rows"
-
-    @pytest.mark.parametrize("projection", [NOTES, SUMS], ids=lambda p: str(p.name))
-    async def test_a_rebuilt_read_model_equals_the_lived_one_and_is_served(
-        self, written: Stores, projection: Projection[Any]
-    ) -> None:
-        before = await written.rows(projection).everything(0)
-        rebuilt = await rebuild(projection, written, owner="me", verify=True)
-        assert (rebuilt.equal, rebuilt.different) == (True, ())
-        assert await written.rows(projection).generation() == 1
-        after = await written.rows(projection).everything(1)
-        assert sorted(after, key=lambda r: r.id) == sorted(before, key=lambda r: r.id)
-
-    async def test_a_difference_is_found_and_mended(self, written: Stores) -> None:
-        rows = written.rows(NOTES)
-        wrong = (await rows.load(["a"]))["a"]
-        await rows.store([replace(wrong, values={"owner": "eve", "rank": 9})], 9, 0)
-        rebuilt = await rebuild(NOTES, written, owner="me", verify=True)
-        assert (rebuilt.equal, list(rebuilt.different)) == (False, ["a"])
-        assert (await rows.load(["a"]))["a"].values == {"owner": "ann", "rank": 5}
-
-    async def test_commits_during_a_rebuild_are_in_both(self, written: Stores) -> None:
-        writing = asyncio.create_task(_write(written, range(6, 40)))
-        enough = asyncio.Event()
-        living = asyncio.create_task(_live(written, NOTES, enough))
-        try:
-            rebuilt = await rebuild(NOTES, written, owner="me", verify=True)
-            await writing
-        finally:
-            enough.set()
-            await living
-        assert rebuilt.equal, rebuilt.different
-        await _lived(written, NOTES)
-        assert {r.id: r.version for r in await written.rows(NOTES).everything(1)} == {"a": 39, "b": 5, "c": 5}
-
-    async def test_the_next_generation_goes_on_where_the_rebuild_ended(self, written: Stores) -> None:
-        await rebuild(NOTES, written, owner="me")
-        places = await written.checkpoints.load()
-        assert places[follower_of(NOTES, 1)].token
-        again = await rebuild(NOTES, written, owner="me", verify=True)
-        assert again.equal
-        assert await written.rows(NOTES).generation() == 2
-        assert set(await written.checkpoints.load()) == {follower_of(NOTES, n) for n in (1, 2)}
-
-    async def test_one_rebuilds_at_a_time(self, written: Stores) -> None:
-        await written.leases.acquire("rebuild notes", "somebody", 60)
-        with pytest.raises(AlreadyRebuilding):
-            await rebuild(NOTES, written, owner="me")
-
-    async def test_a_lived_one_that_never_catches_up_is_not_compared(self, written: Stores) -> None:
-        await written.log.append(noted("z", 1, "ann", 1))
-        with pytest.raises(NotCaughtUp):
-            await rebuild(NOTES, written, owner="me", verify=True, patience=0.2)
-        assert await written.rows(NOTES).generation() == 0
-
-    async def test_a_query_waits_for_a_revision_and_not_for_ever(self, written: Stores) -> None:
-        view: View[Any] = View(NOTES, written.rows(NOTES), patience=0.2)
-        assert await view.row("a", not_before="note-a@5")
-        with pytest.raises(NotShown):
-            await view.row("a", not_before="note-a@6")
-        waiting = asyncio.create_task(View(NOTES, written.rows(NOTES)).row("a", not_before="note-a@6"))
-        await written.log.append(noted("a", 6, "ann", 66))
-        await _lived(written, NOTES)
-        assert getattr(await waiting, "rank", None) == 66
-
-
-async def _lived(stores: Stores, *projections: Projection[Any]) -> None:
-    """Shows all that is in the log, as a follower does."""
-    for projection in projections:
-        rows = stores.rows(projection)
-        projector = Projector(projection, rows, await rows.generation(), NoProbe())
-        async with contextlib.aclosing(stores.log.follow(Place())) as batches:
-            async for batch in batches:
-                work = projector.take(batch.commits, 1)
-                if work is not None:
-                    await work
-                if not batch.again:
-                    break
-
-
-async def _live(stores: Stores, projection: Projection[Any], enough: asyncio.Event) -> None:
-    while not enough.is_set():
-        with contextlib.suppress(Superseded):
-            await _lived(stores, projection)
-        await asyncio.sleep(0)
-
-
-async def _write(stores: Stores, versions: Sequence[int]) -> None:
-    for version in versions:
-        await stores.log.append(noted("a", version, "ann", version))
