@@ -141,6 +141,11 @@ class Saga(Generic[S]):
     runs: Projection[Any]
     probe: Probe = field(default_factory=NoProbe)
 
+    @property
+    def facts(self) -> Sequence[type]:
+        """The types of its facts; the toolkit routes a call with one of them to this saga."""
+        return [shape.kind for shape in self.stored.events.shapes]
+
     async def tell(self, fact: object) -> Committed[Run[S]]:
         """Tells the saga a fact; its commands leave with the same commit."""
         self.probe.reach("saga.telling")

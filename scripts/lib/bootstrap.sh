@@ -1,7 +1,27 @@
-# Gives the other scripts a .venv that fits pyproject.toml and constraints.txt. Source it after setting $root.
+# Shared by the scripts beside this folder: --help, and a .venv that fits pyproject.toml and constraints.txt. Source it
+# after setting $root.
 # shellcheck shell=bash
 
 venv="${root:?must be set before this is sourced}/.venv"
+
+# The help of a script is the comment at its top, with the command as the person typed it. It needs no .venv.
+help_if_asked() {
+    local argument
+    for argument in "$@"; do
+        case "$argument" in
+        -h | --help)
+            awk -v typed="$0" -v name="scripts/${0##*/}" '
+                NR == 1 { next }
+                !/^#/ { exit }
+                { sub(/^# ?/, ""); while (i = index($0, name)) $0 = substr($0, 1, i - 1) "\1" substr($0, i + length(name))
+                  gsub(/\1/, typed); print }' "${BASH_SOURCE[1]}"
+            exit 0
+            ;;
+        --) return ;;
+        esac
+    done
+    export TREATY_COMMAND="$0"
+}
 
 bootstrap() {
     if is_fresh; then return; fi

@@ -1,6 +1,5 @@
 """Generates libs/contracts from protos/, and finds what is stale, untidy or incompatible in the contracts."""
 
-import argparse
 import filecmp
 import shutil
 import subprocess
@@ -10,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from scripts.lib import npm
+from scripts.lib.command_line import parser_of
 from scripts.lib.paths import ROOT
 
 SOURCES = ("protos", "third_party")
@@ -17,6 +17,10 @@ GENERATED = Path("libs/contracts")
 GROUND = Path("scripts/lib/prove/ground")
 """The contexts that the proof drives have their protos beside them: they are nobody's contract."""
 BASELINE = Path("protos/baseline.binpb")
+
+
+class Broken(Exception):
+    """A proto does not compile; the message is that of the compiler."""
 
 
 def generate(root: Path, target: Path) -> None:
@@ -30,6 +34,7 @@ def generate(root: Path, target: Path) -> None:
 
 def generate_ground(root: Path, target: Path) -> None:
     """The same for the contexts of the proof; all of them have a service."""
+    target.mkdir(parents=True, exist_ok=True)
     protos = sorted(path.relative_to(root).as_posix() for path in (root / GROUND).glob("*.proto"))
     kinds = ("python_out=", "mypy_out=quiet:", "grpc_python_out=", "mypy_grpc_out=quiet,only_async:")
     if protos:
@@ -37,10 +42,22 @@ def generate_ground(root: Path, target: Path) -> None:
 
 
 def renew(root: Path) -> None:
-    """Replaces the committed modules, so that those of a removed proto go too."""
-    shutil.rmtree(root / GENERATED, ignore_errors=True)
-    generate(root, root / GENERATED)
-    generate_ground(root, root)
+    """Replaces the committed modules, so that the modules of a removed proto go too.
+
+    The new modules are written aside and put in place when every proto has compiled.
+
+    Raises:
+        Broken: then nothing has changed.
+    """
+    (root / ".dev").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=root / ".dev", prefix="protos-") as folder:
+        contracts, ground, before = (Path(folder) / name for name in ("contracts", "ground", "before"))
+        generate(root, contracts)
+        generate_ground(root, ground)
+        if (root / GENERATED).exists():
+            (root / GENERATED).rename(before)
+        contracts.rename(root / GENERATED)
+        shutil.copytree(ground, root, dirs_exist_ok=True)
 
 
 def stale(root: Path) -> Iterator[str]:
@@ -101,7 +118,9 @@ def _protoc(root: Path, protos: Sequence[str], outputs: Sequence[str], *, includ
     plugins = [f"--plugin={name}={scripts / name}" for name in ("protoc-gen-mypy", "protoc-gen-mypy_grpc")]
     includes = includes or [f"-I{source}" for source in SOURCES]
     command = [sys.executable, "-m", "grpc_tools.protoc", *includes, *plugins, *outputs, *protos]
-    subprocess.run(command, cwd=root, check=True)
+    run = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    if run.returncode != 0:
+        raise Broken((run.stderr or run.stdout).strip())
 
 
 def _files(folder: Path) -> set[str]:
@@ -118,15 +137,19 @@ def _buf(root: Path, *arguments: str) -> list[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="scripts/protos", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="change nothing, report faults")
-    parser.add_argument("--baseline", action="store_true", help="stay compatible with today's contracts from now on")
+    parser = parser_of("protos")
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--baseline", action="store_true")
     choice = parser.parse_args()
-    if choice.check:
-        found = faults(ROOT)
-        print("\n".join(found) or "contracts: generated, tidy and compatible")
-        return 1 if found else 0
-    renew_baseline(ROOT) if choice.baseline else renew(ROOT)
+    try:
+        if choice.check:
+            found = faults(ROOT)
+            print("\n".join(found) or "contracts: generated, tidy and compatible")
+            return 1 if found else 0
+        renew_baseline(ROOT) if choice.baseline else renew(ROOT)
+    except Broken as error:
+        print(f"{error}\nA proto does not compile; nothing was changed.", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -20,6 +20,7 @@ from treaty.service.contexts import UnknownContext, find_contexts
 from treaty.settings import ProcessSettings, SettingsError, read_settings
 from treaty.telemetry.logs import configure_logging
 from treaty.telemetry.setup import start_telemetry
+from treaty.wiring import WiringError
 
 app = typer.Typer(help="Event-driven, domain-driven microservices.", no_args_is_help=True, add_completion=False)
 app.add_typer(quarantine.app, name="quarantine")
@@ -53,7 +54,7 @@ def run(
             probes = {name: crashing(probe, os.environ) for name, probe in found.items()}
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(run_until_signal(names, settings, os.environ, probes))
-    except (SettingsError, UnknownContext) as error:
+    except (SettingsError, UnknownContext, WiringError) as error:
         typer.echo(f"treaty: {error}", err=True)
         raise typer.Exit(2) from None
     except StoreAway as error:

@@ -22,6 +22,7 @@ from treaty.service.service import Service
 from treaty.service.stores import Stores
 from treaty.settings import ProcessSettings, SettingsError, read_settings
 from treaty.surroundings import Surroundings
+from treaty.wiring import WiringError
 
 T = TypeVar("T")
 
@@ -67,7 +68,7 @@ def in_context(context: str, ask: Callable[[Opened], Awaitable[T]]) -> T:
 
     try:
         return asyncio.run(asking())
-    except (SettingsError, StoreAway, DomainError) as error:
+    except (SettingsError, StoreAway, DomainError, WiringError) as error:
         fail(str(error))
 
 

@@ -17,12 +17,14 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
+from treaty.wiring import WiringError, shape_of
+
 Convert = Callable[[Any], Any]
 
 _PLAIN = (str, int, bool, float, bytes)
 
 
-class NotStorable(TypeError):
+class NotStorable(WiringError, TypeError):
     """A type that has no stored shape; raised when a service is built, never while it runs."""
 
 
@@ -240,7 +242,8 @@ class Names:
         """
         shape = self._by_kind.get(type(value))
         if shape is None:
-            raise NotStorable(f"{type(value).__name__} has no stored name: list it in storage.py")
+            kind = type(value)
+            raise NotStorable(f"{kind.__name__} has no stored name: add {shape_of(kind)} in storage.py")
         return {"type": shape.name, "v": shape.version, "data": self._codecs[shape.name].encode(value)}
 
     def decode(self, document: Mapping[str, Any]) -> Any:

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 from treaty.causes import Cause
 from treaty.commits.codec import Names
 from treaty.commits.commit import CauseEntry, Commit, Committed, Document, Outgoing, PendingCall
+from treaty.commits.policies import effects_of
 from treaty.commits.stored import Stored, event_documents
 from treaty.domain import Aggregate, Call, DomainError, Effect, Invalid, Message, NotFound, Policy
 
@@ -129,7 +130,7 @@ class _Writing(Generic[A]):
         effects: list[Effect] = [*calls]
         for policy in self._decider.policies:
             for event in events:
-                effects.extend(policy(state, event))
+                effects.extend(effects_of(policy, state, event))
         index = len(self.causes)
         outbox = [self._outgoing(e, index) for e in effects if not isinstance(e, Call)]
         pending = [self._pending(e, index) for e in effects if isinstance(e, Call)]

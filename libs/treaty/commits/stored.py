@@ -1,11 +1,15 @@
-"""How one kind of aggregate is kept: its stream name, the names of its events, and its snapshot."""
+"""The stored form of one kind of aggregate: its stream name, the names of its events, and its snapshot."""
 
+import dataclasses
+import sys
+import typing
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar, cast
 
 from treaty.commits.codec import Codec, Names, NotStorable, Shape, codec_of
 from treaty.commits.commit import Document
 from treaty.domain import Aggregate
+from treaty.wiring import shape_of
 
 A = TypeVar("A", bound=Aggregate[Any])
 
@@ -28,6 +32,13 @@ class Stored(Generic[A]):
         self.events = Names(events)
         self._state = state or codec_of(cast(Any, kind))
         self._fingerprint = self._state.fingerprint
+        unnamed = [event for event in recorded_by(kind) if event not in {shape.kind for shape in self.events.shapes}]
+        if unnamed:
+            lines = ", ".join(shape_of(event) for event in unnamed)
+            raise NotStorable(
+                f"{kind.__name__} records {unnamed[0].__name__}, which has no stored name: "
+                f'add {lines} to the events of Stored("{stream}", …) in storage.py'
+            )
 
     def stream_of(self, id: str) -> str:
         return f"{self.stream}-{id}"
@@ -68,3 +79,15 @@ class Stored(Generic[A]):
 def event_documents(names: Names, events: Sequence[object]) -> list[dict[str, Any]]:
     """Returns the stored form of events."""
     return [names.encode(event) for event in events]
+
+
+def recorded_by(kind: type) -> Sequence[type]:
+    """Returns the events that an aggregate can record: the union in its base, `Aggregate[OrderPlaced | …]`."""
+    for base in getattr(kind, "__orig_bases__", ()):
+        if typing.get_origin(base) is Aggregate:
+            [events] = typing.get_args(base)
+            if isinstance(events, typing.ForwardRef):
+                events = eval(events.__forward_arg__, vars(sys.modules[kind.__module__]))
+            members = typing.get_args(events) or (events,)
+            return [member for member in members if dataclasses.is_dataclass(member) and isinstance(member, type)]
+    return ()

@@ -12,9 +12,8 @@ from treaty.messaging.consumer import Patience
 from treaty.probes import NoProbe, Probe
 from treaty.process.runner import Runner
 from treaty.rpc.server import GrpcServer
-from treaty.service.contexts import load_context
+from treaty.service.contexts import Build, load_context
 from treaty.service.ports import Ports
-from treaty.service.service import Service
 from treaty.service.stores import Stores
 from treaty.settings import ProcessSettings
 from treaty.surroundings import Surroundings
@@ -45,7 +44,7 @@ class Host:
     surroundings: Surroundings = field(default_factory=Surroundings)
     probes: Mapping[str, Probe] = field(default_factory=dict)
     patience: Patience = field(default_factory=Patience)
-    load: Callable[[str], Callable[[Ports], Service]] = load_context
+    load: Callable[[str], Build] = load_context
     place: str = ""
     runners: list[Runner] = field(default_factory=list)
     server: GrpcServer | None = None

@@ -17,9 +17,7 @@ from treaty.mongo.stores import MongoStores
 from treaty.probes import NoProbe, Probe
 from treaty.process.host import Host
 from treaty.rabbit.broker import RabbitBroker
-from treaty.service.contexts import load_context
-from treaty.service.ports import Ports
-from treaty.service.service import Service
+from treaty.service.contexts import Build, load_context
 from treaty.settings import ProcessSettings
 from treaty.surroundings import Surroundings
 
@@ -27,7 +25,7 @@ _SETTLED_SECONDS = 2.0
 """By then a process has opened its connections and prepared its stores."""
 
 
-Load = Callable[[str], Callable[[Ports], Service]]
+Load = Callable[[str], Build]
 """Returns the `build` of a context, by its name."""
 
 

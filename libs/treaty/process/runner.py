@@ -173,7 +173,7 @@ class Runner:
             environment=self.environment,
             surroundings=self.surroundings,
         )
-        caller = Caller(self.service.commands, self.service.calls, pending, probe=self.surroundings.probe)
+        caller = Caller(self.service.commands, self.service.handlers, pending, probe=self.surroundings.probe)
         runs.update(publish=relay.run_item, call=caller.run_item)
         projectors = [await self._projector(projection) for projection in self.service.read_models]
         followers: list[Follower] = [relay, caller, *projectors]

@@ -1,8 +1,10 @@
-"""The context map: how a context stands to those it listens to or calls, said where it is built."""
+"""The context map: the relations of a context to the contexts it subscribes to or calls, declared where it is built."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+
+from treaty.wiring import WiringError
 
 EXTERNAL = "external."
 
@@ -37,10 +39,20 @@ class Relation:
 
 
 def check(name: str, relations: Sequence[Relation], *, heard: Collection[str], called: Collection[str]) -> None:
-    """Raises ValueError unless the relations name exactly the contexts that are really heard or called."""
+    """Checks that the relations name exactly the contexts that are subscribed to or called.
+
+    Raises:
+        WiringError: naming the line to add or to remove.
+    """
     declared = {relation.upstream for relation in relations if not relation.is_external}
-    real = {*heard, *called}
-    if real - declared:
-        raise ValueError(f"{name} stands in no declared relation to {', '.join(sorted(real - declared))}")
-    if declared - real:
-        raise ValueError(f"{name} neither hears nor calls {', '.join(sorted(declared - real))}")
+    for other in sorted({*heard, *called} - declared):
+        doing = "subscribes to" if other in heard else "calls"
+        raise WiringError(
+            f"{name} {doing} {other} and declares no relation to it: "
+            f'add Relation("{other}", Pattern.ANTI_CORRUPTION_LAYER, "why") to `relations` in service.py'
+        )
+    for other in sorted(declared - {*heard, *called}):
+        raise WiringError(
+            f"{name} declares a relation to {other}, and neither subscribes to it nor calls it: "
+            f'remove Relation("{other}", …) from `relations` in service.py'
+        )

@@ -3,10 +3,16 @@
 import importlib
 import importlib.util
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from treaty.commits.policies import events_of, unlisted
 from treaty.service.ports import Ports
 from treaty.service.service import Service
+from treaty.wiring import WiringError
+
+Build = Callable[[Ports], Service]
+"""Puts a context together: the function `build` in its service.py."""
 
 
 class UnknownContext(Exception):
@@ -21,13 +27,32 @@ def find_contexts() -> Sequence[str]:
     return sorted(f"{path.parent.parent.name}.{path.parent.name}" for path in found)
 
 
-def load_context(name: str) -> Callable[[Ports], Service]:
-    """Returns the `build` of a context; imports it and nothing else.
+def load_context(name: str) -> Build:
+    """Returns the `build` of a context; imports it and no other.
 
     Raises:
-        UnknownContext: naming those that there are.
+        UnknownContext: naming the contexts that there are.
+        WiringError: if its modules declare what cannot be.
     """
     if name not in find_contexts():
         raise UnknownContext(f"there is no context {name}; there are {', '.join(find_contexts())}")
-    build: Callable[[Ports], Service] = importlib.import_module(f"services.{name}.service").build
-    return build
+    return checked(name, importlib.import_module(f"services.{name}.service").build)
+
+
+def checked(name: str, build: Build) -> Build:
+    """Returns a `build` that raises WiringError if the service is not what its folder and its policies say."""
+
+    def built(ports: Ports) -> Service:
+        own = replace(ports)  # with no policies of another context
+        service = build(own)
+        if service.name != name:
+            raise WiringError(
+                f"services/{name.replace('.', '/')}/service.py builds a service that is called {service.name}: "
+                f'write name="{name}" there, the name of its folder'
+            )
+        for policy in own.policies:
+            for event in sorted(events_of(policy) - set(service.publishes), key=lambda kind: kind.__name__):
+                raise unlisted(policy, event)
+        return service
+
+    return built

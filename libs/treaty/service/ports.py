@@ -1,4 +1,4 @@
-"""What a context is built from."""
+"""The ports of a context: everything that it is built from."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -27,9 +27,11 @@ T = TypeVar("T", bound=Settings)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """What a context is built from; it sees no more of the world than this.
+    """Everything that a context is built from; it has no other access to the world.
 
-    `address` tells where another context answers.
+    Attributes:
+        address: returns the address of another context.
+        policies: those of all its repositories, so that their events can be compared with the published ones.
     """
 
     stores: Stores
@@ -37,6 +39,7 @@ class Ports:
     environ: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     address: Callable[[str], str] = lambda context: context
+    policies: list[Policy] = field(default_factory=list, init=False)
 
     @property
     def clock(self) -> Clock:
@@ -52,6 +55,8 @@ class Ports:
         self, stored: Stored[A], *, policies: Iterable[Policy] = (), commands: Names | None = None
     ) -> Repository[A]:
         """Returns the repository of one kind of aggregate."""
+        policies = tuple(policies)
+        self.policies.extend(policies)
         return Repository(
             self.stores.log,
             stored,

@@ -1,4 +1,4 @@
-"""A service, declared: what `build(ports)` of a context returns, and the ports it is built from."""
+"""The service: the declaration of a context, which its `build(ports)` returns."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -16,6 +16,7 @@ from treaty.rpc.peers import Peer
 from treaty.sagas import Saga
 from treaty.service.context_map import Relation, check
 from treaty.web.webhooks import Webhook
+from treaty.wiring import WiringError, shape_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,7 @@ class Service:
         publishes: the protobuf classes of its integration events.
         subscriptions: the integration events of others that it takes.
         commands: the stored names of the calls that its commits may ask for.
-        calls: who carries out a call, by the command's type.
+        calls: the use case that carries out a call, by the command's type; a fact of a saga goes to that saga.
         projections: its read models.
         sagas: its process managers, so that people can look after them.
         peers: the contexts that it asks over gRPC.
@@ -53,14 +54,42 @@ class Service:
     resources: Sequence[AbstractAsyncContextManager[Any]] = ()
 
     def __post_init__(self) -> None:
-        unhandled = {shape.kind.__name__ for shape in self.commands.shapes if shape.kind not in self.calls}
-        if unhandled:
-            raise ValueError(f"{self.name}: nobody carries out {', '.join(sorted(unhandled))}")
+        self._check_calls()
         names = [(subscription.type, subscription.name) for subscription in self.subscriptions]
-        if len(set(names)) != len(names):
-            raise ValueError(f"{self.name}: two subscriptions to one event need different names")
+        for type, name in names:
+            if names.count((type, name)) > 1:
+                raise WiringError(
+                    f"{self.name} subscribes to {type} twice under the name {name}: "
+                    'give one of them another name, such as on(…, name="Second") in service.py'
+                )
         asked = {peer.context for peer in self.peers}
         check(self.name, self.relations, heard=by_producer(self.subscriptions), called=asked)
+
+    def _check_calls(self) -> None:
+        """Checks that every command has a stored name and one handler."""
+        named = {shape.kind for shape in self.commands.shapes}
+        facts = {kind: saga.stored.stream for saga in self.sagas for kind in saga.facts}
+        for kind in self.calls:
+            if kind in facts:
+                raise WiringError(
+                    f"{self.name}: {kind.__name__} is a fact of the saga {facts[kind]}, which receives it: "
+                    f"remove {kind.__name__} from `calls` in service.py"
+                )
+            if kind not in named:
+                raise WiringError(
+                    f"{self.name}: the command {kind.__name__} has no stored name: "
+                    f"add {shape_of(kind)} to the commands in storage.py"
+                )
+        for kind in named - self.handlers.keys():
+            raise WiringError(
+                f"{self.name}: no handler carries out the command {kind.__name__}: "
+                f"add `{kind.__name__}: <its use case>` to `calls` in service.py"
+            )
+
+    @property
+    def handlers(self) -> Mapping[type, Handler]:
+        """The handler of every command: a saga for its own facts, a use case for the others."""
+        return {**{kind: saga.tell for saga in self.sagas for kind in saga.facts}, **self.calls}
 
     @property
     def read_models(self) -> Sequence[Projection[Any]]:

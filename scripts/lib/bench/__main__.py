@@ -10,6 +10,7 @@ from typing import Any
 
 from scripts.lib import dev
 from scripts.lib.bench import commands, footprint, overload, soak
+from scripts.lib.command_line import parser_of
 from scripts.lib.paths import ROOT
 from scripts.lib.virtual_hosts import virtual_host
 
@@ -37,13 +38,13 @@ def _faults(what: str, figures: dict[str, Any]) -> list[str]:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="scripts/bench", description="Measures ratios, all in one run.")
+    parser = parser_of("bench")
     parser.add_argument("what", choices=("commands", "footprint", "overload", "soak"))
-    parser.add_argument("--json", action="store_true", help="end with one line of JSON")
-    parser.add_argument("--seconds", type=float, help="of load per server and round (5), or of overload (20)")
-    parser.add_argument("--minutes", type=float, default=60.0, help="of soak (default 60)")
-    parser.add_argument("--rounds", type=int, default=3, help="the figures are medians over them (default 3)")
-    parser.add_argument("--callers", type=int, default=128, help="on many items (default 128)")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--seconds", type=float)
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--callers", type=int, default=128)
     return parser.parse_args()
 
 

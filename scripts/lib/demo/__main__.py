@@ -19,6 +19,7 @@ from treaty.telemetry.spans import FinishedSpan
 from treaty.telemetry.tree import lines
 
 from scripts.lib import dev
+from scripts.lib.command_line import parser_of
 from scripts.lib.demo.balance import Balance, balance, promotions
 from scripts.lib.demo.calls import Clients
 from scripts.lib.demo.invoices import Invoices, NotInvoices, read_invoices
@@ -54,16 +55,14 @@ def main() -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="scripts/demo", description="Runs a shop of seven services, from its catalogue to what comes back."
-    )
-    parser.add_argument("--orders", type=Path, default=ROOT / "examples" / "orders.csv", help="a CSV file of invoices")
-    parser.add_argument("--stock", type=int, default=1000, help="pieces of every SKU at the start (default 1000)")
-    parser.add_argument("--embedded", action="store_true", help="all in one process, on memory adapters")
-    parser.add_argument("--json", action="store_true", help="end with one line of JSON")
+    parser = parser_of("demo")
+    parser.add_argument("--orders", type=Path, default=ROOT / "examples" / "orders.csv")
+    parser.add_argument("--stock", type=int, default=1000)
+    parser.add_argument("--embedded", action="store_true")
+    parser.add_argument("--json", action="store_true")
     ending = parser.add_mutually_exclusive_group()
-    ending.add_argument("--once", action="store_true", help="stop everything at the end (the default)")
-    ending.add_argument("--keep", action="store_true", help="leave everything running, and say how to call it")
+    ending.add_argument("--once", action="store_true")
+    ending.add_argument("--keep", action="store_true")
     arguments = parser.parse_args()
     if not 1 <= arguments.stock <= 1_000_000_000:
         parser.error("--stock takes a number of pieces from 1 to 1000000000")

@@ -1,10 +1,10 @@
 """Writes k8s/contexts, and finds what is wrong in the manifests, the Dockerfile and the Tiltfile without a cluster."""
 
-import argparse
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from scripts.lib.command_line import parser_of
 from scripts.lib.manifests import alerts, cluster, listing, pods, tiltfile
 from scripts.lib.paths import ROOT
 
@@ -46,8 +46,8 @@ def unfit(root: Path) -> Iterator[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="scripts/manifests", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="change nothing, report faults")
+    parser = parser_of("manifests")
+    parser.add_argument("--check", action="store_true")
     if not parser.parse_args().check:
         listing.write(ROOT)
         return 0

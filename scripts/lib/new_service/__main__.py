@@ -33,7 +33,11 @@ def new_service(
     files = templates.rendered(names, root)
     test = templates.test_of(names)
     templates.write(files, root)
-    made = _generate(names, root) if generate else []
+    try:
+        made = _generate(names, root) if generate else []
+    except protos.Broken as error:
+        typer.echo(f"{error}\nnew-service: a proto does not compile, so nothing was generated", err=True)
+        raise typer.Exit(1) from None
     _report(names, [*files, *made], test, generated=generate)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from scripts.lib.command_line import parser_of
 from scripts.lib.dev import FOLDER
 from scripts.lib.dev.server import Failed, Unavailable
 from scripts.lib.prove.crashes import crash_everywhere
@@ -59,18 +60,18 @@ def main() -> int:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="scripts/prove", description="Proves what Treaty promises, under fire.")
+    parser = parser_of("prove")
     extent = parser.add_mutually_exclusive_group()
-    extent.add_argument("--quick", action="store_true", help="what CI runs, within ten minutes (the default)")
-    extent.add_argument("--full", action="store_true", help="a million events, more than five hundred faults")
-    parser.add_argument("--only", choices=PHASES, action="append", help="only this phase; may be said again")
-    parser.add_argument("--first-seed", type=int, default=0, metavar="N", help="the first seed of the simulation")
-    parser.add_argument("--seeds", type=int, metavar="N", help="how many seeds")
-    parser.add_argument("--faults", type=int, metavar="N", help="how many faults on the real stack")
-    parser.add_argument("--events", type=int, metavar="N", help="at least how many events there")
-    parser.add_argument("--plant", choices=sorted(PLANTS), help="plant this bug: the proof must find it and fail")
-    parser.add_argument("--report", type=Path, metavar="FOLDER", help="where proof.md and proof.json go")
-    parser.add_argument("--json", action="store_true", help="the last line is JSON")
+    extent.add_argument("--quick", action="store_true")
+    extent.add_argument("--full", action="store_true")
+    parser.add_argument("--only", choices=PHASES, action="append")
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--seeds", type=int)
+    parser.add_argument("--faults", type=int)
+    parser.add_argument("--events", type=int)
+    parser.add_argument("--plant", choices=sorted(PLANTS))
+    parser.add_argument("--report", type=Path)
+    parser.add_argument("--json", action="store_true")
     return parser.parse_args()
 
 

@@ -2,7 +2,6 @@
 in k8s/alerts the rule for events that nobody is bound to.
 """
 
-import argparse
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from treaty.messaging.subscriptions import by_producer
 from treaty.service.service import Service
 from treaty.telemetry.metrics import METRICS
 
+from scripts.lib.command_line import parser_of
 from scripts.lib.paths import ROOT
 
 CONTEXT_MAP, EVENTS, TELEMETRY = PAGES = tuple(
@@ -103,8 +103,8 @@ def _name(kind: type) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="scripts/reference", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="change nothing, report what is stale")
+    parser = parser_of("reference")
+    parser.add_argument("--check", action="store_true")
     if parser.parse_args().check:
         found = list(stale(ROOT))
         print("\n".join(found) or "reference: as the services declare it")

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from commerce.catalog.v1 import catalog_events_pb2 as events
-from treaty.domain import Message
 
 from services.commerce.catalog.domain.products import (
     PriceChanged,
@@ -19,8 +18,11 @@ from services.commerce.catalog.domain.products import (
 )
 from services.commerce.wire import money_to_wire, time_to_wire
 
+Published = events.ProductCreated | events.ProductChanged | events.PriceChanged | events.ProductDiscontinued
+"""The integration events of `publish`."""
 
-def publish(product: Product, event: ProductEvent) -> Iterator[Message]:
+
+def publish(product: Product, event: ProductEvent) -> Iterator[Published]:
     """Policy: announces what can be bought, and everything there is to know of its price."""
     match event:
         case ProductCreated():

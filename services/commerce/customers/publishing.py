@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from commerce.customers.v1 import customers_events_pb2 as events
-from treaty.domain import Message
 
 from services.commerce.customers.domain.customer import (
     Customer,
@@ -22,7 +21,11 @@ from services.commerce.wire import time_to_wire
 TIERS = {Tier.STANDARD: events.TIER_STANDARD, Tier.GOLD: events.TIER_GOLD, Tier.VIP: events.TIER_VIP}
 
 
-def publish(customer: Customer, event: CustomerEvent) -> Iterator[Message]:
+Published = events.CustomerRegistered | events.CustomerTierChanged
+"""The integration events of `publish`."""
+
+
+def publish(customer: Customer, event: CustomerEvent) -> Iterator[Published]:
     """Policy: announces customers and their tiers."""
     match event:
         case CustomerRegistered():

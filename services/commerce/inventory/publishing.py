@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 
 from commerce.inventory.v1 import inventory_events_pb2 as events
-from treaty.domain import Message
 
 from services.commerce.inventory.domain.allocations import (
     AllocatedLine,
@@ -44,7 +43,11 @@ _REASONS = {
 }
 
 
-def publish_stock(item: StockItem, event: StockEvent) -> Iterator[Message]:
+StockPublished = events.StockLevelChanged | events.ReorderNeeded
+"""The integration events of `publish_stock`."""
+
+
+def publish_stock(item: StockItem, event: StockEvent) -> Iterator[StockPublished]:
     """Policy: announces every change of a stock level, and that more is to be bought."""
     match event:
         case ItemRegistered() | ItemManaged() | ItemDiscontinued():
@@ -63,7 +66,11 @@ def publish_stock(item: StockItem, event: StockEvent) -> Iterator[Message]:
             )
 
 
-def publish_allocation(allocation: Allocation, event: AllocationEvent) -> Iterator[Message]:
+AllocationPublished = events.StockAllocated | events.AllocationRefused | events.AllocationReleased
+"""The integration events of `publish_allocation`."""
+
+
+def publish_allocation(allocation: Allocation, event: AllocationEvent) -> Iterator[AllocationPublished]:
     """Policy: announces how an allocation ended."""
     match event:
         case OrderAllocated():

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 
 from commerce.money.v1 import money_pb2
 from commerce.ordering.v1 import ordering_events_pb2 as pb
-from treaty.domain import Message
 
 from services.commerce.ordering.domain.events import (
     AddressChanged,
@@ -35,7 +34,11 @@ METHODS = {
 }
 
 
-def publish(order: Order, event: OrderEvent) -> Iterator[Message]:
+Published = pb.OrderPlaced | pb.OrderConfirmed | pb.OrderCancelled | pb.OrderCompleted | pb.OrderReturned
+"""The integration events of `publish`."""
+
+
+def publish(order: Order, event: OrderEvent) -> Iterator[Published]:
     """Policy: announces what others may rely on. Drafts are nobody else's business."""
     match event:
         case OrderPlaced():

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from commerce.payments.v1 import payments_events_pb2 as events
 from commerce.payments.v2 import payments_events_pb2 as events2
-from treaty.domain import Message
 
 from services.commerce.money import Money
 from services.commerce.payments.domain.events import (
@@ -26,8 +25,18 @@ from services.commerce.payments.domain.events import (
 from services.commerce.payments.domain.payment import Payment, Status
 from services.commerce.wire import money_to_wire
 
+Published = (
+    events.PaymentAuthorised
+    | events.PaymentFailed
+    | events.PaymentReceived
+    | events.PaymentVoided
+    | events.PaymentRefunded
+    | events2.PaymentRefunded
+)
+"""The integration events of `publish`."""
 
-def publish(payment: Payment, event: PaymentEvent) -> Iterator[Message]:
+
+def publish(payment: Payment, event: PaymentEvent) -> Iterator[Published]:
     """Policy: announces what others may rely on."""
     amount = money_to_wire(payment.amount) if payment.amount else None
     who = payment.customer_id
@@ -48,7 +57,7 @@ def publish(payment: Payment, event: PaymentEvent) -> Iterator[Message]:
             return
 
 
-def _refunded(payment: Payment, event: PaymentRefunded) -> Iterator[Message]:
+def _refunded(payment: Payment, event: PaymentRefunded) -> Iterator[events.PaymentRefunded | events2.PaymentRefunded]:
     """Both versions side by side: the first told of refunds when they were of everything, and it still does."""
     given, captured = payment.given_back, payment.amount
     amount = event.amount or captured

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from commerce.shipping.v1 import shipping_events_pb2 as events
-from treaty.domain import Message
 
 from services.commerce.shipping.domain.events import (
     BookedTooLate,
@@ -25,8 +24,11 @@ from services.commerce.shipping.domain.events import (
 from services.commerce.shipping.domain.shipments import Shipment
 from services.commerce.wire import time_to_wire
 
+Published = events.ShipmentCreated | events.ShipmentDispatched | events.DeliveryConfirmed | events.DeliveryFailed
+"""The integration events of `publish`."""
 
-def publish(shipment: Shipment, event: ShipmentEvent) -> Iterator[Message]:
+
+def publish(shipment: Shipment, event: ShipmentEvent) -> Iterator[Published]:
     """Policy: announces what others may rely on."""
     whose = {"order_id": shipment.id, "customer_id": shipment.customer_id}
     match event:

@@ -115,3 +115,16 @@ def test_generating_renews_and_removes(root: Path) -> None:
     (root / MODULE).unlink()
     protos.renew(root)
     assert list(protos.stale(root)) == []
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_typo_changes_nothing_and_is_named_without_a_traceback(root: Path) -> None:
+    replace(root / EVENTS, "message StockAllocated {", "mesage StockAllocated {")
+    before = _files(root / protos.GENERATED)
+    with pytest.raises(protos.Broken, match=r"inventory_events\.proto:\d+:\d+: "):
+        protos.renew(root)
+    assert _files(root / protos.GENERATED) == before
+    assert list((root / ".dev").iterdir()) == []

@@ -4,9 +4,12 @@ import asyncio
 import os
 import socket
 import sys
+from pathlib import Path
 
 import pytest
 from treaty.service.contexts import find_contexts
+
+from tests.checkouts import copy_checkout
 
 AWAY = {
     "MONGODB_URI": "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=200",
@@ -65,3 +68,35 @@ async def test_a_port_that_somebody_else_has_is_named() -> None:
     assert code == 2
     assert f"treaty: GRPC_PORT {port} cannot be had" in output
     assert "Traceback" not in output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("file", "old", "new", "sentence"),
+    [
+        ("service.py", 'name="commerce.catalog"', 'name="commerce.katalog"', 'write name="commerce.catalog" there'),
+        ("service.py", "events.PriceChanged, ", "", "add PriceChanged to the annotation"),
+        (
+            "storage.py",
+            '        Shape("product-discontinued", products.ProductDiscontinued),\n',
+            "",
+            'add Shape("product-discontinued", ProductDiscontinued) to the events of Stored("product", …)',
+        ),
+    ],
+)
+def test_a_wiring_mistake_is_one_sentence_without_a_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, old: str, new: str, sentence: str
+) -> None:
+    for name, value in AWAY.items():
+        monkeypatch.setenv(name, value)
+    checkout = copy_checkout(tmp_path)
+    module = checkout.root / "services/commerce/catalog" / file
+    text = module.read_text()
+    assert text.count(old) == 1
+    module.write_text(text.replace(old, new))
+    run = checkout.run(sys.executable, "-m", "treaty.cli", "run", "commerce.catalog")
+    assert run.returncode == 2, run.stderr
+    assert "Traceback" not in run.stderr
+    last = run.stderr.strip().splitlines()[-1]
+    assert last.startswith("treaty: ")
+    assert sentence in last

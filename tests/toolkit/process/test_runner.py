@@ -19,7 +19,6 @@ from treaty.testing.recorder import Recorder
 from treaty.testing.samples import NOTES
 from treaty.testing.world import SeededChance, SeededIds
 
-from tests.toolkit.bank import COMMANDS
 from tests.toolkit.pieces import publishing
 
 LEASE = 0.3
@@ -171,11 +170,6 @@ async def test_the_stores_are_prepared_for_the_projections_first(site: Site) -> 
     site.stores = Preparing(Surroundings(chance=SeededChance()))
     async with site.process("one", projections=[NOTES]):
         assert prepared == ["notes"]
-
-
-def test_a_service_whose_calls_nobody_carries_out_is_not_built() -> None:
-    with pytest.raises(ValueError, match="nobody carries out Ring"):
-        service(commands=COMMANDS)
 
 
 async def test_nothing_runs_on_after_a_stop(site: Site) -> None:

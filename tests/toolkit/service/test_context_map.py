@@ -4,6 +4,7 @@ import pytest
 from treaty.cli.context_map import services
 from treaty.messaging.subscriptions import by_producer
 from treaty.service.context_map import Pattern, Relation, check
+from treaty.wiring import WiringError
 
 ORDERING = Relation("commerce.ordering", Pattern.ANTI_CORRUPTION_LAYER)
 CARRIER = Relation("external.carrier", Pattern.CONFORMIST)
@@ -14,13 +15,17 @@ def test_declared_and_real_relations_are_the_same() -> None:
     check("commerce.x", [ORDERING], heard=[], called=["commerce.ordering"])
 
 
-def test_a_relation_that_is_not_declared_is_found() -> None:
-    with pytest.raises(ValueError, match=r"no declared relation to commerce\.catalog"):
+def test_a_missing_relation_is_found_and_the_line_to_add_is_named() -> None:
+    with pytest.raises(WiringError) as missing:
         check("commerce.x", [ORDERING], heard=["commerce.ordering"], called=["commerce.catalog"])
+    assert str(missing.value) == (
+        "commerce.x calls commerce.catalog and declares no relation to it: "
+        'add Relation("commerce.catalog", Pattern.ANTI_CORRUPTION_LAYER, "why") to `relations` in service.py'
+    )
 
 
-def test_a_declared_relation_that_is_none_is_found() -> None:
-    with pytest.raises(ValueError, match=r"neither hears nor calls commerce\.ordering"):
+def test_a_relation_that_is_not_used_is_found() -> None:
+    with pytest.raises(WiringError, match=r'remove Relation\("commerce\.ordering", …\)'):
         check("commerce.x", [ORDERING], heard=[], called=[])
 
 

@@ -1,15 +1,12 @@
 """Two contexts made for being tortured: accounts that move money, and a ledger that notes every movement in order."""
 
-from collections.abc import Callable
-
-from treaty.service import Ports, Service
-from treaty.service.contexts import UnknownContext
+from treaty.service.contexts import Build, UnknownContext, checked
 
 ACCOUNTS, LEDGER = "proving.accounts", "proving.ledger"
 CONTEXTS = (ACCOUNTS, LEDGER)
 
 
-def load(name: str) -> Callable[[Ports], Service]:
+def load(name: str) -> Build:
     """Returns the `build` of one of the two."""
     from scripts.lib.prove.ground.accounts import service as accounts
     from scripts.lib.prove.ground.ledger import service as ledger
@@ -17,4 +14,4 @@ def load(name: str) -> Callable[[Ports], Service]:
     builders = {ACCOUNTS: accounts.build, LEDGER: ledger.build}
     if name not in builders:
         raise UnknownContext(f"there is no context {name}; there are {', '.join(builders)}")
-    return builders[name]
+    return checked(name, builders[name])

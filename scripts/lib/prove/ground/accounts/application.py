@@ -10,7 +10,7 @@ from treaty.domain import Call, Rejected
 from treaty.sagas import Run, Saga
 
 from scripts.lib.prove.ground.accounts.domain import Account, Acknowledged, Moved
-from scripts.lib.prove.ground.accounts.sagas import Asked, Give, Given, Refused, Take, Taken, TooLate, Transfer
+from scripts.lib.prove.ground.accounts.sagas import Asked, Give, Given, Refused, Take, Taken, Transfer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,9 +64,6 @@ class Accounts:
         await self.transfers.tell(
             fact if command.step == "take" else Given(transfer=command.transfer, step=command.step)
         )
-
-    async def give_up(self, command: TooLate) -> None:
-        await self.transfers.tell(command)
 
 
 def note_steps(account: Account, event: Moved | Acknowledged) -> Sequence[Call]:

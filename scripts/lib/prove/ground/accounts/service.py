@@ -6,7 +6,6 @@ from typing import Any
 
 from pydantic import Field
 from treaty.commits import Names, Shape, Stored
-from treaty.domain import Message
 from treaty.messaging import on
 from treaty.projections import Projection
 from treaty.rpc import Api
@@ -66,7 +65,7 @@ def balance(id: str, row: Balance | None, event: Moved | Acknowledged) -> Balanc
 BALANCES = Projection(name="balances", source=ACCOUNTS, row=Balance, project=balance, order_by="balance")
 
 
-def publish(account: Account, event: Moved | Acknowledged) -> Sequence[Message]:
+def publish(account: Account, event: Moved | Acknowledged) -> Sequence[pb.Moved]:
     if isinstance(event, Moved):
         return [pb.Moved(account_id=account.id, number=event.number, amount=event.amount)]
     return ()
@@ -104,7 +103,7 @@ def build(ports: Ports) -> Service:
         publishes=[pb.Moved],
         subscriptions=[on(ledger.Noted, _noted, then=accounts.acknowledge)],
         commands=COMMANDS,
-        calls={Take: accounts.take, Give: accounts.give, NoteStep: accounts.note_step, TooLate: accounts.give_up},
+        calls={Take: accounts.take, Give: accounts.give, NoteStep: accounts.note_step},
         projections=[BALANCES],
         sagas=[transfers],
         relations=[Relation("proving.ledger", Pattern.PARTNERSHIP, "what is noted is acknowledged")],

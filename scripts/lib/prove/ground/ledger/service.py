@@ -6,7 +6,6 @@ from typing import Any
 
 from pydantic import Field
 from treaty.commits import Shape, Stored
-from treaty.domain import Message
 from treaty.messaging import on
 from treaty.projections import Projection
 from treaty.rpc import Api
@@ -37,7 +36,7 @@ def total(id: str, row: Total | None, event: PageEvent) -> Total | None:
 TOTALS = Projection(name="totals", source=PAGES, row=Total, project=total, order_by="total")
 
 
-def publish(page: Page, event: PageEvent) -> Sequence[Message]:
+def publish(page: Page, event: PageEvent) -> Sequence[pb.Noted]:
     return [pb.Noted(account_id=page.id, number=event.number)] if isinstance(event, Noted) else ()
 
 

@@ -1,0 +1,86 @@
+"""Policies and their annotations: which integration events a policy may yield is read from its signature.
+
+A policy says so in its result: `def publish(order: Order, event: OrderEvent) -> Iterator[pb.OrderPlaced | Call]`.
+"""
+
+import types
+import typing
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from treaty.domain import Call, Effect, Policy
+from treaty.wiring import WiringError
+
+
+@cache
+def events_of(policy: Policy) -> frozenset[type]:
+    """Returns the protobuf classes of the integration events that a policy may yield.
+
+    Raises:
+        WiringError: if the annotation of its result does not list them.
+    """
+    try:
+        result = typing.get_type_hints(policy)["return"]
+        [yielded] = typing.get_args(result)
+        kinds = frozenset(_members(yielded)) - {Call, type(None)}
+    except (KeyError, ValueError, NameError, TypeError):
+        raise _unclear(policy) from None
+    if not all(isinstance(kind, type) and hasattr(kind, "DESCRIPTOR") and kind.__name__ != "Message" for kind in kinds):
+        raise _unclear(policy)
+    return kinds
+
+
+def effects_of(policy: Policy, state: Any, event: Any) -> Iterator[Effect]:
+    """Yields the effects of one event.
+
+    Raises:
+        WiringError: if the policy yields an integration event that its annotation does not list.
+    """
+    listed = _listed(policy)
+    for effect in policy(state, event):
+        if listed is not None and not isinstance(effect, Call) and type(effect) not in listed:
+            raise unlisted(policy, type(effect))
+        yield effect
+
+
+@cache
+def _listed(policy: Policy) -> frozenset[type] | None:
+    """Returns the events that a policy lists, or None for a policy without a list: no context starts with one."""
+    try:
+        return events_of(policy)
+    except WiringError:
+        return None
+
+
+def unlisted(policy: Policy, event: type) -> WiringError:
+    """Returns the error for an event that a policy yields, and that its context does not publish."""
+    name = event.__name__
+    return WiringError(
+        f"the policy {_name(policy)} yields {_full_name(event)}, which is not listed as published: "
+        f"add {name} to the annotation of the policy's result and to `publishes` in service.py"
+    )
+
+
+def _unclear(policy: Policy) -> WiringError:
+    return WiringError(
+        f"the policy {_name(policy)} must name the events that it may yield: annotate its result, "
+        "such as `-> Iterator[events.OrderPlaced | events.OrderCancelled]`, or `-> Iterator[Call]` for calls only"
+    )
+
+
+def _members(annotation: Any) -> Iterator[Any]:
+    """Yields the members of a union, or the one type."""
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        for member in typing.get_args(annotation):
+            yield from _members(member)
+    else:
+        yield annotation
+
+
+def _name(policy: Policy) -> str:
+    return f"{policy.__module__}.{getattr(policy, '__qualname__', policy)}"
+
+
+def _full_name(event: Any) -> str:
+    return str(event.DESCRIPTOR.full_name)
