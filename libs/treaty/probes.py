@@ -1,10 +1,10 @@
 """What the core tells whoever watches it. `treaty.telemetry` turns it into spans and metrics; the core imports none."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypedDict, Unpack
 
 
 class Span(Protocol):
@@ -18,19 +18,30 @@ class Span(Protocol):
         ...
 
 
+Attributes = Mapping[str, str | int | float | bool]
+
+
+class Work(TypedDict, total=False):
+    """What is known of a piece of work before it begins.
+
+    Attributes:
+        kind: internal (the default), server, client, producer or consumer.
+        parent: the W3C traceparent that the work belongs to.
+        links: other traceparents that the work belongs to as well.
+        attributes: of the span, by OpenTelemetry's names.
+    """
+
+    kind: str
+    parent: str
+    links: Sequence[str]
+    attributes: Attributes
+
+
 class Probe(Protocol):
     """Where the core reports to. Must never raise and never wait."""
 
-    def span(
-        self,
-        name: str,
-        *,
-        kind: str = "internal",
-        parent: str = "",
-        links: Sequence[str] = (),
-        attributes: dict[str, str | int | float | bool] | None = None,
-    ) -> AbstractContextManager[Span]:
-        """Watches a block. `kind` is internal, server, client, producer or consumer; `parent` a traceparent."""
+    def span(self, name: str, **work: Unpack[Work]) -> AbstractContextManager[Span]:
+        """Opens a span around a block."""
         ...
 
     def count(self, name: str, amount: int = 1, **attributes: str) -> None:
@@ -61,19 +72,10 @@ _UNWATCHED = _Unwatched()
 
 
 class NoProbe:
-    """Nobody watches."""
+    """Records nothing. Other probes override the methods that they need."""
 
-    @contextmanager
-    def span(
-        self,
-        name: str,
-        *,
-        kind: str = "internal",
-        parent: str = "",
-        links: Sequence[str] = (),
-        attributes: dict[str, str | int | float | bool] | None = None,
-    ) -> Iterator[Span]:
-        yield _UNWATCHED
+    def span(self, name: str, **work: Unpack[Work]) -> AbstractContextManager[Span]:
+        return nullcontext(_UNWATCHED)
 
     def count(self, name: str, amount: int = 1, **attributes: str) -> None:
         pass
@@ -86,6 +88,20 @@ class NoProbe:
 
     def reach(self, place: str) -> None:
         pass
+
+
+class Forwarding:
+    """Passes everything on to another probe. Subclasses override the methods that they change."""
+
+    def __init__(self, probe: Probe) -> None:
+        self._probe = probe
+        self.span = probe.span
+        self.count = probe.count
+        self.measure = probe.measure
+        self.gauge = probe.gauge
+
+    def reach(self, place: str) -> None:
+        self._probe.reach(place)
 
 
 @dataclass(frozen=True, slots=True)

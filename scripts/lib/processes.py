@@ -1,4 +1,4 @@
-"""Processes for the demo, the benchmarks and the tests: they end with whoever started them."""
+"""Processes for the demo, the benchmarks and the tests. They end when the process that started them ends."""
 
 import asyncio
 import os
@@ -17,7 +17,7 @@ _TIED = Path(__file__).with_name("tied.py")
 
 
 class DidNotStart(Exception):
-    """A process ended, or was not ready in time."""
+    """A service was not ready in time."""
 
 
 @asynccontextmanager
@@ -31,7 +31,7 @@ async def process(name: str, arguments: Sequence[str], environ: Mapping[str, str
 
 
 async def start(command: Sequence[str], environ: Mapping[str, str], log: Path) -> asyncio.subprocess.Process:
-    """Starts a process whose output is added to a file. It dies with this process, however that ends."""
+    """Starts a process whose output is appended to a file. It ends when this process ends, in any way."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         return await asyncio.create_subprocess_exec(
@@ -59,10 +59,10 @@ async def end(running: asyncio.subprocess.Process) -> None:
 
 
 async def ready(address: str, seconds: float = 30.0) -> None:
-    """Waits until the service at an address says that it can do its work.
+    """Waits until the service at an address reports that it is ready.
 
     Raises:
-        DidNotStart
+        DidNotStart: if it is not ready in time.
     """
     asking = channel(address)
     try:
@@ -84,7 +84,7 @@ async def _is_ready(health: health_pb2_grpc.HealthStub) -> bool:
 
 
 def free_ports(count: int) -> list[int]:
-    """Returns ports that nobody listens on now."""
+    """Returns ports on which no process listens now."""
     sockets = [socket.socket() for _ in range(count)]
     try:
         for one in sockets:

@@ -1,4 +1,4 @@
-"""Makes a polite kill and a closed terminal end a program as Ctrl-C does: through its finally blocks."""
+"""Makes SIGTERM and SIGHUP (a closed terminal) end a program as Ctrl-C does, so that its finally blocks run."""
 
 import signal
 from types import FrameType

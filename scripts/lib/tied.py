@@ -1,7 +1,9 @@
-"""Becomes a process that ends when its parent does, also by kill -9: tied.py <parent id> <program> <arguments>.
+"""Runs a program that ends when its parent process ends, even if kill -9 ends the parent.
 
-This is asked for after the fork, in a process of its own: between fork and exec, code in a process with threads is not
-safe.
+Usage: tied.py <parent id> <program> <arguments>.
+
+The request to the kernel is made in this separate process, after the fork: in a process with threads, it is not safe to
+run code between fork and exec.
 """
 
 import ctypes
@@ -14,5 +16,5 @@ PR_SET_PDEATHSIG = 1
 if sys.platform == "linux":
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != int(sys.argv[1]):
-        sys.exit("the parent is gone already")
+        sys.exit("the parent process has ended already")
 os.execv(sys.argv[2], sys.argv[2:])

@@ -1,4 +1,4 @@
-"""A virtual host at the broker that a run has for itself: no queue and no message of another run is in it."""
+"""A virtual host of the broker for a single run: it has no queues and no messages of other runs."""
 
 import os
 import uuid
@@ -11,9 +11,9 @@ from scripts.lib import dev
 
 @contextmanager
 def virtual_host(uris: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """Gives the addresses back, AMQP_URL with a new virtual host, which is deleted at the end.
+    """Yields the addresses, with a new virtual host in AMQP_URL. The virtual host is deleted after the block.
 
-    A broker that is not this checkout's is used as it is.
+    A broker that does not belong to this checkout is used as it is.
     """
     if os.environ.get("AMQP_URL") and not dev.env_file().exists():
         yield dict(uris)

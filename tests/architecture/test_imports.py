@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from scripts.lib.reference.toolkit import PUBLIC
 from tests.architecture.conftest import Tree
 
 ORDERING = "services/commerce/ordering"
@@ -95,3 +96,20 @@ def test_a_planted_violation_is_found(tree: Tree, contract: str, path: str, line
 def test_every_contract_has_a_planted_violation(here: Tree) -> None:
     ids = re.findall(r'^id = "(\w+)"', (here.root / "pyproject.toml").read_text(), re.MULTILINE)
     assert sorted(ids) == sorted({contract for contract, _, _ in PLANTED})
+
+
+def test_every_module_of_the_toolkit_is_public_or_closed_to_contexts(here: Tree) -> None:
+    contract = re.search(
+        r'id = "faces".*?protected_modules = \[(.*?)\]', (here.root / "pyproject.toml").read_text(), re.DOTALL
+    )
+    assert contract is not None
+    closed = set(re.findall(r'"(treaty\.\w+)"', contract[1]))
+    there = {
+        f"treaty.{path.stem}"
+        for path in (here.root / "libs/treaty").iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    public = {name for name in PUBLIC if name.count(".") == 1}
+    assert closed.isdisjoint(public)
+    assert closed | public == there - {"treaty.__init__"}
+    assert len(there) <= 30

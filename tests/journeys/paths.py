@@ -13,10 +13,9 @@ from commerce.customers.v1 import customers_events_pb2 as customers_events
 from commerce.customers.v1 import customers_service_pb2 as customers
 from commerce.ordering.v1 import ordering_service_pb2 as ordering
 from commerce.payments.v1 import payments_service_pb2 as payments
-from treaty.testing import eventually
 
 from scripts.lib.demo.places import Pace
-from tests.journeys.shopping import WITHIN, Shop, address, gbp, new_id
+from tests.journeys.shop import Shop, address, gbp, new_id
 from tests.services.clients import refusal
 
 PENDING, CONFIRMED = ordering.ORDER_STATUS_PENDING, ordering.ORDER_STATUS_CONFIRMED
@@ -169,7 +168,7 @@ class Paths:
             returns = {one.return_id: one.status for one in (await shop.order(order_id)).returns}
             return returns[return_id] == ordering.RETURN_STATUS_COMPLETED
 
-        await eventually(done, within=WITHIN)
+        await shop.eventually(done)
 
     async def test_a_price_that_changed_while_ordering_is_refused_with_the_new_one(self, shop: Shop) -> None:
         sku = await shop.sell(1000, 5)
@@ -189,7 +188,7 @@ class Paths:
             asked = ordering.PlaceOrderRequest(request_id=new_id(), lines=[line], address=address())
             return (await refusal(shop.ask("ordering", "PlaceOrder", asked))).reason == "NOT_OFFERED"
 
-        await eventually(refused, within=WITHIN)
+        await shop.eventually(refused)
 
     async def test_a_customer_who_buys_a_lot_is_promoted_and_then_delivered_free(self, shop: Shop) -> None:
         customer, sku = await shop.join(), await shop.sell(60_000, 10)
@@ -200,14 +199,14 @@ class Paths:
             found = await shop.ask("customers", "GetCustomer", asked)
             return bool(found.customer.tier == customers_events.TIER_GOLD)
 
-        await eventually(promoted, within=WITHIN)
+        await shop.eventually(promoted)
         cheap = await shop.sell(1000, 5)
 
         async def treated() -> bool:
             order = await shop.order(await shop.buy(cheap, 1000, customer=customer))
             return order.customer_tier == "gold" and order.shipping == gbp(0)
 
-        await eventually(treated, within=WITHIN)
+        await shop.eventually(treated)
         for order_id in shop.orders[1:]:
             await shop.reaches(order_id, COMPLETED, CANCELLED)
         await shop.balanced()

@@ -14,11 +14,10 @@ import pytest_asyncio
 from commerce.ordering.v1 import ordering_service_pb2 as ordering
 from commerce.payments.v1 import payments_service_pb2 as payments
 from treaty.cli.context_map import services
-from treaty.testing import eventually
 
 from scripts.lib.demo.places import processes
 from tests.journeys.paths import COMPLETED, PACE, SETTINGS
-from tests.journeys.shopping import WITHIN, Shop, gbp, new_id
+from tests.journeys.shop import Shop, gbp, new_id
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -119,7 +118,7 @@ async def test_a_stuck_saga_is_seen_resumed_and_ended_by_hand(running: Running) 
         rows = await running.treaty_json("sagas", "list", ORDERING, "--stuck")
         return next((row for row in rows if row["id"] == return_id), None)
 
-    row = await eventually(is_stuck, within=WITHIN)
+    row = await running.shop.eventually(is_stuck)
     assert row is not None
     assert "refunding" in row["why"]
     shown = await running.treaty_json("sagas", "show", ORDERING, "return", return_id)
@@ -132,7 +131,7 @@ async def test_a_stuck_saga_is_seen_resumed_and_ended_by_hand(running: Running) 
         facts = (await running.treaty_json("sagas", "show", ORDERING, "return", return_id))["facts"]
         return [fact["fact"] for fact in facts].count("step-refused") == 2
 
-    await eventually(refused_again, within=WITHIN)
+    await running.shop.eventually(refused_again)
     code, output = await running.treaty("sagas", "cancel", ORDERING, "return", return_id, "--reason", "paid by hand")
     assert code == 0, output
 
@@ -140,7 +139,7 @@ async def test_a_stuck_saga_is_seen_resumed_and_ended_by_hand(running: Running) 
         [returned] = (await running.shop.order(order_id)).returns
         return (returned.status, returned.reason) == (ordering.RETURN_STATUS_CLOSED, "paid by hand")
 
-    await eventually(closed, within=WITHIN)
+    await running.shop.eventually(closed)
     assert await is_stuck() is None
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from treaty.testing.eventually import eventually
 
 from tests.real.town import Order, Town, new_id, town
 
@@ -62,7 +61,7 @@ async def test_the_outbox_empties_and_says_so(shop: Town) -> None:
     async def is_empty() -> bool:
         return bool((await asked(shop, "outbox", INVENTORY))[INVENTORY]["events"] == 0)
 
-    await eventually(is_empty, within=30)
+    await shop.eventually(is_empty)
     code, output = await treaty(shop, "outbox", INVENTORY)
     assert (code, INVENTORY in output) == (0, True)
 
@@ -73,7 +72,7 @@ async def test_followers_name_the_process_that_does_the_work(shop: Town) -> None
         working = all(row["owner"] != "nobody" for row in found["leases"])
         return found if working and not any(row["behind"] for row in found["followers"]) else None
 
-    found = await eventually(settled, within=30)
+    found = await shop.eventually(settled)
     assert [row["lease"] for row in found["leases"]] == ["followers", "p0", "p1", "p2", "p3"]
     assert {row["owner"].split("/")[1] for row in found["leases"]} == {str(shop._pids[INVENTORY])}
     assert {row["oldest_seconds"] for row in found["followers"]} == {None}
@@ -87,7 +86,7 @@ async def test_a_timer_and_a_call_that_cannot_be_made_are_pending(shop: Town) ->
         rows = await asked(shop, "pending", ORDERING)
         return rows if any(row["what"] == "timer" for row in rows) else None
 
-    rows = await eventually(waits, within=30)
+    rows = await shop.eventually(waits)
     assert all(row["context"] == ORDERING and row["type"] for row in rows)
     assert (await treaty(shop, "pending", ORDERING))[0] == 0
 

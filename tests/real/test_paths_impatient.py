@@ -13,7 +13,7 @@ import pytest_asyncio
 
 from scripts.lib.demo.places import processes
 from tests.journeys.paths import IMPATIENT, PACE, ImpatientPaths
-from tests.journeys.shopping import Shop
+from tests.journeys.shop import Shop
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 

@@ -13,7 +13,6 @@ import pytest
 from commerce.ordering.v1 import ordering_events_pb2 as events
 from treaty.messaging.broker import exchange_of
 from treaty.messaging.envelope import Envelope
-from treaty.testing.eventually import eventually
 
 from tests.real.town import Order, Town, new_id, town
 
@@ -73,8 +72,8 @@ async def test_a_poisoned_message_holds_its_key_alone_until_it_is_discarded(shop
     for envelope in (poison, placed(held, 2), placed(other, 1)):
         await shop.broker.publish(exchange_of("commerce.ordering"), envelope)
 
-    await eventually(lambda: _reserved(shop, 4))
-    rows = await eventually(lambda: _when(listed(shop), 2), within=40)
+    await shop.eventually(lambda: _reserved(shop, 4))
+    rows = await shop.eventually(lambda: _when(listed(shop), 2))
     assert [row["id"].rpartition("@")[2] for row in rows] == ["1#1", "2#1"]
     assert "DecodeError" in rows[0]["error"]
     assert rows[1]["error"] == "waits behind another"
@@ -89,8 +88,8 @@ async def test_a_poisoned_message_holds_its_key_alone_until_it_is_discarded(shop
     assert "--reason" in refused
     for _ in range(2):
         await treaty(shop, "quarantine", "discard", INVENTORY, rows[0]["id"], "--reason", "not a message at all")
-    await eventually(lambda: _reserved(shop, 7))
-    assert await eventually(lambda: _when(listed(shop), 0)) is not None
+    await shop.eventually(lambda: _reserved(shop, 7))
+    assert await shop.eventually(lambda: _when(listed(shop), 0)) is not None
     known = await shop.stores[INVENTORY].quarantine.get(rows[0]["id"])
     assert known is not None
     assert known.discarded == "not a message at all"
@@ -116,7 +115,7 @@ async def test_an_edited_message_takes_effect_and_its_history_stays(shop: Town, 
     good = placed(order, 1)
     for envelope in (replace(good, body=b"\xff\xff not a message"), placed(Order(order.id, {"LAMP": 1}), 2)):
         await shop.broker.publish(exchange_of("commerce.ordering"), envelope)
-    [poison, _] = await eventually(lambda: _when(listed(shop), 2), within=40)
+    [poison, _] = await shop.eventually(lambda: _when(listed(shop), 2))
     assert poison["waits_for_deploy"]
 
     mended, broken = tmp_path / "mended", tmp_path / "broken"
@@ -128,8 +127,8 @@ async def test_an_edited_message_takes_effect_and_its_history_stays(shop: Town, 
     assert "the body is no commerce.ordering.v1.OrderPlaced" in output
     code, output = await treaty(shop, *edit, "--body", str(mended))
     assert code == 0, output
-    await eventually(lambda: _when(listed(shop), 0))
-    await eventually(lambda: _reserved(shop, 3))
+    await shop.eventually(lambda: _when(listed(shop), 0))
+    await shop.eventually(lambda: _reserved(shop, 3))
 
     _, output = await treaty(shop, "quarantine", "history", INVENTORY, "--json")
     [entry] = json.loads(output)

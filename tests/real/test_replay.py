@@ -8,7 +8,6 @@ from pathlib import Path
 
 import aio_pika
 import pytest
-from treaty.testing import eventually
 
 from tests.real.test_orders import SKUS, every_event_came_in_order, everything_adds_up, some_orders
 from tests.real.test_quarantine_commands import treaty
@@ -42,8 +41,8 @@ async def test_a_consumer_that_lost_messages_is_told_again_while_orders_are_plac
     await asyncio.gather(*(shop.place(order) for order in orders[:20]))
     await shop.kill(INVENTORY)
     await asyncio.gather(*(shop.place(order) for order in orders[20:60]))
-    await eventually(partial(_announced, shop, 60), within=30)
-    assert await eventually(partial(lose_what_is_queued, shop), within=30) > 0
+    await shop.eventually(partial(_announced, shop, 60))
+    assert await shop.eventually(partial(lose_what_is_queued, shop)) > 0
     await shop.start(INVENTORY)
 
     placing = [asyncio.create_task(shop.place(order)) for order in orders[60:90]]

@@ -5,7 +5,7 @@ import os
 import signal
 import uuid
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,6 +22,7 @@ from commerce.ordering.v1 import ordering_service_pb2_grpc as ordering_grpc
 from commerce.payments.v1 import payments_service_pb2 as payments
 from commerce.payments.v1 import payments_service_pb2_grpc as payments_grpc
 from treaty.chance import RandomIds
+from treaty.commits.log import Place
 from treaty.messaging.broker import exchange_of
 from treaty.messaging.envelope import Envelope, parse
 from treaty.mongo.driver import close, connect, database
@@ -32,7 +33,7 @@ from treaty.rpc.client import channel, until_answered
 from treaty.service.contexts import load_context
 from treaty.service.ports import Ports
 from treaty.surroundings import Surroundings
-from treaty.testing.eventually import eventually
+from treaty.testing import while_moving
 
 from scripts.lib.databases import temporary
 from scripts.lib.processes import free_ports, process, ready
@@ -105,7 +106,7 @@ class Town:
         """Lets a product be heard of, as the catalogue would tell it, and receives pieces of it."""
         event = catalog.ProductCreated(sku=sku, name=sku, list_price=Money(minor_units=pence, currency="GBP"))
         await self.broker.publish(exchange_of("commerce.catalog"), told(sku, event, new_id()))
-        await eventually(partial(self._is_offered, sku), within=30)
+        await self.eventually(partial(self._is_offered, sku))
         stub = inventory_grpc.InventoryServiceStub(self.channel("commerce.inventory"))
         await stub.RegisterItem(inventory.RegisterItemRequest(request_id=new_id(), sku=sku), timeout=5)
         await self.receive(inventory.ReceiveStockRequest(request_id=new_id(), sku=sku, quantity=pieces))
@@ -127,16 +128,24 @@ class Town:
     async def settled(self, orders: Iterable["Order"]) -> None:
         """Waits until no order is pending and nothing is left to do anywhere."""
         for order in orders:
-            await eventually(partial(self._has_ended, order.id), within=60)
+            await self.eventually(partial(self._has_ended, order.id))
         try:
-            await eventually(self._is_idle, within=60)
+            await self.eventually(self._is_idle)
         except AssertionError as late:
-            left = {name: await self._backlog(name) for name in CONTEXTS}
             parked = {name: await self.stores[name].pending.find(20) for name in CONTEXTS}
             places = {name: await self.stores[name].checkpoints.load() for name in CONTEXTS}
-            raise AssertionError(f"{late}; what is left: {left}, {parked}, {places}") from late
+            raise AssertionError(f"{late}; parked: {parked}; checkpoints: {places}") from late
         expected = await self.events_committed()
-        await eventually(lambda: expected <= {(e.producer, e.id) for e in self.events}, within=30)
+        await self.eventually(lambda: expected <= {(e.producer, e.id) for e in self.events})
+
+    async def eventually(self, condition: Callable[[], Any]) -> Any:
+        """Returns the first true value of a condition, and waits for it as long as the shop makes progress."""
+        return await while_moving(condition, self.progress)
+
+    async def progress(self) -> object:
+        """Returns a value that changes while a context does anything, or an event arrives."""
+        commits = {name: (await self.stores[name].log.behind(Place())).commits for name in CONTEXTS}
+        return commits, {name: await self._backlog(name) for name in CONTEXTS}, len(self.events)
 
     async def _has_ended(self, order_id: str) -> bool:
         return (await self.order(order_id)).status != ordering.ORDER_STATUS_PENDING

@@ -15,6 +15,7 @@ from treaty.memory.replays import MemoryReplays
 from treaty.messaging.broker import Topology
 from treaty.messaging.consumer import PartitionConsumer, Patience
 from treaty.messaging.envelope import Envelope
+from treaty.messaging.quarantine import Action, Intent, Quarantined
 from treaty.surroundings import Surroundings
 from treaty.testing import eventually
 from treaty.testing.recorder import Recorder
@@ -117,6 +118,22 @@ class Desk:
 
     async def held(self) -> list[str]:
         return [item.id.removeprefix("test.bank/") for item in await self.quarantine.held(0)]
+
+    async def intend(self, id: str, action: Action) -> None:
+        """Leaves a person's intent for a message in quarantine."""
+        intent = Intent(action=action, reason="a person said so", at=self.clock.now())
+        assert await self.quarantine.intend(f"test.bank/{id}", intent)
+
+    async def known(self, id: str) -> Quarantined:
+        item = await self.quarantine.get(f"test.bank/{id}")
+        assert item is not None
+        return item
+
+    async def was_tried(self, id: str, times: int) -> bool:
+        return (await self.known(id)).attempts == times
+
+    async def holds_nothing(self) -> bool:
+        return not await self.held()
 
     async def idle(self) -> None:
         """Waits until every delivery is acknowledged."""

@@ -85,52 +85,27 @@ def show(context: Context, id: Id, as_json: Json = False) -> None:
         typer.echo(f"{name:12} {value if isinstance(value, str) else json.dumps(value, indent=2)}")
 
 
-@app.command()
-def retry(
-    context: Context,
-    ids: Ids = None,
-    reason: Reason = "",
-    by: By = "",
-    type: Type = "",
-    error: Error = "",
-    key: Key = "",
-    older_than: OlderThan = "",
-    waits_for_deploy: Deploy = False,
-) -> None:
-    """Ask for one try now of each message's key, from its first message on."""
-    _ask(context, "retry", ids, reason, by, _wanted(type, error, key, older_than, waits_for_deploy))
+def _asks(action: Action, help: str) -> None:
+    """Makes the command that asks the owner of the partition for something."""
+
+    @app.command(action, help=help)
+    def ask(
+        context: Context,
+        ids: Ids = None,
+        reason: Reason = "",
+        by: By = "",
+        type: Type = "",
+        error: Error = "",
+        key: Key = "",
+        older_than: OlderThan = "",
+        waits_for_deploy: Deploy = False,
+    ) -> None:
+        _ask(context, action, ids, reason, by, _wanted(type, error, key, older_than, waits_for_deploy))
 
 
-@app.command()
-def release(
-    context: Context,
-    ids: Ids = None,
-    reason: Reason = "",
-    by: By = "",
-    type: Type = "",
-    error: Error = "",
-    key: Key = "",
-    older_than: OlderThan = "",
-    waits_for_deploy: Deploy = False,
-) -> None:
-    """Ask for tries from the beginning of the schedule, now first: what to say when the cause is mended."""
-    _ask(context, "release", ids, reason, by, _wanted(type, error, key, older_than, waits_for_deploy))
-
-
-@app.command()
-def discard(
-    context: Context,
-    ids: Ids = None,
-    reason: Reason = "",
-    by: By = "",
-    type: Type = "",
-    error: Error = "",
-    key: Key = "",
-    older_than: OlderThan = "",
-    waits_for_deploy: Deploy = False,
-) -> None:
-    """Ask for messages to be passed over for good. They are kept, with the reason."""
-    _ask(context, "discard", ids, reason, by, _wanted(type, error, key, older_than, waits_for_deploy))
+_asks("retry", "Ask for one try now of each message's key, from its first message on.")
+_asks("release", "Ask for tries from the beginning of the schedule, now first: use it when the cause is mended.")
+_asks("discard", "Ask for messages to be passed over for good. They are kept, with the reason.")
 
 
 @app.command()

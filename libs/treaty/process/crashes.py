@@ -5,11 +5,10 @@ which the process is to end: `relay.confirmed:2`.
 """
 
 import os
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping
 from typing import NoReturn
 
-from treaty.probes import Probe, Span
+from treaty.probes import Forwarding, Probe
 from treaty.settings import SettingsError
 
 VARIABLE = "TREATY_CRASH_AT"
@@ -61,31 +60,12 @@ def crashing(probe: Probe, environ: Mapping[str, str]) -> Probe:
     return _Crashing(probe, place, int(hit or "1"))
 
 
-class _Crashing:
-    """Passes everything on, and ends the process at the n-th time that a place is reached."""
+class _Crashing(Forwarding):
+    """Ends the process at the n-th time that a place is reached."""
 
     def __init__(self, probe: Probe, place: str, hit: int) -> None:
-        self._probe, self._place, self._left = probe, place, hit
-
-    def span(
-        self,
-        name: str,
-        *,
-        kind: str = "internal",
-        parent: str = "",
-        links: Sequence[str] = (),
-        attributes: dict[str, str | int | float | bool] | None = None,
-    ) -> AbstractContextManager[Span]:
-        return self._probe.span(name, kind=kind, parent=parent, links=links, attributes=attributes)
-
-    def count(self, name: str, amount: int = 1, **attributes: str) -> None:
-        self._probe.count(name, amount, **attributes)
-
-    def measure(self, name: str, value: float, **attributes: str) -> None:
-        self._probe.measure(name, value, **attributes)
-
-    def gauge(self, name: str, value: float, **attributes: str) -> None:
-        self._probe.gauge(name, value, **attributes)
+        super().__init__(probe)
+        self._place, self._left = place, hit
 
     def reach(self, place: str) -> None:
         if place == self._place:

@@ -17,12 +17,13 @@ from treaty.projections.view import NotShown
 Violation = tuple[str, str]
 """(field, what is wrong with it)"""
 
-_DOMAIN_CODES: dict[type[DomainError], grpc.StatusCode] = {
+DOMAIN_CODES: dict[type[DomainError], grpc.StatusCode] = {
     NotFound: grpc.StatusCode.NOT_FOUND,
     Rejected: grpc.StatusCode.FAILED_PRECONDITION,
     Conflict: grpc.StatusCode.ABORTED,
     Invalid: grpc.StatusCode.INVALID_ARGUMENT,
 }
+"""The status of each of the domain's errors, in both directions."""
 
 
 class InvalidRequest(Invalid):
@@ -74,7 +75,7 @@ def internal(domain: str) -> status_pb2.Status:
 
 
 def _domain_status(error: DomainError, domain: str) -> status_pb2.Status:
-    code = next((_DOMAIN_CODES[k] for k in type(error).__mro__ if k in _DOMAIN_CODES), grpc.StatusCode.UNKNOWN)
+    code = next((DOMAIN_CODES[k] for k in type(error).__mro__ if k in DOMAIN_CODES), grpc.StatusCode.UNKNOWN)
     details = []
     if isinstance(error, InvalidRequest):
         details.append(_bad_request(error.violations))

@@ -10,16 +10,13 @@ from grpc_status import rpc_status
 
 from treaty.causes import current_cause
 from treaty.dependencies import DependencyAway
-from treaty.domain import Conflict, DomainError, Invalid, NotFound, Rejected
 from treaty.probes import Probe
 from treaty.rpc.client import call_traced, channel
+from treaty.rpc.errors import DOMAIN_CODES
 
-_REFUSALS: dict[grpc.StatusCode, type[DomainError]] = {
-    grpc.StatusCode.NOT_FOUND: NotFound,
-    grpc.StatusCode.FAILED_PRECONDITION: Rejected,
-    grpc.StatusCode.ABORTED: Conflict,
-    grpc.StatusCode.INVALID_ARGUMENT: Invalid,
-}
+_REFUSALS = {code: kind for kind, code in DOMAIN_CODES.items()}
+"""The domain's error for a status, by which another context refuses."""
+
 _NAMESPACE = uuid.UUID("6f0f5d0e-3c1b-5c7a-9a56-9d2d7d9a4f10")
 
 

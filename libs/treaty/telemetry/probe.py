@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import Token
 from types import TracebackType
-from typing import Self
+from typing import Self, Unpack
 
 from opentelemetry import context as otel
 from opentelemetry.context import Context
@@ -21,6 +21,7 @@ from opentelemetry.trace import (
 )
 
 from treaty.causes import current_cause
+from treaty.probes import NoProbe, Work
 from treaty.telemetry.metrics import Instruments
 from treaty.telemetry.redaction import without_credentials
 from treaty.telemetry.traceparent import is_sampled, is_valid, parse, render
@@ -58,31 +59,12 @@ class PassingSpan:
         pass
 
 
-class PassingProbe:
+class PassingProbe(NoProbe):
     """Records nothing, and still passes every trace on: a service that exports nothing must not cut a trace in two."""
 
-    def span(
-        self,
-        name: str,
-        *,
-        kind: str = "internal",
-        parent: str = "",
-        links: Sequence[str] = (),
-        attributes: dict[str, Value] | None = None,
-    ) -> PassingSpan:
+    def span(self, name: str, **work: Unpack[Work]) -> PassingSpan:
+        parent = work.get("parent", "")
         return PassingSpan(parent if is_valid(parent) else "")
-
-    def count(self, name: str, amount: int = 1, **attributes: str) -> None:
-        pass
-
-    def measure(self, name: str, value: float, **attributes: str) -> None:
-        pass
-
-    def gauge(self, name: str, value: float, **attributes: str) -> None:
-        pass
-
-    def reach(self, place: str) -> None:
-        pass
 
 
 class RecordedSpan:
@@ -135,20 +117,13 @@ class OpenTelemetryProbe:
         self._tracer = tracer
         self._instruments = Instruments(meter)
 
-    def span(
-        self,
-        name: str,
-        *,
-        kind: str = "internal",
-        parent: str = "",
-        links: Sequence[str] = (),
-        attributes: dict[str, Value] | None = None,
-    ) -> PassingSpan | RecordedSpan:
+    def span(self, name: str, **work: Unpack[Work]) -> PassingSpan | RecordedSpan:
+        kind, parent, links = work.get("kind", "internal"), work.get("parent", ""), work.get("links", ())
         lead = parent and next((trace for trace in (parent, *links) if is_sampled(trace)), "")
         if parent and not lead and kind != "server" and is_valid(parent):
             return PassingSpan(parent)
         context = _remote(lead or parent) if parent else _around()
-        return self._record(name, kind, context, links, attributes)
+        return self._record(name, kind, context, links, work.get("attributes"))
 
     def _record(
         self, name: str, kind: str, context: Context, links: Sequence[str], attributes: Mapping[str, Value] | None

@@ -1,3 +1,5 @@
 """For tests of services and adapters: scenarios, contract suites, and a world in memory."""
 
-from treaty.testing.eventually import eventually as eventually
+from treaty.testing.eventually import eventually, while_moving
+
+__all__ = ["eventually", "while_moving"]

@@ -1,4 +1,4 @@
-"""Waiting in tests: for a condition, never for a time."""
+"""Waits in tests for a condition, never for a time."""
 
 import asyncio
 import inspect
@@ -24,11 +24,50 @@ async def eventually(condition: Callable[[], Any], *, within: float = 20.0) -> A
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within
     while True:
-        value = condition()
-        if inspect.isawaitable(value):
-            value = await value
-        if value:
+        if value := await _value(condition):
             return value
         if loop.time() > deadline:
-            raise AssertionError(f"not within {within} s: {inspect.getsource(condition).strip()}")
+            raise AssertionError(f"not within {within} s: {_text(condition)}")
         await asyncio.sleep(0.005)
+
+
+async def while_moving(
+    condition: Callable[[], Any], progress: Callable[[], Any], *, still: float = 30.0, within: float = 600.0
+) -> Any:
+    """Returns the first true value of a condition, and waits for it as long as there is progress.
+
+    Args:
+        condition: a function, or an async function, without effects.
+        progress: a function, or an async function, whose value changes while work goes on, such as numbers of commits
+            and depths of queues.
+        still: seconds without a change of `progress` after which it fails.
+        within: seconds after which it fails in any case.
+    """
+    loop = asyncio.get_running_loop()
+    begun = moved = looked = loop.time()
+    seen = None
+    while True:
+        if value := await _value(condition):
+            return value
+        if loop.time() - looked > min(still / 10, 1.0) or seen is None:
+            now, looked = await _value(progress), loop.time()
+            if now != seen:
+                seen, moved = now, looked
+        if looked - moved > still or looked - begun > within:
+            raise AssertionError(
+                f"not after {looked - begun:.0f} s, {looked - moved:.0f} s of them without progress: "
+                f"{_text(condition)}; progress: {seen}"
+            )
+        await asyncio.sleep(0.02)
+
+
+async def _value(ask: Callable[[], Any]) -> Any:
+    value = ask()
+    return await value if inspect.isawaitable(value) else value
+
+
+def _text(condition: Callable[[], Any]) -> str:
+    try:
+        return inspect.getsource(condition).strip()
+    except (OSError, TypeError):
+        return repr(condition)

@@ -4,8 +4,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Unpack
 
-from treaty.probes import Span
+from treaty.probes import NoProbe, Span, Work
 
 
 @dataclass(slots=True)
@@ -26,7 +27,7 @@ class RecordedSpan:
         self.notes.update(attributes)
 
 
-class Recorder:
+class Recorder(NoProbe):
     """Keeps counts, measures, gauges and spans by name."""
 
     def __init__(self) -> None:
@@ -37,16 +38,14 @@ class Recorder:
         self.spans: list[RecordedSpan] = []
 
     @contextmanager
-    def span(
-        self,
-        name: str,
-        *,
-        kind: str = "internal",
-        parent: str = "",
-        links: Sequence[str] = (),
-        attributes: dict[str, str | int | float | bool] | None = None,
-    ) -> Iterator[Span]:
-        span = RecordedSpan(name, kind, parent, tuple(links), dict(attributes or {}))
+    def span(self, name: str, **work: Unpack[Work]) -> Iterator[Span]:
+        span = RecordedSpan(
+            name,
+            work.get("kind", "internal"),
+            work.get("parent", ""),
+            tuple(work.get("links", ())),
+            dict(work.get("attributes", {})),
+        )
         self.spans.append(span)
         yield span
 

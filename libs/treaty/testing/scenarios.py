@@ -112,6 +112,20 @@ def given_facts(react: React[S], initial: S, facts: Iterable[object] = ()) -> Gi
     return GivenFacts(react, state)
 
 
+def carried_out(state: A, commands: Iterable[Callable[[A], object]]) -> tuple[A, list[Any]]:
+    """Returns the state and the events after the commands. A command that is refused changes nothing."""
+    events: list[Any] = []
+    for command in commands:
+        work = state.fork()
+        try:
+            command(work)
+        except DomainError:
+            continue
+        events += work.take_recorded()
+        state = work
+    return state, events
+
+
 def assert_folds(stored: Stored[A], state: A, events: Sequence[object]) -> None:
     """Expects that the events alone, through their stored form, give the state, and its snapshot gives it back."""
     folded = stored.fold(state.id, event_documents(stored.events, events))

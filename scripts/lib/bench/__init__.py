@@ -1,1 +1,1 @@
-"""Benchmarks: ratios against the same work done plainly, measured in one run on one machine."""
+"""Benchmarks. They compare Treaty with simple servers for the same work, in one run on one machine."""

@@ -29,11 +29,11 @@ def main() -> int:
 
 def _faults(what: str, figures: dict[str, Any]) -> list[str]:
     if what == "commands" and not commands.valid(figures):
-        return ["void: the store does not hold what was acknowledged"]
+        return ["the figures are not valid: acknowledged commands are missing in the store"]
     if what == "soak":
         return soak.faults(figures)
     if what == "overload":
-        return [f"{name} is {figures[name]}; the aim is {overload.AIMS[name]}" for name in overload.missed(figures)]
+        return [f"{name} is {figures[name]}, but the aim is {overload.AIMS[name]}" for name in overload.missed(figures)]
     return []
 
 

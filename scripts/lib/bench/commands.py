@@ -28,12 +28,12 @@ _SERVERS = {
 
 
 class LoadFailed(Exception):
-    """The load could not be run to its end."""
+    """The load generator ended with an error."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """How to measure: each round loads every server once, in turn, so that noise falls on all alike."""
+    """The extent of a measurement. Each round loads every server once, in turn, so that noise affects all equally."""
 
     callers: int = 128
     hot_callers: int = 64
@@ -43,7 +43,7 @@ class Plan:
 
 
 async def measure(plan: Plan, environ: Mapping[str, str], logs: Path) -> dict[str, Any]:
-    """Returns the figures; those of rates are medians over the rounds."""
+    """Returns the figures. The rates are medians over the rounds."""
     run = uuid.uuid4().hex[:8]
     rates: dict[str, list[float]] = {}
     acknowledged = 0
@@ -91,7 +91,7 @@ def _figures(rates: Mapping[str, float], acknowledged: int, found: Mapping[str, 
 
 
 def valid(figures: Mapping[str, Any]) -> bool:
-    """Whether the store holds everything that was acknowledged, each with its event."""
+    """Returns whether the store has every acknowledged command, each with its event."""
     commands, commits, events = figures["commands"], figures["commits_found"], figures["events_found"]
     return bool(commands and commits >= commands and events >= commands and commits == events)
 
@@ -110,14 +110,14 @@ async def _load(target: str, prefix: str, items: int, callers: int, seconds: flo
             loading.kill()
             await loading.wait()
     if loading.returncode:
-        raise LoadFailed(f"the load on {prefix} failed: its error is above")
+        raise LoadFailed(f"the load generator for {prefix} failed; its error is printed above")
     figures: dict[str, Any] = json.loads(output.splitlines()[-1])
     return figures
 
 
 @asynccontextmanager
 async def _subscriber(url: str) -> AsyncIterator[None]:
-    """Binds a queue to what both publish, so that every event has somewhere to go; it keeps the last thousand."""
+    """Binds a queue to the exchanges of both servers, so that every event is routed; it keeps the last thousand."""
     connection = await aio_pika.connect(url)
     channel = await connection.channel()
     queue = await channel.declare_queue(exclusive=True, arguments={"x-max-length": 1000})
@@ -140,14 +140,14 @@ async def _stores(uri: str) -> AsyncIterator[MongoStores]:
 
 
 async def _drained(stores: MongoStores, seconds: float = 120.0) -> None:
-    """Waits until the relay has published everything, so that it does not disturb what is measured next."""
+    """Waits until the relay has published everything, so that it does not disturb the next measurement."""
     async with asyncio.timeout(seconds):
         while (await stores.log.behind((await stores.checkpoints.load()).get("relay", Place()))).events:
             await asyncio.sleep(0.2)
 
 
 async def _count(uri: str, prefix: str) -> dict[str, int]:
-    """Counts what the run left in the store: commits, the commands in them, and their integration events."""
+    """Counts the run's commits in the store, the commands in them, and their integration events."""
     client = connect(uri, "motor")
     commits = database(client, "commerce.inventory").get_collection("commits")
     found = {"commits": 0, "commands": 0, "events": 0}

@@ -1,4 +1,4 @@
-"""`scripts/bench footprint`: what an idle service process takes: memory, and time from start to ready."""
+"""`scripts/bench footprint`: the memory of an idle service process, and its time from start to ready."""
 
 import asyncio
 import time
@@ -12,11 +12,11 @@ from treaty.service.contexts import find_contexts
 from scripts.lib.processes import free_ports, process, ready
 
 IDLE_SECONDS = 5.0
-"""How long a process is left alone before it is looked at; its garbage is collected by then."""
+"""Seconds for which a process is idle before its memory is measured. Its garbage is collected by then."""
 
 
 async def measure(environ: Mapping[str, str], logs: Path) -> dict[str, Any]:
-    """Returns {services: {name: {rss_mb, ready_s}}}: each process by itself, one after another."""
+    """Returns {services: {name: {rss_mb, ready_s}}}. The processes run one after another, never together."""
     return {"services": {name: await _one(name, environ, logs) for name in find_contexts()}}
 
 

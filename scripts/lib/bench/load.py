@@ -1,4 +1,4 @@
-"""Closed-loop load: so many callers, each sending ReceiveStock as soon as the last one is answered."""
+"""Closed-loop load: a number of callers, each of which sends ReceiveStock as soon as its last call is answered."""
 
 import argparse
 import asyncio
@@ -19,7 +19,7 @@ from treaty.rpc.client import channel
 class Load:
     """One measurement.
 
-    `acknowledged` counts all commands that the server says are durable, `answered` those after the warm-up.
+    `acknowledged` counts all commands that the server answered with OK, `answered` only the commands after the warm-up.
     """
 
     stub: Any
@@ -31,7 +31,7 @@ class Load:
     latencies: list[float] = field(default_factory=list)
 
     async def register(self) -> None:
-        """Registers the items that the load is for."""
+        """Registers the items to which the load sends commands."""
         left = iter(range(self.items))
         await asyncio.gather(*(self._register(left) for _ in range(64)))
 
@@ -41,7 +41,7 @@ class Load:
             await self.stub.RegisterItem(request, timeout=60)
 
     async def run(self, callers: int, seconds: float) -> float:
-        """Returns the seconds it took, warm-up not counted."""
+        """Sends the load. Returns the seconds that it took, without the warm-up."""
         await self._until(callers, time.perf_counter() + min(1.0, seconds / 3), count=False)
         started = time.perf_counter()
         await self._until(callers, started + seconds, count=True)

@@ -1,4 +1,4 @@
-"""Offers ReceiveStock to a server in phases: as fast as it answers, or at a rate that does not wait for answers."""
+"""Sends ReceiveStock to a server in phases: as fast as it answers, or at a rate that does not wait for answers."""
 
 import argparse
 import asyncio
@@ -19,7 +19,7 @@ from scripts.lib.bench.wire import Connection
 
 PATH = "/commerce.inventory.v1.InventoryService/ReceiveStock"
 DEADLINE = 5.0
-"""Seconds a caller waits; what is answered later is no good to it."""
+"""Seconds that a caller waits. A later answer is of no use to it."""
 
 _OK, _CANCELLED, _EXHAUSTED = 0, 1, 8
 _TICK = 0.005
@@ -27,7 +27,10 @@ _TICK = 0.005
 
 @dataclass(slots=True)
 class Phase:
-    """What came of one phase. Times are seconds; `ok_at` is when good answers came, since the start."""
+    """The outcome of one phase, in seconds. `ok_at` has the times of the OK answers, from the start of the phase.
+
+    `told_when` counts the refusals that contain a time after which to repeat the call.
+    """
 
     offered: int = 0
     codes: Counter[int] = field(default_factory=Counter)
@@ -54,7 +57,7 @@ class Phase:
 
 
 class Offering:
-    """Calls over some connections; `target` is host:port."""
+    """Makes calls over a number of connections; `target` is host:port."""
 
     def __init__(self, target: str, prefix: str, items: int, connections: int) -> None:
         self._target, self._prefix, self._items, self._size = target, prefix, items, connections
@@ -79,14 +82,14 @@ class Offering:
             self._connections.append(connection)
 
     async def closed_loop(self, callers: int, seconds: float) -> Phase:
-        """Keeps so many calls under way."""
+        """Keeps as many calls in progress as there are callers."""
         self._start(callers)
         self._send(callers)
         await asyncio.sleep(seconds)
         return await self._end()
 
     async def open_loop(self, rate: float, seconds: float) -> Phase:
-        """Sends at a rate, whatever is answered."""
+        """Sends at a fixed rate, independent of the answers."""
         self._start(0)
         while (elapsed := time.perf_counter() - self._begin) < seconds:
             self._send(int(rate * elapsed) - self._phase.offered)
@@ -97,7 +100,7 @@ class Offering:
         self._phase, self._callers, self._begin = Phase(), callers, time.perf_counter()
 
     async def _end(self) -> Phase:
-        """Waits for what is under way; a caller has given up by then."""
+        """Waits for the calls in progress, until the deadline of each has passed."""
         self._callers = 0
         end = time.perf_counter() + DEADLINE + 1.0
         while self._sent and time.perf_counter() < end:
@@ -142,7 +145,7 @@ def _p99(seconds: list[float]) -> float:
 
 
 async def _main(arguments: argparse.Namespace) -> None:
-    """Runs the phases that standard input asks for, one JSON object per line, and answers each with its figures."""
+    """Reads phases from standard input, one JSON object per line; runs each phase and prints its figures."""
     registering = channel(arguments.target)
     await Load(pb_grpc.InventoryServiceStub(registering), arguments.prefix, arguments.items).register()
     await registering.close()
@@ -160,7 +163,7 @@ async def _main(arguments: argparse.Namespace) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Sends ReceiveStock in phases that standard input asks for.")
+    parser = argparse.ArgumentParser(description="Sends ReceiveStock in phases, which are read from standard input.")
     parser.add_argument("--target", required=True)
     parser.add_argument("--prefix", required=True)
     parser.add_argument("--items", type=int, required=True)

@@ -1,4 +1,4 @@
-"""`scripts/bench overload`: what a service does with three times the load it can carry, and after it."""
+"""`scripts/bench overload`: the behaviour of a service under three times the load that it can carry, and afterwards."""
 
 import asyncio
 import json
@@ -20,7 +20,7 @@ from treaty.rpc.server import LIVENESS
 from scripts.lib.processes import free_ports, process, ready
 
 AIMS = {"goodput_ratio": 0.8, "recovered_ratio": 0.95, "recovery_s": 30.0, "refused_p99_ms": 1000.0, "rss_ratio": 1.5}
-"""What the figures must reach: the first two at least, the others at most."""
+"""The limits for the figures: minimums for the first two, maximums for the others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +32,7 @@ class Plan:
 
 
 class Generator:
-    """The process that makes the load."""
+    """The process that generates the load."""
 
     def __init__(self, running: asyncio.subprocess.Process) -> None:
         self._running = running
@@ -47,13 +47,13 @@ class Generator:
         async with asyncio.timeout(seconds):
             line = await self._running.stdout.readline()
         if not line:
-            raise RuntimeError("the load generator has ended: its error is above")
+            raise RuntimeError("the load generator has ended; its error is printed above")
         found: dict[str, Any] = json.loads(line)
         return found
 
 
 async def measure(plan: Plan, environ: Mapping[str, str], logs: Path) -> dict[str, Any]:
-    """Returns the figures: closed loop for the peak, open loop far above it, then half of it."""
+    """Returns the figures: of the peak (closed loop), a load far above it, half the peak, and the peak again."""
     prefix = f"o{uuid.uuid4().hex[:8]}"
     [port] = free_ports(1)
     uri = environ["MONGODB_URI"].replace("/?", f"/{prefix}?")
@@ -115,7 +115,7 @@ def _figures(
 
 
 def recovery(per_second: Sequence[int], offered: float) -> float | None:
-    """Returns after how many seconds of a light load all of it (95 %) is answered, or None if it never is."""
+    """Returns the seconds of light load until nearly all of it (95 %) is answered, or None if that never happens."""
     return next((float(second) for second, count in enumerate(per_second) if count >= 0.95 * offered), None)
 
 
@@ -157,7 +157,7 @@ async def _generator(target: str, prefix: str, items: int) -> AsyncIterator[Gene
 
 @asynccontextmanager
 async def _watched(pid: int) -> AsyncIterator[list[int]]:
-    """Yields the resident memory of a process in bytes, twice a second."""
+    """Yields a list to which the resident memory of a process, in bytes, is added twice a second."""
     found = [psutil.Process(pid).memory_info().rss]
 
     async def watch() -> None:
@@ -175,7 +175,7 @@ async def _watched(pid: int) -> AsyncIterator[list[int]]:
 
 @asynccontextmanager
 async def _examined(target: str) -> AsyncIterator[list[bool]]:
-    """Yields whether the process said that it lives, asked every second on a new connection, as a kubelet does."""
+    """Yields a list of results of liveness checks: one every second, on a new connection, as a kubelet does it."""
     found: list[bool] = []
 
     async def examine() -> None:

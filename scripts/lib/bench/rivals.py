@@ -1,8 +1,11 @@
-"""What we compare with, behind the same gRPC server: an echo without domain and storage, and a textbook outbox.
+"""The servers to compare with, on the same gRPC server: an echo without domain and storage, and a textbook outbox.
 
-The textbook is written as well as the pattern allows: one transaction with the state (optimistic version check), the
-outbox row and the inbox row that makes the command idempotent; bounded retries with jitter; a relay that polls,
-publishes a batch with pipelined confirms and marks it.
+The textbook outbox is written as well as the pattern allows:
+
+- one transaction with the state (optimistic version check), the outbox row, and the inbox row that makes the command
+  idempotent,
+- a limited number of retries, with jitter,
+- a relay that polls, publishes a batch with pipelined confirms, and marks it.
 """
 
 import argparse
@@ -34,17 +37,17 @@ _ATTEMPTS = 200
 
 
 class _Unmeasured(pb_grpc.InventoryServiceServicer):
-    """The methods that no load is sent to."""
+    """The methods that the benchmark does not call."""
 
     async def AdjustStock(self, request: pb.AdjustStockRequest, context: Any) -> pb.AdjustStockResponse:
-        raise NotFound("nothing can be adjusted here")
+        raise NotFound("this server cannot adjust stock")
 
     async def GetStock(self, request: pb.GetStockRequest, context: Any) -> pb.GetStockResponse:
-        raise NotFound("nothing can be read here")
+        raise NotFound("this server cannot read stock")
 
 
 class Echo(_Unmeasured):
-    """Answers at once."""
+    """Answers at once, without any work."""
 
     async def RegisterItem(self, request: pb.RegisterItemRequest, context: Any) -> pb.RegisterItemResponse:
         return pb.RegisterItemResponse(item=pb.StockItem(sku=request.sku))
@@ -55,7 +58,7 @@ class Echo(_Unmeasured):
 
 
 class Textbook(_Unmeasured):
-    """State, outbox and inbox in one transaction per command."""
+    """Writes state, outbox and inbox in one transaction per command."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -74,7 +77,7 @@ class Textbook(_Unmeasured):
                 item = await self._receive(request, cause)
                 return pb.ReceiveStockResponse(item=_item(item), revision=f"{item['_id']}@{item['version']}")
             await asyncio.sleep(self._chance.jitter(backoff(attempt, 0.001, 0.05)))
-        raise Conflict("too many others change this item")
+        raise Conflict("too many concurrent changes of this item")
 
     async def _receive(self, request: pb.ReceiveStockRequest, cause: str) -> dict[str, Any]:
         items = self._database.get_collection("items")
@@ -100,7 +103,7 @@ class Textbook(_Unmeasured):
         return item
 
     async def relay(self, url: str) -> None:
-        """Publishes what is in the outbox, in order, and marks it."""
+        """Publishes the rows of the outbox, in order, and marks them."""
         outbox = self._database.get_collection("outbox")
         connection = await aio_pika.connect(url)
         channel = await connection.channel(publisher_confirms=True)
@@ -114,11 +117,11 @@ class Textbook(_Unmeasured):
 
 
 class _Moved(Exception):
-    """Somebody else changed the item first."""
+    """Another command changed the item first."""
 
 
 async def _transaction(own: Any) -> Any:
-    """Starts a transaction with either driver's session; leaving it uncommitted aborts it."""
+    """Starts a transaction with the session of either driver. An uncommitted transaction is aborted at its end."""
     started = own.start_transaction()
     return await started if hasattr(started, "__await__") else started
 
@@ -139,7 +142,7 @@ def _message(row: dict[str, Any]) -> aio_pika.Message:
 @asynccontextmanager
 async def _servicer(kind: str, settings: ProcessSettings) -> AsyncIterator[pb_grpc.InventoryServiceServicer]:
     if kind == "echo":
-        yield Echo()  # type: ignore[abstract]  # only what is measured is answered
+        yield Echo()  # type: ignore[abstract]  # only the measured methods are implemented
         return
     client = connect(settings.mongodb_uri.get_secret_value(), settings.mongodb_driver)
     await client.drop_database("bench_textbook")
@@ -169,6 +172,6 @@ async def _serve(kind: str) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Serves Inventory's API in another way.")
+    parser = argparse.ArgumentParser(description="Serves Inventory's API without Treaty, for comparison.")
     parser.add_argument("kind", choices=("echo", "textbook"))
     uvloop.run(_serve(parser.parse_args().kind))

@@ -1,6 +1,6 @@
-"""`scripts/bench soak`: a steady load for a long time. What a process takes must not grow, and nothing may be lost.
+"""`scripts/bench soak`: a steady load for a long time. Memory and open files must not grow, and nothing may be lost.
 
-Inventory answers ReceiveStock and publishes; Ordering consumes what Inventory publishes, through a real broker.
+Inventory answers ReceiveStock and publishes events; Ordering consumes these events through a real broker.
 """
 
 import asyncio
@@ -32,15 +32,15 @@ from scripts.lib.processes import free_ports, process, ready
 
 CONTEXTS = ("commerce.inventory", "commerce.ordering")
 MOST_GROWTH = 1.1
-"""The resident memory of the last fifth of the run, against that of the second: the first is for warming up."""
+"""The resident memory in the last fifth of the run, divided by that in the second fifth. The first is the warm-up."""
 
 MORE_FILES = 20
-"""Open files may differ by so many: connections of a pool come and go."""
+"""The number of open files may differ by this much, because a pool opens and closes connections."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What a process takes at a time (seconds since the start): bytes, open files, threads."""
+    """The resources of a process at a time (seconds since the start): bytes of memory, open files, threads."""
 
     at: float
     rss: int
@@ -57,7 +57,7 @@ class Plan:
 
 
 async def measure(plan: Plan, environ: Mapping[str, str], logs: Path) -> dict[str, Any]:
-    """Returns the figures of the run, which has databases of its own."""
+    """Runs the load on databases of its own; returns the figures."""
     prefix = f"s{uuid.uuid4().hex[:8]}"
     uri = environ["MONGODB_URI"].replace("/?", f"/{prefix}?")
     samples: dict[str, list[Sample]] = {name: [] for name in CONTEXTS}
@@ -88,14 +88,18 @@ async def measure(plan: Plan, environ: Mapping[str, str], logs: Path) -> dict[st
 
 
 def faults(figures: Mapping[str, Any]) -> list[str]:
-    """Returns what the run shows that must not be."""
-    found = [] if figures["committed"] == figures["acknowledged"] else ["what was acknowledged is not what is there"]
+    """Returns the faults that the figures show, as sentences."""
+    found = (
+        []
+        if figures["committed"] == figures["acknowledged"]
+        else ["the number of acknowledged commands is not the number in the store"]
+    )
     found += [f"{name} has {count} left to do" for name, count in figures["left"].items() if count]
     for name, taken in figures["processes"].items():
         if taken["growth"] > MOST_GROWTH:
-            found.append(f"{name} grows: {taken['growth']:.3f} times its memory, at most {MOST_GROWTH} is fine")
+            found.append(f"{name} grows to {taken['growth']:.3f} times its memory; at most {MOST_GROWTH} is allowed")
         if taken["files_last"] > taken["files_first"] + MORE_FILES:
-            found.append(f"{name} opens ever more files: {taken['files_first']}, then {taken['files_last']}")
+            found.append(f"{name} opens more and more files: {taken['files_first']}, then {taken['files_last']}")
     return found
 
 
@@ -123,7 +127,7 @@ def slope(points: Sequence[tuple[float, float]]) -> float:
 
 
 async def _load(plan: Plan, stub: Any, prefix: str) -> int:
-    """Sends commands at a steady rate, each until it is answered; returns how many were."""
+    """Sends commands at a steady rate, and repeats each until it is answered; returns their number."""
     await Load(stub, prefix, plan.items).register()
     begin, sent, done = time.perf_counter(), 0, 0
     running: set[asyncio.Task[Any]] = set()
@@ -156,7 +160,7 @@ async def _watch(pid: int, every: float, samples: list[Sample]) -> None:
 
 
 async def _drained(stores: Mapping[str, MongoStores], broker: RabbitBroker, seconds: float = 120.0) -> dict[str, int]:
-    """Waits until nothing is left to do; returns what is, if it takes too long."""
+    """Waits until no context has work left, at most `seconds`; returns the amount of work left in each context."""
     end = time.perf_counter() + seconds
     while True:
         left = {name: await _left(name, stores[name], broker) for name in CONTEXTS}
@@ -171,7 +175,7 @@ async def _left(name: str, stores: MongoStores, broker: RabbitBroker) -> int:
 
 
 async def _received(stores: MongoStores, prefix: str) -> int:
-    """Counts the pieces that are in the books: each command received one."""
+    """Returns the number of pieces in stock, which is the number of commands: each command received one piece."""
     streams = await stores.log.streams(f"stock-main/{prefix}", 10_000)
     heads = [await stores.log.head(stream) for stream in streams]
     return sum(int(head.state["data"]["on_hand"]) for head in heads if head is not None)

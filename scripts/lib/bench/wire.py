@@ -1,6 +1,7 @@
-"""Unary gRPC calls as bare HTTP/2 frames: a load generator that costs a fraction of the server that it loads.
+"""Unary gRPC calls as bare HTTP/2 frames, for a load generator that needs a fraction of the server's processor time.
 
-It knows just enough of HTTP/2 (RFC 9113) to call one method on one connection; header compression is turned off.
+It has only the part of HTTP/2 (RFC 9113) that is needed to call one method on one connection. Header compression is
+turned off.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from typing import cast
 
 _DATA, _HEADERS, _RESET, _SETTINGS, _PING, _GOAWAY, _WINDOW = 0, 1, 3, 4, 6, 7, 8
 _EXHAUSTED, _REFUSED_STREAM = 8, 7
-"""A stream that the server refuses was never begun: that says the same as the status."""
+"""A stream that the server refuses was never processed, so it counts as RESOURCE_EXHAUSTED."""
 
 _ACK = _END_STREAM = 0x1
 _END_HEADERS = 0x4
@@ -21,7 +22,7 @@ _STATUS = re.compile(rb"grpc-status.(\d+)", re.DOTALL)
 _WAIT = b"google.rpc.RetryInfo"
 
 Answered = Callable[[int, int, bool], None]
-"""(stream, gRPC status code or -1 if the stream was reset, whether it says when to come back)"""
+"""(stream, gRPC status code or -1 if the stream was reset, whether the answer has a time after which to repeat)"""
 
 
 class Connection(asyncio.Protocol):
@@ -47,7 +48,7 @@ class Connection(asyncio.Protocol):
         self.lost = True
 
     def send(self, bodies: list[bytes]) -> list[int]:
-        """Sends requests, and returns their streams."""
+        """Sends requests; returns the number of each one's stream."""
         first = self._next
         self._next += 2 * len(bodies)
         streams = list(range(first, self._next, 2))
@@ -85,7 +86,7 @@ class Connection(asyncio.Protocol):
             self._flush()
 
     def _flush(self) -> None:
-        """Writes what is held, as far as the server's window for the connection goes."""
+        """Writes the held requests, as many as fit into the server's window for the connection."""
         frames: list[bytes] = []
         for number, (stream, body) in enumerate(self._held):
             if self._window < len(body) + 5:
@@ -122,5 +123,5 @@ def _block(path: str, authority: str, seconds: float) -> bytes:
 
 def _text(text: str) -> bytes:
     if len(text) > 126:
-        raise ValueError("longer texts need another encoding")
+        raise ValueError("a header text may have at most 126 bytes, because longer ones need another encoding")
     return bytes([len(text)]) + text.encode()

@@ -1,1 +1,1 @@
-"""The demo: orders from a CSV file through the contexts, and what became of them."""
+"""The demo: it sends orders from a CSV file through the contexts, and reports the outcome of each."""

@@ -31,13 +31,13 @@ from scripts.lib.paths import ROOT
 from scripts.lib.processes import DidNotStart
 
 STUCK_SECONDS = 60.0
-"""The demo gives up when nothing has moved for so long."""
+"""The demo gives up after this time without any progress."""
 
 
 def main() -> int:
     arguments = _arguments()
     console = Console(width=None if sys.stdout.isatty() else 120)
-    # Under Python's own handling SIGTERM would end us with our processes still running.
+    # Without this handler, SIGTERM would end the demo and leave its processes running.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         results = _run(arguments, console)
@@ -65,7 +65,7 @@ def _arguments() -> argparse.Namespace:
     ending.add_argument("--keep", action="store_true")
     arguments = parser.parse_args()
     if not 1 <= arguments.stock <= 1_000_000_000:
-        parser.error("--stock takes a number of pieces from 1 to 1000000000")
+        parser.error("--stock must be a number of pieces from 1 to 1000000000")
     return arguments
 
 
@@ -114,7 +114,7 @@ async def _place(in_memory: bool, environ: dict[str, str]) -> AsyncIterator[Plac
 
 
 async def _telemetry(name: str, environ: dict[str, str], stack: AsyncExitStack) -> Telemetry:
-    """Starts telemetry. Its end waits for the receiver, which runs in our loop: so it must not be in its way."""
+    """Starts telemetry. A thread closes it, because that waits for the receiver, which runs in our event loop."""
     telemetry = start_telemetry(name, environ)
     stack.push_async_callback(asyncio.to_thread, telemetry.close)
     return telemetry
@@ -126,7 +126,7 @@ def _progress(console: Console) -> Progress:
 
 
 async def _trade(shop: Shop, invoices: Invoices, place: Place, progress: Progress) -> list[Outcome]:
-    """Orders everything, waits until it has come to its end, then sends back what is to come back."""
+    """Places all orders, waits until each has ended, then sends back the orders that are to be returned."""
     task = progress.add_task("placing orders", total=len(invoices.invoices))
     outcomes = await shop.run(invoices.invoices, lambda: progress.advance(task))
     await _settle(shop, outcomes, place, progress, "carrying them out")
@@ -139,14 +139,14 @@ async def _trade(shop: Shop, invoices: Invoices, place: Place, progress: Progres
 
 
 def _to_send_back(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Returns the orders that were to be cancelled when they had left already; one at least comes back in any case."""
+    """Returns the orders for which the cancellation came after dispatch; if there is none, one delivered order."""
     wanted = {outcome.order_id for outcome in outcomes if outcome.state == "returns"}
     delivered = [outcome for outcome in outcomes if outcome.state == "delivered"]
     return [outcome for outcome in delivered if outcome.order_id in wanted] or delivered[:1]
 
 
 async def _settle(shop: Shop, outcomes: Sequence[Outcome], place: Place, progress: Progress, name: str) -> None:
-    """Waits until every order has come to its end and nothing is left to do, as long as anything moves."""
+    """Waits until every order has ended and no work is left. Gives up after STUCK_SECONDS without progress."""
     orders = [outcome for outcome in outcomes if not outcome.invoice.cancels]
     task = progress.add_task(name, total=len(orders))
     loop = asyncio.get_running_loop()
@@ -171,7 +171,7 @@ async def _results(
     invoices: Invoices,
     balanced: Balance,
 ) -> Results:
-    """Gathers what the report shows; the traces arrive a moment after the work is done."""
+    """Collects the results for the report. It waits for the traces, which arrive a moment after the work is done."""
     traced = [o for o in outcomes if o.trace and not o.invoice.cancels and o.state in ("delivered", "cancelled")]
     await _until_quiet(receiver)
     spans = {o.trace: receiver.trace(o.trace) for o in traced}
@@ -194,12 +194,12 @@ async def _results(
 
 
 def _shortest(traces: Iterable[Sequence[FinishedSpan]]) -> Sequence[FinishedSpan]:
-    """Returns the trace that is shown: of those through the most services, the one with the fewest spans."""
+    """Returns the trace to show: the one with the fewest spans among the traces through the most services."""
     return min(traces, key=lambda spans: (-len({span.service for span in spans}), len(spans)), default=())
 
 
 async def _until_quiet(receiver: TraceReceiver) -> None:
-    """Waits until no more spans have come for half a second."""
+    """Waits until no span has arrived for half a second."""
     before = -1
     for _ in range(20):
         now = sum(len(receiver.trace(trace)) for trace in receiver.traces())
@@ -213,7 +213,7 @@ async def _keep(place: Place, environ: dict[str, str], console: Console) -> None
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    console.print("\n[bold]Everything is running[/]; press Ctrl-C to stop it. Call it with any gRPC client:")
+    console.print("\n[bold]All services are running[/]; press Ctrl-C to stop them. Call them with any gRPC client:")
     for name, address in place.addresses.items():
         console.print(f"  {name:22} {address}", highlight=False)
     address = place.addresses["commerce.ordering"]

@@ -1,4 +1,4 @@
-"""Whether everything adds up at the end: pieces, money and messages."""
+"""Checks at the end of the demo that pieces, money and messages balance."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,7 +18,11 @@ from scripts.lib.demo.shop import Outcome, Shop
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balance:
-    """What adds up. Messages are audited over the whole history of the stores, pieces and money over this run."""
+    """Whether stock, money and messages balance.
+
+    `missing` has up to ten messages that were announced after the shop opened and never handled, and up to ten messages
+    of the whole history that were handled and never announced.
+    """
 
     stock: bool
     money: bool
@@ -27,7 +31,7 @@ class Balance:
 
 
 async def balance(place: Place, shop: Shop, outcomes: Sequence[Outcome], opening: Opening) -> Balance:
-    """Compares what the contexts and the gateway say with what was ordered, delivered and sent back."""
+    """Compares the records of the contexts and of the gateway with the orders, deliveries and returns of this run."""
     delivered = [outcome for outcome in outcomes if outcome.state == "delivered"]
     found = await place.audit(opening.since)
     return Balance(
@@ -39,7 +43,10 @@ async def balance(place: Place, shop: Shop, outcomes: Sequence[Outcome], opening
 
 
 async def _stock(shop: Shop, delivered: Sequence[Outcome], opening: Opening) -> bool:
-    """Of every SKU as many pieces are gone as were delivered and did not come back, and none is set aside."""
+    """Returns whether, for every SKU, the stock has shrunk by the pieces that were delivered and not returned.
+
+    The number of reserved pieces must be the same as before the first order.
+    """
     gone: Counter[str] = Counter()
     for outcome in delivered:
         gone.update({line.sku: line.quantity for line in outcome.order.lines})
@@ -54,7 +61,7 @@ async def _stock(shop: Shop, delivered: Sequence[Outcome], opening: Opening) -> 
 
 
 async def _money(place: Place, delivered: Sequence[Outcome]) -> bool:
-    """The gateway has what delivered orders cost, less what was given back, and holds nothing."""
+    """Returns whether the gateway has the price of the delivered orders, minus the refunds, and holds no money."""
     kept = sum(
         outcome.order.total.minor_units - sum(one.refund.minor_units for one in _completed(outcome.order))
         for outcome in delivered

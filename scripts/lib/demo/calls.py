@@ -1,4 +1,4 @@
-"""Calls of the demo: over gRPC, traced, and repeated where the outcome is unknown."""
+"""The demo's calls: over gRPC, traced, and repeated while the outcome is unknown."""
 
 import uuid
 from collections.abc import Mapping
@@ -58,7 +58,7 @@ class Clients:
 
 
 def reason_of(error: grpc.aio.AioRpcError) -> tuple[str, Mapping[str, str]]:
-    """Returns the reason of a refusal for machines, and its details."""
+    """Returns the machine-readable reason of a refusal, and its details."""
     info = error_details_pb2.ErrorInfo()
     status = rpc_status.from_call(error)
     for detail in status.details if status else ():
@@ -67,7 +67,7 @@ def reason_of(error: grpc.aio.AioRpcError) -> tuple[str, Mapping[str, str]]:
 
 
 def new_trace(*, sampled: bool) -> str:
-    """Returns the traceparent of a new trace; only a sampled one is recorded by whoever gets it."""
+    """Returns the traceparent of a new trace. Services record a trace only if it is sampled."""
     return f"00-{uuid.uuid4().hex}-{uuid.uuid4().hex[:16]}-{'01' if sampled else '00'}"
 
 

@@ -1,4 +1,4 @@
-"""Reads invoices from a CSV file in the Online Retail layout: one line per item, an invoice is one order."""
+"""Reads invoices from a CSV file in the Online Retail layout. A line is one item; an invoice is one order."""
 
 import csv
 import re
@@ -32,18 +32,18 @@ _COUNTRIES = {
     "Australia": "AU",
     "Japan": "JP",
 }
-"""The countries that have their own tax or none; the others of the public files are treated as the shop's own."""
+"""Countries with their own tax or with none. Every other country of the public files is treated as GB."""
 
 _SKU = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _CUSTOMER = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class NotInvoices(Exception):
-    """The file is not in the layout."""
+    """The file cannot be read, or it does not have the layout of invoices."""
 
 
 class BadRow(Exception):
-    """A row that cannot be used; the message says why."""
+    """A row that cannot be used; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Row:
 
 @dataclass(slots=True)
 class Item:
-    """Some pieces of one SKU, in an invoice."""
+    """A number of pieces of one SKU, in an invoice. `pence` is the price of one piece."""
 
     quantity: int
     pence: int
@@ -69,7 +69,7 @@ class Item:
 
 @dataclass(slots=True)
 class Invoice:
-    """An order, or the wish to cancel one. A guest has no customer."""
+    """An order, or a request to cancel one. `customer` is empty for a guest."""
 
     number: str
     customer: str
@@ -78,11 +78,11 @@ class Invoice:
 
     @property
     def cancels(self) -> bool:
-        """Whether it asks to cancel an earlier order: its number starts with C, or its quantities are negative."""
+        """Whether it cancels an earlier order: its number starts with C, or its quantities are negative."""
         return self.number.upper().startswith("C") or all(item.quantity < 0 for item in self.items.values())
 
     def covers(self, other: "Invoice") -> bool:
-        """Whether this order has all the items that the other one wants to cancel."""
+        """Returns whether this order has all the items that the other invoice cancels."""
         return all(
             sku in self.items and self.items[sku].quantity >= abs(item.quantity) for sku, item in other.items.items()
         )
@@ -90,8 +90,14 @@ class Invoice:
 
 @dataclass(slots=True)
 class Invoices:
-    """What a file holds: invoices in the order of their first line, descriptions and first prices by SKU, and the
-    rows left out."""
+    """The content of a file.
+
+    Attributes:
+        invoices: in the order of their first lines.
+        descriptions: by SKU.
+        prices: the first price of each SKU, in pence.
+        bad_rows: (line number, reason) of each row that was left out.
+    """
 
     invoices: list[Invoice] = field(default_factory=list)
     descriptions: dict[str, str] = field(default_factory=dict)
@@ -100,7 +106,7 @@ class Invoices:
 
 
 def read_invoices(path: Path) -> Invoices:
-    """Reads a file; a bad row is noted with its line number and stops nothing else.
+    """Reads a file. A bad row is recorded with its line number; the other rows are still used.
 
     Raises:
         NotInvoices: if the file cannot be read, or its first line does not name the columns.
@@ -125,7 +131,7 @@ def read_invoices(path: Path) -> Invoices:
 
 
 def _decoded(data: bytes) -> str:
-    """The public files come in UTF-8 and in Latin-1."""
+    """Decodes a file. The public files are in UTF-8 or in Latin-1."""
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -142,7 +148,7 @@ def _lines(reader: "csv.DictReader[str]", found: Invoices) -> Iterator[tuple[int
             found.bad_rows.append((reader.line_num, f"not a CSV line: {error}"))
             continue
         if None in values or None in values.values():
-            found.bad_rows.append((reader.line_num, f"it does not have {len(COLUMNS)} fields like the first line"))
+            found.bad_rows.append((reader.line_num, f"the row does not have {len(COLUMNS)} fields like the first line"))
             continue
         yield reader.line_num, {name: value.strip() for name, value in values.items()}
 
@@ -167,7 +173,7 @@ def _row(values: dict[str, str]) -> Row:
 def _date(text: str) -> datetime:
     for form in _DATES:
         try:
-            return datetime.strptime(text, form)  # noqa: DTZ007 - the files say no zone
+            return datetime.strptime(text, form)  # noqa: DTZ007 - the files have no time zones
         except ValueError:
             continue
     try:

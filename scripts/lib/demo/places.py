@@ -1,4 +1,4 @@
-"""Where the shop runs: one process per context on real servers, or everything in this process on memory adapters."""
+"""Runs the shop: one process per context on real servers, or all contexts in this process on memory adapters."""
 
 import asyncio
 import json
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from treaty.chance import RandomIds
+from treaty.commits.log import Place as Beginning
 from treaty.memory.broker import MemoryBroker
 from treaty.memory.stores import MemoryStores
 from treaty.messaging.broker import Broker
@@ -39,8 +40,13 @@ _WITH_WEBHOOKS = ("commerce.payments", "commerce.shipping")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How fast the systems of others are, in seconds: the patience with the gateway, how late it may answer, and the
-    time between two reports of the carrier."""
+    """The speed of the external systems, in seconds.
+
+    Attributes:
+        gateway: how long Payments waits for an answer of the gateway.
+        late: how late the gateway may answer.
+        carrier: the time between two reports of the carrier.
+    """
 
     gateway: float = 1.0
     late: float = 2.0
@@ -49,7 +55,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A running shop: where each context answers, what each keeps, and the books of the systems of others."""
+    """A running shop: the address and the stores of each context, the broker, and the external systems."""
 
     addresses: Mapping[str, str]
     stores: Mapping[str, Stores]
@@ -58,24 +64,29 @@ class Place:
     mails: Callable[[], Sequence[Mapping[str, str]]]
 
     async def backlogs(self) -> Mapping[str, Backlog]:
-        """Returns what each context has left to do."""
+        """Returns the work that each context has left."""
         partitions = read_settings(ProcessSettings, os.environ).partitions
         return {
             name: await backlog(_service(name, stores), stores, self.broker, partitions)
             for name, stores in self.stores.items()
         }
 
+    async def progress(self) -> object:
+        """Returns a value that changes while a context does anything."""
+        commits = {name: (await stores.log.behind(Beginning())).commits for name, stores in self.stores.items()}
+        return commits, await self.backlogs()
+
     async def now(self) -> tuple[int, int]:
-        """Returns a position that every later commit is behind."""
+        """Returns a position before that of every later commit."""
         return min([(await stores.log.end()).position for stores in self.stores.values()])
 
     async def audit(self, since: tuple[int, int] = (0, 0)) -> Audit:
-        """Returns whether every message from a position on was taken by everybody who wants it."""
+        """Audits whether all subscribers have handled every message from a position on."""
         contexts = [(_service(name, stores), stores.log) for name, stores in self.stores.items()]
         return await audit(contexts, since=since)
 
     async def books(self, reference: str = "*") -> Books:
-        """Returns what the gateway holds, has taken and has given back, of one order or of all."""
+        """Returns the money that the gateway holds, has captured and has refunded, for one order or for all."""
         return await self.gateway.books(reference)
 
 
@@ -124,7 +135,7 @@ async def embedded(
 
 
 def _resource(host: Host, context: str) -> Any:
-    """Returns the first client of another system that a context has."""
+    """Returns a context's first client of an external system."""
     return next(runner for runner in host.runners if runner.service.name == context).service.resources[0]
 
 
@@ -132,10 +143,10 @@ def _resource(host: Host, context: str) -> Any:
 async def processes(
     environ: Mapping[str, str], logs: Path, *, pace: Pace | None = None, prefix: str = ""
 ) -> AsyncIterator[Place]:
-    """Runs every context, and the systems of others, in processes of their own; their output goes to files in `logs`.
+    """Runs each context and each external system in its own process, with its output in a file in `logs`.
 
     Args:
-        prefix: goes before the names of the databases, which are dropped at the end.
+        prefix: if given, it precedes the names of the databases, and these are dropped at the end.
     """
     logs.mkdir(parents=True, exist_ok=True)
     if prefix:
@@ -174,7 +185,7 @@ def _context(name: str, environ: Mapping[str, str], ports: "Wiring", logs: Path)
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """Which port is whose."""
+    """The ports and addresses of all processes."""
 
     addresses: Mapping[str, str]
     webhooks: Mapping[str, int]
@@ -191,7 +202,7 @@ class Wiring:
         return cls(addresses, webhooks, *ports)
 
     def environ(self, pace: Pace) -> Mapping[str, str]:
-        """Returns the settings that tell every context where everything is."""
+        """Returns the settings with the addresses of all contexts and external systems."""
         return {
             "TREATY_PEERS": ",".join(f"{name}={address}" for name, address in self.addresses.items()),
             "PAYMENTS_GATEWAY": f"127.0.0.1:{self.gateway}",
@@ -203,7 +214,7 @@ class Wiring:
         }
 
     def simulators(self, pace: Pace, mails: Path) -> Mapping[str, Sequence[str]]:
-        """Returns how each system of others is started."""
+        """Returns the arguments that start the simulator of each external system, by its name."""
         back = {name: f"http://127.0.0.1:{port}/webhooks" for name, port in self.webhooks.items()}
         return {
             "gateway": [

@@ -1,4 +1,4 @@
-"""What the demo shows at the end."""
+"""The report that the demo prints at the end."""
 
 import json
 from collections import Counter
@@ -16,12 +16,12 @@ from scripts.lib.demo.invoices import Invoices
 from scripts.lib.demo.shop import Outcome, Shop
 
 _SHOWN = 150
-"""Outcomes that are listed one by one; of a larger file, the reasons are counted instead."""
+"""The number of outcomes that are listed one by one. For the others of a larger file, the reasons are counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
-    """All that was found out. `effects_ms` are times from a command to its last effect, of the traced orders."""
+    """The results of the demo. `effects_ms` has the time from a command to its last effect, for each traced order."""
 
     invoices: Invoices
     outcomes: Sequence[Outcome]
@@ -70,14 +70,14 @@ class Results:
 
     @property
     def returns(self) -> int:
-        """How many returns were completed."""
+        """The number of completed returns."""
         done = ordering.RETURN_STATUS_COMPLETED
         orders = {outcome.order_id: outcome.order for outcome in self.shop.returns.values()}
         return sum(one.status == done for order in orders.values() for one in order.returns)
 
     @property
     def balanced(self) -> bool:
-        """Whether every order and return came to an end, everything adds up, and nothing is left anywhere."""
+        """Whether every order and return has ended, everything balances, and no message is left anywhere."""
         f = self.figures()
         ended = f["delivered"] + f["cancelled"] + f["refused"] == f["orders"] and self.returns == len(self.shop.returns)
         adds_up = self.balance.stock and self.balance.money and self.balance.messages
@@ -137,7 +137,7 @@ def _outcomes(outcomes: Sequence[Outcome], console: Console) -> None:
         "returns": "cyan",
         "placed": "magenta",
     }
-    table = Table("invoice", "customer", "outcome", "why", title="What became of the invoices")
+    table = Table("invoice", "customer", "outcome", "why", title="The outcome of each invoice")
     for outcome in outcomes[:_SHOWN]:
         colour = colours[outcome.state]
         table.add_row(
@@ -158,7 +158,7 @@ def _adds_up(balanced: bool) -> str:
 
 
 def _kind(reason: str) -> str:
-    """Returns a reason without the numbers in it, so that equal ones can be counted."""
+    """Returns a reason without its numbers, so that equal reasons can be counted."""
     for start in ("out of stock", "cancelled by invoice", "invoice"):
         if reason.startswith(start):
             return start

@@ -1,4 +1,4 @@
-"""Opening the shop: a catalogue of what the file sells, stock of it, and its customers."""
+"""Opens the shop: fills the catalogue and the stock with the products of the file, and registers its customers."""
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ _AT_ONCE = 8
 
 
 class NotHeardOf(Exception):
-    """Ordering did not hear of the catalogue in time."""
+    """Ordering did not receive the prices of the catalogue in time."""
 
 
 def pounds(pence: int) -> Money:
@@ -29,15 +29,19 @@ def pounds(pence: int) -> Money:
 
 @dataclass(slots=True)
 class Opening:
-    """Prepares the shop. `stock` is what lies in the warehouse before the first order: (on hand, reserved) by SKU;
-    `since` is where the logs were when the shop opened."""
+    """Prepares the shop.
+
+    Attributes:
+        since: the position of the logs when the shop opened.
+        stock: (on hand, reserved) by SKU, before the first order.
+    """
 
     clients: Clients
     since: tuple[int, int] = (0, 0)
     stock: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     async def open(self, invoices: Invoices, pieces: int) -> None:
-        """Sees to it that everything can be bought, and that every customer is known and gets mail."""
+        """Makes every product available for orders, and registers every customer and a mail address for each."""
         customers = sorted({invoice.customer for invoice in invoices.invoices if invoice.customer})
         await _side_by_side(self._catalogue(sku, text, invoices.prices[sku]) for sku, text in _texts(invoices))
         await _side_by_side(self._fill(sku, text, pieces) for sku, text in _texts(invoices))
@@ -45,7 +49,7 @@ class Opening:
         await self._wait_for_offers(invoices.prices)
 
     async def _catalogue(self, sku: str, text: str, pence: int) -> None:
-        """Puts a product into the catalogue at its first price; one that is there gets that price again."""
+        """Creates a product at its first price. A product that exists already gets that price again."""
         create = catalog.CreateProductRequest(
             request_id=new_id(), sku=sku, name=text[:100] or sku, list_price=pounds(pence)
         )
@@ -54,7 +58,7 @@ class Opening:
             await self.clients.ask("catalog", "ChangePrice", change)
 
     async def _fill(self, sku: str, text: str, pieces: int) -> None:
-        """Sees to it that so many pieces are available."""
+        """Receives or removes stock until this number of pieces is available, and sets the reorder point."""
         register = inventory.RegisterItemRequest(request_id=new_id(), sku=sku, description=text)
         await self._unless_known("inventory", "RegisterItem", register)
         item = (await self.clients.ask("inventory", "GetStock", inventory.GetStockRequest(sku=sku))).item
@@ -81,7 +85,7 @@ class Opening:
         await self.clients.ask("notifications", "Subscribe", subscribe)
 
     async def _unless_known(self, context: str, method: str, request: Any) -> bool:
-        """Makes a call; tells whether it was new, and not there from an earlier run."""
+        """Makes a call. Returns False if the object exists already, from an earlier run."""
         try:
             await self.clients.ask(context, method, request)
         except grpc.aio.AioRpcError as error:
@@ -91,7 +95,11 @@ class Opening:
         return True
 
     async def _wait_for_offers(self, prices: Mapping[str, int]) -> None:
-        """Waits until Ordering has heard of every price, as long as it hears of more."""
+        """Waits until Ordering has received every price. Gives up when no further price arrives for ten seconds.
+
+        Raises:
+            NotHeardOf
+        """
         left, quiet = len(prices), 0
         while left and quiet < 100:
             offered = await self._offers()
@@ -99,7 +107,7 @@ class Opening:
             left, quiet = now, 0 if now < left else quiet + 1
             await asyncio.sleep(0.1)
         if left:
-            raise NotHeardOf(f"Ordering has not heard of the prices of {left} products")
+            raise NotHeardOf(f"Ordering has not received the prices of {left} products in time")
 
     async def _offers(self) -> Mapping[str, int]:
         found: dict[str, int] = {}
@@ -118,7 +126,7 @@ def _texts(invoices: Invoices) -> Sequence[tuple[str, str]]:
 
 
 async def _side_by_side(work: Iterable[Awaitable[None]]) -> None:
-    """Does some of it at a time."""
+    """Runs the work, a few pieces at a time."""
     slots = asyncio.Semaphore(_AT_ONCE)
 
     async def one(piece: Awaitable[None]) -> None:

@@ -1,4 +1,4 @@
-"""Drives the shop as its customers would: they order, change their minds, and send things back."""
+"""Acts as the customers of the shop: they place orders, cancel some, and return some."""
 
 import asyncio
 import time
@@ -21,15 +21,19 @@ _REFUSALS = (
 )
 _TOO_LATE = ("ORDER_DISPATCHED", "ORDER_COMPLETED")
 _TRICKY_CODES = {"07": "RTS", "11": "EXC", "13": "ODD", "17": "TWC", "19": "BSY"}
-"""Which invoices go where the carrier has trouble, by their last digits: back to us, late, oddly, twice, when busy."""
+"""Postal codes at which the carrier has trouble, by the last two digits of an invoice.
+
+In this order: the carrier returns the parcel, reports an exception, reports an unknown status, reports everything
+twice, or is busy at first.
+"""
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of an invoice.
+    """The outcome of an invoice.
 
-    `state` is placed, delivered, cancelled or refused; C-invoices end as cancels, as returns (of what had left already)
-    or refused. `repriced` says that a price had changed, and the customer took the new one.
+    `state` of an order is placed, delivered, cancelled or refused. `state` of a cancellation is cancels, returns (the
+    goods had left already) or refused. `repriced` is set if a price had changed and the customer accepted the new one.
     """
 
     invoice: Invoice
@@ -43,7 +47,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class Shop:
-    """Customers. `seconds` is how long they took to order."""
+    """The customers. `seconds` is the time that they needed to place and cancel all orders."""
 
     clients: Clients
     concurrency: int = 8
@@ -53,7 +57,7 @@ class Shop:
     returns: dict[str, Outcome] = field(default_factory=dict)
 
     async def run(self, invoices: Sequence[Invoice], done: Callable[[], None]) -> list[Outcome]:
-        """Places and cancels; the invoices of one customer in their order, those of different ones side by side."""
+        """Places and cancels orders: for one customer one after another, for different customers concurrently."""
         outcomes = [Outcome(invoice) for invoice in invoices]
         by_customer: dict[str, list[Outcome]] = {}
         for index, outcome in enumerate(outcomes):
@@ -75,7 +79,7 @@ class Shop:
         return outcomes
 
     async def follow(self, outcome: Outcome) -> None:
-        """Looks how an order stands, until it has come to its end."""
+        """Updates the outcome of an order that has not ended yet."""
         if outcome.state != "placed":
             return
         request = ordering.GetOrderRequest(order_id=outcome.order_id)
@@ -86,7 +90,7 @@ class Shop:
             outcome.state, outcome.reason = "cancelled", outcome.order.reason
 
     async def send_back(self, outcome: Outcome) -> str:
-        """Sends a whole order back: the customer asks, and the goods arrive. Returns the return's id."""
+        """Sends a whole order back: requests the return, and reports its arrival. Returns the return's id."""
         request = ordering.RequestReturnRequest(
             request_id=new_id(), order_id=outcome.order_id, reason="changed my mind"
         )
@@ -114,7 +118,7 @@ class Shop:
             await self._order_again(outcome, {sku: int(price) for sku, price in prices.items()}, trace)
 
     async def _order_again(self, outcome: Outcome, prices: Mapping[str, int], trace: str) -> None:
-        """Orders at the prices that hold now."""
+        """Places the order again, at the current prices."""
         outcome.repriced = True
         try:
             await self._order(outcome, prices, trace)
@@ -136,7 +140,7 @@ class Shop:
         outcome.state = "placed"
 
     async def _cancel(self, outcome: Outcome, earlier: Sequence[Outcome]) -> None:
-        """Cancels the customer's latest earlier order with these items; what has left already is sent back later."""
+        """Cancels the customer's latest earlier order with these items; an order that has left is returned later."""
         order = next((o for o in reversed(earlier) if o.state == "placed" and o.invoice.covers(outcome.invoice)), None)
         if order is None or not outcome.invoice.customer:
             outcome.state, outcome.reason = "refused", "the customer has no earlier order with these items"

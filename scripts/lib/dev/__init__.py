@@ -1,4 +1,4 @@
-"""MongoDB and RabbitMQ for development and tests: one pair per checkout, under .dev/, on loopback ports of its own."""
+"""MongoDB and RabbitMQ for development and tests. Each checkout has its own pair, in .dev/, on loopback ports."""
 
 from scripts.lib.dev.borrow import borrow, keep
 from scripts.lib.dev.lifecycle import (

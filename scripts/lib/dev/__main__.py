@@ -35,24 +35,24 @@ def down(*, wipe: Annotated[bool, typer.Option("--wipe", help="Remove their data
 
 @app.command()
 def status() -> None:
-    """Show what runs where."""
+    """Show the process, the port, the state and the folder of each server."""
     for row in [("SERVER", "PID", "PORT", "READY", "DATA"), *map(_row, dev.status())]:
         print("{:<10}{:<9}{:<7}{:<7}{}".format(*row))
     for server in dev.servers():
         if os.environ.get(server.variable):
-            print(f"{server.variable} is set in the environment and wins over this {server.name}.")
+            print(f"{server.variable} is set in the environment and is used instead of this {server.name}.")
 
 
 @app.command()
 def env() -> None:
-    """Print what .dev/env exports: eval "$(scripts/dev env)"."""
+    """Print the exports of .dev/env, to be used as: eval "$(scripts/dev env)"."""
     if dev.env_file().exists():
         print(dev.env_file().read_text(), end="")
 
 
 @app.command()
 def logs(
-    name: Annotated[Name | None, typer.Argument(help="Without it: both.")] = None,
+    name: Annotated[Name | None, typer.Argument(help="The server; without it, both.")] = None,
     *,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Keep printing new lines.")] = False,
 ) -> None:
@@ -80,7 +80,7 @@ def main() -> None:
     except dev.Failed as failure:
         sys.exit(str(failure))
     except subprocess.CalledProcessError as failure:
-        sys.exit(failure.returncode)  # it has said why itself
+        sys.exit(failure.returncode)  # rabbitmqctl has printed the reason itself
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Servers for the length of a block: started if need be, ended again when the last of their borrowers is done."""
+"""Servers for the length of a block. They are started if they do not run, and the last borrower ends them again."""
 
 import fcntl
 import os
@@ -12,10 +12,10 @@ from scripts.lib.dev.lifecycle import FOLDER, down, servers, up
 
 @contextmanager
 def borrow(folder: Path = FOLDER, *, environ: Mapping[str, str] = os.environ) -> Iterator[dict[str, str]]:
-    """Gives MONGODB_URI and AMQP_URL of running servers; those that `scripts/dev up` started stay up afterwards.
+    """Yields MONGODB_URI and AMQP_URL of running servers. Servers that `scripts/dev up` started stay up afterwards.
 
-    Two test runs at once share the servers: every borrower holds a shared lock, and whoever then gets it alone was
-    the last.
+    Test runs at the same time share the servers. Every borrower holds a shared lock; at its end it tries to take the
+    lock exclusively, and the borrower that succeeds was the last.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "borrowers").open("a") as borrowers:
@@ -31,7 +31,7 @@ def borrow(folder: Path = FOLDER, *, environ: Mapping[str, str] = os.environ) ->
 
 
 def keep(folder: Path = FOLDER) -> None:
-    """Makes the running servers stay up, whoever started them."""
+    """Makes the running servers stay up, including the servers that a borrower started."""
     _note(folder).unlink(missing_ok=True)
 
 

@@ -18,7 +18,7 @@ _PORT_NAMES = {"mongodb": "mongodb", "rabbitmq": "amqp"}
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """Stands in for `direct`: same name, folder and address, but a service of scripts/compose.yaml runs it."""
+    """Replaces `direct`, with the same name, folder and address; a service of scripts/compose.yaml runs the server."""
 
     direct: Server
 
@@ -36,7 +36,7 @@ class Container:
 
     @property
     def chosen(self) -> bool:
-        """Whether the server lives in a container since an earlier start."""
+        """Whether an earlier start chose the container for this server."""
         return (self.folder / "container").exists()
 
     def uri(self) -> str:
@@ -79,7 +79,7 @@ class Container:
         return [*self._command(), "logs", "--tail", "100", *following, self.name]
 
     def execute(self, *command: str) -> str:
-        """What a command inside the container prints."""
+        """Returns the output of a command that runs inside the container."""
         return self._compose("exec", "--no-TTY", self.name, *command)
 
     def _command(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Starts and ends the servers of one folder, so that nothing is started twice and nothing is left half-started."""
+"""Starts and ends the servers of one folder, so that no server is started twice and none is left half-started."""
 
 import fcntl
 import os
@@ -32,16 +32,16 @@ class Status:
 
 
 def servers(folder: Path = FOLDER) -> list[Server]:
-    """All servers of this folder, running or not."""
+    """Returns all servers of this folder, also those that do not run."""
     folder = folder.resolve()
     direct: list[Server] = [MongoDB(folder / "mongodb"), RabbitMQ(folder / "rabbitmq")]
     return [container if (container := Container(server)).chosen else server for server in direct]
 
 
 def up(folder: Path = FOLDER, *, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Starts what does not run yet and returns MONGODB_URI and AMQP_URL, when all are ready.
+    """Starts the servers that do not run yet, waits until all are ready, and returns MONGODB_URI and AMQP_URL.
 
-    A server that `environ` names already is neither started nor touched.
+    If `environ` has the variable of a server already, that server is neither started nor changed.
     """
     with _one_at_a_time(folder):
         _bring_up([server for server in servers(folder) if not environ.get(server.variable)], folder)
@@ -69,10 +69,11 @@ def restart(name: str, folder: Path = FOLDER) -> None:
 
 
 def kill(name: str, folder: Path = FOLDER) -> None:
-    """Ends one server with kill -9; `restart` or `up` brings it back.
+    """Ends one server with kill -9; `restart` or `up` starts it again.
 
-    RabbitMQ 3.10 writes the names of new quorum queues only every 500 ms, and a younger queue comes back empty and
-    without a leader (https://github.com/rabbitmq/ra/pull/443). `rabbitmqctl("eval", SYNC_QUEUE_NAMES)` writes them now.
+    RabbitMQ 3.10 writes the names of new quorum queues only every 500 ms. A queue that is newer than the last write
+    comes back empty and without a leader (https://github.com/rabbitmq/ra/pull/443).
+    `rabbitmqctl("eval", SYNC_QUEUE_NAMES)` writes the names at once.
     """
     with _one_at_a_time(folder):
         _named(name, folder).kill()
@@ -86,14 +87,14 @@ def status(folder: Path = FOLDER) -> list[Status]:
 
 
 def rabbitmqctl(*arguments: str, folder: Path = FOLDER) -> str:
-    """What rabbitmqctl of this folder's broker prints, for alarms, closed connections and the like."""
+    """Runs rabbitmqctl against this folder's broker, and returns its output."""
     server = RabbitMQ(folder.resolve() / "rabbitmq")
     container = Container(server)
     return container.execute("rabbitmqctl", *arguments) if container.chosen else server.ctl(*arguments)
 
 
 def env_file(folder: Path = FOLDER) -> Path:
-    """A file for shells to source; what their environment names already wins over it."""
+    """Returns the path of a file for shells to source. It keeps the variables that the shell has set already."""
     return folder / "env"
 
 
@@ -102,7 +103,7 @@ def _named(name: str, folder: Path) -> Server:
 
 
 def _bring_up(wanted: list[Server], folder: Path) -> None:
-    """Starts all of them before it waits for any; when one fails or the user interrupts, ends what was started."""
+    """Starts all servers, then waits for each. If one fails or the user interrupts, ends the servers it started."""
     with ExitStack() as undo:
         for server in [_started(server, undo) for server in wanted]:
             _await_ready(server)
@@ -115,13 +116,13 @@ def _started(server: Server, undo: ExitStack) -> Server:
         return server
     server.folder.mkdir(parents=True, exist_ok=True)
     server = _placed(server)
-    undo.callback(server.kill)  # a server that is starting takes long to listen to anything politer
+    undo.callback(server.kill)  # SIGKILL: a server that is starting reacts late to a gentler signal
     server.start()
     return server
 
 
 def _placed(server: Server) -> Server:
-    """The server itself where it can run, or else its container."""
+    """Returns the server itself if it can run on this machine, otherwise its container."""
     try:
         server.prepare()
         return server
@@ -140,11 +141,11 @@ def _contained(server: Server, reason: Unavailable) -> Server:
 
 
 def _await_ready(server: Server) -> None:
-    """A server that died at once gets one more try: another process may have taken its port in between."""
+    """Waits until a server is ready. Starts it a second time if it ended: another process may have taken its port."""
     if not _became_ready(server):
         server.start()
         if not _became_ready(server):
-            raise Failed(f"{server.name} does not start; `scripts/dev logs {server.name}` or {server.folder} say why.")
+            raise Failed(f"{server.name} does not start; see `scripts/dev logs {server.name}` or {server.folder}.")
 
 
 def _became_ready(server: Server) -> bool:
@@ -158,7 +159,7 @@ def _write_env(folder: Path) -> None:
     lines = [f'export {server.variable}="${{{server.variable}:-{server.uri()}}}"\n' for server in running]
     draft = folder / "env.new"
     draft.write_text("".join(lines))
-    draft.replace(env_file(folder))  # at once: a shell that sources it sees all of it or the one before
+    draft.replace(env_file(folder))  # atomic: a shell reads the old file or the whole new one
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""MongoDB for development: the mongod of a PyPI wheel as a replica set with one member."""
+"""MongoDB for development: the mongod of a PyPI wheel, run as a replica set with one member."""
 
 import shutil
 import subprocess
@@ -44,7 +44,7 @@ class MongoDB:
 
     def prepare(self) -> None:
         mongod = program()
-        if not _runs(mongod):  # the one library of it that a small Debian lacks
+        if not _runs(mongod):  # the only library of mongod that a small Debian lacks
             packages.install("libcurl4", log=self.log)
         if not _runs(mongod):
             raise Unavailable(f"{mongod} does not run on this system")
@@ -71,12 +71,12 @@ class MongoDB:
 
 
 def program() -> Path:
-    """Returns the mongod of the wheel; raises Unavailable where there is none."""
+    """Returns the path of the wheel's mongod; raises Unavailable if the wheel is not installed."""
     try:
         mongod = Path(str(metadata.distribution(WHEEL).locate_file("fiftyone/db/bin/mongod")))
     except metadata.PackageNotFoundError:
         raise Unavailable(f"the Python package {WHEEL} with mongod exists only for Linux on x86-64") from None
-    mongod.chmod(0o755)  # a wheel loses the run bit
+    mongod.chmod(0o755)  # a wheel does not keep the executable bit
     return mongod
 
 
@@ -88,7 +88,7 @@ def _runs(program: Path) -> bool:
 
 
 def _options(port: int) -> list[str]:
-    """Loopback only, a small cache, no diagnostics; test commands allow failpoints, which the fault tests set."""
+    """Returns options for loopback only, a small cache, no diagnostics, and the failpoints of the fault tests."""
     parameters = ("enableTestCommands=1", "diagnosticDataCollectionEnabled=false")
     return [
         *("--replSet", REPLICA_SET, "--bind_ip", ports.HOST, "--port", str(port), "--nounixsocket"),
@@ -98,9 +98,9 @@ def _options(port: int) -> list[str]:
 
 
 def is_primary(port: int) -> bool:
-    """Whether this member takes majority writes; one that belongs to no replica set yet is made one on the way."""
+    """Returns whether this member accepts majority writes. Configures the replica set first if there is none yet."""
     try:
-        if command(port, {"hello": 1}).get("isreplicaset"):  # no configuration yet, or one that does not name it
+        if command(port, {"hello": 1}).get("isreplicaset"):  # no configuration yet, or one without this member
             _configure(port)
         return bool(command(port, {"hello": 1}).get("isWritablePrimary"))
     except OSError:
@@ -110,7 +110,7 @@ def is_primary(port: int) -> bool:
 def _configure(port: int) -> None:
     members = [{"_id": 0, "host": f"{ports.HOST}:{port}"}]
     answer = command(port, {"replSetInitiate": {"_id": REPLICA_SET, "members": members}})
-    if answer.get("code") == _ALREADY_INITIALIZED:  # its port was taken since the last start, so it has moved
+    if answer.get("code") == _ALREADY_INITIALIZED:  # its port was taken after the last start, so it has a new one
         config = command(port, {"replSetGetConfig": 1})["config"]
         moved = {**config, "members": members, "version": config["version"] + 1}
         command(port, {"replSetReconfig": moved, "force": True})

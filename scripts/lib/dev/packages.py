@@ -1,4 +1,4 @@
-"""Installs Debian packages, when this user may, without letting them start a service."""
+"""Installs Debian packages if this user is allowed to, without letting them start a service."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from scripts.lib.dev.server import Unavailable
 
-# Debian asks this program before a package starts or stops a service; 101 means "you may not".
+# Debian runs this program before a package starts or stops a service; the exit code 101 forbids it.
 _POLICY = Path("/usr/sbin/policy-rc.d")
 _FORBID = (
     "#!/bin/sh\n# Placed for the time of one installation, so that it starts no service; may be deleted.\nexit 101\n"
@@ -18,12 +18,16 @@ _FORBID = (
 
 
 def install(package: str, *, log: Path) -> None:
-    """Installs the package, or raises Unavailable with what a person can do."""
+    """Installs the package.
+
+    Raises:
+        Unavailable: if that is not possible; the message names the command for a person to run, or the log.
+    """
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         raise Unavailable(f"the package {package} is missing (`sudo apt-get install {package}`)")
     print(f"Installing the Debian package {package} ...", file=sys.stderr, flush=True)
     with services_stay_off(_POLICY), log.open("ab") as output:
-        _apt(["update"], output.fileno())  # may fail without a network, when the lists at hand may do
+        _apt(["update"], output.fileno())  # fails without a network; the present lists may be enough
         done = _apt(["install", "--no-install-recommends", package], output.fileno())
     if not done:
         raise Unavailable(f"apt-get could not install {package} (see {log})")
@@ -38,7 +42,7 @@ def _apt(arguments: list[str], output: int) -> bool:
 
 @contextmanager
 def services_stay_off(policy: Path) -> Iterator[None]:
-    """Forbids packages to start services for the length of the block; a policy that was there is put back."""
+    """Forbids packages to start services inside the block. An earlier policy is restored afterwards."""
     if _forbids(policy):
         yield
         return
@@ -62,6 +66,6 @@ def _forbids(policy: Path) -> bool:
 
 
 def keep_off_at_boot(*services: str) -> None:
-    """Undoes that a package enabled its services for the next boot; a no-op where systemd is not installed."""
+    """Disables the services that a package enabled for the next boot. Does nothing if systemd is not installed."""
     if systemctl := shutil.which("systemctl"):
         subprocess.run([systemctl, "disable", "--quiet", *services], capture_output=True, check=False)

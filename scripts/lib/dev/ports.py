@@ -1,4 +1,4 @@
-"""Gives each server of a checkout free loopback ports and remembers them, so that a restart keeps its address."""
+"""Assigns free loopback ports to the servers of a checkout and stores them, so that a restart keeps the address."""
 
 import json
 import random
@@ -9,12 +9,12 @@ from pathlib import Path
 
 HOST = "127.0.0.1"
 
-# Below the range from which Linux takes the ports of outgoing connections, so that none of those sits on ours.
+# Below the range from which Linux takes the ports of outgoing connections, so that no such connection uses our ports.
 _RANGE = range(20_000, 32_000)
 
 
 def remembered(file: Path) -> dict[str, int]:
-    """The ports written down in this file; empty when there are none yet."""
+    """Returns the ports stored in this file; empty if there are none yet."""
     with suppress(OSError, ValueError):
         ports: dict[str, int] = json.loads(file.read_text())
         return ports
@@ -22,7 +22,7 @@ def remembered(file: Path) -> dict[str, int]:
 
 
 def settle(file: Path, names: Sequence[str]) -> dict[str, int]:
-    """The remembered ports, as long as they all are free, or else new ones, written down."""
+    """Returns the stored ports if all of them are free; otherwise stores new ones and returns them."""
     ports = remembered(file)
     if set(ports) != set(names) or not all(map(is_free, ports.values())):
         ports = dict(zip(names, free(len(names), but=_taken_beside(file)), strict=True))
@@ -31,13 +31,13 @@ def settle(file: Path, names: Sequence[str]) -> dict[str, int]:
 
 
 def free(count: int, but: Collection[int] = ()) -> list[int]:
-    """Ports that nobody listens on now, and that no outgoing connection will take."""
+    """Returns ports on which no process listens now, and which no outgoing connection will use."""
     candidates = (port for port in random.sample(_RANGE, len(_RANGE)) if port not in but)
     return [next(port for port in candidates if is_free(port)) for _ in range(count)]
 
 
 def _taken_beside(file: Path) -> set[int]:
-    """The ports of this checkout's other servers, which may be starting at the same moment."""
+    """Returns the ports of this checkout's other servers, which may be starting at the same moment."""
     neighbours: Iterable[Path] = file.parent.parent.glob(f"*/{file.name}")
     return {port for neighbour in neighbours for port in remembered(neighbour).values()}
 

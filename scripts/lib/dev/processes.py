@@ -1,8 +1,13 @@
 """Starts background processes and finds them again by a mark in their environment.
 
-Every process that is started here, and every child of it, carries the folder it serves in the environment variable
-TREATY_SERVER. Looking for the mark instead of remembering pids means that a recycled pid, a reboot or a start that was
-interrupted half-way cannot lead to the wrong process, or to one that is forgotten. It needs Linux's /proc.
+Every process that is started here, and every child of it, has its folder in the environment variable TREATY_SERVER.
+This mark replaces stored pids. Therefore no process is forgotten, and no wrong process is found, after:
+
+- a pid that the system has given to another process,
+- a reboot,
+- a start that was interrupted half-way.
+
+The search for the mark needs Linux's /proc.
 """
 
 import os
@@ -16,7 +21,7 @@ from pathlib import Path
 
 MARK = "TREATY_SERVER"
 
-# The shell ends at once and leaves the server to init: nobody has to wait for it, and Ctrl-C does not reach it.
+# The shell ends at once, and init adopts the server: no process has to wait for it, and Ctrl-C does not reach it.
 _DETACH = 'log="$0"; "$@" </dev/null >>"$log" 2>&1 &'
 
 
@@ -27,7 +32,7 @@ class Process:
 
 
 def spawn(command: Sequence[str], *, mark: Path, log: Path, env: Mapping[str, str]) -> None:
-    """Starts a process that outlives this one, in the folder `mark`, with only `env` and a PATH around it."""
+    """Starts a process that outlives this one, in the folder `mark`; its environment is `env`, a PATH and a LANG."""
     detached = ["/bin/sh", "-c", _DETACH, str(log), *command]
     subprocess.run(
         detached, env={**surroundings(), MARK: str(mark), **env}, cwd=mark, start_new_session=True, check=True
@@ -35,25 +40,25 @@ def spawn(command: Sequence[str], *, mark: Path, log: Path, env: Mapping[str, st
 
 
 def surroundings() -> dict[str, str]:
-    """All that a server may see of our environment: settings meant for another server shall not reach it."""
+    """Returns the part of our environment that a server receives. It has no settings for another server."""
     return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"}
 
 
 def owned(mark: Path) -> list[Process]:
-    """The living processes that carry this mark."""
+    """Returns the running processes with this mark."""
     entry = f"{MARK}={mark}".encode()
     return [process for folder in Path("/proc").glob("[0-9]*") if (process := _inspect(folder, entry))]
 
 
 def _inspect(folder: Path, entry: bytes) -> Process | None:
-    with suppress(OSError):  # it has ended, or belongs to another user
+    with suppress(OSError):  # the process has ended, or belongs to another user
         if entry in (folder / "environ").read_bytes().split(b"\0"):
             return Process(pid=int(folder.name), name=(folder / "comm").read_text().strip())
     return None
 
 
 def stop(mark: Path, main: str, *, patience: float = 20) -> None:
-    """Ends the process called `main` politely, and after that (or after `patience` seconds) whatever it left."""
+    """Ends the process called `main` with SIGTERM, and kills the processes that are left then or after `patience` s."""
     polite = named(main, owned(mark))
     send(signal.SIGTERM, polite)
     wait_until(lambda: all(map(_has_ended, polite)), patience)
@@ -67,7 +72,7 @@ def kill(mark: Path) -> None:
 
 
 def _kill_more(mark: Path, killed: set[Process]) -> bool:
-    """Whether there was nothing left to kill."""
+    """Kills the processes with this mark; returns whether there was none."""
     remaining = owned(mark)
     send(signal.SIGKILL, remaining)
     killed.update(remaining)
@@ -75,7 +80,10 @@ def _kill_more(mark: Path, killed: set[Process]) -> bool:
 
 
 def _has_ended(process: Process) -> bool:
-    """A dying process loses its environment, and so its mark, before its last thread lets go of files and ports."""
+    """Returns whether a process has released its files and ports.
+
+    A dying process loses its environment, and with it the mark, before its last thread releases them.
+    """
     folder = Path("/proc", str(process.pid))
     try:
         state = (folder / "stat").read_text().rpartition(")")[2].split()[0]
@@ -95,7 +103,7 @@ def send(number: signal.Signals, processes: Iterable[Process]) -> None:
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Asks until the condition holds; False when it did not in time."""
+    """Waits until the condition holds; returns False if it does not hold in time."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
@@ -105,5 +113,5 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
 
 
 def tail(log: Path, *, follow: bool) -> list[str]:
-    """The command that prints the last lines of a log file."""
+    """Returns the command that prints the last lines of a log file."""
     return ["tail", "-n", "100", *(["-F"] if follow else []), str(log)]

@@ -13,7 +13,7 @@ from scripts.lib.dev import packages, ports, processes
 PACKAGE = "rabbitmq-server"
 PLUGINS = ("rabbitmq_consistent_hash_exchange",)
 
-_BIN = Path("/usr/lib/rabbitmq/bin")  # the programs themselves; those in sbin insist on a system user
+_BIN = Path("/usr/lib/rabbitmq/bin")  # the programs themselves; the scripts in sbin need a system user
 _BEAM = "beam.smp"
 _PORTS = ("amqp", "dist", "epmd")
 
@@ -50,7 +50,7 @@ class RabbitMQ:
         return next((process.pid for process in processes.named(_BEAM, processes.owned(self.folder))), None)
 
     def running(self) -> bool:
-        """An epmd alone does not count: it outlives a broker that was killed."""
+        """Returns whether the broker runs. An epmd alone does not count: it outlives a broker that was killed."""
         return any(process.name != "epmd" for process in processes.owned(self.folder))
 
     def ready(self) -> bool:
@@ -87,7 +87,7 @@ class RabbitMQ:
         return processes.tail(self.log, follow=follow)
 
     def ctl(self, *arguments: str) -> str:
-        """What rabbitmqctl prints for these arguments; raises CalledProcessError when it fails."""
+        """Returns the output of rabbitmqctl for these arguments; raises CalledProcessError if it fails."""
         env = {**processes.surroundings(), **self._environment(ports.remembered(self.folder / "ports.json"))}
         command = [str(_BIN / "rabbitmqctl"), "--quiet", *arguments]
         return subprocess.run(command, env=env, cwd=self.folder, stdout=subprocess.PIPE, text=True, check=True).stdout
@@ -106,7 +106,7 @@ class RabbitMQ:
             cookie.write_text(secrets.token_hex(16))
 
     def _environment(self, settled: dict[str, int]) -> dict[str, str]:
-        """Everything that would otherwise come from /etc/rabbitmq, /var/lib/rabbitmq or the user's home."""
+        """Returns the settings that would otherwise come from /etc/rabbitmq, /var/lib/rabbitmq or the user's home."""
         return {
             "HOME": str(self.folder),
             "ERL_EPMD_ADDRESS": ports.HOST,
@@ -121,7 +121,7 @@ class RabbitMQ:
             "RABBITMQ_LOG_BASE": str(self.folder),
             "RABBITMQ_LOGS": str(self.log),
             "RABBITMQ_PID_FILE": str(self.folder / "rabbitmq.pid"),
-            # Unbound schedulers: several brokers on one machine would otherwise sit on the same cores.
+            # Unbound schedulers: otherwise several brokers on one machine would use the same cores.
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1} +stbt u",
         }
 
@@ -130,7 +130,7 @@ class RabbitMQ:
 
 
 def greets(port: int) -> bool:
-    """Whether a broker answers the AMQP handshake, which it does only once it has started completely."""
+    """Returns whether a broker answers the AMQP handshake. A broker does so only after it has started completely."""
     try:
         with socket.create_connection((ports.HOST, port), timeout=1) as connection:
             connection.sendall(_AMQP_HEADER)

@@ -1,15 +1,15 @@
-"""What every server for development can do, wherever it runs, and how it says that it cannot be had."""
+"""The operations of every server for development, and the errors of a server that cannot be started."""
 
 from pathlib import Path
 from typing import Protocol
 
 
 class Unavailable(Exception):
-    """This machine cannot run the server in this way; the message says what is missing."""
+    """This machine cannot run the server in this way; the message names the missing part."""
 
 
 class Failed(Exception):
-    """A server did not start; the message says where to look."""
+    """A server did not start; the message names the place where a person can find the reason."""
 
 
 class Server(Protocol):
@@ -18,28 +18,28 @@ class Server(Protocol):
 
     @property
     def variable(self) -> str:
-        """The environment variable that names this server to programs."""
+        """The environment variable in which programs find the address of this server."""
 
     @property
     def folder(self) -> Path:
-        """Its data, settings and log; nothing else is in there."""
+        """The folder of its data, settings and log, and of nothing else."""
 
     def uri(self) -> str: ...
 
     def port(self) -> int | None:
-        """Where clients connect; None before the first start."""
+        """Returns the port for clients; None before the first start."""
 
     def pid(self) -> int | None:
-        """Its main process; None when there is none that this user can see."""
+        """Returns the id of its main process; None if this user can see no such process."""
 
     def running(self) -> bool:
-        """Whether it has been started and not ended since; it may not be ready yet."""
+        """Returns whether it was started and has not ended since; it may not be ready yet."""
 
     def ready(self) -> bool:
-        """Whether it serves clients now."""
+        """Returns whether it serves clients now."""
 
     def prepare(self) -> None:
-        """Makes sure that it can be started here, installing what is missing; raises Unavailable otherwise."""
+        """Installs the missing packages, so that it can be started here; raises Unavailable if that is not possible."""
 
     def start(self) -> None: ...
 
@@ -47,10 +47,10 @@ class Server(Protocol):
         """Ends it in an orderly way and waits until it is gone."""
 
     def kill(self) -> None:
-        """Ends it the hard way, as a power cut would."""
+        """Ends it at once, as a power cut would."""
 
     def wipe(self) -> None:
-        """Removes everything it has stored; it must not run."""
+        """Removes all its data. The server must not run."""
 
     def log_command(self, *, follow: bool) -> list[str]:
-        """The command that prints the end of its log."""
+        """Returns the command that prints the end of its log."""

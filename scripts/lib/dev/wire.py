@@ -1,6 +1,6 @@
 """Sends one command to a MongoDB server on loopback.
 
-Not through the driver: its background threads delay the end of a short program by half a second.
+It does not use the driver, because the driver's background threads delay the end of a short program by half a second.
 """
 
 import socket
@@ -18,7 +18,7 @@ _BEFORE_BODY = b"\0\0\0\0\0"  # no flags; one section, of the kind "a single doc
 
 
 def command(port: int, body: Mapping[str, Any], *, timeout: float = 5) -> dict[str, Any]:
-    """The reply of the database admin, a refusal (`ok: 0`) included; raises OSError when no server answers."""
+    """Returns the reply of the database admin, also a refusal (`ok: 0`); raises OSError if no server answers."""
     message = _BEFORE_BODY + bson.encode({**body, "$db": "admin"})
     with socket.create_connection((HOST, port), timeout=timeout) as connection:
         connection.sendall(_HEADER.pack(_HEADER.size + len(message), 1, 0, _OP_MSG) + message)

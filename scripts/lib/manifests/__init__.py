@@ -1,1 +1,1 @@
-"""What scripts/manifests writes, and what it finds wrong without a cluster."""
+"""Writes the generated manifests, and checks all manifests without a cluster."""

@@ -1,4 +1,4 @@
-"""Finds what is missing in the alert rules: the schemas of Kubernetes do not know the operator's kind."""
+"""Finds missing fields in the alert rules. The schemas of Kubernetes do not include the operator's kind."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,16 +11,16 @@ _SEVERITIES = ("warning", "critical")
 
 
 def rules(root: Path) -> list[dict[str, Any]]:
-    """The rules that `kubectl apply -k k8s/alerts` would send."""
+    """Returns the rules that `kubectl apply -k k8s/alerts` would send."""
     objects = cluster.render(root, FOLDER)
     return [rule for found in objects for group in found["spec"]["groups"] for rule in group["rules"]]
 
 
 def careless(root: Path) -> Iterator[str]:
-    """Rules that do not say what is wrong, how bad it is, or where to read what to do."""
+    """Yields a fault for each rule without an expression, a severity, a summary or the address of a runbook."""
     for found in cluster.render(root, FOLDER):
         if found["kind"] != "PrometheusRule":
-            yield f"{cluster.title(found)}: only rules belong in {FOLDER}"
+            yield f"{cluster.title(found)}: {FOLDER} may contain only objects of the kind PrometheusRule"
     for rule in rules(root):
         name = rule.get("alert", "a rule")
         if not rule.get("expr"):

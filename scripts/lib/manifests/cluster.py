@@ -1,4 +1,4 @@
-"""Renders manifests, and finds what a cluster would refuse or silently never find in them."""
+"""Renders manifests, and finds fields that a cluster would refuse and names that lead to nothing."""
 
 import subprocess
 from collections.abc import Iterable, Iterator
@@ -11,16 +11,16 @@ import yaml
 from scripts.lib import npm
 
 KUBERNETES = "1.35"
-# Parsed YAML: its shape is what the schemas say, and they are checked first.
+# Parsed YAML. The schemas of Kubernetes define its shape, and they are checked first.
 Object = dict[str, Any]
 
 
 class Unrenderable(Exception):
-    """kustomize refused a folder; the message is its own."""
+    """kustomize refused a folder; the message is that of kustomize."""
 
 
 def render(root: Path, folder: str) -> list[Object]:
-    """The objects that `kubectl apply -k` would send."""
+    """Returns the objects that `kubectl apply -k` would send."""
     command = [str(npm.kubectl()), "kustomize", folder]
     run = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     if run.returncode != 0:
@@ -33,7 +33,7 @@ def title(found: Object) -> str:
 
 
 def invalid(objects: Iterable[Object]) -> Iterator[str]:
-    """Fields and values that the schemas of Kubernetes do not know."""
+    """Yields the fields and values that the schemas of Kubernetes do not allow."""
     for found in objects:
         try:
             kubernetes_validate.validate(found, KUBERNETES, strict=True)
@@ -44,7 +44,7 @@ def invalid(objects: Iterable[Object]) -> Iterator[str]:
 
 
 def dangling(objects: list[Object]) -> Iterator[str]:
-    """Names and selectors that lead to nothing, which a cluster accepts without a word."""
+    """Yields the names and selectors that lead to nothing. A cluster accepts them without an error."""
     yield from _lost_references(objects)
     templates = [node for found in objects for node in walk(found) if "containers" in node.get("spec", {})]
     for found in objects:
@@ -54,7 +54,7 @@ def dangling(objects: list[Object]) -> Iterator[str]:
 
 
 def walk(node: Any) -> Iterator[Object]:
-    """Every mapping inside, the outer ones first."""
+    """Yields every mapping inside a node, the outer ones first."""
     if isinstance(node, dict):
         yield node
     children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
@@ -71,7 +71,7 @@ def _lost_references(objects: list[Object]) -> Iterator[str]:
 
 
 def _references(found: Object) -> Iterator[str]:
-    """The ConfigMaps and Secrets that pods mount or read their environment from."""
+    """Yields the ConfigMaps and Secrets that pods mount or read their environment from."""
     for node in walk(found):
         for key, value in node.items():
             if key in ("configMap", "configMapRef", "configMapKeyRef"):
@@ -81,7 +81,7 @@ def _references(found: Object) -> Iterator[str]:
 
 
 def _selectors(found: Object) -> Iterator[Object]:
-    """What picks pods of this namespace; an empty selector means all and cannot be wrong."""
+    """Yields the selectors for pods of this namespace. An empty selector matches all pods and is left out."""
     if found["kind"] == "Service":
         yield {"matchLabels": found["spec"]["selector"]}
     for node in walk(found):

@@ -1,18 +1,18 @@
-"""Writes k8s/contexts, and finds what is wrong in the manifests, the Dockerfile and the Tiltfile without a cluster."""
+"""Writes k8s/contexts, and finds faults in the manifests, the Dockerfile and the Tiltfile without a cluster."""
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from scripts.lib.command_line import parser_of
-from scripts.lib.manifests import alerts, cluster, listing, pods, tiltfile
+from scripts.lib.manifests import alerts, cluster, kustomization, pods, tiltfile
 from scripts.lib.paths import ROOT
 
 DOCKERFILE = "k8s/Dockerfile"
 
 
 def faults(root: Path) -> list[str]:
-    stale = list(listing.stale(root))
+    stale = list(kustomization.stale(root))
     if stale:
         return stale
     try:
@@ -22,14 +22,14 @@ def faults(root: Path) -> list[str]:
 
 
 def unready(root: Path) -> Iterator[str]:
-    """What a context lacks for production, before a development overlay loosens anything."""
-    for context in listing.contexts(root):
-        objects = cluster.render(root, f"{listing.CONTEXTS}/{context.workload}")
+    """Yields the settings that a context lacks for production, before a development overlay relaxes any."""
+    for context in kustomization.contexts(root):
+        objects = cluster.render(root, f"{kustomization.CONTEXTS}/{context.workload}")
         yield from pods.careless(objects)
 
 
 def incomplete_image(root: Path) -> Iterator[str]:
-    """Sources that the Dockerfile copies and the checkout does not have."""
+    """Yields the sources that the Dockerfile copies and the checkout does not have."""
     lines = (root / DOCKERFILE).read_text().splitlines()
     copies = [line.split()[1:-1] for line in lines if re.match(r"COPY (?!--from)", line)]
     missing = [source for sources in copies for source in sources if not (root / source).exists()]
@@ -37,8 +37,8 @@ def incomplete_image(root: Path) -> Iterator[str]:
 
 
 def unfit(root: Path) -> Iterator[str]:
-    """Faults of the Tiltfile and of every overlay it deploys, with all the contexts and with one chosen."""
-    names = [context.workload for context in listing.contexts(root)]
+    """Yields the faults of the Tiltfile and of its overlays, with all contexts and with one chosen context."""
+    names = [context.workload for context in kustomization.contexts(root)]
     made = tiltfile.calls(root, chosen=[])
     objects = [found for call in tiltfile.of(made, "k8s_yaml") for found in cluster.render(root, call["yaml"])]
     yield from [*cluster.invalid(objects), *pods.unsafe(objects), *cluster.dangling(objects)]
@@ -49,8 +49,8 @@ def main() -> int:
     parser = parser_of("manifests")
     parser.add_argument("--check", action="store_true")
     if not parser.parse_args().check:
-        listing.write(ROOT)
+        kustomization.write(ROOT)
         return 0
     found = faults(ROOT)
-    print("\n".join(found) or "manifests: listed, valid and safe, and the Tiltfile knows them")
+    print("\n".join(found) or "manifests: up to date, valid and safe, and the Tiltfile has them all")
     return 1 if found else 0

@@ -1,4 +1,4 @@
-"""Finds pods outside the restricted Pod Security profile, and contexts that start, stop or run carelessly."""
+"""Finds pods outside the restricted Pod Security profile, and contexts without the settings for production."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ SAFE_VOLUMES = {
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What must hold for the value at a path, such as securityContext.runAsNonRoot, in a pod or a container."""
+    """A condition for the value at a path, such as securityContext.runAsNonRoot, in a pod or a container."""
 
     path: str
     demand: str
@@ -59,7 +59,7 @@ RESTRICTED_CONTAINER = [
     Rule("securityContext.runAsUser", "not root", lambda value: value != 0),
     Rule("ports", "without hostPort", lambda value: not any("hostPort" in port for port in value or ())),
 ]
-# Beyond the profile, for every pod of ours: no token of the cluster, and a share of the node that is known.
+# Rules beyond the profile, for every pod: it has no token of the cluster, and it declares its share of the node.
 HOUSE_POD = [one_of("automountServiceAccountToken", False), one_of("enableServiceLinks", False)]
 HOUSE_CONTAINER = [
     given("resources.requests.cpu"),
@@ -78,20 +78,20 @@ CONTEXT_CONTAINER = [
 
 
 def unsafe(objects: Iterable[Object]) -> Iterator[str]:
-    """What keeps a pod out of a namespace with the restricted profile, or breaks the rules of this house."""
+    """Yields the values that the restricted profile forbids, or that break the rules of this project."""
     return _broken(objects, RESTRICTED_POD + HOUSE_POD, RESTRICTED_CONTAINER + HOUSE_CONTAINER)
 
 
 def careless(objects: list[Object]) -> Iterator[str]:
-    """What a context lacks as it goes to production."""
+    """Yields the settings that a context lacks for production."""
     yield from _broken(objects, [], CONTEXT_CONTAINER)
     for owner, pod in _pods(objects):
         if pod.get("terminationGracePeriodSeconds", 30) <= sum(map(_farewell, pod["containers"])):
-            yield f"{owner}: terminationGracePeriodSeconds cuts off the drain"
+            yield f"{owner}: terminationGracePeriodSeconds must be longer than preStop and drain together"
 
 
 def _farewell(container: Object) -> int:
-    """Seconds from the order to end until the last call is answered."""
+    """Returns the seconds from the order to end until the last call is answered: preStop, then the drain."""
     settings = {each["name"]: each.get("value") for each in container.get("env", ())}
     return int(at(container, "lifecycle.preStop.sleep.seconds") or 0) + int(settings.get("GRPC_DRAIN_SECONDS") or 0)
 
@@ -104,7 +104,7 @@ def _broken(objects: Iterable[Object], pod_rules: list[Rule], container_rules: l
 
 
 def _pods(objects: Iterable[Object]) -> Iterator[tuple[str, Object]]:
-    """Pod specs, whatever the kind around them."""
+    """Yields (title of the object, pod spec) for every pod spec, in objects of every kind."""
     for found in objects:
         yield from ((title(found), node) for node in walk(found) if "containers" in node)
 
@@ -117,7 +117,7 @@ def _against(owner: str, node: Object, rules: list[Rule]) -> Iterator[str]:
 
 
 def at(node: Any, path: str) -> Any:
-    """The value at a dotted path, or None."""
+    """Returns the value at a dotted path, or None."""
     for key in path.split("."):
         node = node.get(key) if isinstance(node, dict) else None
     return node

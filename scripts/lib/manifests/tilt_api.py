@@ -1,7 +1,7 @@
-"""The functions of Tilt that a Tiltfile may call here, with Tilt's own parameters. They do nothing but answer.
+"""The functions of Tilt that the Tiltfile may call, with Tilt's own parameters. They only return a value.
 
-A Tiltfile that needs another function of https://docs.tilt.dev/api.html gets it by a definition here; the two
-underscores stand for the dots in names such as config.parse.
+If the Tiltfile needs another function of https://docs.tilt.dev/api.html, define it here. Two underscores stand for the
+dot in a name such as config.parse.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -60,7 +60,7 @@ def k8s_resource(
 
 
 def listdir(directory: str, recursive: bool = False) -> list[str]:
-    """Absolute paths of files, as in Tilt: folders are not among them."""
+    """Returns the absolute paths of files. As in Tilt, folders are left out."""
     found = Path(directory).rglob("*") if recursive else Path(directory).glob("*")
     return [str(path.absolute()) for path in found if path.is_file()]
 
@@ -80,7 +80,7 @@ def config__set_enabled_resources(resources: Sequence[str]) -> None: ...
 
 
 def functions(settings: Mapping[str, Any]) -> dict[str, Callable[..., Any]]:
-    """All of them; config.parse answers with the settings."""
+    """Returns all functions by name. `config.parse` returns the settings."""
 
     def config__parse() -> Mapping[str, Any]:
         return settings

@@ -1,6 +1,6 @@
-"""Runs the Tiltfile in an interpreter of its own dialect, and finds what it says that is not so.
+"""Runs the Tiltfile in an interpreter of its dialect, Starlark, and finds names in it that do not exist.
 
-The run is a process of its own, because the dialect allows loops without an end.
+The Tiltfile runs in a separate process, because the dialect allows endless loops.
 """
 
 import inspect
@@ -30,11 +30,11 @@ class Call(NamedTuple):
 
 
 class Broken(Exception):
-    """The Tiltfile does not run; the message says where."""
+    """The Tiltfile does not run; the message names the line."""
 
 
 def calls(root: Path, chosen: list[str], seconds: float = SECONDS) -> list[Call]:
-    """What the Tiltfile does when the named contexts are chosen on the command line."""
+    """Returns the calls that the Tiltfile makes if the given contexts are chosen on the command line."""
     command = [sys.executable, "-m", __spec__.name, str(root), *chosen]
     try:
         run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=seconds, check=False)
@@ -50,7 +50,7 @@ def of(made: Iterable[Call], function: str) -> list[dict[str, Any]]:
 
 
 def wrong(root: Path, made: list[Call], objects: list[Object], contexts: list[str]) -> Iterator[str]:
-    """Names, images and paths in the Tiltfile that are not in the rendered manifests or the checkout."""
+    """Yields the names, images and paths in the Tiltfile that are not in the rendered manifests or the checkout."""
     resources = [call.get("workload") for call in of(made, "k8s_resource")]
     yield from (f"Tiltfile: {context} has no k8s_resource" for context in contexts if context not in resources)
     yield from _unknown_workloads(made, objects)
@@ -100,11 +100,11 @@ def _has_stage(dockerfile: Path, stage: str) -> bool:
 
 
 def _main(root: str, *chosen: str) -> None:
-    """The process of its own: prints the calls as JSON."""
+    """Runs in the separate process, and prints the calls as JSON."""
     os.chdir(root)
     made: list[Call] = []
     functions = tilt_api.functions({"contexts": list(chosen)} if chosen else {})
-    # The interpreter does not keep what it is given alive, so this name must.
+    # The interpreter holds no reference to these functions, so this variable must keep them alive.
     recorded = {name: _recorded(each, made) for name, each in functions.items()}
     starlark_go.configure_starlark(allow_set=True, allow_global_reassign=True, allow_recursion=True)
     tilt = starlark_go.Starlark(globals=recorded)
@@ -130,7 +130,7 @@ def _recorded(function: Callable[..., Any], made: list[Call]) -> Callable[..., A
 
 
 def _without_dots(text: str, functions: Iterable[str]) -> str:
-    """The interpreter takes functions from outside but no modules: config.parse becomes config__parse."""
+    """Replaces config.parse by config__parse, because the interpreter accepts functions but no modules."""
     for name in functions:
         text = re.sub(rf"\b{re.escape(name.replace('__', '.'))}\b", name, text)
     return text

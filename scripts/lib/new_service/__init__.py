@@ -1,1 +1,1 @@
-"""Writes a new bounded context: small, complete and tested, to be turned into what it is to become."""
+"""Writes a new bounded context that is small, complete and tested, as a start for a person's own context."""

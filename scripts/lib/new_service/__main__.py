@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from scripts.lib import protos
-from scripts.lib.manifests import listing
+from scripts.lib.manifests import kustomization
 from scripts.lib.new_service import files as templates
 from scripts.lib.new_service.names import BadName, Names, conflicts, parse
 from scripts.lib.paths import ROOT
@@ -21,13 +21,13 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @app.command()
 def new_service(
-    context: Annotated[str, typer.Argument(help="its name, <domain>.<context>, such as media.library")],
-    aggregate: Annotated[str, typer.Option(help="what it keeps, such as Book or LoanCard")] = "Item",
+    context: Annotated[str, typer.Argument(help="The name, <domain>.<context>, such as media.library.")],
+    aggregate: Annotated[str, typer.Option(help="The name of its aggregate, such as Book or LoanCard.")] = "Item",
     generate: Annotated[
-        bool, typer.Option("--generate/--no-generate", help="also write what is made from protos and folders")
+        bool, typer.Option("--generate/--no-generate", help="Also write the files that are generated from its sources.")
     ] = True,
 ) -> None:
-    """Write a bounded context that runs and is tested at once, to be turned into your own."""
+    """Write a bounded context that runs and has tests, for you to change into your own."""
     root = ROOT
     names = _checked(context, aggregate, root)
     files = templates.rendered(names, root)
@@ -42,7 +42,7 @@ def new_service(
 
 
 def _checked(context: str, aggregate: str, root: Path) -> Names:
-    """Ends the command with a sentence, before anything is written, if the names would not do."""
+    """Ends the command with a message, before anything is written, if the names cannot be used."""
     try:
         names = parse(context, aggregate, templates.vocabulary())
         for problem in [*conflicts(names, root), *templates.occupied(names, root)]:
@@ -54,18 +54,18 @@ def _checked(context: str, aggregate: str, root: Path) -> Names:
 
 
 def _generate(names: Names, root: Path) -> list[str]:
-    """Writes what others would write with scripts/protos, scripts/manifests, scripts/reference and the golden files."""
+    """Writes the generated files: of scripts/protos, scripts/manifests and scripts/reference, and the golden file."""
     protos.renew(root)
-    listing.write(root)
+    kustomization.write(root)
     golden = "tests/services/test_stored_shapes.py"
     _run([sys.executable, "-m", "pytest", "-q", golden, "-k", f"{names.full}]"], root, REGENERATE_GOLDEN="1")
     _run([sys.executable, "-m", "scripts.lib.reference"], root)
     made = [f"libs/contracts/{names.domain}/{names.context}", f"tests/golden/{names.full}.json"]
-    return [*made, f"k8s/contexts/{listing.Context(f'{names.domain}/{names.context}').workload}", *pages.PAGES]
+    return [*made, f"k8s/contexts/{kustomization.Context(f'{names.domain}/{names.context}').workload}", *pages.PAGES]
 
 
 def _run(command: list[str], root: Path, **environ: str) -> None:
-    """Runs a tool in a process of its own, which sees the modules that were just written."""
+    """Runs a tool in a new process, which can import the modules that were just written."""
     run = subprocess.run(command, cwd=root, env={**os.environ, **environ}, capture_output=True, text=True, check=False)
     if run.returncode != 0:
         typer.echo(f"{run.stdout}{run.stderr}\nnew-service: {' '.join(command)} failed", err=True)
@@ -73,7 +73,7 @@ def _run(command: list[str], root: Path, **environ: str) -> None:
 
 
 def _report(names: Names, paths: Iterable[str], test: str, *, generated: bool) -> None:
-    typer.echo(f"{names.full} is there:")
+    typer.echo(f"{names.full} is written:")
     for path in paths:
         typer.echo(f"  {path}")
     if not generated:
@@ -81,8 +81,8 @@ def _report(names: Names, paths: Iterable[str], test: str, *, generated: bool) -
         typer.echo(f"  then REGENERATE_GOLDEN=1 scripts/test tests/services/test_stored_shapes.py -k {names.full}")
     typer.echo(f"Test it:   scripts/test {test}")
     typer.echo(f'Run it:    scripts/dev up && eval "$(scripts/dev env)" && .venv/bin/treaty run {names.full}')
-    typer.echo("Make it yours: the words in its __init__.py first, then the protos and domain.py; docs/tutorial.md")
-    typer.echo("  shows the way. Run scripts/check, and scripts/protos --baseline once others rely on its contracts.")
+    typer.echo("Change it: first the words in its __init__.py, then the protos and domain.py; docs/tutorial.md shows")
+    typer.echo("  each step. Run scripts/check, and scripts/protos --baseline once others rely on its contracts.")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Templates to files: every <word> of a template is replaced, and ruff lays out what is Python."""
+"""Makes files from templates: every <word> of a template is replaced, and ruff formats the Python files."""
 
 import ast
 import re
@@ -15,7 +15,7 @@ _MODULES = ("domain", "application", "publishing", "projections", "storage", "ap
 
 
 def planned(names: Names, root: Path) -> Mapping[str, str]:
-    """Returns the template of each file to be written, by its path. A domain's own files are written once."""
+    """Returns the template of each file to write, by its path. The files that a domain shares are written once."""
     services, protos = f"services/{names.domain}", f"protos/{names.domain}/{names.context}/v1/{names.context}"
     files = {f"{protos}_{kind}.proto": f"{kind}.proto" for kind in ("events", "service")}
     shared = {f"{services}/__init__.py": "domain_package.py", f"{services}/wire.py": "wire.py"}
@@ -31,17 +31,17 @@ def test_of(names: Names) -> str:
 
 
 def occupied(names: Names, root: Path) -> Iterator[str]:
-    """Files that are there already; none of them is overwritten."""
-    yield from (f"{path} is there already: move it away" for path in planned(names, root) if (root / path).exists())
+    """Yields a message for each file that exists already. No existing file is overwritten."""
+    yield from (f"{path} exists already: move it away" for path in planned(names, root) if (root / path).exists())
 
 
 def rendered(names: Names, root: Path) -> Mapping[str, str]:
-    """Returns the text of each file, by its path. Nothing is written yet."""
+    """Returns the text of each file, by its path. Writes nothing."""
     return {path: _text(path, template, names, root) for path, template in planned(names, root).items()}
 
 
 def vocabulary() -> frozenset[str]:
-    """Returns what the modules call things, whatever the names: a context or an aggregate must be called otherwise."""
+    """Returns the names that the modules use in every context. No context and no aggregate may have one of them."""
     neutral = Names("zzz", "zzz", "Zzz")
     texts = (_filled(path.stem, neutral) for path in TEMPLATES.glob("*.py.txt"))
     return frozenset(word for text in texts for word in _words(ast.parse(text)) if "zzz" not in word.lower())
@@ -76,7 +76,7 @@ def _filled(template: str, names: Names) -> str:
 
 
 def _ruff(command: list[str], path: str, text: str, root: Path) -> str:
-    """Imports and line breaks depend on the names, so they are decided once these are known."""
+    """Runs ruff on a text. The order of imports and the line breaks depend on the names."""
     tool = Path(sys.executable).with_name("ruff")
     arguments = [str(tool), *command, "--no-cache", "--stdin-filename", path, "-"]
     return subprocess.run(arguments, input=text, cwd=root, capture_output=True, text=True, check=True).stdout

@@ -1,4 +1,4 @@
-"""The names of a new context, and which of them would not do."""
+"""The names of a new context, and the checks of them."""
 
 import builtins
 import importlib.util
@@ -10,18 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LONGEST = 24
-"""Of a name; no line of Python that cannot be broken is then longer than ruff allows."""
+"""The length limit of a name. With it, ruff can keep every line of Python short enough."""
 _WORD = re.compile(r"[a-z][a-z0-9]*(_[a-z][a-z0-9]*)*")
 _KIND = re.compile(r"([A-Z][a-z]+)+")
 
 
 class BadName(Exception):
-    """A name that cannot be used, and why."""
+    """A name cannot be used; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """A context such as media.library, and the aggregate that it begins with, such as Book."""
+    """A context, such as media.library, and its first aggregate, such as Book."""
 
     domain: str
     context: str
@@ -33,12 +33,12 @@ class Names:
 
     @property
     def thing(self) -> str:
-        """The aggregate as a variable: loan_card for LoanCard."""
+        """The name of the aggregate as a variable: loan_card for LoanCard."""
         return re.sub(r"(?<!^)(?=[A-Z])", "_", self.aggregate).lower()
 
     @property
     def words(self) -> Mapping[str, str]:
-        """What stands for each <word> of a template."""
+        """The replacement for each <word> of a template."""
         thing, things = self.thing, _plural(self.thing)
         article = "an" if thing[0] in "aeiou" else "a"
         return {
@@ -61,14 +61,14 @@ class Names:
 
 
 def parse(context: str, aggregate: str, taken: Container[str] = ()) -> Names:
-    """Returns the names that were given. `taken` are words that the modules use for something else.
+    """Returns the given names. `taken` has the words that the modules use for something else.
 
     Raises:
-        BadName: naming the first one that would not do.
+        BadName: for the first name that cannot be used.
     """
     domain, dot, own = context.partition(".")
     if not dot or "." in own:
-        raise BadName(f"{context!r} is no name of a context: use <domain>.<context>, such as media.library")
+        raise BadName(f"{context!r} is not the name of a context: use <domain>.<context>, such as media.library")
     names = Names(domain, own, aggregate)
     for problem in (*_problems(names), *_hiding(names, taken)):
         raise BadName(problem)
@@ -95,24 +95,24 @@ def _unfit(word: str) -> Iterator[str]:
 
 
 def _hiding(names: Names, taken: Container[str]) -> Iterator[str]:
-    """A context or an aggregate whose name would hide what every context, or Python, calls so already."""
+    """Yields a message for each name that would hide a name of every context, or of Python."""
     for word in (names.context, *(names.words[form] for form in ("Context", "Thing", "Things", "thing", "things"))):
         if word in taken or hasattr(builtins, word):
-            yield f"{word!r} is what every context calls something else: choose another word"
+            yield f"{word!r} has another meaning in Python or in every context: choose another word"
     if names.aggregate.startswith("Test"):
-        yield f"pytest takes {names.aggregate} for a class of tests: choose another word"
+        yield f"pytest would treat {names.aggregate} as a class of tests: choose another word"
 
 
 def conflicts(names: Names, root: Path) -> Iterator[str]:
-    """What is there already and in the way of the new context."""
+    """Yields a message for each existing file or package that prevents the new context."""
     services = root / "services" / names.domain
     if (services / names.context / "service.py").exists():
-        yield f"there is a context {names.full} already"
+        yield f"the context {names.full} exists already: choose another name"
     for path in (services / f"{names.context}.py", root / "protos" / names.domain / names.context):
         if path.exists():
-            yield f"{path.relative_to(root)} is in the way of a context {names.full}"
+            yield f"{path.relative_to(root)} is in the way of a context {names.full}: choose another name"
     if not services.exists() and _importable(names.domain):
-        yield f"{names.domain!r} is the name of a Python package or of a folder here, so no domain can be called that"
+        yield f"{names.domain!r} is the name of a Python package or of a folder here: choose another domain"
 
 
 def _importable(name: str) -> bool:

@@ -1,1 +1,1 @@
-"""The proof: simulation, crash points and faults on the real servers, and a checker of what is left behind."""
+"""The proof: simulation, crash points and faults on real servers, and a checker of the stores afterwards."""

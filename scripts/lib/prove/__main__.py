@@ -32,7 +32,15 @@ PHASES = ("simulation", "crashes", "nemesis", "recovery")
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How much is proved: seeds, the hits at which crash points are taken, faults, events, and clients at a time."""
+    """The extent of a proof.
+
+    Attributes:
+        seeds: how many seeds are simulated.
+        hits: at which visits of a crash point a process ends there.
+        faults: how many faults the nemesis injects.
+        events: how many events the nemesis run needs at least.
+        clients: how many clients of the nemesis run work at a time.
+    """
 
     seeds: int
     hits: tuple[int, ...]
@@ -95,7 +103,7 @@ async def _prove(choice: argparse.Namespace) -> int:
 
 
 async def _run(phases: tuple[str, ...], extent: Extent, environ: Mapping[str, str], first: int, proof: Proof) -> None:
-    """Runs the phases; with a planted bug only until one of them has found it."""
+    """Runs the phases. With a planted bug, it stops after the first phase that finds a fault."""
     if "simulation" in phases:
         _say(f"simulation: {extent.seeds:,} seeds from {first} on")
         work = simulate_seeds(first, extent.seeds, environ, stop_early=bool(proof.plant))
@@ -120,14 +128,14 @@ async def _run_real(phase: str, running: Servers, extent: Extent, proof: Proof) 
     logs = FOLDER / "proof-logs" / phase
     match phase:
         case "crashes":
-            _say("crash points: processes end at each named place, on a replica set and a broker")
+            _say("crashes: a process ends at each crash point, on a replica set and a broker")
             proof.crashed = await _timed(proof, phase, crash_everywhere(running, logs, extent.hits))
         case "nemesis":
             _say(f"nemesis: {extent.faults} faults, at least {extent.events:,} events")
             work = befall(running, logs, faults=extent.faults, events=extent.events, clients=extent.clients)
             proof.befallen = await _timed(proof, phase, work)
         case "recovery":
-            _say("recovery: how long it takes to come back")
+            _say("recovery: the time until the services work again after each loss")
             proof.recovered = await _timed(proof, phase, recover(running, logs))
 
 

@@ -1,6 +1,6 @@
-"""The checker: what clients were told and what is in the stores must tell one story, in which each thing happens once.
+"""The checker: the answers to the clients must agree with the stores, and each command must have taken effect once.
 
-It reads the commit logs and the rows of both contexts, and nothing that a process said about itself.
+It reads only the commit logs and the rows of both contexts, and no reports of the processes.
 """
 
 from collections import Counter, defaultdict
@@ -25,11 +25,15 @@ from scripts.lib.prove.ground.ledger.service import PAGES, TOTALS
 
 @dataclass(slots=True)
 class Operation:
-    """What a client asked, and what it was told at last.
+    """A client's command, and its final outcome.
 
-    `cause` is the id under which the command is in the log, if it took effect; `answer` the number of the movement;
-    `asked` how often it was asked. A refusal is final only for whoever asked once: an earlier attempt that was not
-    answered may still be on its way, and is decided anew when its turn comes.
+    A refusal is final only if the command was sent once. After several attempts, an earlier attempt without an answer
+    may still be on its way; it is decided when it arrives.
+
+    Attributes:
+        cause: the id of the command in the log, if it took effect.
+        answer: the number of the movement.
+        asked: the number of attempts.
     """
 
     cause: str
@@ -40,7 +44,7 @@ class Operation:
 
 @dataclass(slots=True)
 class Verdict:
-    """What is wrong; nothing, if all lists are empty. Each entry is a sentence."""
+    """The faults, as sentences. If all lists are empty, nothing is wrong."""
 
     commands: int = 0
     events: int = 0
@@ -62,10 +66,10 @@ class Verdict:
 
 
 async def check(operations: Iterable[Operation], stores: Mapping[str, Stores], *, settled: bool) -> Verdict:
-    """Checks everything that must hold at any time; what must hold once nothing is left to do, if that is so.
+    """Checks the conditions that must hold at any time; with `settled`, also those that must hold when no work is left.
 
     Args:
-        settled: whether faults have ended and everything had its time: then nothing may be missing either.
+        settled: whether the faults have ended and all work is done. Then nothing may be missing.
     """
     accounts = [commit async for commit in history(stores[ACCOUNTS].log)]
     ledger = [commit async for commit in history(stores[LEDGER].log)]
@@ -109,17 +113,17 @@ def _check_operations(
         number = numbers.get(operation.cause)
         match operation.outcome:
             case "ok" if number is None:
-                found.lost.append(f"{operation.cause} was answered OK and is not in the log")
+                found.lost.append(f"{operation.cause} was answered with OK, but is not in the log")
             case "ok" if operation.answer and number != operation.answer:
-                found.untrue.append(f"{operation.cause} was told {operation.answer}, and is movement {number}")
+                found.untrue.append(f"{operation.cause} was answered {operation.answer}, but is movement {number}")
             case "refused" if number is not None and operation.asked == 1:
-                found.untrue.append(f"{operation.cause} was refused, and took effect")
+                found.untrue.append(f"{operation.cause} was refused, but took effect")
             case "unknown" if settled:
                 found.unknown_unresolved.append(f"{operation.cause} has no answer")
 
 
 def _answers(accounts: Sequence[Commit]) -> Iterator[tuple[str, int]]:
-    """Yields the cause of each command that took effect, with the number of its movement (0: it moved nothing)."""
+    """Yields the cause of each command that took effect, with the number of its movement (0 if it moved nothing)."""
     for commit in accounts:
         start = 0
         for cause in commit.causes:
@@ -147,7 +151,7 @@ def _check_pages(
     found: Verdict,
     settled: bool,
 ) -> None:
-    """The ledger has every movement once and in order; while faults go on it may lack the latest ones."""
+    """Checks that the ledger has every movement once and in order. Before all is settled, the latest may be missing."""
     for id, events in pages.items():
         noted = [(event.number, event.amount) for event in events if isinstance(event, page.Noted)]
         for event in events:
@@ -158,7 +162,7 @@ def _check_pages(
                     found.order_violations.append(f"movement {event.number} of {id} came before {event.expected}")
         real = [(moved.number, moved.amount) for moved in movements.get(id, [])]
         if noted != real[: len(noted)]:
-            found.untrue.append(f"the ledger has {noted} of {id}, which moved {real}")
+            found.untrue.append(f"the ledger has the movements {noted} of {id}, but the account has {real}")
     for id, moves in movements.items():
         last = sum(isinstance(event, page.Noted) for event in pages.get(id, []))
         if settled and last != len(moves):
@@ -173,7 +177,7 @@ def _check_acknowledged(
         numbers = [event.number for event in seen]
         found.duplicate_effects += [f"{id}: {n} acknowledged again" for n, k in Counter(numbers).items() if k > 1]
         if numbers != sorted(numbers):
-            found.order_violations.append(f"{id} heard its movements acknowledged as {numbers}")
+            found.order_violations.append(f"{id} received the acknowledgements of its movements in the order {numbers}")
         if settled and len(set(numbers)) != len(movements[id]):
             found.lost.append(f"{id}: {len(set(numbers))} of {len(movements[id])} movements were acknowledged")
 
@@ -181,7 +185,10 @@ def _check_acknowledged(
 def _check_transfers(
     accounts: Sequence[Commit], movements: Mapping[str, list[account.Moved]], found: Verdict, settled: bool
 ) -> None:
-    """Each transfer went one way: what was taken is given once, to one side; nothing is given that was not taken."""
+    """Checks that each transfer took one branch.
+
+    Money that was taken is given once, to one side. Money that was not taken is not given.
+    """
     steps: dict[str, Counter[str]] = defaultdict(Counter)
     for moves in movements.values():
         for moved in moves:
@@ -192,14 +199,14 @@ def _check_transfers(
         if took > 1 or gave > 1:
             found.duplicate_effects.append(f"transfer {id} took {took} times and gave {gave} times")
         if gave > took:
-            found.untrue.append(f"transfer {id} gave what it had not taken")
+            found.untrue.append(f"transfer {id} gave money that it had not taken")
         state: Transfer = TRANSFERS.fold(id, (e for c in commits for e in c.events)).state
         if settled and (not state.ended or took != gave):
-            found.lost.append(f"transfer {id} has not come to its end: {state}, took {took}, gave {gave}")
+            found.lost.append(f"transfer {id} has not ended: {state}, took {took}, gave {gave}")
 
 
 async def _check_states(stored: Stored[Any], commits: Sequence[Commit], stores: Stores, found: Verdict) -> None:
-    """The snapshot of each head is the fold of all its events."""
+    """Checks that the snapshot of each aggregate is the fold of all its events."""
     for id, own in _by_stream(stored, commits).items():
         head = await stores.log.head(stored.stream_of(id), fresh=True)
         folded = stored.fold(id, (event for commit in own for event in commit.events))
@@ -208,7 +215,7 @@ async def _check_states(stored: Stored[Any], commits: Sequence[Commit], stores: 
 
 
 async def _check_rows(projection: Projection[Any], commits: Sequence[Commit], stores: Stores, found: Verdict) -> None:
-    """The read model that was lived equals one that is made of the log now."""
+    """Checks that the read model, which was updated event by event, equals one that is built from the log now."""
     rows = stores.rows(projection)
     lived = {row.id: row.values for row in await rows.everything(await rows.generation())}
     for id, own in _by_stream(projection.source, commits).items():
@@ -220,7 +227,7 @@ async def _check_rows(projection: Projection[Any], commits: Sequence[Commit], st
 
 
 def _by_stream(stored: Stored[Any], commits: Iterable[Commit]) -> Mapping[str, list[Commit]]:
-    """Returns the commits of each aggregate of a kind, by its id, in their order."""
+    """Returns the commits of each aggregate of one kind, by its id, in order."""
     streams: dict[str, list[Commit]] = defaultdict(list)
     for commit in commits:
         if stored.owns(commit.stream):

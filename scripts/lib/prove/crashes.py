@@ -1,4 +1,4 @@
-"""The crash points: a real process ends with no clean-up at each named place, and the next one goes on from there."""
+"""The crash points: a real process ends at each of them, without any clean-up, and the next process continues."""
 
 import asyncio
 import contextlib
@@ -26,11 +26,11 @@ _SETTINGS = {
 
 @dataclass(slots=True)
 class Crashed:
-    """What came of the crash points.
+    """The outcome of the crash points.
 
     Attributes:
-        places: `place:hit` of every process that ended where it should.
-        missed: those whose process did not end there in time.
+        places: `place:hit` of every process that ended at its crash point.
+        missed: `place:hit` of every process that did not end there in time.
     """
 
     places: list[str] = field(default_factory=list)
@@ -39,7 +39,7 @@ class Crashed:
 
 
 async def crash_everywhere(servers: Servers, folder: Path, hits: Sequence[int]) -> Crashed:
-    """Lets processes of both contexts end, one after another, at every place, while clients go on asking."""
+    """Ends processes of both contexts, one after another, at every crash point, while clients keep sending commands."""
     found = Crashed()
     amqp = f"amqp://guest:guest@127.0.0.1:{servers.amqp_port}/"
     uri = servers.mongodb_uri.replace("/?", "/crashes?")
@@ -59,12 +59,12 @@ async def crash_everywhere(servers: Servers, folder: Path, hits: Sequence[int]) 
         left = await look.settled(90)
         found.verdict = await look.verdict(clients.operations, settled=not left)
         if left:
-            found.verdict.lost.append(f"after the crashes there is work left: {left}")
+            found.verdict.lost.append(f"after the crashes some work was never done: {left}")
     return found
 
 
 async def _one_after_another(services: Fleet, context: str, plan: Sequence[tuple[str, int]], found: Crashed) -> None:
-    """Each process takes the place of the one that ended before it, and with it the mess that it left."""
+    """Starts a process for each crash point. Each continues with the stores that the crashed one before it left."""
     for service in services.living(context):
         await services.kill(service)
     for place, hit in plan:
@@ -88,6 +88,6 @@ async def _ask_for_retries(look: Looking) -> None:
 
 
 def _address(services: Fleet) -> str:
-    """Returns where the accounts answer now, or will."""
+    """Returns the address of the newest accounts process, which may not be ready yet."""
     known = [service for service in services.services if service.context == ACCOUNTS]
     return f"127.0.0.1:{known[-1].port}"

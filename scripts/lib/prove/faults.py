@@ -1,4 +1,4 @@
-"""What befalls the real stack: each fault is injected, lasts a while, and is mended."""
+"""The faults for the real stack. Each function injects a fault, waits a while, and repairs it."""
 
 import asyncio
 import contextlib
@@ -20,12 +20,12 @@ _WITHOUT_ALARM = "50MB"
 
 @dataclass(slots=True)
 class Faults:
-    """The faults, by name.
+    """Injects faults. `all` has them by name.
 
     Args:
         to_broker: the proxy between the services and the broker.
         to_accounts: the proxy between the clients and the accounts.
-        lasting: seconds that a fault lasts, where it can be chosen.
+        lasting: the seconds that a fault lasts, for the faults whose duration can be chosen.
     """
 
     servers: Servers
@@ -60,13 +60,13 @@ class Faults:
         return self.chance.choice(self.fleet.living(context or self.chance.choice(CONTEXTS)))
 
     async def service_killed(self) -> None:
-        """kill -9; a moment later the next one starts."""
+        """Ends a process with kill -9, and starts the next one."""
         service = self._service()
         await self.fleet.kill(service)
         await self.fleet.start(service.context)
 
     async def service_stopped(self) -> None:
-        """SIGSTOP for longer than its leases last, while another process takes over; then it wakes up."""
+        """Stops a process with SIGSTOP for longer than its leases last, while another takes over; then continues it."""
         service = self._service()
         service.stopped = True
         service.signal(signal.SIGSTOP)
@@ -78,20 +78,20 @@ class Faults:
         await self.fleet.drain(service)
 
     async def service_deployed(self) -> None:
-        """The next one starts, the one before it is drained."""
+        """Starts the next process, and drains the one before it, as a deployment does."""
         service = self._service()
         await self.fleet.start(service.context)
         await self.fleet.drain(service)
 
     async def scaled_out_and_in(self) -> None:
-        """Two more for a while."""
+        """Starts two more processes, and drains them after a while."""
         context = self.chance.choice(CONTEXTS)
         more = await asyncio.gather(self.fleet.start(context), self.fleet.start(context))
         await asyncio.sleep(self.lasting)
         await asyncio.gather(*(self.fleet.drain(service) for service in more))
 
     async def primary_killed(self) -> None:
-        """kill -9 of the primary, which comes back a while later."""
+        """Ends the primary with kill -9, and starts it again after a while."""
         primary = await self.servers.primary()
         await primary.kill()
         await asyncio.sleep(self.lasting)
@@ -99,7 +99,7 @@ class Faults:
         await self.servers.primary()
 
     async def primary_stopped(self) -> None:
-        """SIGSTOP of the primary for longer than an election takes."""
+        """Stops the primary with SIGSTOP for longer than an election takes; then continues it."""
         primary = await self.servers.primary()
         self.servers.stopped.add(primary.port)
         primary.signal(signal.SIGSTOP)
@@ -115,7 +115,7 @@ class Faults:
         await self.servers.primary()
 
     async def replication_stopped(self) -> None:
-        """The primary takes writes that no majority has."""
+        """Stops replication, so that the primary accepts writes that no majority has."""
         secondaries = await self.servers.secondaries()
         try:
             for member in secondaries:
@@ -126,7 +126,7 @@ class Faults:
                 await _failpoint(member.ask, "off")
 
     async def broker_restarted(self) -> None:
-        """The broker ends in an orderly way, and comes back."""
+        """Ends the broker in an orderly way, and starts it again."""
         await self.servers.ctl("stop_app")
         await asyncio.sleep(self.lasting / 2)
         await self.servers.ctl("start_app")
@@ -136,13 +136,13 @@ class Faults:
         await self.servers.ctl("close_all_connections", "a proof")
 
     async def disk_alarm(self) -> None:
-        """The broker blocks whoever publishes; what was sent meanwhile may arrive later, after it was given up."""
+        """Makes the broker block its publishers. A message sent meanwhile may arrive after its sender has given up."""
         await self.servers.ctl("set_disk_free_limit", "900GB")
         await asyncio.sleep(self.lasting + 4.0)
         await self.servers.ctl("set_disk_free_limit", _WITHOUT_ALARM)
 
     async def unroutable_window(self) -> None:
-        """Somebody deletes the ledger's binding. The ledger declares it again by itself, some seconds later."""
+        """Deletes the ledger's binding. The ledger declares the binding again some seconds later."""
         connection = await aio_pika.connect(f"amqp://guest:guest@127.0.0.1:{self.servers.amqp_port}/")
         async with connection:
             channel = await connection.channel()
@@ -159,14 +159,14 @@ class Faults:
         self.to_broker.cut()
 
     async def broker_half_open(self) -> None:
-        """Nothing gets through to the broker or back, and no side is told; in the end the connections break."""
+        """Drops all data to and from the broker without closing the connections; resets the connections at the end."""
         self.to_broker.silent = True
         await asyncio.sleep(self.lasting + 4.0)
         self.to_broker.cut()
         self.to_broker.silent = False
 
     async def clients_cut(self) -> None:
-        """Answers are lost on their way, again and again."""
+        """Resets the clients' connections five times, so that answers are lost on their way."""
         for _ in range(5):
             self.to_accounts.cut()
             await asyncio.sleep(self.lasting / 5)

@@ -1,4 +1,4 @@
-"""The service processes of a proof, and clients who ask them until they are answered."""
+"""The service processes of a proof, and clients that repeat each command until it is answered."""
 
 import asyncio
 import os
@@ -50,8 +50,8 @@ class Fleet:
     """Starts and ends service processes.
 
     Attributes:
-        environ: what every process is told.
-        logs: where their output goes.
+        environ: the environment of every process.
+        logs: the folder for their output.
     """
 
     environ: Mapping[str, str]
@@ -59,7 +59,7 @@ class Fleet:
     services: list[Service] = field(default_factory=list)
 
     async def start(self, context: str, *, wait: bool = True, **more: str) -> Service:
-        """Starts a process; returns when it says that it is ready."""
+        """Starts a process; returns when it is ready, or at once without `wait`."""
         [port] = ports.free(1)
         own = {**self.environ, **more, "GRPC_PORT": str(port)}
         log = self.logs / f"{context}-{len(self.services)}.log"
@@ -114,12 +114,14 @@ async def fleet(mongodb_uri: str, amqp_url: str, logs: Path, **settings: str) ->
 
 @dataclass(slots=True)
 class Clients:
-    """Asks for movements and transfers, each until it is answered, and keeps what was asked and answered, and when.
+    """Sends movements and transfers, repeats each until it is answered, and records all commands and answers.
 
     Attributes:
-        address: where to ask; read anew for every attempt.
-        accounts: among how many accounts.
-        successes: the moments of the answers, by the loop's clock.
+        address: returns the address of the accounts; called for every attempt.
+        accounts: the number of accounts.
+        operations: the commands, with their outcomes.
+        successes: the times of the OK answers, by the loop's clock.
+        pause: about how many seconds a client waits before its next command.
     """
 
     address: Callable[[], str]
@@ -132,7 +134,7 @@ class Clients:
     _enough: bool = False
 
     def stop(self) -> None:
-        """Lets every client end with the answer it waits for."""
+        """Makes every client end after the answer that it waits for."""
         self._enough = True
 
     async def run(self, clients: int) -> None:

@@ -1,4 +1,4 @@
-"""The nemesis run: clients go on asking while one fault after another befalls the real stack."""
+"""The nemesis run: it injects one fault after another into the real stack, while clients keep sending commands."""
 
 import asyncio
 import random
@@ -16,7 +16,7 @@ QUIET_SECONDS = 1.0
 
 @dataclass(slots=True)
 class Injected:
-    """One fault: when it began and was mended, in seconds from the start of the run."""
+    """One fault. `began` and `mended` are seconds from the start of the run."""
 
     kind: str
     began: float
@@ -25,12 +25,12 @@ class Injected:
 
 @dataclass(slots=True)
 class Befallen:
-    """What came of a run. Moments are seconds from its start.
+    """The outcome of a run. Times are seconds from its start.
 
     Attributes:
-        answers: when clients were answered.
-        flow: when events that have been through both contexts came out.
-        settled_after: seconds after the last question until nothing was left to do.
+        answers: the times of the answers to clients.
+        flow: the times at which the subscriber received the ledger's events, which come after both contexts.
+        settled_after: the seconds from the last command until no work was left.
     """
 
     faults: list[Injected] = field(default_factory=list)
@@ -46,9 +46,9 @@ class Befallen:
 
 
 async def befall(servers: Servers, folder: Path, *, faults: int, events: int, clients: int, seed: int = 1) -> Befallen:
-    """Runs until there were so many faults of all kinds, and so many events.
+    """Runs until the number of faults and the number of events are reached.
 
-    Every kind comes equally often; what else is drawn follows from the seed.
+    Every kind of fault is injected equally often. The seed determines the order and all other random choices.
     """
     found = Befallen()
     async with stage(
@@ -75,7 +75,7 @@ async def _inject(kind: str, scene: Stage, found: Befallen) -> None:
 
 
 def _order(kinds: Sequence[str], count: int, chance: random.Random) -> list[str]:
-    """Returns kinds in rounds, each round with all of them in an order of its own."""
+    """Returns kinds in rounds. Each round has all kinds, in a random order."""
     order: list[str] = []
     while len(order) < count:
         order += chance.sample(kinds, len(kinds))

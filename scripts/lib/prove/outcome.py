@@ -1,4 +1,4 @@
-"""Looking at the stores of a proof from outside: what is left to do, and what came of it all."""
+"""Reads the stores of a proof from outside its processes: the work that is left, and the final verdict."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -29,10 +29,13 @@ class Looking:
     broker: RabbitBroker
 
     async def settled(self, within: float) -> str:
-        """Waits until nothing is left to do, asking for what failed to be tried again; returns what is left."""
+        """Waits until no work is left, and requests retries of failed messages meanwhile.
+
+        Returns a description of the work that is left, empty if there is none.
+        """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + within
-        quiet, left = 0, "it was not looked at"
+        quiet, left = 0, "the stores were not read in time"
         while loop.time() < deadline:
             try:
                 await self.ask_for_retries()
@@ -46,7 +49,7 @@ class Looking:
         return left
 
     async def ask_for_retries(self) -> None:
-        """Does what a person does: says of all that failed that it is to be tried again."""
+        """Requests a retry of every failed message in quarantine, as a person would do."""
         for stores in self.stores.values():
             for item in await stores.quarantine.find():
                 if item.error and not item.intent:
@@ -69,7 +72,7 @@ class Looking:
 
 @asynccontextmanager
 async def looking(mongodb_uri: str, amqp_url: str) -> AsyncIterator[Looking]:
-    """Opens the stores beside the processes."""
+    """Opens the stores and the broker, beside the service processes."""
     client = connect(mongodb_uri, "motor")
     broker = RabbitBroker(amqp_url, name="proof", ids=RandomIds())
     stores = {name: MongoStores(client, name, surroundings=Surroundings()) for name in CONTEXTS}

@@ -1,6 +1,6 @@
-"""Bugs to plant: a proof that has never failed proves nothing. Each is a small change of the toolkit, on a copy of it.
+"""Bugs to plant, to show that the proof finds them. Each is a small change in a copy of the toolkit.
 
-A change names text that must stand exactly once in its file, so that a plant cannot silently miss.
+The text that a change replaces must occur exactly once in its file, so that a plant never silently changes nothing.
 """
 
 import os
@@ -15,7 +15,7 @@ TOOLKIT = ROOT / "libs" / "treaty"
 
 
 class Missed(Exception):
-    """The code has moved on, and the plant does not find its place."""
+    """The code has changed, so the text that the plant replaces is not there exactly once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Plant:
-    """A bug that somebody could write, and why it is one."""
+    """A bug that an engineer could write. `why` is the reason why it is one."""
 
     why: str
     changes: Sequence[Change]
@@ -35,7 +35,7 @@ class Plant:
 
 PLANTS: Mapping[str, Plant] = {
     "ack_before_commit": Plant(
-        "a message that is acknowledged before it took effect is gone when the process is",
+        "a message that is acknowledged before it took effect is lost if the process ends in between",
         [
             Change(
                 "messaging/consumer.py",
@@ -46,7 +46,7 @@ PLANTS: Mapping[str, Plant] = {
         ],
     ),
     "confirm_ignored": Plant(
-        "an event that the broker did not confirm may not be there",
+        "an event that the broker did not confirm may be lost",
         [
             Change(
                 "followers/relay.py",
@@ -56,7 +56,7 @@ PLANTS: Mapping[str, Plant] = {
         ],
     ),
     "dedup_removed": Plant(
-        "messages come again, and must be recognised",
+        "the broker may deliver a message again, and the second delivery must be recognised",
         [
             Change(
                 "messaging/dispatcher.py",
@@ -72,7 +72,7 @@ PLANTS: Mapping[str, Plant] = {
         ],
     ),
     "lane_removed": Plant(
-        "what runs side by side overtakes",
+        "messages of one aggregate that are handled concurrently overtake each other",
         [
             Change(
                 "messaging/consumer.py",
@@ -82,7 +82,7 @@ PLANTS: Mapping[str, Plant] = {
         ],
     ),
     "checkpoint_too_early": Plant(
-        "a checkpoint that passes work which is not done leaves it undone after a crash",
+        "work that is not done when the checkpoint passes it is never done after a crash",
         [
             Change(
                 "followers/followers.py",
@@ -96,7 +96,7 @@ PLANTS: Mapping[str, Plant] = {
         ],
     ),
     "read_back_unknown": Plant(
-        "a primary that is asked whether it has a commit says nothing about a majority",
+        "a commit that the primary has is not yet a commit that a majority has",
         [
             Change(
                 "commits/group_commit.py",
@@ -120,7 +120,7 @@ PLANTS: Mapping[str, Plant] = {
         ],
     ),
     "reply_before_durable": Plant(
-        "an OK that leaves before a majority has the commit is a promise that a failover breaks",
+        "an OK that is sent before a majority has the commit becomes untrue after a failover",
         [
             Change(
                 "commits/writer.py",
@@ -132,7 +132,7 @@ PLANTS: Mapping[str, Plant] = {
         ],
     ),
     "cancel_before_ack": Plant(
-        "a consumer that is cancelled, though its channel still holds messages, lets later ones go to the next",
+        "if a consumer is cancelled while its channel holds messages, later messages go to the next consumer first",
         [
             Change(
                 "memory/broker.py",
@@ -150,7 +150,7 @@ PLANTS: Mapping[str, Plant] = {
         ],
     ),
     "release_races_arrival": Plant(
-        "what is released beside its lane is overtaken by what arrives",
+        "messages that are released outside their lane are overtaken by messages that arrive",
         [
             Change(
                 "messaging/consumer.py",
@@ -171,7 +171,7 @@ def plant(name: str, folder: Path) -> Mapping[str, str]:
     """Copies the toolkit into a folder, plants a bug in it, and returns the environment that makes Python use it.
 
     Raises:
-        Missed
+        Missed: if the code does not have the text that a change replaces.
     """
     copy = folder / "treaty"
     shutil.copytree(TOOLKIT, copy, ignore=shutil.ignore_patterns("__pycache__"))
@@ -179,7 +179,7 @@ def plant(name: str, folder: Path) -> Mapping[str, str]:
         path = copy / change.file
         text = path.read_text()
         if text.count(change.old) != 1:
-            raise Missed(f"{name}: {change.file} has {text.count(change.old)} places like {change.old!r}")
+            raise Missed(f"{name}: {change.file} has {text.count(change.old)} places, not one, with {change.old!r}")
         path.write_text(text.replace(change.old, change.new))
     earlier = os.environ.get("PYTHONPATH", "")
     return {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{earlier}" if earlier else str(folder)}

@@ -1,4 +1,4 @@
-"""A TCP proxy that delays, cuts and half-opens what goes through it."""
+"""A TCP proxy that can delay data, reset its connections, and leave them half-open."""
 
 import asyncio
 import contextlib
@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Proxy:
-    """Passes connections on.
+    """Forwards connections.
 
     Attributes:
-        target: tells for each new connection where it goes.
-        delay: seconds that every piece waits on its way.
-        silent: pieces are swallowed, while the connections stay open: neither side knows.
+        target: returns the port to which a new connection is forwarded.
+        delay: seconds by which every piece of data is delayed.
+        silent: data is dropped while the connections stay open, so neither side notices.
     """
 
     target: Callable[[], int]
@@ -25,13 +25,13 @@ class Proxy:
     _connections: "set[asyncio.Task[None]]" = field(default_factory=set)
 
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Takes a connection."""
+        """Accepts a connection, and forwards it in a task."""
         task = asyncio.create_task(self._pass_on(reader, writer))
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
 
     async def close(self) -> None:
-        """Breaks every connection, and waits until all are gone."""
+        """Resets every connection, and waits until all are closed."""
         self.cut()
         for task in self._connections:
             task.cancel()
@@ -72,7 +72,7 @@ class Proxy:
 
 @asynccontextmanager
 async def proxy(target: Callable[[], int]) -> AsyncIterator[Proxy]:
-    """Runs a proxy on a free port of loopback."""
+    """Runs a proxy on a free loopback port inside the block."""
     made = Proxy(target)
     server = await asyncio.start_server(made.accept, "127.0.0.1", 0)
     made.port = server.sockets[0].getsockname()[1]

@@ -1,4 +1,4 @@
-"""How long it takes to come back: after a service, a lease's holder, the broker or the primary is lost."""
+"""Measures the time to recover from the loss of a service, of a lease's holder, of the broker and of the primary."""
 
 import asyncio
 import bisect
@@ -18,15 +18,16 @@ _PATIENCE = 60.0
 
 @dataclass(slots=True)
 class Recovered:
-    """Seconds until things went on.
+    """The times of recovery, in seconds.
 
     Attributes:
-        service_restart: from kill -9 of the only process of a context to the first answer of the next.
-        lease_takeover: from kill -9 of the process that holds the leases, with another beside it, until events flow.
-        broker_restart: from the moment the broker is told to start until events flow.
-        drained: from then until the events of the time without a broker had all come out.
+        service_restart: from kill -9 of the only process of a context to the first answer of the next process.
+        lease_takeover: from kill -9 of the process that holds the leases, with a second process running, until events
+            flow again.
+        broker_restart: from the command to start the broker until events flow again.
+        drained: from the command to start the broker until all events of the time without a broker were received.
         primary_lost: from kill -9 of the primary to the first answer after it.
-        answered_without_broker: commands that were answered while the broker was away.
+        answered_without_broker: the number of commands that were answered while the broker was down.
     """
 
     service_restart: float = 0.0
@@ -38,7 +39,7 @@ class Recovered:
     verdict: Verdict = field(default_factory=Verdict)
 
     def seconds(self) -> dict[str, float]:
-        """Returns the figures, with the settings that they depend on beside them."""
+        """Returns the times, and the settings on which they depend."""
         return {
             "service_restart": round(self.service_restart, 2),
             "lease_takeover": round(self.lease_takeover, 2),
@@ -51,7 +52,7 @@ class Recovered:
 
 
 async def recover(servers: Servers, folder: Path) -> Recovered:
-    """Loses one after another, under load, and measures."""
+    """Causes one loss after another, under load, and measures the time until each is recovered."""
     found = Recovered()
     async with stage(servers, folder, "recovery") as scene:
         await asyncio.sleep(2.0)
@@ -86,7 +87,7 @@ async def _lose_service(scene: Stage) -> float:
 
 
 async def _lose_holder(scene: Stage) -> float:
-    """The ledger's first process holds its leases; the second has been up for a while when that is killed."""
+    """Kills the ledger's first process, which holds the leases, after a second process has run for two leases."""
     [holder] = scene.services.living(LEDGER)
     await scene.services.start(LEDGER)
     await asyncio.sleep(2 * LEASE_SECONDS)
@@ -113,9 +114,10 @@ async def _lose_broker(servers: Servers, scene: Stage, found: Recovered) -> None
 
 
 async def _silence(moments: Sequence[float], lost: float, *, silence: float = 0.3) -> float:
-    """Returns the seconds from a loss to the first moment behind a silence that followed it.
+    """Returns the seconds from a loss to the first moment after the silence that follows the loss.
 
-    What was under way when it happened may still come out: a pause of `silence` tells that it has.
+    Answers and events that were already in progress may still arrive after the loss. They are over when no moment
+    follows for `silence` seconds.
     """
     async with asyncio.timeout(_PATIENCE):
         while True:

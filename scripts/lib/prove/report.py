@@ -1,4 +1,4 @@
-"""What a proof found: a line of JSON for machines, a page in Markdown and a plot for people."""
+"""The report of a proof: a line of JSON for programs, a page in Markdown and a plot for people."""
 
 import json
 from collections import Counter
@@ -18,7 +18,7 @@ _SHOWN = 20
 
 @dataclass(slots=True)
 class Proof:
-    """What came of the phases that ran; `seconds` is how long each took."""
+    """The outcomes of the phases that ran. `seconds` has the duration of each."""
 
     plant: str = ""
     simulated: Simulated | None = None
@@ -28,7 +28,7 @@ class Proof:
     seconds: dict[str, float] = field(default_factory=dict)
 
     def verdict(self) -> Verdict:
-        """Returns everything that is wrong, of all phases."""
+        """Returns the faults of all phases together."""
         total = Verdict()
         if self.simulated is not None:
             self.simulated.add_to(total)
@@ -91,11 +91,11 @@ def page(proof: Proof) -> Iterator[str]:
     for name in ("lost", "duplicate_effects", "order_violations", "unknown_unresolved", "untrue"):
         yield f"| **{name.replace('_', ' ')}** | **{figures[name]}** |"
     yield ""
-    yield from _table("seconds until things went on, and the settings behind them", figures["recovery_s"])
+    yield from _table("seconds to recover, and the settings that determine them", figures["recovery_s"])
     yield from _table("faults on the real stack", figures["faults_by_kind"])
     if proof.simulated is not None:
         yield from _table("simulated faults", dict(sorted(proof.simulated.faults.items())))
-    yield from _table("how long each phase took, in seconds", {k: round(v) for k, v in proof.seconds.items()})
+    yield from _table("duration of each phase, in seconds", {k: round(v) for k, v in proof.seconds.items()})
     if proof.befallen is not None:
         yield "![answers and events per second, with the faults behind them](timeline.svg)"
         yield ""
@@ -118,7 +118,7 @@ _WIDTH, _HEIGHT, _MARGIN = 1200, 320, 50
 
 
 def plot(run: Befallen) -> Iterator[str]:
-    """Yields the lines of an SVG: answers and events per second over time, and when each fault lasted."""
+    """Yields the lines of an SVG: answers and events per second over time, with the duration of each fault."""
     end = max([run.seconds, *run.answers, *run.flow, 1.0])
     answers, flow = _per_second(run.answers, end), _per_second(run.flow, end)
     top = max([*answers, *flow, 1])

@@ -1,4 +1,7 @@
-"""Runs a range of seeds in this process and prints what came of them, a line of JSON each: seeds FIRST COUNT."""
+"""Runs a range of seeds in this process. Usage: seeds FIRST COUNT.
+
+It prints a line of JSON for each seed that broke a promise, and a last line with the totals.
+"""
 
 import gc
 import json

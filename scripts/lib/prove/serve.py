@@ -1,4 +1,4 @@
-"""A service process of the proof: serve CONTEXT, with the settings of any other service in its environment."""
+"""A service process of the proof. Usage: serve CONTEXT, with the usual settings of a service in its environment."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""The servers of a proof: a replica set of three members and a broker, in a folder of their own, on loopback ports."""
+"""The servers of a proof: a replica set of three members and a broker, in a separate folder, on loopback ports."""
 
 import asyncio
 import os
@@ -53,13 +53,13 @@ class Member:
             self.process.send_signal(number)
 
     def ask(self, body: dict[str, Any]) -> dict[str, Any]:
-        """Sends a command to this very member. Raises OSError when it does not answer."""
+        """Sends a command to this member only. Raises OSError if it does not answer."""
         return command(self.port, body)
 
 
 @dataclass(slots=True)
 class Servers:
-    """Three members and a broker."""
+    """Three members and a broker. `stopped` has the ports of members that are stopped with SIGSTOP."""
 
     members: list[Member]
     rabbit: RabbitMQ
@@ -133,7 +133,7 @@ async def servers(folder: Path) -> AsyncIterator[Servers]:
 
 
 async def _initiate(found: Servers) -> None:
-    """Makes the members a replica set that elects quickly."""
+    """Configures the members as a replica set with a short election timeout."""
     config = {
         "_id": SET,
         "members": [{"_id": n, "host": member.address} for n, member in enumerate(found.members)],

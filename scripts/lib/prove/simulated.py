@@ -1,4 +1,4 @@
-"""Seeds: each is a cluster of its own, clients of its own, and a nemesis of its own; then the checker looks."""
+"""Runs a seed: a simulated cluster with its clients and its nemesis, and then the checker."""
 
 import asyncio
 import hashlib
@@ -19,17 +19,17 @@ from scripts.lib.prove.ground import ACCOUNTS, CONTEXTS, load
 from scripts.lib.prove.ground import accounts_pb2 as pb
 
 SETTLED_WITHIN = 900.0
-"""Virtual seconds after the last fault within which nothing may be left to do."""
+"""Virtual seconds after the last fault, within which all work must be done."""
 
 
 @dataclass(slots=True)
 class Run:
-    """What came of one seed.
+    """The outcome of one seed.
 
     Attributes:
-        seconds: virtual ones.
-        digest: of everything that was committed, and when: the same for the same seed.
-        settled: whether faults had ended and all came to rest, so that nothing may be missing.
+        seconds: the virtual seconds that it took.
+        digest: a hash of all commits and their order. It is the same for the same seed.
+        settled: whether the faults had ended and all work was done, so that nothing may be missing.
     """
 
     seed: int
@@ -42,7 +42,7 @@ class Run:
 
 
 def run_seed(seed: int) -> Run:
-    """Runs one seed. Every fifth is a safety run: its faults never end, and what is missing is no fault."""
+    """Runs one seed. Every fifth is a safety run: its faults never end, so missing messages are not an error."""
     return simulate(seed, _run(seed, liveness=seed % 5 != 0))
 
 
@@ -52,7 +52,7 @@ async def _run(seed: int, *, liveness: bool) -> Run:
     settled = await scene.settle() if liveness else False
     verdict = await check(scene.operations, scene.cluster.stores, settled=settled)
     if liveness and not settled:
-        verdict.lost.append(f"after {SETTLED_WITHIN:.0f} s without faults there is work left: {await scene.left()}")
+        verdict.lost.append(f"after {SETTLED_WITHIN:.0f} s without faults some work is not done: {await scene.left()}")
     verdict.untrue += scene.cluster.loop.errors
     loop = scene.cluster.loop
     return Run(seed, verdict, scene.cluster.faults, loop.steps, loop.time(), await scene.digest(), settled)
@@ -87,7 +87,7 @@ class _Scene:
         self._services = {name: load(name)(self._ports(name)) for name in CONTEXTS}
 
     async def play(self) -> None:
-        """Runs clients and nemesis side by side until the clients have done, or the nemesis has."""
+        """Starts the clients, and runs the nemesis beside them until it ends."""
         cluster = self.cluster
         for context in CONTEXTS:
             for _ in range(self.chance.randint(1, 2)):
@@ -100,14 +100,14 @@ class _Scene:
         await nemesis.run(self.chance.uniform(2.0, 6.0))
 
     def _ports(self, name: str) -> Ports:
-        """Returns what a context is built from by somebody who only looks at it."""
+        """Returns ports to build a context that is only read."""
         cluster, chance = self.cluster, SimulatedChance(self.cluster.loop)
         return Ports(
             stores=cluster.stores[name], surroundings=Surroundings(clock=cluster.clock, ids=SeededIds(), chance=chance)
         )
 
     async def settle(self) -> bool:
-        """Ends all faults, lets the clients have their answers, and waits until nothing is left to do."""
+        """Ends all faults, and waits for all answers and until no work is left; returns whether it was in time."""
         cluster, loop = self.cluster, self.cluster.loop
         cluster.disturb(Rates(latency=self.rates.latency))
         await Nemesis(cluster).heal()
@@ -123,7 +123,7 @@ class _Scene:
         return False
 
     async def _ask_for_retries(self) -> None:
-        """Does what a person does in the end: asks for what failed to be tried again."""
+        """Requests a retry of every failed message in quarantine, as a person would do."""
         for stores in self.cluster.stores.values():
             for item in await stores.quarantine.find():
                 if item.error and not item.intent:
@@ -131,7 +131,7 @@ class _Scene:
                     await stores.quarantine.intend(item.id, intent)
 
     async def left(self) -> str:
-        """Returns what is left to do, or nothing."""
+        """Returns a description of the work that is left, empty if there is none."""
         left = (
             [f"{sum(not client.done() for client in self._clients)} clients"]
             if not all(client.done() for client in self._clients)
@@ -153,7 +153,7 @@ class _Scene:
         return digest.hexdigest()
 
     async def _client(self) -> None:
-        """Asks for one thing after another, each until it has an answer."""
+        """Sends one command after another, and repeats each until it has an answer."""
         for _ in range(self.chance.randint(2, 6)):
             await asyncio.sleep(self.chance.uniform(0.0, 1.0))
             if self.chance.random() < 0.3 and len(self.accounts) > 1:

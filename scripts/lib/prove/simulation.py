@@ -1,4 +1,4 @@
-"""The simulation phase: many seeds, on every core, each worker with a fixed hash seed so that a run can be repeated."""
+"""The simulation phase: many seeds, on all cores. Every worker has a fixed hash seed, so a run can be repeated."""
 
 import asyncio
 import json
@@ -16,12 +16,12 @@ _CHUNK = 250
 
 @dataclass(slots=True)
 class Simulated:
-    """What came of the seeds.
+    """The outcome of all seeds.
 
     Attributes:
         seeds: how many ran.
-        failures: the seeds that broke a promise, with what they broke.
-        totals: commands, events, steps and virtual seconds of all of them.
+        failures: the seeds that broke a promise, each with its faults.
+        totals: commands, events, steps and virtual seconds of all seeds.
         faults: how often each kind of fault was injected.
     """
 
@@ -37,7 +37,7 @@ class Simulated:
 
 
 async def simulate_seeds(first: int, count: int, environ: Mapping[str, str], *, stop_early: bool = False) -> Simulated:
-    """Runs seeds until all are done; with `stop_early` until one has failed."""
+    """Runs all seeds; with `stop_early`, only until one has failed."""
     found = Simulated()
     chunks = [(start, min(_CHUNK, first + count - start)) for start in range(first, first + count, _CHUNK)]
     workers = [asyncio.create_task(_work(chunks, environ, found, stop_early)) for _ in range(os.cpu_count() or 1)]

@@ -1,4 +1,4 @@
-"""The stage of a run on the real stack: one process of each context, clients who ask, a subscriber who listens."""
+"""The environment of a run on the real stack: a process of each context, clients with commands, and a subscriber."""
 
 import asyncio
 import contextlib
@@ -22,11 +22,11 @@ from scripts.lib.prove.servers import Servers
 
 @dataclass(slots=True, kw_only=True)
 class Stage:
-    """What a run has at hand.
+    """The parts of a run.
 
     Attributes:
-        flow: when events came out that have been through both contexts, by the loop's clock.
-        begun: when the clients began to ask.
+        flow: the times, by the loop's clock, at which the subscriber received the ledger's events.
+        begun: the time at which the clients began.
     """
 
     services: Fleet
@@ -43,7 +43,7 @@ class Stage:
         return asyncio.get_running_loop().time() - self.begun
 
     async def finish(self, within: float) -> Verdict:
-        """Lets the clients have their last answers, waits until nothing is left to do, and lets the checker look."""
+        """Waits for the last answers and until no work is left; returns the verdict of the checker."""
         self.clients.stop()
         await self._asking
         left = await self.look.settled(within)
@@ -52,7 +52,7 @@ class Stage:
         await asyncio.gather(*self._helping, return_exceptions=True)
         verdict = await self.look.verdict(self.clients.operations, settled=not left)
         if left:
-            verdict.lost.append(f"when all faults had ended there was work left: {left}")
+            verdict.lost.append(f"after all faults had ended some work was never done: {left}")
         return verdict
 
 
@@ -60,14 +60,14 @@ class Stage:
 async def stage(
     servers: Servers, folder: Path, name: str, *, seed: int = 1, clients: int = 12, pause: float = 0.1, **settings: str
 ) -> AsyncIterator[Stage]:
-    """Sets the stage, in databases and exchanges whose names begin anew.
+    """Runs the processes, the clients and the subscriber inside the block, on new databases.
 
     Args:
-        folder: where the processes write their logs.
-        name: goes before the names of the databases.
-        clients: how many ask at a time.
-        pause: seconds, about, between an answer and the next question of a client.
-        settings: what the services are told besides.
+        folder: the folder for the logs of the processes.
+        name: the prefix of the databases' names.
+        clients: the number of clients.
+        pause: about how many seconds a client waits between an answer and its next command.
+        settings: additional settings of the services.
     """
     chance = random.Random(seed)
     direct = f"amqp://guest:guest@127.0.0.1:{servers.amqp_port}/"
@@ -95,13 +95,13 @@ async def stage(
 
 
 def _port(services: Fleet, chance: random.Random) -> int:
-    """Returns where one of the accounts answers; a port where nobody does, if there is none."""
+    """Returns the port of a running accounts process; if none runs, a port on which no process listens."""
     living = services.living(ACCOUNTS)
     return chance.choice(living).port if living else 1
 
 
 async def _keep_asking(look: Looking) -> None:
-    """Does what a person does, while faults go on."""
+    """Requests retries of failed messages, as a person would do, while faults are injected."""
     while True:
         with contextlib.suppress(Exception):
             await look.ask_for_retries()
@@ -109,7 +109,7 @@ async def _keep_asking(look: Looking) -> None:
 
 
 async def _tap(url: str, flow: list[float]) -> None:
-    """Notes when the ledger's events come out, as another team's subscriber with a queue of its own, that lasts."""
+    """Records the times at which the ledger's events arrive at a subscriber of another team, with a durable queue."""
     loop = asyncio.get_running_loop()
     while True:
         try:

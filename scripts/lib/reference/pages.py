@@ -13,10 +13,12 @@ from treaty.telemetry.metrics import METRICS
 
 from scripts.lib.command_line import parser_of
 from scripts.lib.paths import ROOT
+from scripts.lib.reference import drawing, toolkit
 
 CONTEXT_MAP, EVENTS, TELEMETRY = PAGES = tuple(
     f"docs/reference/{name}.md" for name in ("context-map", "events", "telemetry")
 )
+TOOLKIT, DRAWING = "docs/reference/toolkit.md", "docs/explanation/toolkit.md"
 HEAD = "| context | publishes |\n|---|---|\n"
 UNROUTABLE = "k8s/alerts/unroutable.yaml"
 _RULE = """\
@@ -55,6 +57,8 @@ def written(root: Path) -> Mapping[str, str]:
         CONTEXT_MAP: "\n".join(page(found)) + "\n",
         EVENTS: _with_table(root, EVENTS, HEAD, _rows(found)),
         TELEMETRY: _with_table(root, TELEMETRY, METRICS_HEAD, _metrics()),
+        TOOLKIT: toolkit.page(),
+        DRAWING: _with_drawing(root),
         UNROUTABLE: _RULE.format(types="|".join(_subscribed(found))),
     }
 
@@ -66,6 +70,14 @@ def _with_table(root: Path, path: str, head: str, rows: Iterator[str]) -> str:
     if tables != 1:
         raise SystemExit(f"{path} must have one table that begins with {head.splitlines()[0]}")
     return text
+
+
+def _with_drawing(root: Path) -> str:
+    """Returns the page with the one drawing of the toolkit's packages."""
+    before, head, rest = (root / DRAWING).read_text().partition(drawing.HEAD)
+    if not head:
+        raise SystemExit(f"{DRAWING} must have one drawing that begins with {drawing.HEAD.splitlines()[0]}")
+    return before + drawing.drawing() + rest.partition(drawing.TAIL)[2]
 
 
 def stale(root: Path) -> Iterator[str]:

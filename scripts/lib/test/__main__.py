@@ -16,6 +16,8 @@ from scripts.lib.test import infra_selected
 
 FAST = "--fast"
 _FAST_ONES = ("-m", "not slow and not infra", "-n", "auto", "-q")
+_ALL = ("-n", "auto", "--dist", "loadgroup", "-q")
+"""The tests on real servers stay together in one worker, so that they do not measure each other."""
 
 
 def main() -> int:
@@ -23,6 +25,8 @@ def main() -> int:
     interrupt_on_kill()
     if FAST in sys.argv[1:]:
         return _pytest([*_FAST_ONES, *arguments], os.environ)
+    if not arguments:
+        arguments = [*_ALL]
     try:
         with ExitStack() as borrowed:
             uris = borrowed.enter_context(dev.borrow()) if _needs_servers(arguments) else {}
@@ -45,7 +49,7 @@ def _needs_servers(arguments: Sequence[str]) -> bool:
 
 
 def _pytest(arguments: Sequence[str], env: Mapping[str, str]) -> int:
-    """Waits for pytest to end, whatever signals come: Ctrl-C reaches it by itself, the others are passed on."""
+    """Waits for pytest to end, also after signals: Ctrl-C reaches it by itself, the others are passed on."""
     signal.signal(signal.SIGINT, lambda *_: None)  # before the start: pytest would inherit a SIGINT that is ignored
     with subprocess.Popen([sys.executable, "-m", "pytest", *arguments], env=env) as child:
         for number in POLITE:

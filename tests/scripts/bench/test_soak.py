@@ -28,10 +28,10 @@ def test_a_run_without_faults_has_none() -> None:
 @pytest.mark.parametrize(
     ("known", "fault"),
     [
-        ({"committed": 99}, "what was acknowledged is not what is there"),
+        ({"committed": 99}, "the number of acknowledged commands is not the number in the store"),
         ({"left": {"commerce.inventory": 3}}, "commerce.inventory has 3 left to do"),
         ({"taken": {"growth": 1.2}}, "commerce.inventory grows"),
-        ({"taken": {"files_last": 90}}, "commerce.inventory opens ever more files"),
+        ({"taken": {"files_last": 90}}, "commerce.inventory opens more and more files"),
     ],
 )
 def test_a_fault_is_named(known: dict[str, Any], fault: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.lib.manifests import listing
+from scripts.lib.manifests import kustomization
 from scripts.lib.paths import ROOT
 
 Plant = Callable[[str, str, str], None]
@@ -22,7 +22,7 @@ def root(tmp_path: Path) -> Path:
         context = tmp_path / "services/commerce" / name
         context.mkdir(parents=True)
         (context / "service.py").touch()
-    listing.write(tmp_path)
+    kustomization.write(tmp_path)
     return tmp_path
 
 

@@ -70,7 +70,7 @@ def test_every_rule_is_on_the_page(rules: list[dict[str, Any]]) -> None:
         ("severity: critical", "severity: bad", "TreatyNotReady: labels.severity must be one of warning, critical"),
         ("            summary:", "            text:", "TreatyNotReady: annotations.summary must be given"),
         ("runbook_url", "runbook", "TreatyNotReady: annotations.runbook_url must be given"),
-        ("kind: PrometheusRule", "kind: ConfigMap", "only rules belong in k8s/alerts"),
+        ("kind: PrometheusRule", "kind: ConfigMap", "k8s/alerts may contain only objects of the kind PrometheusRule"),
     ],
 )
 def test_a_careless_rule_is_found(root: Path, plant: Plant, old: str, new: str, finding: str) -> None:

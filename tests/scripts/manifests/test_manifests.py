@@ -86,7 +86,7 @@ def test_a_pod_outside_the_profile_is_found(
         ("readOnlyRootFilesystem: true", "readOnlyRootFilesystem: false", "readOnlyRootFilesystem must be True"),
         ("service: readiness", "service: ready", "readinessProbe.grpc.service must be readiness, not ready"),
         ("startupProbe:", "xProbe:", "startupProbe.grpc.service must be liveness, not None"),
-        ("PeriodSeconds: 40", "PeriodSeconds: 30", "terminationGracePeriodSeconds cuts off the drain"),
+        ("PeriodSeconds: 40", "PeriodSeconds: 30", "terminationGracePeriodSeconds must be longer"),
         (
             "              sleep:\n                seconds: 5\n",
             "              exec: {command: [true]}\n",

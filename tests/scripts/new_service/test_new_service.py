@@ -59,7 +59,7 @@ def test_a_name_that_would_not_do_writes_nothing(checkout: Checkout) -> None:
     before = checkout.files()
     assert new_service(checkout, "commerce.ordering") == (
         2,
-        "new-service: there is a context commerce.ordering already\n",
+        "new-service: the context commerce.ordering exists already: choose another name\n",
     )
     assert new_service(checkout, "media.class")[0] == 2
     assert checkout.files() == before
@@ -78,7 +78,7 @@ def test_a_name_that_would_not_do_writes_nothing(checkout: Checkout) -> None:
         ("media.library", "Import", "is a keyword of Python"),
         ("media.events", "Book", "choose another word"),
         *(("media.library", word, "choose another word") for word in ("Status", "Iterator", "Past", "List", "Warning")),
-        ("media.library", "Testimony", "for a class of tests"),
+        ("media.library", "Testimony", "as a class of tests"),
         ("media.library", "book", "must be words with capitals"),
         ("media.library", "Book2", "must be words with capitals"),
         ("media.library", "Library", "are both called Library"),
@@ -94,7 +94,7 @@ def test_a_name_that_would_not_do_is_explained(context: str, aggregate: str, pro
 @pytest.mark.parametrize(
     ("context", "problem"),
     [
-        ("commerce.ordering", "there is a context commerce.ordering already"),
+        ("commerce.ordering", "the context commerce.ordering exists already"),
         ("commerce.money", "services/commerce/money.py is in the way of a context commerce.money"),
         ("json.library", "'json' is the name of a Python package"),
         ("tests.library", "'tests' is the name of a Python package or of a folder here"),

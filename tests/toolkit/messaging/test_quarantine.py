@@ -7,37 +7,11 @@ import pytest
 from treaty.commits.codec import Newer
 from treaty.memory.quarantine import MemoryQuarantine
 from treaty.messaging.envelope import Envelope
-from treaty.messaging.quarantine import SCHEDULE, Action, Intent, Quarantined
+from treaty.messaging.quarantine import SCHEDULE, Quarantined
 from treaty.testing import eventually
 from treaty.testing.samples import NOON, envelope
 
 from tests.toolkit.pieces import DESK, Desk, of, running
-
-
-@pytest.fixture
-async def desk() -> Desk:
-    desk = await Desk(poison={"a1"}).declared()
-    desk.deliver("a1", "a2", "b1", "a3", "b2")
-    return desk
-
-
-async def _intend(desk: Desk, id: str, action: Action) -> None:
-    intent = Intent(action=action, reason="a person said so", at=desk.clock.now())
-    assert await desk.quarantine.intend(f"test.bank/{id}", intent)
-
-
-async def _known(desk: Desk, id: str) -> Quarantined:
-    item = await desk.quarantine.get(f"test.bank/{id}")
-    assert item is not None
-    return item
-
-
-async def _attempts(desk: Desk, id: str, wanted: int) -> bool:
-    return (await _known(desk, id)).attempts == wanted
-
-
-async def _nothing_held(desk: Desk) -> bool:
-    return not await desk.held()
 
 
 async def test_a_poison_message_moves_with_what_follows_on_its_key_and_other_keys_flow(desk: Desk) -> None:
@@ -74,7 +48,7 @@ async def test_at_its_time_the_key_is_released_in_order(desk: Desk) -> None:
         await desk.idle()
         desk.poison.clear()
         desk.clock.advance(SCHEDULE[0])
-        await eventually(lambda: _nothing_held(desk))
+        await eventually(lambda: desk.holds_nothing())
         await eventually(lambda: of("a", desk.done) == ["a1", "a2", "a3"])
         desk.deliver("a4")
         await desk.idle()
@@ -96,10 +70,10 @@ async def test_release_stops_at_the_first_that_fails(desk: Desk) -> None:
         await desk.idle()
         desk.poison = {"a2"}
         desk.clock.advance(SCHEDULE[0])
-        await eventually(lambda: _attempts(desk, "a2", 1))
+        await eventually(lambda: desk.was_tried("a2", 1))
     assert await desk.held() == ["a2", "a3"]
     assert of("a", desk.done) == ["a1"]
-    assert (await _known(desk, "a2")).error == "ValueError: a2 is poison"
+    assert (await desk.known("a2")).error == "ValueError: a2 is poison"
 
 
 async def test_after_the_schedule_it_is_left_to_a_person(desk: Desk) -> None:
@@ -107,8 +81,8 @@ async def test_after_the_schedule_it_is_left_to_a_person(desk: Desk) -> None:
         await desk.idle()
         for attempt, pause in enumerate(SCHEDULE, start=1):
             desk.clock.advance(pause)
-            await eventually(lambda wanted=attempt: _attempts(desk, "a1", wanted))  # type: ignore[misc]
-    assert (await _known(desk, "a1")).next_try is None
+            await eventually(lambda wanted=attempt: desk.was_tried("a1", wanted))  # type: ignore[misc]
+    assert (await desk.known("a1")).next_try is None
     assert await desk.held() == ["a1", "a2", "a3"]
 
 
@@ -116,8 +90,8 @@ async def test_a_person_may_ask_for_a_retry_at_once(desk: Desk) -> None:
     async with running(desk.consumer().run()):
         await desk.idle()
         desk.poison.clear()
-        await _intend(desk, "a1", "retry")
-        await eventually(lambda: _nothing_held(desk))
+        await desk.intend("a1", "retry")
+        await eventually(lambda: desk.holds_nothing())
     assert of("a", desk.done) == ["a1", "a2", "a3"]
 
 
@@ -125,40 +99,40 @@ async def test_a_person_may_ask_for_a_retry_at_once(desk: Desk) -> None:
 async def test_a_retry_that_was_asked_for_is_one_attempt(desk: Desk, asked: str) -> None:
     async with running(desk.consumer().run()):
         await desk.idle()
-        await _intend(desk, asked, "retry")
-        await eventually(lambda: _attempts(desk, "a1", 1))
+        await desk.intend(asked, "retry")
+        await eventually(lambda: desk.was_tried("a1", 1))
         await eventually(lambda: _is_answered(desk, asked))
         for _ in range(2):
             desk.probe.gauges.clear()
             await eventually(lambda: "treaty.quarantine.size" in desk.probe.gauges)
-        assert (await _known(desk, "a1")).attempts == 1
+        assert (await desk.known("a1")).attempts == 1
 
 
 async def _is_answered(desk: Desk, id: str) -> bool:
-    return (await _known(desk, id)).intent is None
+    return (await desk.known(id)).intent is None
 
 
 async def test_a_discarded_message_stays_on_record_and_lets_the_others_through(desk: Desk) -> None:
     async with running(desk.consumer().run()):
         await desk.idle()
-        await _intend(desk, "a1", "discard")
-        await eventually(lambda: _nothing_held(desk))
+        await desk.intend("a1", "discard")
+        await eventually(lambda: desk.holds_nothing())
         await eventually(lambda: of("a", desk.done) == ["a2", "a3"])
         desk.deliver("a4")
         await desk.idle()
     assert of("a", desk.done) == ["a2", "a3", "a4"]
-    known = await _known(desk, "a1")
+    known = await desk.known("a1")
     assert (known.discarded, known.envelope.id) == ("a person said so", "a1")
 
 
 async def test_a_message_that_only_waits_may_be_discarded_too(desk: Desk) -> None:
     async with running(desk.consumer().run()):
         await desk.idle()
-        await _intend(desk, "a2", "discard")
+        await desk.intend("a2", "discard")
         await eventually(lambda: _is_held(desk, ["a1", "a3"]))
         desk.poison.clear()
-        await _intend(desk, "a1", "retry")
-        await eventually(lambda: _nothing_held(desk))
+        await desk.intend("a1", "retry")
+        await eventually(lambda: desk.holds_nothing())
     assert of("a", desk.done) == ["a1", "a3"]
 
 
@@ -169,7 +143,7 @@ async def _is_held(desk: Desk, wanted: list[str]) -> bool:
 async def test_a_duplicate_of_a_discarded_message_holds_nothing_up(desk: Desk) -> None:
     async with running(desk.consumer().run()):
         await desk.idle()
-        await _intend(desk, "a1", "discard")
+        await desk.intend("a1", "discard")
         await eventually(lambda: of("a", desk.done) == ["a2", "a3"])
         desk.deliver("a1", "a4")
         await desk.idle()
@@ -194,7 +168,7 @@ async def test_the_next_owner_reads_the_quarantine_before_its_first_delivery(des
         await desk.idle()
         assert await desk.held() == ["a1", "a2", "a3", "a4"]
         desk.clock.advance(SCHEDULE[0])
-        await eventually(lambda: _nothing_held(desk))
+        await eventually(lambda: desk.holds_nothing())
     assert of("a", desk.done) == ["a1", "a2", "a3", "a4"]
 
 
@@ -203,13 +177,13 @@ async def test_a_release_that_a_lost_channel_cut_short_is_done_later(desk: Desk)
         await desk.idle()
         desk.poison.clear()
         desk.gates["a2"] = asyncio.Event()
-        await _intend(desk, "a1", "retry")
+        await desk.intend("a1", "retry")
         await eventually(lambda: "a2" in desk.started)
         await desk.broker.lose_channels()
         desk.gates["a2"].set()
         desk.clock.advance(SCHEDULE[0])
-        await _intend(desk, "a2", "retry")
-        await eventually(lambda: _nothing_held(desk))
+        await desk.intend("a2", "retry")
+        await eventually(lambda: desk.holds_nothing())
     assert of("a", desk.done) == ["a1", "a2", "a3"]
 
 
@@ -237,12 +211,12 @@ async def test_a_release_that_waited_in_its_lane_when_the_channel_was_lost_is_do
         desk.poison.clear()
         desk.deliver("a4")
         await eventually(lambda: quarantine.asked == 1)
-        await _intend(desk, "a1", "retry")
+        await desk.intend("a1", "retry")
         await eventually(lambda: "a" in consumer._keeper._releasing)
         await desk.broker.lose_channels()
         await eventually(lambda: quarantine.asked == 2)
         quarantine.answering.set()
-        await eventually(lambda: _nothing_held(desk))
+        await eventually(lambda: desk.holds_nothing())
         await desk.idle()
     assert of("a", desk.done) == ["a1", "a2", "a4"]
 
@@ -278,5 +252,5 @@ async def test_what_waits_behind_nothing_is_released(desk: Desk) -> None:
         await desk.idle()
     await desk.quarantine.remove("test.bank/a1")
     async with running(desk.consumer().run()):
-        await eventually(lambda: _nothing_held(desk))
+        await eventually(lambda: desk.holds_nothing())
     assert of("a", desk.done) == ["a2", "a3"]

@@ -3,51 +3,24 @@
 from dataclasses import replace
 from datetime import timedelta
 
-import pytest
 from treaty.messaging.dispatcher import UnknownType
 from treaty.messaging.envelope import Envelope
-from treaty.messaging.quarantine import SCHEDULE, Action, Intent, Quarantined, in_order
+from treaty.messaging.quarantine import SCHEDULE, Intent, Quarantined, in_order
 from treaty.testing import eventually
 from treaty.testing.samples import NOON, envelope
 
 from tests.toolkit.pieces import Desk, of, running
 
 
-@pytest.fixture
-async def desk() -> Desk:
-    desk = await Desk(poison={"a1"}).declared()
-    desk.deliver("a1", "a2", "b1", "a3", "b2")
-    return desk
-
-
-async def _intend(desk: Desk, id: str, action: Action) -> None:
-    intent = Intent(action=action, reason="a person said so", at=desk.clock.now())
-    assert await desk.quarantine.intend(f"test.bank/{id}", intent)
-
-
-async def _known(desk: Desk, id: str) -> Quarantined:
-    item = await desk.quarantine.get(f"test.bank/{id}")
-    assert item is not None
-    return item
-
-
-async def _attempts(desk: Desk, id: str, wanted: int) -> bool:
-    return (await _known(desk, id)).attempts == wanted
-
-
-async def _nothing_held(desk: Desk) -> bool:
-    return not await desk.held()
-
-
 async def test_what_a_person_asked_for_and_what_came_of_it_is_kept(desk: Desk) -> None:
     async with running(desk.consumer().run()):
         await desk.idle()
-        await _intend(desk, "a1", "retry")
+        await desk.intend("a1", "retry")
         await eventually(lambda: _outcomes(desk, 1))
         desk.poison.clear()
         desk.clock.advance(1)
-        await _intend(desk, "a2", "retry")
-        await eventually(lambda: _nothing_held(desk))
+        await desk.intend("a2", "retry")
+        await eventually(lambda: desk.holds_nothing())
     found = {(a.message, a.intent.action): a.outcome for a in await desk.quarantine.answers()}
     assert found[("test.bank/a1", "retry")].startswith("failed again: ValueError")
     assert found[("test.bank/a2", "retry")] == "took effect"
@@ -57,10 +30,10 @@ async def test_a_release_starts_the_schedule_afresh(desk: Desk) -> None:
     async with running(desk.consumer().run()):
         await desk.idle()
         desk.clock.advance(SCHEDULE[0])
-        await eventually(lambda: _attempts(desk, "a1", 1))
-        await _intend(desk, "a1", "release")
+        await eventually(lambda: desk.was_tried("a1", 1))
+        await desk.intend("a1", "release")
         await eventually(lambda: _outcomes(desk, 1))
-    known = await _known(desk, "a1")
+    known = await desk.known("a1")
     assert (known.attempts, known.next_try) == (1, desk.clock.now() + timedelta(seconds=SCHEDULE[1]))
 
 
@@ -76,7 +49,7 @@ async def test_an_edited_message_is_handled_with_its_new_body_and_the_old_one_is
         desk.poison.clear()
         intent = Intent(action="edit", reason="a typing error", at=desk.clock.now(), by="ann", body=b"mended")
         assert await desk.quarantine.intend("test.bank/a1", intent)
-        await eventually(lambda: _nothing_held(desk))
+        await eventually(lambda: desk.holds_nothing())
     assert of("a", desk.done) == ["a1", "a2", "a3"]
     assert ("a1", b"mended") in bodies
     [answered] = await desk.quarantine.answers("test.bank/a1")
@@ -105,7 +78,7 @@ async def test_a_message_that_waits_for_a_deploy_is_tried_once_by_the_next_owner
         await eventually(lambda: len(tries) == 2)
     known = True
     async with running(desk.consumer(handle).run()):
-        await eventually(lambda: _nothing_held(desk))
+        await eventually(lambda: desk.holds_nothing())
     assert of("a", desk.done) == ["a1", "a2"]
 
 
@@ -128,7 +101,7 @@ async def test_the_attempts_of_a_message_do_not_multiply_with_its_owners(desk: D
     assert desk.started.count("a1") == 3, "only the first owner tried it in its lane"
     desk.clock.advance(SCHEDULE[0])
     async with running(desk.consumer().run()):
-        await eventually(lambda: _attempts(desk, "a1", 1))
+        await eventually(lambda: desk.was_tried("a1", 1))
     assert desk.started.count("a1") == 4
 
 

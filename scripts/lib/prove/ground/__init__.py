@@ -1,4 +1,4 @@
-"""Two contexts made for being tortured: accounts that move money, and a ledger that notes every movement in order."""
+"""The two contexts of the proof: accounts that move money, and a ledger that notes every movement in order."""
 
 from treaty.service.contexts import Build, UnknownContext, checked
 
@@ -7,7 +7,7 @@ CONTEXTS = (ACCOUNTS, LEDGER)
 
 
 def load(name: str) -> Build:
-    """Returns the `build` of one of the two."""
+    """Returns the `build` function of one of the two contexts."""
     from scripts.lib.prove.ground.accounts import service as accounts
     from scripts.lib.prove.ground.ledger import service as ledger
 

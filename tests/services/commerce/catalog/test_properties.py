@@ -1,6 +1,6 @@
 """Whatever happens to the catalogue: events alone give state and rows, prices keep their rules, others are told."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -9,8 +9,8 @@ from commerce.catalog.v1 import catalog_events_pb2 as pb
 from commerce.money.v1.money_pb2 import Money as WireMoney
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import strategies as st
-from treaty.domain import Aggregate, DomainError
-from treaty.testing.scenarios import assert_folds, given
+from treaty.domain import Aggregate
+from treaty.testing.scenarios import assert_folds, carried_out, given
 
 from services.commerce.catalog.domain.categories import Category
 from services.commerce.catalog.domain.products import (
@@ -109,20 +109,6 @@ def test_a_row_that_is_not_there_is_not_made_by_a_change() -> None:
         product_row("mug", None, event) is None for event in [ON_SALE[1], ProductDescribed(details=DETAILS), GONE]
     )
     assert review_row("r", None, ReviewPublished()) is None
-
-
-def carried_out(state: A, commands: Sequence[Callable[[A], object]]) -> tuple[A, list[Any]]:
-    """Returns the state and the events after the commands; one that is refused changes nothing."""
-    events: list[Any] = []
-    for command in commands:
-        work = state.fork()
-        try:
-            command(work)
-        except DomainError:
-            continue
-        events += work.take_recorded()
-        state = work
-    return state, events
 
 
 def _create(product: Product) -> None:

@@ -1,6 +1,6 @@
 """Ordering's edges: what it announces, how it takes what others announce, and what lies on disk from before."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,8 +15,7 @@ from commerce.shipping.v1 import shipping_events_pb2 as shipping_pb
 from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
-from treaty.domain import DomainError
-from treaty.testing.scenarios import assert_folds
+from treaty.testing.scenarios import assert_folds, carried_out
 
 from services.commerce.ordering import acl
 from services.commerce.ordering.application.commands import ShipmentNews
@@ -25,7 +24,6 @@ from services.commerce.ordering.domain.events import (
     DraftStarted,
     OrderCancelled,
     OrderConfirmed,
-    OrderEvent,
     OrderPlaced,
     ReturnCompleted,
     ReturnRequested,
@@ -222,28 +220,14 @@ _commands: st.SearchStrategy[Callable[[Order], object]] = st.one_of(
 )
 
 
-def _carried_out(commands: Sequence[Callable[[Order], object]]) -> tuple[Order, list[OrderEvent]]:
-    state = Order(id="o")
-    events: list[OrderEvent] = []
-    for command in commands:
-        work = state.fork()
-        try:
-            command(work)
-        except DomainError:
-            continue
-        events += work.take_recorded()
-        state = work
-    return state, events
-
-
 @given(st.lists(_commands, max_size=14))
 def test_the_events_of_an_order_give_its_state(commands: list[Callable[[Order], object]]) -> None:
-    assert_folds(ORDERS, *_carried_out(commands))
+    assert_folds(ORDERS, *carried_out(Order(id="o"), commands))
 
 
 @given(st.lists(_commands, max_size=14))
 def test_an_order_is_placed_once_and_ends_once(commands: list[Callable[[Order], object]]) -> None:
-    _, events = _carried_out(commands)
+    _, events = carried_out(Order(id="o"), commands)
     kinds = [type(event) for event in events]
     assert kinds.count(OrderPlaced) <= 1
     assert kinds.count(OrderConfirmed) <= 1

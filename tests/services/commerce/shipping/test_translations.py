@@ -1,7 +1,5 @@
 """Shipping's edges that see protobuf: how it takes what others announce, and what it announces."""
 
-from datetime import UTC, datetime
-
 import pytest
 from commerce.inventory.v1 import inventory_events_pb2 as inventory_pb
 from commerce.ordering.v1 import ordering_events_pb2 as ordering_pb
@@ -19,37 +17,29 @@ from services.commerce.shipping.application import (
 )
 from services.commerce.shipping.domain.events import (
     BookingCancelled,
-    BookingStarted,
-    MoneyReceived,
-    OrderConfirmed,
     Parcel,
     RecallRefused,
-    ShipmentBooked,
-    ShipmentCancelled,
-    ShipmentCreated,
     ShipmentDelivered,
-    ShipmentDispatched,
     ShipmentEvent,
     ShipmentFailed,
     ShippedLine,
-    StockAllocated,
     parcels_of,
 )
 from services.commerce.shipping.domain.shipments import Shipment
 from services.commerce.shipping.publishing import publish
-
-NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
-LINES = (ShippedLine(sku="tea", warehouse="main", quantity=2),)
-CONFIRMED, PAID, ALLOCATED = OrderConfirmed(customer_id="ann"), MoneyReceived(), StockAllocated(lines=LINES)
-CREATED = ShipmentCreated(customer_id="ann", created_at=NOW)
-STARTED, BOOKED = BookingStarted(), ShipmentBooked(carrier="parcelnet", tracking_number="PN1")
-DISPATCHED = ShipmentDispatched(at=NOW)
-CANCELLED = ShipmentCancelled(reason="changed my mind")
-
-NEW: list[ShipmentEvent] = [CONFIRMED, PAID, ALLOCATED, CREATED]
-BOOKING = [*NEW, STARTED]
-WAITING = [*BOOKING, BOOKED]
-LEFT = [*WAITING, DISPATCHED]
+from tests.services.commerce.shipping.shipments import (
+    ALLOCATED,
+    BOOKED,
+    CANCELLED,
+    CONFIRMED,
+    CREATED,
+    DISPATCHED,
+    LEFT,
+    LINES,
+    NOW,
+    PAID,
+    STARTED,
+)
 
 
 def test_what_others_announce_is_translated() -> None:

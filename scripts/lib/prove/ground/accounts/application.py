@@ -1,4 +1,4 @@
-"""What accounts can do, and what follows from it."""
+"""The use cases of the accounts, and their policy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from scripts.lib.prove.ground.accounts.sagas import Asked, Give, Given, Refused,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoteStep:
-    """A step of a transfer is done: the transfer is told."""
+    """A step of a transfer is done, and the transfer must record it."""
 
     transfer: str
     step: str
@@ -29,7 +29,7 @@ class Acknowledge:
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
-    """The use cases. `patience` is how many seconds a transfer may take before its money goes back."""
+    """The use cases. `patience` is the number of seconds after which the money of a transfer is given back."""
 
     accounts: Repository[Account]
     transfers: Saga[Transfer]
@@ -67,7 +67,7 @@ class Accounts:
 
 
 def note_steps(account: Account, event: Moved | Acknowledged) -> Sequence[Call]:
-    """Policy: a movement that belongs to a transfer is reported to it."""
+    """Policy: returns a call that reports a movement to the transfer to which it belongs."""
     if isinstance(event, Moved) and event.transfer:
         return [Call(NoteStep(transfer=event.transfer, step=event.step))]
     return ()

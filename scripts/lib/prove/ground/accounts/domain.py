@@ -1,4 +1,4 @@
-"""An account. It numbers its movements, so that whoever hears of them can tell a repeat and a gap."""
+"""An account. It numbers its movements, so that a subscriber can recognise a repeated and a missing movement."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from treaty.domain import Aggregate, Rejected
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Moved:
-    """Money came or went; `transfer` and `step` say for which transfer, if for one."""
+    """Money came or went. `transfer` and `step` name the transfer to which the movement belongs, if there is one."""
 
     number: int
     amount: int
@@ -17,7 +17,7 @@ class Moved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledged:
-    """The ledger has noted a movement; `in_order` says whether it was the next one."""
+    """The ledger has noted a movement. `in_order` is false if it was not the next one."""
 
     number: int
     in_order: bool
@@ -32,7 +32,7 @@ class Account(Aggregate[Moved | Acknowledged]):
 
     def move(self, amount: int, *, transfer: str = "", step: str = "") -> None:
         if self.balance + amount < 0:
-            raise Rejected(f"{-amount} wanted, {self.balance} there", reason="INSUFFICIENT_FUNDS")
+            raise Rejected(f"{-amount} is more than the balance, which is {self.balance}", reason="INSUFFICIENT_FUNDS")
         self.record(Moved(number=self.number + 1, amount=amount, transfer=transfer, step=step))
 
     def acknowledge(self, number: int) -> None:

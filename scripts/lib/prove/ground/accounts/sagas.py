@@ -1,4 +1,7 @@
-"""A transfer: take, then give; what took too long is given back. Any fact may come first, late, or never."""
+"""A transfer: it takes money, then gives it; if that takes too long, it gives the money back.
+
+Any fact may come first, late, or never.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -57,7 +60,7 @@ class Give:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
-    """`outcome` is empty until it is known which way the transfer goes; there is one way for each."""
+    """`outcome` is empty until the branch of the transfer is decided. A transfer takes exactly one branch."""
 
     source: str = ""
     target: str = ""

@@ -1,4 +1,4 @@
-"""Accounts, put together: names on disk, contracts, composition."""
+"""The composition of the accounts, with their stored names and their contracts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -87,7 +87,7 @@ class AccountsApi(pb_grpc.AccountsServiceServicer):
 
 
 class AccountsSettings(Settings):
-    """How many seconds a transfer may take before its money goes back."""
+    """`patience` is the number of seconds after which the money of a transfer is given back."""
 
     patience: float = Field(20.0, alias="PROVING_PATIENCE", gt=0)
 
@@ -106,7 +106,7 @@ def build(ports: Ports) -> Service:
         calls={Take: accounts.take, Give: accounts.give, NoteStep: accounts.note_step},
         projections=[BALANCES],
         sagas=[transfers],
-        relations=[Relation("proving.ledger", Pattern.PARTNERSHIP, "what is noted is acknowledged")],
+        relations=[Relation("proving.ledger", Pattern.PARTNERSHIP, "each noted movement is acknowledged")],
     )
 
 

@@ -1,1 +1,1 @@
-"""The ledger: a page for each account, which notices what comes twice or out of order."""
+"""The ledger: a page for each account. A page records movements that come twice or out of order."""

@@ -1,4 +1,4 @@
-"""What the ledger can do, and how it fails on purpose."""
+"""The use cases of the ledger, and their deliberate failures."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -17,17 +17,17 @@ class NoteMovement:
 
 
 class Frailty(Protocol):
-    """Raises for the movements that cannot be noted just now."""
+    """Raises an error for the movements that cannot be noted yet."""
 
     def suffer(self, command: NoteMovement) -> None: ...
 
 
 class Broken(Exception):
-    """The ledger cannot note this movement, for no good reason."""
+    """The ledger cannot note this movement yet. The error is deliberate, for the proof."""
 
 
 class EveryNth:
-    """Fails with every n-th movement of an account, for its first attempts in this process. With 0 it never fails."""
+    """Fails for every n-th movement of an account, at the first attempts in this process. With 0 it never fails."""
 
     def __init__(self, n: int, attempts: int) -> None:
         self._n, self._attempts = n, attempts

@@ -1,4 +1,4 @@
-"""A page of the ledger. A movement that comes twice, or not in its turn, leaves a mark that the checker looks for."""
+"""A page of the ledger. A movement that comes twice or out of order is recorded as an event for the checker."""
 
 from dataclasses import dataclass
 
@@ -13,14 +13,14 @@ class Noted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repeated:
-    """A movement that was noted before came again, and was not recognised."""
+    """A movement that was noted before came again, and was not recognised as a repetition."""
 
     number: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutOfTurn:
-    """A movement came before the one that should have."""
+    """A movement came before the expected one."""
 
     number: int
     expected: int

@@ -1,4 +1,4 @@
-"""The ledger, put together: names on disk, contracts, composition."""
+"""The composition of the ledger, with its stored names and its contracts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class LedgerApi(pb_grpc.LedgerServiceServicer):
 
 
 class LedgerSettings(Settings):
-    """Which movements fail, and how often: every n-th of an account (0: none), for so many attempts in a process."""
+    """Every `fails_every`-th movement of an account fails (0: none), at its first `fails_attempts` in a process."""
 
     fails_every: int = Field(0, alias="PROVING_FAILS_EVERY", ge=0)
     fails_attempts: int = Field(5, alias="PROVING_FAILS_ATTEMPTS", ge=0)

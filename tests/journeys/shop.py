@@ -1,7 +1,7 @@
 """What people do in the shop, as gRPC clients of its contexts, wherever those run."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,12 +22,11 @@ from commerce.payments.v1.payments_service_pb2_grpc import PaymentsServiceStub
 from commerce.shipping.v1 import shipping_service_pb2 as shipping
 from commerce.shipping.v1.shipping_service_pb2_grpc import ShippingServiceStub
 from treaty.rpc.client import channel, until_answered
-from treaty.testing import eventually
+from treaty.testing import while_moving
 
 from scripts.lib.demo.places import Place
 
 TIMEOUT = 20.0
-WITHIN = 40.0
 _STUBS: Mapping[str, Any] = {
     "catalog": CatalogServiceStub,
     "customers": CustomersServiceStub,
@@ -81,11 +80,11 @@ class Shop:
         create = catalog.CreateProductRequest(request_id=new_id(), sku=sku, name=name, list_price=gbp(price))
         await self.ask("catalog", "CreateProduct", create)
         if pieces:
-            await eventually(lambda: self._is_known(sku), within=WITHIN)
+            await self.eventually(lambda: self._is_known(sku))
             receive = inventory.ReceiveStockRequest(request_id=new_id(), sku=sku, quantity=pieces)
             await self.ask("inventory", "ReceiveStock", receive)
         self.received[sku] = pieces
-        await eventually(lambda: self._costs(sku, price), within=WITHIN)
+        await self.eventually(lambda: self._costs(sku, price))
         return sku
 
     async def _is_known(self, sku: str) -> bool:
@@ -99,7 +98,7 @@ class Shop:
         """Changes a price, and waits until Ordering knows."""
         change = catalog.ChangePriceRequest(request_id=new_id(), sku=sku, list_price=gbp(price))
         await self.ask("catalog", "ChangePrice", change)
-        await eventually(lambda: self._costs(sku, price), within=WITHIN)
+        await self.eventually(lambda: self._costs(sku, price))
 
     async def _costs(self, sku: str, price: int) -> bool:
         """Tells whether an order at that price would be taken: a draft is a way to ask without buying."""
@@ -156,7 +155,7 @@ class Shop:
             order = await self.order(order_id)
             return order if order.status in statuses else None
 
-        found: ordering.Order | None = await eventually(has, within=WITHIN)
+        found: ordering.Order | None = await self.eventually(has)
         assert found is not None
         return found
 
@@ -178,20 +177,21 @@ class Shop:
         mails = self.place.mails()
         return [mail["subject"] for mail in mails if mail["to"] == f"{customer_id}@example.com"]
 
+    async def eventually(self, condition: Callable[[], Any]) -> Any:
+        """Returns the first true value of a condition, and waits for it as long as the shop makes progress."""
+        return await while_moving(condition, self.place.progress)
+
     async def settled(self) -> None:
         """Waits until nothing is left to do anywhere."""
-        calm, left = 0, {}
+        calm = 0
 
         async def quiet() -> bool:
-            nonlocal calm, left
-            left = {name: backlog for name, backlog in (await self.place.backlogs()).items() if not backlog.empty}
+            nonlocal calm
+            left = [name for name, backlog in (await self.place.backlogs()).items() if not backlog.empty]
             calm = 0 if left else calm + 1
             return calm >= 3
 
-        try:
-            await eventually(quiet, within=WITHIN)
-        except AssertionError:
-            raise AssertionError(f"not settled within {WITHIN} s: {left}") from None
+        await self.eventually(quiet)
 
     async def balanced(self) -> None:
         """Expects that stock, money and messages add up, over everything that was bought here."""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from scripts.lib.manifests import deployment, listing
+from scripts.lib.manifests import deployment, kustomization
 
 LISTING = "k8s/contexts/kustomization.yaml"
 ORDERING = "k8s/contexts/commerce-ordering/kustomization.yaml"
@@ -11,16 +11,16 @@ ORDERING = "k8s/contexts/commerce-ordering/kustomization.yaml"
 def test_a_context_is_a_folder_with_a_service(root: Path) -> None:
     (root / "services/commerce/notes").mkdir()
     (root / "services/commerce/notes/domain.py").touch()
-    names = [context.name for context in listing.contexts(root)]
+    names = [context.name for context in kustomization.contexts(root)]
     assert names == ["commerce.inventory", "commerce.ordering", "commerce.payments", "commerce.shipping"]
 
 
 def test_a_workload_has_no_underscore() -> None:
-    assert listing.Context("media/photo_library").workload == "media-photo-library"
+    assert kustomization.Context("media/photo_library").workload == "media-photo-library"
 
 
 def test_what_was_just_written_is_not_stale(root: Path) -> None:
-    assert list(listing.stale(root)) == []
+    assert list(kustomization.stale(root)) == []
 
 
 def test_a_new_service_makes_the_listing_stale(root: Path) -> None:
@@ -29,22 +29,22 @@ def test_a_new_service_makes_the_listing_stale(root: Path) -> None:
     (root / "services/media/library/service.py").touch()
     assert deployment.faults(root) == [
         "k8s/contexts/media-library/kustomization.yaml is missing: run scripts/manifests",
-        f"{LISTING} differs from what scripts/manifests writes",
+        f"{LISTING} is stale: run scripts/manifests",
     ]
 
 
 def test_a_removed_service_leaves_a_file_that_is_found(root: Path) -> None:
     (root / "services/commerce/ordering/service.py").unlink()
-    assert f"{ORDERING} belongs to no context: run scripts/manifests" in listing.stale(root)
+    assert f"{ORDERING} belongs to no context: run scripts/manifests" in kustomization.stale(root)
 
 
 def test_a_file_edited_by_hand_is_found(root: Path) -> None:
     (root / ORDERING).write_text((root / ORDERING).read_text() + "namespace: elsewhere\n")
-    assert list(listing.stale(root)) == [f"{ORDERING} differs from what scripts/manifests writes"]
+    assert list(kustomization.stale(root)) == [f"{ORDERING} is stale: run scripts/manifests"]
 
 
 def test_writing_again_removes_what_is_left_over(root: Path) -> None:
     (root / "services/commerce/ordering/service.py").unlink()
-    listing.write(root)
+    kustomization.write(root)
     assert not (root / ORDERING).exists()
-    assert list(listing.stale(root)) == []
+    assert list(kustomization.stale(root)) == []

@@ -1,4 +1,4 @@
-"""Writes what kustomize must list, one folder in k8s/contexts for each context, and finds what is stale there."""
+"""Writes the kustomizations in k8s/contexts, a folder for each context, and finds stale files there."""
 
 import shutil
 from collections.abc import Iterator
@@ -37,29 +37,29 @@ patches:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Context:
-    """A bounded context, as its folder says: services/commerce/ordering."""
+    """A bounded context, found by its folder: services/commerce/ordering."""
 
     folder: str
 
     @property
     def name(self) -> str:
-        """What the treaty command calls it: commerce.ordering."""
+        """The name for the treaty command: commerce.ordering."""
         return self.folder.replace("/", ".")
 
     @property
     def workload(self) -> str:
-        """What Kubernetes calls it: commerce-ordering. Names there have no underscores."""
+        """The name in Kubernetes, where names have no underscores: commerce-ordering."""
         return self.folder.replace("/", "-").replace("_", "-")
 
 
 def contexts(root: Path) -> list[Context]:
-    """A context is a folder with a service.py."""
+    """Returns all contexts. A context is a folder with a service.py."""
     services = root / "services"
     return sorted(Context(path.parent.relative_to(services).as_posix()) for path in services.glob("*/*/service.py"))
 
 
 def written(root: Path) -> dict[str, str]:
-    """The files of k8s/contexts as they should be, by path."""
+    """Returns the files of k8s/contexts as they should be, by path."""
     found = contexts(root)
     listing = LISTING + "".join(f"  - {context.workload}\n" for context in found)
     return {f"{CONTEXTS}/kustomization.yaml": listing} | {
@@ -68,7 +68,7 @@ def written(root: Path) -> dict[str, str]:
 
 
 def write(root: Path) -> None:
-    """Replaces the folder, so that a context that is gone goes here too."""
+    """Replaces the folder, so that it has no files of deleted contexts."""
     shutil.rmtree(root / CONTEXTS, ignore_errors=True)
     for name, text in written(root).items():
         path = root / name
@@ -77,7 +77,7 @@ def write(root: Path) -> None:
 
 
 def stale(root: Path) -> Iterator[str]:
-    """Files in k8s/contexts that are missing, left over or different."""
+    """Yields the files in k8s/contexts that are missing, left over or different."""
     expected = written(root)
     found = {path.relative_to(root).as_posix(): path for path in (root / CONTEXTS).rglob("*") if path.is_file()}
     yield from (f"{name} is missing: run scripts/manifests" for name in sorted(expected.keys() - found.keys()))
@@ -86,7 +86,7 @@ def stale(root: Path) -> Iterator[str]:
     )
     for name in sorted(expected.keys() & found.keys()):
         if found[name].read_text() != expected[name]:
-            yield f"{name} differs from what scripts/manifests writes"
+            yield f"{name} is stale: run scripts/manifests"
 
 
 def _manifest(context: Context) -> str:
