@@ -1,19 +1,37 @@
 """What all tests share: suites whose assertions explain themselves, and a quiet log."""
 
 import logging
+from typing import Any
 
 import pytest
 import structlog
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
+
+ON_SERVERS = ("tests/real/", "tests/scripts/bench/", "tests/scripts/demo/", "tests/scripts/dev/")
+"""The folders of the tests that need MongoDB and RabbitMQ."""
 
 pytest.register_assert_rewrite("treaty.testing.suites", "treaty.testing.scenarios")
 
 
+class _ServersStayTogether(LoadScopeScheduling):  # type: ignore[misc]
+    """Keeps the tests on real servers in one worker, so that they do not slow each other down."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "servers" if nodeid.startswith(ON_SERVERS) else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ServersStayTogether:
+    return _ServersStayTogether(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keeps the tests on real servers in one worker of pytest-xdist."""
+    """Marks the tests on real servers."""
     for item in items:
-        if item.get_closest_marker("infra"):
-            item.add_marker(pytest.mark.xdist_group("servers"))
+        if item.nodeid.startswith("tests/real/"):
+            item.add_marker("infra")
+        if item.get_closest_marker("infra") and not item.nodeid.startswith(ON_SERVERS):
+            raise pytest.UsageError(f"{item.nodeid} is marked infra: add its folder to ON_SERVERS in tests/conftest.py")
 
 
 settings.register_profile("treaty", deadline=None, derandomize=True, database=None)

@@ -1,4 +1,4 @@
-"""Why a commit happens: the command, message or call behind it, carried in a context variable by the edges."""
+"""The cause of a commit: a command, message or call. The edges of a service set it in a context variable."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
-    """The id of what led to a commit, and who was behind it.
+    """The command, message, call or timer that leads to a commit: its id, its actor and its trace.
 
-    `id` is unique on a stream for ever: that is the idempotence of commands and messages. `digest` is a keyed hash of
-    a command's body. `trace` is a W3C traceparent. A `durable` cause (a message, a call, a timer) comes again until it
-    is done, so it always commits, even to record a refusal; a client's command commits only when it takes effect.
+    `id` is unique on a stream for ever; this makes commands and messages idempotent. `digest` is a keyed hash of a
+    command's body. `trace` is a W3C traceparent. A `durable` cause (a message, a call or a timer) is delivered again
+    until it is done, so it always commits, even to record a refusal. A client's command commits only when it takes
+    effect.
     """
 
     id: str
@@ -28,7 +29,7 @@ _current: ContextVar[Cause] = ContextVar("treaty.cause")
 
 
 def current_cause() -> Cause:
-    """Returns the cause of what is being done now.
+    """Returns the cause of the current work.
 
     Raises:
         RuntimeError: outside of a command, message or call.
@@ -36,12 +37,12 @@ def current_cause() -> Cause:
     try:
         return _current.get()
     except LookupError:
-        raise RuntimeError("nothing is committed without a cause: call this inside `with acting(Cause(...))`") from None
+        raise RuntimeError("a commit needs a cause: make this call inside `with acting(Cause(...))`") from None
 
 
 @contextmanager
 def acting(cause: Cause) -> Iterator[Cause]:
-    """Makes everything inside the block happen because of `cause`."""
+    """Sets `cause` as the cause of all work inside the block."""
     token = _current.set(cause)
     try:
         yield cause
@@ -50,6 +51,6 @@ def acting(cause: Cause) -> Iterator[Cause]:
 
 
 def step(name: str) -> Cause:
-    """Returns the current cause narrowed to one step, for a use case that touches the same stream twice."""
+    """Returns the current cause with `/name` added to its id, for a use case that changes the same stream twice."""
     cause = current_cause()
     return replace(cause, id=f"{cause.id}/{name}")

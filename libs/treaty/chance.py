@@ -1,4 +1,4 @@
-"""Identity and chance: identifiers, and how retries are spread. A test or a simulation puts its own in their place."""
+"""Ports for identifiers and for the jitter of retries. A test or a simulation uses its own implementations."""
 
 import asyncio
 import random
@@ -16,10 +16,10 @@ class Ids(Protocol):
 
 
 class Chance(Protocol):
-    """Spreads retries."""
+    """Spreads retries over time."""
 
     def jitter(self, seconds: float) -> float:
-        """Returns a time between half and one and a half of `seconds`."""
+        """Returns a random time between 0.5 and 1.5 times `seconds`."""
         ...
 
 
@@ -38,13 +38,13 @@ class RandomChance:
 
 
 def backoff(tries: int, first: float, most: float) -> float:
-    """Returns the pause in seconds after so many tries: `first` after none, doubled with each, at most `most`."""
+    """Returns the pause in seconds after `tries` tries: `first` after none, doubled with each try, at most `most`."""
     return min(first * 2.0 ** min(tries, 100), most)
 
 
 @dataclass(slots=True)
 class Attempts:
-    """The numbers of attempts, from 1 on, with a pause before each but the first."""
+    """Numbers attempts from 1 on, and pauses before each attempt except the first."""
 
     chance: Chance
     first: float
@@ -62,10 +62,10 @@ class Attempts:
 
 
 def retrying(chance: Chance, *, first: float, most: float) -> Attempts:
-    """Returns attempts for `async for`; leave the loop when one succeeds.
+    """Returns attempts for `async for`; the caller leaves the loop when an attempt succeeds.
 
     Args:
-        first: seconds of the first pause; each pause is twice the one before, spread by chance.
+        first: seconds of the first pause; each pause is twice the one before, with jitter.
         most: the longest pause in seconds.
     """
     return Attempts(chance, first, most)

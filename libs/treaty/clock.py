@@ -1,14 +1,14 @@
-"""The outside world as the toolkit sees it: wall clock, identity and chance come only through these ports."""
+"""The wall clock, as a port. The toolkit reads the time only through it."""
 
 from datetime import UTC, datetime
 from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the wall-clock time. Waiting is asyncio's: its loop has a clock of its own."""
+    """The port of the wall clock. Waiting uses asyncio instead, whose loop has a clock of its own."""
 
     def now(self) -> datetime:
-        """Returns the time in UTC, with at most millisecond precision (what MongoDB keeps)."""
+        """Returns the time in UTC, with at most millisecond precision (the precision of MongoDB)."""
         ...
 
 

@@ -1,7 +1,8 @@
-"""What a context depends on, and what is done while it is away: a circuit breaker for each.
+"""Dependencies of a context, and a circuit breaker (Michael Nygard, Release It!) for each.
 
-Whatever fails because something else is away is nobody's fault. Trying on at once, everywhere, makes it worse; so after
-some failures in a row only one try at a time goes through, at growing intervals, until one succeeds.
+A failure because a dependency is away is not a fault of the caller. Immediate retries by all callers would make it
+worse. So after some failures in a row, a breaker admits only one try at a time, at growing intervals, until one
+succeeds.
 """
 
 import asyncio
@@ -11,19 +12,19 @@ from treaty.chance import backoff
 from treaty.surroundings import Surroundings
 
 AFTER = 3
-"""Failures in a row that open a breaker."""
+"""The number of failures in a row that opens a breaker."""
 
 _TRIAL_SECONDS = 10.0
 
 
 class DependencyAway(Exception):
-    """Something that the work depends on cannot be reached; `dependency` names it, such as commerce.ordering."""
+    """A dependency of the work cannot be reached; `dependency` is its name, such as commerce.ordering."""
 
     dependency = "unknown"
 
 
 class GivenUp(Exception):
-    """Nobody waits any more for the dependency to come back."""
+    """The caller stopped waiting for the dependency."""
 
 
 @dataclass(slots=True)
@@ -34,13 +35,13 @@ class _Breaker:
 
 @dataclass(slots=True)
 class Breakers:
-    """The breakers of one process, by dependency."""
+    """The circuit breakers of one process, by dependency."""
 
     surroundings: Surroundings
     _breakers: dict[str, _Breaker] = field(default_factory=dict)
 
     def admit(self, dependency: str) -> bool:
-        """Tells whether to try now. While the breaker is open that is one try at a time."""
+        """Returns whether the caller may try now; while the breaker is open, it admits one try at a time."""
         breaker = self._breakers.get(dependency)
         if breaker is None or breaker.failures < AFTER:
             return True
@@ -51,7 +52,7 @@ class Breakers:
         return True
 
     def failed(self, dependency: str) -> None:
-        """Notes that a dependency was away."""
+        """Records that a call failed because the dependency was away."""
         breaker = self._breakers.setdefault(dependency, _Breaker())
         breaker.failures += 1
         pause = (
@@ -64,13 +65,13 @@ class Breakers:
             self.surroundings.probe.gauge("treaty.breaker.open", 1, dependency=dependency)
 
     def succeeded(self, dependency: str) -> None:
-        """Notes that it is there again."""
+        """Records that the dependency answers again."""
         breaker = self._breakers.pop(dependency, None)
         if breaker is not None and breaker.failures >= AFTER:
             self.surroundings.probe.gauge("treaty.breaker.open", 0, dependency=dependency)
 
     async def turn(self, dependency: str, stop: asyncio.Event) -> None:
-        """Returns when it is the caller's turn to try, or the dependency is back.
+        """Returns when the caller may try, or the dependency is back.
 
         Raises:
             GivenUp: when `stop` is set.

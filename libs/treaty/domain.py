@@ -1,4 +1,4 @@
-"""What a domain model is made of: aggregates that change by recording events, and the errors they raise."""
+"""The base of a domain model: aggregates that change by recording events, and the errors that they raise."""
 
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,11 +10,11 @@ E = TypeVar("E")
 
 
 class DomainError(Exception):
-    """A command that cannot be carried out; the message is a sentence for a person.
+    """The base of the errors that a command raises to refuse; the message is a sentence for a person.
 
-    `reason` is the same in UPPER_SNAKE for machines; it defaults to the name of the error. `recorded` says that the
-    refusal is itself in the commit log (see `treaty.commits`), so that asking again gives the same answer.
-    `details` are values that a machine can use, such as the price that holds instead.
+    `reason` is the same in UPPER_SNAKE for machines; it defaults to the name of the error. With `recorded`, the refusal
+    is in the commit log (see `treaty.commits`), so a repeated request gets the same answer. `details` are values for
+    machines, such as the current price.
     """
 
     reason = "FAILED"
@@ -37,19 +37,19 @@ class NotFound(DomainError):
 
 
 class Rejected(DomainError):
-    """A business rule says no."""
+    """A business rule refuses the command."""
 
     reason = "REJECTED"
 
 
 class Conflict(DomainError):
-    """Somebody else was faster; the caller may look again and decide anew."""
+    """A concurrent change was faster; the caller may read the state and decide again."""
 
     reason = "CONFLICT"
 
 
 class Invalid(DomainError):
-    """The input makes no sense; `field` names the part that is wrong."""
+    """The input is not valid; `field` is the name of the wrong field."""
 
     reason = "INVALID"
 
@@ -60,32 +60,32 @@ class Invalid(DomainError):
 
 @dataclass(slots=True, kw_only=True)
 class Aggregate(Generic[E]):
-    """A consistency boundary whose state is the fold of its events.
+    """An aggregate (Eric Evans): a consistency boundary whose state is the fold of its events.
 
-    Methods decide and call `record`; only `evolve` assigns attributes, and every attribute holds an immutable value
-    (the codec refuses lists, sets and dicts). That is what lets a decision run on a cheap copy and be thrown away.
+    Methods decide and call `record`. Only `evolve` assigns attributes, and every attribute holds an immutable value
+    (the codec refuses lists, sets and dicts). So a decision can run on a cheap copy that is thrown away if it fails.
     """
 
     id: str
     _recorded: list[E] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def record(self, event: E) -> None:
-        """Applies the event and remembers it for the commit: state and event are one act."""
+        """Applies the event to the state, and keeps it for the commit: the two always happen together."""
         self.evolve(event)
         self._recorded.append(event)
 
     def evolve(self, event: E) -> None:
-        """Applies one event to the state. Total, and free of decisions: what happened, happened."""
-        raise NotImplementedError(f"{type(self).__name__} must say how {event!r} changes it")
+        """Applies one event to the state. It handles every event, decides nothing and refuses nothing."""
+        raise NotImplementedError(f"{type(self).__name__} must implement `evolve` for {event!r}")
 
     def take_recorded(self) -> Sequence[E]:
-        """Hands over the events recorded since the last call."""
+        """Returns the events recorded since the last call, and clears them."""
         events = tuple(self._recorded)
         self._recorded.clear()
         return events
 
     def fork(self) -> Self:
-        """Returns an independent copy with nothing recorded, to decide on."""
+        """Returns an independent copy without recorded events, to decide on."""
         twin = copy.copy(self)
         twin._recorded = []
         return twin
@@ -93,14 +93,14 @@ class Aggregate(Generic[E]):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A command, as a dataclass, to be carried out once the commit is durable: at once, or at `due`."""
+    """A command, as a dataclass, to carry out once the commit is durable: at once, or at `due`."""
 
     command: object
     due: datetime | None = None
 
 
 class Message(Protocol):
-    """An integration event: a protobuf message, seen from where protobuf may not be imported."""
+    """An integration event: the interface of a protobuf message, for modules that may not import protobuf."""
 
     @property
     def DESCRIPTOR(self) -> Any: ...
@@ -109,7 +109,12 @@ class Message(Protocol):
 
 
 Effect = Call | Message
+"""An effect of a decision besides its events: a call to make, or an integration event to publish."""
 
 
 Policy = Callable[[Any, Any], Iterable[Effect]]
-"""(state after the command, one of its events) → effects. Pure: it runs again when a decision does."""
+"""A function that returns the effects of one event.
+
+Its arguments are the state after the command and one of the command's events. It is pure, because it runs again
+whenever the decision does.
+"""

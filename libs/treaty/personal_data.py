@@ -1,4 +1,7 @@
-"""Personal data: what belongs to a person stays beside the log, where it can be deleted; commits hold a reference."""
+"""Personal data is stored beside the log, where it can be deleted; commits hold a reference.
+
+The pattern is forgettable payloads (Mathias Verraes).
+"""
 
 import hashlib
 import json
@@ -7,26 +10,26 @@ from typing import Protocol
 
 
 class PersonalData(Protocol):
-    """Keeps personal data of one context, one document for each thing that was told of a subject.
+    """Keeps personal data of one context: one document for each set of data of a subject.
 
-    Commits are immutable, so nothing personal may enter one. What is kept here is found by the reference that the
-    commit holds, until the subject is erased: from then on every reference of theirs leads nowhere.
+    Commits are immutable, so they must not contain personal data. A commit holds a reference, which finds the data
+    until the subject is erased. After that, the references of the subject find nothing.
     """
 
     async def keep(self, subject: str, data: Mapping[str, str]) -> str:
-        """Keeps data on a majority and returns its reference; the same data of a subject has the same one."""
+        """Stores data on a majority, and returns its reference; the same data of a subject has the same reference."""
         ...
 
     async def find(self, ref: str) -> Mapping[str, str] | None:
-        """Returns the data of a reference, or None if it was erased."""
+        """Returns the data of a reference, or None after its subject was erased."""
         ...
 
     async def erase(self, subject: str) -> int:
-        """Forgets all there is of a subject; returns how many documents that were."""
+        """Deletes all data of a subject; returns the number of deleted documents."""
         ...
 
 
 def reference(subject: str, data: Mapping[str, str], key: bytes) -> str:
-    """Returns the reference of some data: a keyed hash, from which nobody can guess it."""
+    """Returns the reference of some data: a keyed hash, so the data cannot be guessed from it."""
     text = json.dumps([subject, sorted(data.items())], ensure_ascii=False)
     return hashlib.blake2b(text.encode(), key=key, digest_size=20).hexdigest()

@@ -1,4 +1,7 @@
-"""What the core tells whoever watches it. `treaty.telemetry` turns it into spans and metrics; the core imports none."""
+"""Domain probes (Pete Hodgson): the core reports its work to a probe.
+
+`treaty.telemetry` implements the probe with spans and metrics. The core does not import that package.
+"""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -8,13 +11,13 @@ from typing import Protocol, TypedDict, Unpack
 
 
 class Span(Protocol):
-    """A piece of work that is being watched; `trace` is its W3C traceparent, empty when nobody watches."""
+    """A piece of work that is traced; `trace` is its W3C traceparent, empty without a tracer."""
 
     @property
     def trace(self) -> str: ...
 
     def note(self, **attributes: str | int | float | bool) -> None:
-        """Adds attributes; underscores in their names stand for dots."""
+        """Adds attributes to the span; an underscore in a name stands for a dot."""
         ...
 
 
@@ -22,13 +25,13 @@ Attributes = Mapping[str, str | int | float | bool]
 
 
 class Work(TypedDict, total=False):
-    """What is known of a piece of work before it begins.
+    """The properties of a piece of work that are known before it begins.
 
     Attributes:
         kind: internal (the default), server, client, producer or consumer.
-        parent: the W3C traceparent that the work belongs to.
-        links: other traceparents that the work belongs to as well.
-        attributes: of the span, by OpenTelemetry's names.
+        parent: the W3C traceparent of the work that this one belongs to.
+        links: the traceparents of other work that this one belongs to.
+        attributes: the attributes of the span, by OpenTelemetry's names.
     """
 
     kind: str
@@ -38,10 +41,10 @@ class Work(TypedDict, total=False):
 
 
 class Probe(Protocol):
-    """Where the core reports to. Must never raise and never wait."""
+    """Receives the reports of the core. Its methods must never raise and never wait."""
 
     def span(self, name: str, **work: Unpack[Work]) -> AbstractContextManager[Span]:
-        """Opens a span around a block."""
+        """Opens a span around a block of code."""
         ...
 
     def count(self, name: str, amount: int = 1, **attributes: str) -> None:
@@ -53,7 +56,7 @@ class Probe(Protocol):
         ...
 
     def gauge(self, name: str, value: float, **attributes: str) -> None:
-        """Sets a level."""
+        """Sets the value of a gauge."""
         ...
 
     def reach(self, place: str) -> None:
@@ -72,7 +75,7 @@ _UNWATCHED = _Unwatched()
 
 
 class NoProbe:
-    """Records nothing. Other probes override the methods that they need."""
+    """A probe that records nothing; other probes inherit from it and override the methods that they need."""
 
     def span(self, name: str, **work: Unpack[Work]) -> AbstractContextManager[Span]:
         return nullcontext(_UNWATCHED)
@@ -91,7 +94,7 @@ class NoProbe:
 
 
 class Forwarding:
-    """Passes everything on to another probe. Subclasses override the methods that they change."""
+    """A probe that forwards all reports to another probe. Subclasses override the methods that they change."""
 
     def __init__(self, probe: Probe) -> None:
         self._probe = probe
@@ -106,11 +109,11 @@ class Forwarding:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """`oldest` is None when nothing waits, or when it is not known since when."""
+    """The number of waiting items, and the time of the oldest one; None if no item waits, or if the time is unknown."""
 
     count: int
     oldest: datetime | None = None
 
     def age(self, now: datetime) -> float:
-        """Returns for how many seconds the oldest has waited; 0 when nothing does."""
+        """Returns the seconds that the oldest item has waited; 0 if no item waits."""
         return 0.0 if self.oldest is None else max((now - self.oldest).total_seconds(), 0.0)

@@ -1,7 +1,7 @@
-"""Sagas: process managers as pure functions, `react(state, fact) → (state, commands)`, on a stream of their own.
+"""Sagas: process managers as pure functions, `react(state, fact) → (state, commands)`, each run on its own stream.
 
-A fact is a message, a timer or an event of the own context, translated into a dataclass. Any fact may be the first to
-arrive and may arrive late, so `react` is total: it knows an answer for every fact in every state.
+A fact is a message, a timer or an event of the same context, translated into a dataclass. Any fact may arrive first,
+and any may arrive late. So `react` is total: it returns a result for every fact in every state.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -20,7 +20,7 @@ from treaty.projections.projection import Projection
 
 
 class Progress(Protocol):
-    """What every state of a saga tells: whether its run has ended, and why it is stuck, if it is."""
+    """The properties of every saga's state: whether its run has ended, and the reason if it is stuck."""
 
     @property
     def ended(self) -> bool: ...
@@ -32,18 +32,21 @@ S = TypeVar("S", bound=Progress)
 
 T = TypeVar("T")
 React = Callable[[T, Any], tuple[T, Sequence[object]]]
-"""(state, fact) → (state, commands); a command is a dataclass, or a `Call` with the time at which it is due."""
+"""A saga's function, (state, fact) → (state, commands).
+
+A command is a dataclass, or a `Call` with the time at which it is due.
+"""
 
 
 @dataclass(slots=True, kw_only=True)
 class Run(Aggregate[Any], Generic[S]):
-    """One run of a saga. Its events are the facts that it was told."""
+    """One run of a saga. Its events are the facts that it has received."""
 
     state: S
     react: React[S] = field(repr=False, compare=False)
 
     def tell(self, fact: object) -> list[Call]:
-        """Takes a fact and returns what is to be done about it."""
+        """Records a fact, and returns the calls to make because of it."""
         _, commands = self.react(self.state, fact)
         self.record(fact)
         return [command if isinstance(command, Call) else Call(command) for command in commands]
@@ -53,15 +56,15 @@ class Run(Aggregate[Any], Generic[S]):
 
 
 class StoredSaga(Stored[Run[S]]):
-    """Names a saga and its facts on disk.
+    """Defines the stored form of a saga and its facts.
 
     Args:
-        stream: the first part of the stream's name.
+        stream: the first part of the name of every run's stream.
         initial: the state before the first fact: a frozen dataclass.
-        react: the saga.
+        react: the saga's function.
         facts: the stored name of every fact.
-        resume: makes the fact that lets a stuck run try again, of the run's id and a reason.
-        cancel: makes the fact that ends a run by hand.
+        resume: makes the fact that lets a stuck run try again, from the run's id and a reason.
+        cancel: makes the fact that ends a run by hand, from the run's id and a reason.
     """
 
     def __init__(
@@ -100,13 +103,15 @@ class StoredSaga(Stored[Run[S]]):
 
 
 class RunStatus(StrEnum):
+    """The status of a run in the read model of its saga."""
+
     RUNNING = "running"
     STUCK = "stuck"
     ENDED = "ended"
 
 
 class SagaRun(Protocol):
-    """One run in the read model of a saga; `why` says what a stuck one is stuck with."""
+    """One run in the read model of a saga; `why` is the reason if it is stuck."""
 
     @property
     def id(self) -> str: ...
@@ -118,7 +123,7 @@ class SagaRun(Protocol):
 
 @cache
 def runs_of(stored: StoredSaga[S]) -> Projection[Any]:
-    """Returns the read model of a saga's runs. A row holds the state too, because the next one follows from it."""
+    """Returns the read model of a saga's runs. A row has the state too, because the next state is computed from it."""
     fields = [("id", str), ("status", RunStatus), ("why", str), ("state", stored.state_kind)]
     run: Any = make_dataclass("SagaRun", fields, frozen=True, kw_only=True)
 
@@ -133,7 +138,7 @@ def runs_of(stored: StoredSaga[S]) -> Projection[Any]:
 
 @dataclass(frozen=True, slots=True)
 class Saga(Generic[S]):
-    """The runs of one saga. `key` tells from a fact which run it belongs to; `runs` is their read model."""
+    """The runs of one saga. `key` returns the id of the run that a fact belongs to; `runs` is their read model."""
 
     stored: StoredSaga[S]
     repository: Repository[Run[S]]
@@ -143,11 +148,11 @@ class Saga(Generic[S]):
 
     @property
     def facts(self) -> Sequence[type]:
-        """The types of its facts; the toolkit routes a call with one of them to this saga."""
+        """The types of the saga's facts; the toolkit routes a call with one of them to this saga."""
         return [shape.kind for shape in self.stored.events.shapes]
 
     async def tell(self, fact: object) -> Committed[Run[S]]:
-        """Tells the saga a fact; its commands leave with the same commit."""
+        """Sends the saga a fact; the resulting commands are in the same commit."""
         self.probe.reach("saga.telling")
         told = await self.repository.add(self.key(fact), lambda run: run.tell(fact))
         self.probe.reach("saga.told")

@@ -1,4 +1,4 @@
-"""Settings from the environment, and from files for secrets: one frozen object, errors that name the variable."""
+"""Settings from the environment, and from files for secrets: one frozen object; errors name the variable."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,15 +7,15 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 DEVELOPMENT_SECRET = "for development only"
-"""Known to everyone, so it is refused wherever TREATY_ENVIRONMENT is not dev."""
+"""A public value; it is refused unless TREATY_ENVIRONMENT is dev."""
 
 
 class SettingsError(Exception):
-    """A variable is missing or makes no sense."""
+    """A variable is missing or its value is not valid."""
 
 
 class Settings(BaseModel):
-    """What a process is told. Every field is read from the variable of its alias, or from the file `<alias>_FILE`."""
+    """The base of settings: each field is read from the variable of its alias, or from the file `<alias>_FILE`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -45,15 +45,23 @@ class ProcessSettings(Settings):
     log_format: Literal["json", "console"] = Field("json", alias="LOG_FORMAT")
 
     def address_of(self, context: str) -> str:
-        """Returns where a context answers: as TREATY_PEERS says, or as Kubernetes calls it."""
+        """Returns the address of a context: from TREATY_PEERS, or the name of its Kubernetes service."""
         told = dict(pair.split("=", 1) for pair in self.peers.split(",") if pair)
         return told.get(context) or f"dns:///{context.replace('.', '-')}:50051"
 
     def require(self, *names: str) -> None:
-        """Raises SettingsError unless each of the variables is set."""
+        """Checks that each of the variables is set.
+
+        Raises:
+            SettingsError: with the names of the missing ones.
+        """
         missing = [name for name in names if not _plain(getattr(self, name.lower()))]
         if missing:
-            raise SettingsError("; ".join(f"{name} must be set, or {name}_FILE name a file" for name in missing))
+            raise SettingsError(
+                "; ".join(
+                    f"{name} must be set, or {name}_FILE to the path of a file with its value" for name in missing
+                )
+            )
 
 
 def _plain(value: Any) -> Any:
@@ -64,10 +72,10 @@ T = TypeVar("T", bound=Settings)
 
 
 def read_settings(model: type[T], environ: Mapping[str, str]) -> T:
-    """Reads the settings that a model asks for.
+    """Reads the settings of a model from the environment.
 
     Raises:
-        SettingsError: naming every variable that is missing or wrong.
+        SettingsError: with every variable that is missing or wrong.
     """
     names = [field.alias or name for name, field in model.model_fields.items()]
     values = {name: value for name in names if (value := _value(name, environ)) is not None}
@@ -89,7 +97,7 @@ def _refuse_development_secrets(settings: Settings) -> None:
     ]
     if known:
         raise SettingsError(
-            "; ".join(f"{name} must be set, or {name}_FILE name a file that holds it" for name in known)
+            "; ".join(f"{name} must be set, or {name}_FILE to the path of a file with its value" for name in known)
         )
 
 

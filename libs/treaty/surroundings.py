@@ -1,4 +1,4 @@
-"""What the toolkit needs of the world around it, as one value: clock, identifiers, chance and a probe."""
+"""The surroundings of the toolkit as one value: clock, identifiers, chance and a probe."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,7 @@ from treaty.probes import NoProbe, Probe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """The real world with no probe, unless a test, a simulation or a process says otherwise."""
+    """The real clock, identifiers and chance, without a probe; tests, simulations and processes replace them."""
 
     clock: Clock = field(default_factory=SystemClock)
     ids: Ids = field(default_factory=RandomIds)

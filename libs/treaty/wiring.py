@@ -1,17 +1,17 @@
-"""Mistakes in how a context is put together: found when it starts, each told in one sentence with the line to add."""
+"""Errors in the construction of a context: found when it starts, each with a sentence and the line to add."""
 
 import re
 
 
 class WiringError(Exception):
-    """A context is put together wrongly. The message is a sentence that names the line to add or to change."""
+    """A context is built wrongly. The message is a sentence with the line to add or to change."""
 
 
 def stored_name(kind: type) -> str:
-    """Returns the usual stored name of a type: order-placed for OrderPlaced."""
+    """Returns the default stored name of a type: order-placed for OrderPlaced."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", kind.__name__).lower()
 
 
 def shape_of(kind: type) -> str:
-    """Returns the line of storage.py that gives a type its stored name."""
+    """Returns the line of storage.py that defines the stored name of a type."""
     return f'Shape("{stored_name(kind)}", {kind.__name__})'

@@ -1,1 +1,1 @@
-"""Commerce: selling goods, from the order to the money. Its contexts share one thing, `money`."""
+"""The commerce domain: the contexts that sell goods. They share the kernel `money`, and `wire` for its messages."""

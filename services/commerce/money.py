@@ -1,4 +1,4 @@
-"""Money: the shared kernel of the commerce domain. An integer of minor units and a currency, never a float."""
+"""Money, the shared kernel of the commerce domain: an integer of minor units and a currency, never a float."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ CURRENCIES = {
     "AUD": 2,
     "CAD": 2,
 }
-"""The currencies we trade in, and how many of the digits are decimals (ISO 4217)."""
+"""The currencies we trade in, and the number of decimals of each (ISO 4217)."""
 
 LIMIT = 10**15
-"""No amount is larger, in minor units; a sum of many still fits into 64 bits."""
+"""The largest amount, in minor units. The sum of many such amounts still fits into 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,11 @@ class Money:
         if self.currency not in CURRENCIES:
             raise Invalid(f"{self.currency!r} is not a currency we trade in", field="currency")
         if abs(self.minor_units) > LIMIT:
-            raise Invalid(f"{self.minor_units} is more money than there is", field="minor_units")
+            raise Invalid(f"the largest amount is {LIMIT} minor units, not {self.minor_units}", field="minor_units")
 
     def __add__(self, other: "Money") -> "Money":
         if other.currency != self.currency:
-            raise Invalid(f"{self.currency} and {other.currency} cannot be added", field="currency")
+            raise Invalid(f"amounts in {self.currency} and {other.currency} cannot be added", field="currency")
         return Money(self.minor_units + other.minor_units, self.currency)
 
     def __mul__(self, factor: int) -> "Money":

@@ -1,4 +1,4 @@
-"""How the shared kernel looks on the wire. Only the edges of a context may import this."""
+"""Translates money and times to protobuf messages and back. Only the edges of a context may import this module."""
 
 from datetime import UTC, datetime
 
@@ -31,15 +31,15 @@ def time_to_wire(time: datetime) -> Timestamp:
 
 
 def time_from_wire(message: Timestamp) -> datetime:
-    """Returns the moment in UTC of a protobuf message, to the millisecond: more is not kept.
+    """Returns the moment in UTC of a protobuf message, cut to milliseconds, the precision that is stored.
 
     Raises:
-        Invalid: if it is in no year from 1 to 9999.
+        Invalid: if the moment is not in the years 1 to 9999.
     """
     try:
         moment = message.ToDatetime(UTC)
     except (ValueError, OverflowError):
         raise Invalid(
-            f"{message.seconds} s and {message.nanos} ns after 1970 is no time in the years 1 to 9999"
+            f"{message.seconds} s and {message.nanos} ns after 1970 is not a time in the years 1 to 9999"
         ) from None
     return moment.replace(microsecond=message.nanos // 1_000_000 * 1000)

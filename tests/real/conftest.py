@@ -2,22 +2,12 @@
 
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 
 from scripts.lib import dev
 from scripts.lib.databases import temporary
 from scripts.lib.virtual_hosts import virtual_host
-
-HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder needs the servers."""
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.infra)
 
 
 @pytest.fixture(scope="session")

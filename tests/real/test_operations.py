@@ -148,9 +148,9 @@ async def test_a_stuck_saga_is_seen_resumed_and_ended_by_hand(running: Running) 
     [
         (["show", ORDERING, "return", "unknown"], "there is no run unknown"),
         (["resume", ORDERING, "return", "unknown", "--reason", "x"], "does not exist"),
-        (["resume", ORDERING, "checkout", "unknown", "--reason", "x"], "knows no way to resume"),
+        (["resume", ORDERING, "checkout", "unknown", "--reason", "x"], "has no way to resume"),
         (["show", ORDERING, "nothing", "x"], "has no saga nothing"),
-        (["cancel", ORDERING, "return", "x", "--reason", " "], "--reason must say why"),
+        (["cancel", ORDERING, "return", "x", "--reason", " "], "--reason must not be empty"),
     ],
 )
 async def test_a_command_for_what_is_not_there_says_so(running: Running, arguments: list[str], sentence: str) -> None:

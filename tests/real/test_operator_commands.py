@@ -95,7 +95,7 @@ async def test_a_timer_and_a_call_that_cannot_be_made_are_pending(shop: Town) ->
     ("arguments", "sentence"),
     [
         (["streams", "show", INVENTORY, "stock-nothing"], "has no stream stock-nothing"),
-        (["streams", "at", INVENTORY, LAMP], "say either --version or --moment"),
+        (["streams", "at", INVENTORY, LAMP], "use either --version or --moment"),
         (["streams", "at", INVENTORY, LAMP, "--version", "77"], "in version 77"),
         (["streams", "at", INVENTORY, LAMP, "--moment", "yesterday"], "'yesterday' is not a moment"),
         (["outbox", "commerce.nowhere"], "there is no context commerce.nowhere"),

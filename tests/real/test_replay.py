@@ -66,7 +66,7 @@ async def test_a_consumer_that_lost_messages_is_told_again_while_orders_are_plac
     before = await shop.events_committed()
     code, output = await treaty(shop, "replay", "start", ORDERING, "--to", INVENTORY, "--reason", "once more")
     assert code == 0, output
-    assert "all of them are taken" in output
+    assert "all of them are handled" in output
     await shop.settled(orders)
     assert await shop.events_committed() == before
     await everything_adds_up(shop, orders)

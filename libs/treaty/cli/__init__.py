@@ -1,4 +1,4 @@
-"""The `treaty` command: run contexts, list them, look after the quarantine."""
+"""The `treaty` command: runs contexts, lists them, and manages the quarantine and other stored work."""
 
 from treaty.cli.app import app
 

@@ -1,4 +1,4 @@
-"""`python -m treaty.cli`."""
+"""Entry point of `python -m treaty.cli`."""
 
 from treaty.cli.app import app
 

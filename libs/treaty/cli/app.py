@@ -43,7 +43,9 @@ def contexts() -> None:
 
 @app.command()
 def run(
-    names: Annotated[list[str], typer.Argument(metavar="CONTEXT...", help="such as commerce.ordering")],
+    names: Annotated[
+        list[str], typer.Argument(metavar="CONTEXT...", help="the contexts to run, such as commerce.ordering")
+    ],
 ) -> None:
     """Run one or several contexts in this process, until SIGTERM."""
     try:

@@ -1,4 +1,4 @@
-"""What the commands share: a context's service and stores, opened from outside of its processes."""
+"""Shared parts of the commands: they open a context's service and stores from outside its processes."""
 
 import asyncio
 import os
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A context as a command sees it: its service is put together, but nothing of it runs."""
+    """A context as a command uses it: its service is built, but none of its tasks run."""
 
     service: Service
     stores: Stores
@@ -58,7 +58,7 @@ async def opened(context: str) -> AsyncIterator[Opened]:
 
 
 def in_context(context: str, ask: Callable[[Opened], Awaitable[T]]) -> T:
-    """Runs a command on one context; what a person can do something about ends it with a sentence and code 2."""
+    """Runs a command on one context; an error that a person can correct ends it with a sentence and code 2."""
     if context not in find_contexts():
         fail(f"there is no context {context}; there are {', '.join(find_contexts())}")
 
@@ -73,16 +73,16 @@ def in_context(context: str, ask: Callable[[Opened], Awaitable[T]]) -> T:
 
 
 def chosen(context: str) -> Sequence[str]:
-    """Returns the one context that was named, or all of them."""
+    """Returns the one context that was named, or all contexts if none was."""
     return [context] if context else find_contexts()
 
 
 def moment(said: str) -> datetime:
-    """Reads a moment that a person wrote; without a zone it is UTC."""
+    """Parses a moment that a person wrote; without a time zone it is in UTC."""
     try:
         parsed = datetime.fromisoformat(said)
     except ValueError:
-        fail(f"{said!r} is not a moment; write it like 2026-07-01T12:00:00Z")
+        fail(f"{said!r} is not a moment; write one such as 2026-07-01T12:00:00Z")
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 

@@ -1,4 +1,4 @@
-"""`treaty context-map`: how the contexts stand to each other, as they declare it where they are built."""
+"""`treaty context-map`: prints the context map (Eric Evans): the relations that the contexts declare."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,14 +16,14 @@ from treaty.surroundings import Surroundings
 
 
 def services() -> Sequence[Service]:
-    """Puts every context together on memory adapters, to look at; building one checks its relations."""
+    """Builds every context on memory adapters, for inspection; building a service checks its relations."""
     surroundings = Surroundings()
     ports = Ports(stores=MemoryStores(surroundings), surroundings=surroundings, environ={})
     return [load_context(name)(ports) for name in find_contexts()]
 
 
 def context_map(as_json: Annotated[bool, typer.Option("--json", help="print JSON for a machine")] = False) -> None:
-    """Print the context map: Mermaid and a table, as docs/reference/context-map.md holds them."""
+    """Print the context map, a Mermaid diagram and a table, as it is in docs/reference/context-map.md."""
     found = services()
     if as_json:
         relations = {s.name: [{"upstream": r.upstream, "pattern": r.pattern} for r in s.relations] for s in found}
@@ -36,8 +36,8 @@ def page(found: Sequence[Service]) -> Iterator[str]:
     """Yields the lines of the reference page."""
     yield "# The context map"
     yield ""
-    yield "Written by `treaty context-map` from what each `service.py` declares. A service whose declaration differs"
-    yield "from what it subscribes to or calls is not built. Arrows point downstream, to who listens or asks."
+    yield "Written by `treaty context-map` from the relations that each `service.py` declares. A service whose"
+    yield "declaration differs from its subscriptions and calls is not built. Arrows point downstream, to the consumer."
     yield ""
     yield "```mermaid"
     yield "flowchart LR"

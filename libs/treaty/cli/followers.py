@@ -1,4 +1,4 @@
-"""`treaty followers`: how far each follower is behind the log, and which process does the work."""
+"""`treaty followers`: shows how far each follower is behind the log, and which process holds each lease."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -12,9 +12,9 @@ from treaty.projections.projector import follower_of
 
 
 def followers(
-    context: Annotated[str, typer.Argument(help="one context; all of them by default")] = "", json_: Json = False
+    context: Annotated[str, typer.Argument(help="one context; by default all of them")] = "", json_: Json = False
 ) -> None:
-    """Show the followers of contexts: their place, what is before them, and who holds which lease."""
+    """Show the followers of contexts: their position, the number of commits ahead of it, and the lease holders."""
     found = {name: in_context(name, followed) for name in chosen(context)}
     if json_:
         typer.echo(as_json(found))
@@ -22,7 +22,11 @@ def followers(
     for name, one in found.items():
         typer.echo(f"\n{name}")
         shown = [
-            {**{k: row[k] for k in ("follower", "place", "behind")}, "oldest unseen": age(row["oldest_seconds"])}
+            {
+                **{k: row[k] for k in ("follower", "place", "behind")},
+                "oldest unseen": age(row["oldest_seconds"]),
+                "halted by": row["halted"] or "-",
+            }
             for row in one["followers"]
         ]
         table(shown, "no follower")
@@ -30,10 +34,15 @@ def followers(
 
 
 async def followed(opened: Opened) -> Mapping[str, Any]:
-    """Returns {followers: [{follower, place, behind, oldest_seconds}], leases: [{lease, owner, epoch, until}]}."""
+    """Returns {followers, leases} of a context.
+
+    A follower is {follower, place, behind, oldest_seconds, halted}, a lease is {lease, owner, epoch, until}.
+    """
     places = await opened.stores.checkpoints.load()
     views = [follower_of(p, await opened.stores.rows(p).generation()) for p in opened.service.read_models]
-    rows = [await _row(opened, name, places.get(name)) for name in ("relay", "calls", *views)]
+    halted = await opened.stores.checkpoints.halted()
+    names = ("relay", "calls", *views)
+    rows = [{**await _row(opened, name, places.get(name)), "halted": halted.get(name, "")} for name in names]
     return {"followers": rows, "leases": await _leases(opened)}
 
 
@@ -50,7 +59,7 @@ async def _row(opened: Opened, name: str, place: Place | None) -> Mapping[str, A
 
 
 async def _leases(opened: Opened) -> Sequence[Mapping[str, Any]]:
-    """Returns every lease that there should be and every other that somebody holds, such as that of a rebuild."""
+    """Returns every expected lease, and every other lease with a holder, such as the lease of a rebuild."""
     held = await opened.stores.leases.holders()
     partitions = [f"p{n}" for n in range(opened.partitions if opened.service.subscriptions else 0)]
     expected = ["followers", *partitions]

@@ -1,4 +1,4 @@
-"""`treaty outbox`: integration events that are committed and not known to be confirmed by the broker."""
+"""`treaty outbox`: shows the integration events that are committed but not yet confirmed by the broker."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -13,9 +13,9 @@ _FIRST, _PARKED = 10, 1000
 
 
 def outbox(
-    context: Annotated[str, typer.Argument(help="one context; all of them by default")] = "", json_: Json = False
+    context: Annotated[str, typer.Argument(help="one context; by default all of them")] = "", json_: Json = False
 ) -> None:
-    """Show what waits in the outbox: how many events, how old, the first of them, and what the broker did not take."""
+    """Show the events that wait in the outbox: their number, age, the first ones, and the ones the broker refused."""
     found = {name: in_context(name, waiting) for name in chosen(context)}
     if json_:
         typer.echo(as_json(found))
@@ -31,7 +31,10 @@ def outbox(
 
 
 async def waiting(opened: Opened) -> Mapping[str, Any]:
-    """Returns {events, oldest_seconds, first, parked} of one context's outbox."""
+    """Returns {events, oldest_seconds, first, parked} of one context's outbox.
+
+    `first` and `parked` are lists of events; `parked` holds the events that the broker did not accept.
+    """
     log, now = opened.stores.log, opened.ports.clock.now()
     place = (await opened.stores.checkpoints.load()).get("relay", Place())
     first: list[dict[str, Any]] = [

@@ -1,4 +1,4 @@
-"""`treaty pending`: calls, timers and events that wait to be tried again, and what waits behind them."""
+"""`treaty pending`: shows calls, timers and events that wait for another try, and the items behind them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -11,11 +11,11 @@ from treaty.followers.pending import Item
 
 
 def pending(
-    context: Annotated[str, typer.Argument(help="one context; all of them by default")] = "",
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="items of each context at most")] = 200,
+    context: Annotated[str, typer.Argument(help="one context; by default all of them")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="the most items of each context")] = 200,
     json_: Json = False,
 ) -> None:
-    """Show pending work: what it is, when it is due, how often it failed and why, and what is blocked behind what."""
+    """Show pending work: its type, due time, failed attempts, last error, and the item that blocks it."""
     rows = [row for name in chosen(context) for row in in_context(name, lambda opened: waiting(opened, limit))]
     if json_:
         typer.echo(as_json(rows))

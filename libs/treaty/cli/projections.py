@@ -1,4 +1,4 @@
-"""`treaty projections`: list read models, and build them anew while the old ones go on answering."""
+"""`treaty projections`: lists read models, and rebuilds them while the old ones still answer queries."""
 
 import json
 from typing import Annotated, Any
@@ -14,16 +14,16 @@ from treaty.operations.rebuild import AlreadyRebuilding, NotCaughtUp, RebuildLos
 from treaty.projections.projection import Projection
 from treaty.projections.projector import follower_of
 
-app = typer.Typer(help="Read models: how far they are, and building them anew.", no_args_is_help=True)
+app = typer.Typer(help="List and rebuild read models.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="print JSON for a machine")]
 
 
 @app.command("list")
 def list_(
-    context: Annotated[str, typer.Argument(help="one context; all of them by default")] = "", as_json: Json = False
+    context: Annotated[str, typer.Argument(help="one context; by default all of them")] = "", as_json: Json = False
 ) -> None:
-    """List the read models, and how many commits each is behind."""
+    """List the read models, and the number of commits that each is behind."""
     found = {key: row for name in chosen(context) for key, row in in_context(name, _listed).items()}
     if as_json:
         typer.echo(json.dumps(found))
@@ -36,14 +36,16 @@ def list_(
 
 @app.command("rebuild")
 def rebuild_(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="such as commerce.x/rows")] = None,
-    all_: Annotated[bool, typer.Option("--all", help="every read model of every context")] = False,
-    verify: Annotated[bool, typer.Option("--verify", help="compare the new one with the one that was lived")] = False,
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="read models, such as commerce.x/rows")
+    ] = None,
+    all_: Annotated[bool, typer.Option("--all", help="rebuild every read model of every context")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="compare the new read model with the old")] = False,
     as_json: Json = False,
 ) -> None:
-    """Build read models anew from the log, and let queries see the new ones. Commands go on meanwhile."""
+    """Rebuild read models from the log, and switch queries to the new ones. Commands continue meanwhile."""
     if bool(names) == all_:
-        fail("name the read models as `treaty projections list` shows them, or say --all")
+        fail("name the read models as `treaty projections list` shows them, or use --all")
     contexts = chosen("") if all_ else sorted({name.partition("/")[0] for name in names or ()})
     results: dict[str, Any] = {}
     for context in contexts:
@@ -82,9 +84,9 @@ def _show(results: dict[str, Any], as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(results))
         return
-    table = Table("read model", "rows", "the same as the lived one")
+    table = Table("read model", "rows", "the same as the old one")
     for name, result in results.items():
-        equal = {True: "yes", False: f"NO: {', '.join(result.get('different', ()))}", None: "not asked"}
+        equal = {True: "yes", False: f"NO: {', '.join(result.get('different', ()))}", None: "not compared"}
         table.add_row(name, str(result["rows"]), equal[result["equal"]])
     Console().print(table)
 

@@ -1,6 +1,6 @@
-"""`treaty quarantine`: look at what could not be handled, and say what is to be done about it.
+"""`treaty quarantine`: shows the messages that could not be handled, and records decisions about them.
 
-What is said here is an intent; the process that owns the partition carries it out, so that the order on a key holds.
+A decision is recorded as an intent. The process that owns the partition carries it out, so the order on a key holds.
 """
 
 import getpass
@@ -22,19 +22,23 @@ from treaty.messaging.quarantine import Action, Answered, Intent, Quarantine, Qu
 
 T = TypeVar("T")
 
-app = typer.Typer(help="Messages that could not be handled, and all that waits behind them.", no_args_is_help=True)
+app = typer.Typer(
+    help="Messages that could not be handled, and the later messages of their keys.", no_args_is_help=True
+)
 
 Context = Annotated[str, typer.Argument(help="the consuming context, such as commerce.ordering")]
 Id = Annotated[str, typer.Argument(help="the id that `list` shows")]
 Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="the ids that `list` shows")]
-Reason = Annotated[str, typer.Option("--reason", help="why; it is kept for good")]
-By = Annotated[str, typer.Option("--by", help="who says so; you, by default")]
+Reason = Annotated[str, typer.Option("--reason", help="the reason; it is kept for good")]
+By = Annotated[str, typer.Option("--by", help="the person who decides; by default you")]
 Json = Annotated[bool, typer.Option("--json", help="print JSON for a machine")]
 Type = Annotated[str, typer.Option("--type", help="only events of this type, such as OrderPlaced")]
-Error = Annotated[str, typer.Option("--error", help="only with this in their error")]
-Key = Annotated[str, typer.Option("--key", help="only of this aggregate")]
-OlderThan = Annotated[str, typer.Option("--older-than", help="only those here for longer, such as 90s, 15m, 2h or 3d")]
-Deploy = Annotated[bool, typer.Option("--waits-for-deploy", help="only those that this version does not know")]
+Error = Annotated[str, typer.Option("--error", help="only messages whose error contains this text")]
+Key = Annotated[str, typer.Option("--key", help="only messages of this aggregate")]
+OlderThan = Annotated[
+    str, typer.Option("--older-than", help="only messages older than 90s, 15m, 2h or 3d, for example")
+]
+Deploy = Annotated[bool, typer.Option("--waits-for-deploy", help="only messages that this version cannot read")]
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _MANY = 10_000
@@ -42,7 +46,7 @@ _MANY = 10_000
 
 @app.command("list")
 def list_(
-    context: Annotated[str, typer.Argument(help="one context; all of them by default")] = "",
+    context: Annotated[str, typer.Argument(help="one context; by default all of them")] = "",
     type: Type = "",
     error: Error = "",
     key: Key = "",
@@ -50,7 +54,7 @@ def list_(
     waits_for_deploy: Deploy = False,
     as_json: Json = False,
 ) -> None:
-    """List what is in quarantine, in order."""
+    """List the messages in quarantine, in their order."""
     wanted = _wanted(type, error, key, older_than, waits_for_deploy)
     found = {name: _with(name, lambda quarantine: quarantine.find(wanted, limit=1000)) for name in chosen(context)}
     rows = [(name, item) for name, items in found.items() for item in items]
@@ -62,7 +66,7 @@ def list_(
 
 @app.command()
 def show(context: Context, id: Id, as_json: Json = False) -> None:
-    """Show one message: its envelope, what it says, its error, its attempts, and what people asked for."""
+    """Show one message: its envelope, decoded body, error, attempts, and the decisions about it."""
 
     async def ask(opened: Opened) -> dict[str, Any]:
         item = await opened.stores.quarantine.get(id)
@@ -86,7 +90,7 @@ def show(context: Context, id: Id, as_json: Json = False) -> None:
 
 
 def _asks(action: Action, help: str) -> None:
-    """Makes the command that asks the owner of the partition for something."""
+    """Registers a command that leaves an intent for the owner of the partition."""
 
     @app.command(action, help=help)
     def ask(
@@ -103,9 +107,9 @@ def _asks(action: Action, help: str) -> None:
         _ask(context, action, ids, reason, by, _wanted(type, error, key, older_than, waits_for_deploy))
 
 
-_asks("retry", "Ask for one try now of each message's key, from its first message on.")
-_asks("release", "Ask for tries from the beginning of the schedule, now first: use it when the cause is mended.")
-_asks("discard", "Ask for messages to be passed over for good. They are kept, with the reason.")
+_asks("retry", "Ask the owner to try the key of each message once now, from its first message on.")
+_asks("release", "Ask the owner to restart the schedule of tries now. Use it when the cause is repaired.")
+_asks("discard", "Ask the owner to skip messages for good. They are kept, with the reason.")
 
 
 @app.command()
@@ -116,7 +120,7 @@ def edit(
     reason: Reason = "",
     by: By = "",
 ) -> None:
-    """Give a message another body, and have it tried. The old body is kept in its history."""
+    """Replace the body of a message and try it again. The old body is kept in the message's history."""
 
     async def ask(opened: Opened) -> None:
         item = await opened.stores.quarantine.get(id)
@@ -133,10 +137,10 @@ def edit(
 @app.command()
 def history(
     context: Context,
-    id: Annotated[str, typer.Option("--id", help="one message; all by default")] = "",
+    id: Annotated[str, typer.Option("--id", help="one message; by default all")] = "",
     as_json: Json = False,
 ) -> None:
-    """Show what people asked for, why, and what came of it, the latest first; also of messages that are gone."""
+    """Show the decisions about messages, their reasons and outcomes, the latest first; also of removed messages."""
     entries = [_entry(answered) for answered in _with(context, lambda quarantine: quarantine.answers(id, limit=1000))]
     if as_json:
         typer.echo(json.dumps(entries))
@@ -148,9 +152,9 @@ def history(
 
 
 def _ask(context: str, action: Action, ids: list[str] | None, reason: str, by: str, wanted: Wanted) -> None:
-    """Leaves an intent with each message that was named, or that is as wanted."""
+    """Leaves an intent with each message that was named, or that matches the filter."""
     if bool(ids) == (wanted != Wanted()):
-        fail("name the messages by their ids, or say which by --type, --error, --key, --older-than, --waits-for-deploy")
+        fail("name messages by id, or select them by --type, --error, --key, --older-than, --waits-for-deploy")
     intent = _intent(action, reason, by)
 
     async def asking(opened: Opened) -> int:
@@ -164,7 +168,7 @@ def _ask(context: str, action: Action, ids: list[str] | None, reason: str, by: s
 
     count = in_context(context, asking)
     if not count:
-        fail(f"nothing in the quarantine of {context} is as you say")
+        fail(f"no message in the quarantine of {context} matches the filter")
     typer.echo(
         f"asked the owners of the partitions to {action} {ids[0] if ids and count == 1 else f'{count} messages'}"
     )
@@ -172,7 +176,7 @@ def _ask(context: str, action: Action, ids: list[str] | None, reason: str, by: s
 
 def _intent(action: Action, reason: str, by: str, body: bytes = b"") -> Intent:
     if not reason.strip():
-        fail("--reason must say why")
+        fail("--reason must not be empty")
     return Intent(action=action, reason=reason, at=SystemClock().now(), by=by or getpass.getuser(), body=body)
 
 
@@ -181,7 +185,7 @@ def _wanted(type: str, error: str, key: str, older_than: str, waits_for_deploy: 
     if older_than:
         age = re.fullmatch(r"(\d+)([smhd])", older_than)
         if age is None:
-            fail(f"--older-than {older_than!r} is no age: say 90s, 15m, 2h or 3d")
+            fail(f"--older-than {older_than!r} is no age: use a form such as 90s, 15m, 2h or 3d")
         until = SystemClock().now() - timedelta(seconds=int(age[1]) * _UNITS[age[2]])
     return Wanted(type=type, error=error, key=key, until=until, schema=waits_for_deploy)
 
@@ -191,20 +195,20 @@ def _with(context: str, ask: Callable[[Quarantine], Awaitable[T]]) -> T:
 
 
 def _decoded(opened: Opened, item: Quarantined) -> Any:
-    """Returns what the message says, if this version of the context can read it."""
+    """Returns the decoded body of the message, or a sentence if this version of the context cannot read it."""
     for subscription in opened.service.subscriptions:
         if subscription.type == item.envelope.type:
             try:
                 return MessageToDict(subscription.parse(item.envelope.body), preserving_proto_field_name=True)
             except Exception as error:
                 return f"not readable: {type(error).__name__}: {error}"
-    return "not known to this version"
+    return "this version has no subscription to this type"
 
 
 def _check_parses(opened: Opened, item: Quarantined, body: bytes) -> None:
     parsers = [s.parse for s in opened.service.subscriptions if s.type == item.envelope.type]
     if not parsers:
-        fail(f"this version of {opened.service.name} does not know {item.envelope.type}, so it cannot check the body")
+        fail(f"this version of {opened.service.name} has no {item.envelope.type}, so it cannot check the body")
     try:
         parsers[0](body)
     except Exception as error:

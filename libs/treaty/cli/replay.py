@@ -1,4 +1,4 @@
-"""`treaty replay`: deliver the history of one context again, to one consumer alone, while live traffic goes on."""
+"""`treaty replay`: delivers the history of one context again, to one consumer only, during live traffic."""
 
 import getpass
 import os
@@ -21,32 +21,33 @@ from treaty.service.contexts import find_contexts
 from treaty.service.service import topology_of
 from treaty.settings import ProcessSettings, read_settings
 
-app = typer.Typer(help="History, delivered again to one consumer.", no_args_is_help=True)
+app = typer.Typer(help="Deliver the history of one context again to one consumer.", no_args_is_help=True)
 
-Consumer = Annotated[str, typer.Argument(help="the context that takes it, such as commerce.inventory")]
+Consumer = Annotated[str, typer.Argument(help="the context that receives the events, such as commerce.inventory")]
 Types = Annotated[
-    list[str] | None, typer.Option("--type", help="only these, such as OrderPlaced; all that it subscribes to")
+    list[str] | None,
+    typer.Option("--type", help="only these types, such as OrderPlaced; by default all that it subscribes to"),
 ]
-Streams = Annotated[list[str] | None, typer.Option("--stream", help="only these, such as order-6f96…")]
-Moment = "such as 2026-07-01T12:00:00Z (without a zone: UTC), by the producer's server"
+Streams = Annotated[list[str] | None, typer.Option("--stream", help="only these streams, such as order-6f96…")]
+Moment = "such as 2026-07-01T12:00:00Z (UTC without a zone), by the clock of the producer's server"
 
 
 @app.command()
 def start(
-    producer: Annotated[str, typer.Argument(help="the context whose history it is, such as commerce.ordering")],
-    to: Annotated[str, typer.Option("--to", help="the context that is to have it, such as commerce.inventory")],
-    reason: Annotated[str, typer.Option("--reason", help="why; it is kept for good")] = "",
+    producer: Annotated[str, typer.Argument(help="the context that published the events, such as commerce.ordering")],
+    to: Annotated[str, typer.Option("--to", help="the context to deliver to, such as commerce.inventory")],
+    reason: Annotated[str, typer.Option("--reason", help="the reason; it is kept for good")] = "",
     types: Types = None,
     streams: Streams = None,
-    since: Annotated[str, typer.Option(help=f"only what was committed then or later, {Moment}")] = "",
-    until: Annotated[str, typer.Option(help=f"only what was committed then or before, {Moment}")] = "",
-    by: Annotated[str, typer.Option("--by", help="who says so; you, by default")] = "",
-    timeout: Annotated[float, typer.Option(min=1, help="seconds to wait for the consumer, or the broker")] = 60.0,
+    since: Annotated[str, typer.Option(help=f"only events committed at this moment or later, {Moment}")] = "",
+    until: Annotated[str, typer.Option(help=f"only events committed at this moment or before, {Moment}")] = "",
+    by: Annotated[str, typer.Option("--by", help="the person who decides; by default you")] = "",
+    timeout: Annotated[float, typer.Option(min=1, help="seconds to wait for the consumer or the broker")] = 60.0,
     json_: Json = False,
 ) -> None:
-    """Deliver history. What comes live of the same kind waits meanwhile, so that the order on each key holds."""
+    """Deliver history again. Live events of the same keys wait meanwhile, so the order on each key holds."""
     if not reason.strip():
-        fail("--reason must say why")
+        fail("--reason must not be empty")
     if producer not in find_contexts():
         fail(f"there is no context {producer}; there are {', '.join(find_contexts())}")
 
@@ -82,10 +83,10 @@ def list_(consumer: Consumer, limit: Annotated[int, typer.Option(min=1, max=1000
 
 @app.command()
 def abandon(consumer: Consumer, id: Annotated[str, typer.Argument(help="the replay, as `list` shows it")]) -> None:
-    """Give up a replay that is not over: what waited for it goes on, what is left of it is passed over."""
+    """Give up a replay that is not over: the waiting live events go on, and the rest of the replay is skipped."""
     if not in_context(consumer, lambda found: found.stores.replays.abandon(id)):
         fail(f"{consumer} has no open replay {id}; `treaty replay list {consumer}` shows them")
-    typer.echo(f"abandoned {id}; its owners release what waited for it")
+    typer.echo(f"abandoned {id}; the owners of the partitions release the waiting events")
 
 
 def planned(
@@ -99,7 +100,7 @@ def planned(
     reason: str,
     by: str,
 ) -> Replay:
-    """Returns the replay that a person asks for, if the consumer subscribes to it."""
+    """Returns the replay that a person asked for; ends the command if the consumer lacks the subscription."""
     wanted = by_producer(consumer.service.subscriptions).get(producer, ())
     if not wanted:
         fail(f"{consumer.service.name} subscribes to nothing of {producer}")
@@ -124,7 +125,7 @@ def planned(
 async def replayed(
     consumer: Opened, log: CommitLog, broker: Broker, replay: Replay, *, environment: str, seconds: float
 ) -> dict[str, Any]:
-    """Carries out a replay; returns {id, delivered, left}: the partitions that have not come to its end yet."""
+    """Runs a replay; returns {id, delivered, left}. `left` lists the partitions that have not reached its end yet."""
     replaying = Replayer(
         log,
         consumer.stores.replays,
@@ -144,7 +145,7 @@ async def replayed(
 
 
 async def listed(consumer: Opened, limit: int) -> Sequence[Mapping[str, Any]]:
-    """Returns replays, described."""
+    """Returns a description of each replay, the latest first."""
     return [
         {
             "id": replay.id,
@@ -162,7 +163,7 @@ async def listed(consumer: Opened, limit: int) -> Sequence[Mapping[str, Any]]:
 
 @asynccontextmanager
 async def _broker() -> AsyncIterator[tuple[RabbitBroker, str]]:
-    """Opens the broker of the settings; returns with it the environment that envelopes name."""
+    """Opens the broker that the settings name; yields it and the environment's name for the envelopes."""
     settings = read_settings(ProcessSettings, os.environ)
     settings.require("AMQP_URL")
     broker = RabbitBroker(settings.amqp_url.get_secret_value(), name="replay", ids=RandomIds())
@@ -175,7 +176,7 @@ async def _broker() -> AsyncIterator[tuple[RabbitBroker, str]]:
 def _told(consumer: str, found: Mapping[str, Any]) -> str:
     told = f"delivered {found['delivered']} events to {consumer} ({found['id']})"
     if not found["left"]:
-        return f"{told}; all of them are taken, or in quarantine"
+        return f"{told}; all of them are handled, or in quarantine"
     left = ", ".join(f"p{partition}" for partition in found["left"])
     return (
         f"{told}; {left} did not come to the end yet. It goes on by itself while the partitions have an owner: see "

@@ -1,6 +1,6 @@
-"""`treaty sagas`: what process managers are at, which are stuck, and letting a stuck one go on or end.
+"""`treaty sagas`: shows the runs of process managers, and resumes or cancels a stuck one.
 
-A decision is a fact that the saga is told, committed on its stream like any other; its process takes it from there.
+A person's decision is a fact on the saga's stream, like any other fact. The saga's process acts on it.
 """
 
 import json
@@ -16,20 +16,20 @@ from treaty.causes import Cause, acting
 from treaty.cli.context import Opened, chosen, fail, in_context
 from treaty.sagas import Saga, SagaRun
 
-app = typer.Typer(help="Process managers: which run, which are stuck.", no_args_is_help=True)
+app = typer.Typer(help="Show, resume and cancel the runs of process managers.", no_args_is_help=True)
 
 Context = Annotated[str, typer.Argument(help="the context, such as commerce.ordering")]
 Name = Annotated[str, typer.Argument(help="the saga, as `list` shows it")]
 Id = Annotated[str, typer.Argument(help="the run, as `list` shows it")]
-Reason = Annotated[str, typer.Option("--reason", help="why; it is kept in the saga's history")]
+Reason = Annotated[str, typer.Option("--reason", help="the reason; it is kept in the saga's history")]
 Json = Annotated[bool, typer.Option("--json", help="print JSON for a machine")]
 
 
 @app.command("list")
 def list_(
-    context: Annotated[str, typer.Argument(help="one context; all of them by default")] = "",
-    stuck: Annotated[bool, typer.Option("--stuck", help="only those that wait for a person")] = False,
-    ended: Annotated[bool, typer.Option("--ended", help="those that have ended too")] = False,
+    context: Annotated[str, typer.Argument(help="one context; by default all of them")] = "",
+    stuck: Annotated[bool, typer.Option("--stuck", help="only runs that wait for a person")] = False,
+    ended: Annotated[bool, typer.Option("--ended", help="also runs that have ended")] = False,
     limit: Annotated[int, typer.Option(min=1, max=200)] = 100,
     as_json: Json = False,
 ) -> None:
@@ -41,7 +41,7 @@ def list_(
     if not rows:
         typer.echo("no saga is stuck" if stuck else "no saga is running")
         return
-    table = Table("context", "saga", "run", "status", "why", "last told")
+    table = Table("context", "saga", "run", "status", "why", "last fact")
     for row in rows:
         table.add_row(row["context"], row["saga"], row["id"], row["status"], row["why"], row["since"])
     Console().print(table)
@@ -49,7 +49,7 @@ def list_(
 
 @app.command()
 def show(context: Context, saga: Name, id: Id, as_json: Json = False) -> None:
-    """Show a run: its state, and every fact that it was told."""
+    """Show a run: its state, and every fact on its stream."""
 
     async def ask(opened: Opened) -> dict[str, Any]:
         found = _saga(opened, saga)
@@ -66,29 +66,29 @@ def show(context: Context, saga: Name, id: Id, as_json: Json = False) -> None:
 
 @app.command()
 def resume(context: Context, saga: Name, id: Id, reason: Reason) -> None:
-    """Let a stuck run try again what it is stuck with."""
+    """Resume a stuck run: it tries again the step that it is stuck at."""
     in_context(context, _told(saga, id, reason, lambda found: found.stored.resume, "resume"))
-    typer.echo(f"told {saga} {id} to go on")
+    typer.echo(f"recorded that {saga} {id} is to resume")
 
 
 @app.command()
 def cancel(context: Context, saga: Name, id: Id, reason: Reason) -> None:
-    """End a run that cannot come to its end by itself; what it has done stays done."""
+    """Cancel a run that cannot reach its end by itself. Finished steps are not undone."""
     in_context(context, _told(saga, id, reason, lambda found: found.stored.cancel, "cancel"))
-    typer.echo(f"told {saga} {id} to end")
+    typer.echo(f"recorded that {saga} {id} is to be cancelled")
 
 
 def _told(
     saga: str, id: str, reason: str, fact: Callable[[Saga[Any]], Callable[[str, str], object] | None], verb: str
 ) -> Callable[[Opened], Awaitable[None]]:
     if not reason.strip():
-        fail("--reason must say why")
+        fail("--reason must not be empty")
 
     async def ask(opened: Opened) -> None:
         found = _saga(opened, saga)
         make = fact(found)
         if make is None:
-            fail(f"{saga} knows no way to {verb} a run")
+            fail(f"{saga} has no way to {verb} a run")
         await found.repository.get(id)
         with acting(Cause(id=f"cli/{opened.ports.surroundings.ids.new()}", actor="treaty sagas", durable=True)):
             await found.tell(make(id, reason))

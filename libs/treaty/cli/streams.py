@@ -1,4 +1,4 @@
-"""`treaty streams`: the history of one aggregate, commit by commit, and its state at any time."""
+"""`treaty streams`: shows the history of one aggregate, commit by commit, and its state at any time."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -10,20 +10,20 @@ from treaty.cli.context import Opened, fail, in_context, moment
 from treaty.cli.tables import Json, as_json, table, text
 from treaty.commits.commit import Commit
 
-app = typer.Typer(help="The histories of aggregates.", no_args_is_help=True)
+app = typer.Typer(help="Show the histories of aggregates.", no_args_is_help=True)
 
 Context = Annotated[str, typer.Argument(help="the context, such as commerce.ordering")]
-Stream = Annotated[str, typer.Argument(help="the stream, such as order-6f96…; a revision names it before its @")]
+Stream = Annotated[str, typer.Argument(help="the stream, such as order-6f96…; in a revision, the part before the @")]
 
 
 @app.command("list")
 def list_(
     context: Context,
-    prefix: Annotated[str, typer.Option(help="only streams that begin so, such as order-")] = "",
+    prefix: Annotated[str, typer.Option(help="only streams whose names begin with this, such as order-")] = "",
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
     json_: Json = False,
 ) -> None:
-    """List streams, with their latest version and when it was committed."""
+    """List streams, with their latest version and the time of its commit."""
     rows = in_context(context, lambda opened: listed(opened, prefix, limit))
     if json_:
         typer.echo(as_json(rows))
@@ -33,7 +33,7 @@ def list_(
 
 @app.command()
 def show(context: Context, stream: Stream, json_: Json = False) -> None:
-    """Show every commit of a stream: its causes, events, outgoing events and calls. Personal data is never in one."""
+    """Show every commit of a stream: its causes, events, outgoing events and calls. It holds no personal data."""
     commits = in_context(context, lambda opened: history(opened, stream))
     if json_:
         typer.echo(as_json(commits))
@@ -48,13 +48,14 @@ def at(
     stream: Stream,
     version: Annotated[int | None, typer.Option(min=1, help="the state after this commit")] = None,
     then: Annotated[
-        str, typer.Option("--moment", help="the state then, such as 2026-07-01T12:00:00Z (without a zone: UTC)")
+        str,
+        typer.Option("--moment", help="the state at this moment, such as 2026-07-01T12:00:00Z (UTC without a zone)"),
     ] = "",
     json_: Json = False,
 ) -> None:
-    """Show the state that a stream had after a commit, or at a moment (to the second, by the server's clock)."""
+    """Show the state of a stream after a commit, or at a moment (to the second, by the server's clock)."""
     if (version is None) == (not then):
-        fail("say either --version or --moment")
+        fail("use either --version or --moment")
     asked = moment(then) if then else None
     found = in_context(context, lambda opened: state(opened, stream, version, asked))
     if json_:
@@ -73,7 +74,7 @@ async def listed(opened: Opened, prefix: str, limit: int) -> Sequence[Mapping[st
 
 
 async def history(opened: Opened, stream: str) -> Sequence[Mapping[str, Any]]:
-    """Returns every commit of a stream, described."""
+    """Returns a description of every commit of a stream."""
     commits = await opened.stores.log.read(stream)
     if not commits:
         fail(f"{opened.service.name} has no stream {stream}; `treaty streams list {opened.service.name}` shows some")
@@ -82,7 +83,7 @@ async def history(opened: Opened, stream: str) -> Sequence[Mapping[str, Any]]:
 
 
 async def state(opened: Opened, stream: str, version: int | None, then: datetime | None) -> Mapping[str, Any]:
-    """Returns {stream, version, committed, state} of a stream after a version, or as of a moment."""
+    """Returns {stream, version, committed, state} of a stream after a version, or at a moment."""
     commits = await opened.stores.log.read(stream, last=version)
     if then is not None:
         commits = [commit for commit in commits if commit.stored_at <= then]
@@ -111,7 +112,7 @@ def _described(commit: Commit, readers: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _data(name: str, body: bytes, readers: Mapping[str, Any]) -> Any:
-    """Returns what an outgoing event says, or its bytes if this version of the code cannot read it."""
+    """Returns the text of an outgoing event, or its bytes if this version of the code cannot read it."""
     try:
         return str(readers[name].FromString(body)).strip().replace("\n", " ")
     except Exception:

@@ -1,4 +1,4 @@
-"""How the commands show things: tables for people, JSON for machines, and ages in words."""
+"""The output of the commands: tables for people, JSON for machines, and ages in words."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -15,12 +15,12 @@ _UNITS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
 def as_json(value: Any) -> str:
-    """Returns JSON; what JSON has no word for is written as text, bytes in hexadecimal."""
+    """Returns JSON. A value without a JSON form is written as text, and bytes in hexadecimal."""
     return json.dumps(value, default=lambda other: other.hex() if isinstance(other, bytes) else str(other))
 
 
 def table(rows: Sequence[Mapping[str, Any]], nothing: str) -> None:
-    """Prints rows that have the same columns, or a sentence when there are none. Nothing is cut off."""
+    """Prints rows that have the same columns, or the sentence `nothing` if there are none. No cell is cut off."""
     if not rows:
         typer.echo(nothing)
         return
@@ -39,7 +39,7 @@ def text(value: Any) -> str:
 
 
 def age(seconds: float | None) -> str:
-    """Returns a time span as a person says it: 3 s, 12 min, 5 h, 2 d; nothing for None."""
+    """Returns a time span as people write it: 3 s, 12 min, 5 h or 2 d; an empty text for None."""
     if seconds is None:
         return ""
     return next((f"{seconds // size:.0f} {unit}" for size, unit in _UNITS if seconds >= size), f"{seconds:.0f} s")

@@ -1,6 +1,6 @@
-"""The commit log: a commit is one document, and everything else follows from it.
+"""The commit log: a commit is one document with events, outbox, calls and inbox; all other work reads from it.
 
-These names are for authors of contexts; the modules inside are the toolkit's own.
+Authors of contexts use the names below. The modules inside are internal to the toolkit.
 """
 
 from treaty.commits.codec import Names, Shape

@@ -1,8 +1,9 @@
-"""Values to documents and back: compiled once per type, strict about what can be stored.
+"""Codecs between values and documents: compiled once per type, and strict about the types that can be stored.
 
 A stored shape is a dataclass whose fields are str, int, bool, float, bytes, aware datetimes, enums, NewTypes, other
-dataclasses, `tuple[X, ...]`, `frozenset[X]`, `Mapping[str, X]` or `X | None`. Mutable fields are refused: aggregates
-are forked by shallow copies. The name on disk is the attribute's, or `metadata={"stored": name}` after a rename.
+dataclasses, `tuple[X, ...]`, `frozenset[X]`, `Mapping[str, X]` or `X | None`. Mutable fields are refused, because a
+fork of an aggregate is a shallow copy. A field's stored name is the attribute's name, or `metadata={"stored": name}`
+after a rename.
 """
 
 import collections.abc
@@ -25,31 +26,31 @@ _PLAIN = (str, int, bool, float, bytes)
 
 
 class NotStorable(WiringError, TypeError):
-    """A type that has no stored shape; raised when a service is built, never while it runs."""
+    """Raised for a type that has no stored shape: when a service is built, never while it runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Personal:
-    """Marks personal data: `Annotated[str, Personal("customer_id")]` belongs to whom the field `customer_id` names.
+    """Marks personal data: `Annotated[str, Personal("customer_id")]` belongs to the person in the field `customer_id`.
 
-    Commits are immutable, so personal data may enter one only sealed with a key of its subject's own, which can be
-    deleted. As long as there are no such keys, a shape with a personal field is refused.
+    A commit is immutable, so it may hold personal data only if the data is encrypted with a key of its subject that can
+    be deleted. The toolkit has no such keys yet, so it refuses a shape with a personal field.
     """
 
     subject: str
 
 
 class NeedsDeploy(Exception):
-    """Only another version of the code can handle this: trying again before a deploy is in vain."""
+    """Only another version of the code can handle this: another try before a deploy has no effect."""
 
 
 class Newer(NeedsDeploy):
-    """Stored by a version of the code that knows more than this one. It is never guessed at."""
+    """The stored data has a type or version that only a later version of the code has. It is never guessed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """Both directions for one type, and `shape`: a text that changes whenever the stored form does."""
+    """The two conversions of one type, and `shape`: a text that changes whenever the stored form changes."""
 
     encode: Convert
     decode: Convert
@@ -98,7 +99,7 @@ def _generic(kind: Any) -> Codec:
 def _annotated(kind: Any, *marks: Any) -> Codec:
     for mark in marks:
         if isinstance(mark, Personal):
-            raise NotStorable(f"personal data of {mark.subject} cannot be stored: there are no keys to seal it with")
+            raise NotStorable(f"personal data of {mark.subject} cannot be stored: there are no keys to encrypt it with")
     return codec_of(kind)
 
 
@@ -121,7 +122,7 @@ def _enum(kind: type[enum.Enum]) -> Codec:
         try:
             return kind(value)
         except ValueError:
-            raise Newer(f"{value!r} is not a {kind.__name__} that this version knows") from None
+            raise Newer(f"{value!r} is no {kind.__name__} of this version of the code") from None
 
     return Codec(lambda member: member.value, decode, f"enum({'|'.join(str(m.value) for m in kind)})")
 
@@ -149,7 +150,7 @@ def _mapping(item: Any) -> Codec:
 
 def _key(key: str) -> str:
     if "." in key or key.startswith("$"):
-        raise ValueError(f"{key!r} cannot be a key of a stored mapping: use a tuple of values that carry it")
+        raise ValueError(f"{key!r} cannot be a key of a stored mapping: use a tuple of values that have it as a field")
     return key
 
 
@@ -207,12 +208,12 @@ def _record(kind: Any) -> Codec:
 
 
 Upcast = Callable[[Mapping[str, Any]], Mapping[str, Any]]
-"""Turns the document of one version into the document of the next."""
+"""Converts the document of one version into the document of the next version."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The stored name and version of one type. `upcasts[0]` turns version 1 into 2, and so on."""
+    """The stored name and version of one type. `upcasts[0]` converts version 1 into version 2, and so on."""
 
     name: str
     kind: type
@@ -224,7 +225,7 @@ class Shape:
 
 
 class Names:
-    """A closed family of stored types, such as the events of an aggregate: {type, v, data} on disk."""
+    """A closed set of stored types, such as the events of an aggregate; a stored value is {type, v, data}."""
 
     def __init__(self, shapes: typing.Iterable[Shape]) -> None:
         self.shapes = tuple(shapes)
@@ -235,7 +236,7 @@ class Names:
             raise NotStorable("every stored name and every type may be listed only once")
 
     def encode(self, value: object) -> dict[str, Any]:
-        """Returns {type, v, data}.
+        """Returns the stored form {type, v, data} of a value.
 
         Raises:
             NotStorable: if the type of the value has no stored name.
@@ -247,10 +248,10 @@ class Names:
         return {"type": shape.name, "v": shape.version, "data": self._codecs[shape.name].encode(value)}
 
     def decode(self, document: Mapping[str, Any]) -> Any:
-        """Returns the value, upcast to the version of this code.
+        """Returns the value of a stored form, upcast to the version of this code.
 
         Raises:
-            Newer: if the name or the version is not known yet.
+            Newer: if this code does not have the name or the version yet.
         """
         name, version, data = document["type"], document["v"], document["data"]
         shape = self._by_name.get(name)

@@ -1,4 +1,4 @@
-"""The commit: one step of one stream, written as one document, and the answer that stands on it."""
+"""A commit: one step of one stream, written as one document; and the answer to a command."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from treaty.domain import Aggregate
 A = TypeVar("A", bound=Aggregate[Any])
 
 Document = Mapping[str, Any]
-"""A plain tree of str, int, bool, float, bytes, datetime, None, lists and mappings: what BSON can hold."""
+"""A tree that BSON can hold: of str, int, bool, float, bytes, datetime, None, lists and mappings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CauseEntry:
-    """One cause of a commit: `events` of the commit's events are its own, in the order of the causes.
+    """One cause of a commit; the number `events` of the commit's events belong to it, in the order of the causes.
 
-    `refusal` is empty, or what a durable cause was refused with: {error, message, reason, field}.
+    `refusal` is None, or the refusal of a durable cause: {error, message, reason, field}.
     """
 
     id: str
@@ -32,7 +32,10 @@ class CauseEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
-    """An integration event in the outbox of its commit. `cause` indexes the causes of the commit."""
+    """An integration event in the transactional outbox (Chris Richardson) of its commit.
+
+    `cause` is an index into the causes of the commit.
+    """
 
     type: str
     body: bytes
@@ -42,7 +45,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingCall:
-    """A command to be carried out after the commit: at once, or at `due` (then it is a timer)."""
+    """A command to carry out after the commit: at once, or at `due` (then it is a timer)."""
 
     type: str
     body: Document
@@ -54,9 +57,9 @@ class PendingCall:
 class Commit:
     """One immutable step of one stream.
 
-    `state` is the snapshot after this commit, `sequence` the number of integration events of the stream up to and
-    with this commit, `token` tells this attempt from a rival's for the same version, `position` is the server's
-    timestamp (seconds, increment), known once it is read back.
+    `state` is the snapshot after this commit. `sequence` is the number of integration events of the stream up to and
+    including this commit. `token` is different for two attempts to write the same version. `position` is the server's
+    timestamp (seconds, increment); it is set once the commit is read back.
     """
 
     stream: str
@@ -76,23 +79,23 @@ class Commit:
 
     @property
     def stored_at(self) -> datetime:
-        """When the server took it, by its clock, to the second. The beginning of 1970 until it is read back."""
+        """The server's time of the commit, to the second; the beginning of 1970 until the commit is read back."""
         return datetime.fromtimestamp(self.position[0], UTC)
 
 
 def commit_id(stream: str, version: int) -> str:
-    """Returns the id of a commit, which sorts like the version within a stream."""
+    """Returns the id of a commit; within a stream, ids sort in the order of the versions."""
     return f"{stream}@{version:012d}"
 
 
 def revision(stream: str, version: int) -> str:
-    """Returns what a client is told of the commit its answer stands on."""
+    """Returns the revision, stream and version, that a client receives with an answer."""
     return f"{stream}@{version}"
 
 
 @dataclass(frozen=True, slots=True)
 class Committed(Generic[A]):
-    """The answer to a command: the state right after its own events, and the commit it stands on."""
+    """The answer to a command: the state right after its own events, and the commit that holds them."""
 
     state: A
     stream: str

@@ -1,4 +1,7 @@
-"""Deciding: several commands on one state, one after another, folded into one commit. Pure and synchronous."""
+"""The decider (Jérémie Chassaing): decides several commands in turn, and folds them into one commit.
+
+It is pure and synchronous.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,14 +18,14 @@ from treaty.domain import Aggregate, Call, DomainError, Effect, Invalid, Message
 A = TypeVar("A", bound=Aggregate[Any])
 
 Decide = Callable[[A], Iterable[Call] | None]
-"""Decides on an aggregate; may return calls to make. It can run again on fresh state, so it awaits nothing."""
+"""Decides on an aggregate; may return calls to make. It can run again on newer state, so it awaits nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head(Generic[A]):
-    """The latest durable state of a stream, as far as this process knows.
+    """The latest durable state of a stream that this process has read.
 
-    An aggregate exists once it has an event; refusals alone, which are recorded for messages, do not make one.
+    An aggregate exists once it has an event. A stream with only recorded refusals of messages has none.
     """
 
     stream: str
@@ -46,10 +49,11 @@ Q = TypeVar("Q", bound=Request[Any])
 
 @dataclass(slots=True)
 class Draft(Generic[A, Q]):
-    """What came of deciding: a commit to append, if anything took effect, and the answers it would give.
+    """The result of deciding: a commit to append, if a command took effect, and the answers to the requests.
 
-    `accepted` may be answered once the commit is durable. `declined` (refusals and no-ops) wrote nothing, so they are
-    answered only after the head was seen unmoved. `failed` are faults of the code.
+    The answers in `accepted` may be sent once the commit is durable. Requests in `declined` (refusals and no-ops) wrote
+    no event, so they are answered only after a read shows that the head has not moved. `failed` holds faults of the
+    code.
     """
 
     head: Head[A]
@@ -61,7 +65,7 @@ class Draft(Generic[A, Q]):
 
 @dataclass(frozen=True, slots=True)
 class Decider(Generic[A]):
-    """Knows how one kind of aggregate is stored, published and called after."""
+    """Decides the commands of one kind of aggregate, and adds the integration events and calls of its policies."""
 
     stored: Stored[A]
     policies: Sequence[Policy]
@@ -69,7 +73,7 @@ class Decider(Generic[A]):
     max_bytes: int = 1_000_000
 
     def decide(self, head: Head[A], requests: Sequence[Q], *, now: datetime, token: str) -> Draft[A, Q]:
-        """Decides all requests in turn, each on the state that the one before it left."""
+        """Decides all requests in turn, each on the state after the one before it."""
         draft: Draft[A, Q] = Draft(head=head)
         writing = _Writing(self, head, now)
         for request in requests:
@@ -109,7 +113,7 @@ class Decider(Generic[A]):
 
 
 class _Writing(Generic[A]):
-    """A commit in the making."""
+    """A commit under construction."""
 
     def __init__(self, decider: Decider[A], head: Head[A], now: datetime) -> None:
         self.head = head
@@ -125,7 +129,7 @@ class _Writing(Generic[A]):
         self._calls: list[PendingCall] = []
 
     def add(self, cause: Cause, state: A, events: Sequence[Any], calls: Sequence[Call]) -> None:
-        """Adds what one command did. Nothing is added if any part of it cannot be stored."""
+        """Adds the effects of one command. If a part of it cannot be stored, this adds nothing."""
         documents = event_documents(self._decider.stored.events, events)
         effects: list[Effect] = [*calls]
         for policy in self._decider.policies:
@@ -143,7 +147,7 @@ class _Writing(Generic[A]):
         self.state = state
 
     def add_refusal(self, cause: Cause, refusal: DomainError) -> None:
-        """Records that a message or call was refused: that is its inbox entry."""
+        """Records the refusal of a message or call; this is its inbox entry."""
         self.causes.append(_entry(cause, 0, refusal_document(refusal)))
 
     def commit(self, token: str) -> Commit:
@@ -195,7 +199,7 @@ def refusal_document(refusal: DomainError) -> Document:
 
 
 def refusal_from(document: Document) -> DomainError:
-    """Returns the error again that a recorded refusal stands for."""
+    """Returns the error that a recorded refusal stands for."""
     kinds = {kind.__name__: kind for kind in _family(DomainError)}
     kind = kinds.get(document["error"], DomainError)
     extra = {"field": document["field"]} if issubclass(kind, Invalid) else {}

@@ -1,7 +1,7 @@
 """The commit log on top of a store: group commit, and the resolution of unknown outcomes.
 
-Commits of different streams are independent, so whatever gathers while one batch is on its way leaves as the next one
-and shares its journal flush. A store only has to insert a batch and tell, for each commit, what came of it.
+Commits of different streams are independent. Commits that arrive while a batch is in flight form the next batch, and
+share one flush of the journal. A store only has to insert a batch and return the outcome of each commit.
 """
 
 import asyncio
@@ -21,11 +21,11 @@ logger = structlog.get_logger()
 
 
 _BUSY = 4
-"""A batch of so many commits says that more are coming."""
+"""The size of a batch from which on the log waits for more commits, because more probably follow."""
 
 
 class Inserted(Enum):
-    """What became of one commit of a batch."""
+    """The outcome of one commit of a batch."""
 
     STORED = "stored"
     DUPLICATE = "duplicate"
@@ -33,17 +33,17 @@ class Inserted(Enum):
 
 
 class OutcomeUnknown(Exception):
-    """Some, all or none of the batch may be stored, now or later: a lost connection, or no majority in time."""
+    """All, some or none of the batch may be stored, now or later: the connection broke, or no majority was in time."""
 
 
 class CommitStore(Protocol):
-    """Where commits are kept. See `treaty.commits.log.CommitLog` for the reads."""
+    """A store for commits. See `treaty.commits.log.CommitLog` for the methods that read."""
 
     async def insert(self, commits: Sequence[Commit]) -> Sequence[Inserted]:
-        """Inserts commits, each by itself, and answers for each when a majority has it, the duplicates included.
+        """Inserts each commit independently; returns their outcomes once a majority has them, duplicates included.
 
         Raises:
-            OutcomeUnknown: then nothing is known of any of them.
+            OutcomeUnknown: the outcome of every commit of the batch is unknown.
         """
         ...
 
@@ -77,9 +77,10 @@ class GroupCommitLog:
 
     Args:
         store: keeps the commits.
-        in_flight: batches on their way at the same time; with one, the next is as large as it can be.
-        batch: commits in a batch at most.
-        gather_seconds: how long a batch waits for more when the last one was not small; at low load none waits.
+        in_flight: the number of batches in flight at the same time; with one, the next batch is as large as possible.
+        batch: the most commits in a batch.
+        gather_seconds: seconds that a batch waits for more commits if the last batch was not small; no wait at low
+            load.
     """
 
     def __init__(
@@ -124,7 +125,7 @@ class GroupCommitLog:
             raise StoreAway(f"a commit has not become durable for {seconds:.0f} s")
 
     def _send_soon(self) -> None:
-        """Starts a batch with what waits. It is cut when its task runs, so that all who are about to append join."""
+        """Starts a batch. Its commits are chosen when its task runs, so that all appends until then join it."""
         if self._free and self._waiting:
             self._free -= 1
             task = asyncio.create_task(self._send())
@@ -144,7 +145,7 @@ class GroupCommitLog:
             self._send_soon()
 
     async def _insert_or_fail(self, batch: Sequence[_Append]) -> None:
-        """A fault of the store's code reaches those who wait; they would wait for ever otherwise."""
+        """Inserts a batch; passes a fault of the store's code to the callers, which would wait for ever otherwise."""
         self._sent.append(batch)
         try:
             await self._insert_until_known(batch)
@@ -156,9 +157,9 @@ class GroupCommitLog:
             self._sent.remove(batch)
 
     async def _insert_until_known(self, batch: Sequence[_Append]) -> None:
-        """Sends the identical commits until the store has answered for each.
+        """Sends the identical commits until the store has returned an outcome for each.
 
-        Reading back would prove nothing: an insert can land after the read.
+        A read instead would prove nothing: an insert can arrive after the read.
         """
         async for _ in retrying(self._chance, first=0.04, most=1.0):
             try:
@@ -180,14 +181,14 @@ class GroupCommitLog:
         if append.done.done():
             return
         if outcome is Inserted.REFUSED:
-            append.done.set_exception(CommitRefused(f"the store does not take {append.commit.id}"))
+            append.done.set_exception(CommitRefused(f"the store refuses {append.commit.id}"))
         elif outcome is Inserted.STORED or (append.in_doubt and await self._is_ours(append.commit)):
             append.done.set_result(None)
         else:
             append.done.set_exception(VersionTaken(append.commit.id))
 
     async def _is_ours(self, commit: Commit) -> bool:
-        """Tells whether the commit that holds the version is the very one that was sent before."""
+        """Returns whether the commit stored at this version is the same attempt that was sent before."""
         async for _ in retrying(self._chance, first=0.2, most=0.2):
             try:
                 found = await self._store.read(commit.stream, first=commit.version, last=commit.version)

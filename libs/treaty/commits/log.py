@@ -1,4 +1,4 @@
-"""The port of the commit log, which keeps the commits of one context and lets followers read them in order."""
+"""The port of the commit log, which keeps the commits of one context, and which followers read in order."""
 
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from treaty.dependencies import DependencyAway
 
 
 class VersionTaken(Exception):
-    """Another commit is proven to hold the version, or one of the causes has taken effect already."""
+    """Another commit holds the version, or one of the causes has taken effect already; this is proven."""
 
 
 class CommitRefused(Exception):
-    """The store will never take this commit, such as one that is too large. Nothing was written."""
+    """The store will never accept this commit, for example because it is too large. Nothing was written."""
 
 
 class StoreAway(DependencyAway):
@@ -24,7 +24,7 @@ class StoreAway(DependencyAway):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """How far a follower has come: `token` is the log's own, `position` that of the last commit before it."""
+    """A follower's position in the log: `token` is private to the log, `position` is that of the last commit read."""
 
     token: str = ""
     position: tuple[int, int] = (0, 0)
@@ -34,8 +34,8 @@ class Place:
 class Batch:
     """Commits in the order of the log, and the place behind them.
 
-    `again` says that the log looked them up anew (from the beginning, or because a place was too old to go on from),
-    so that some may have been seen before.
+    With `again`, the log searched for the commits (from the beginning, or because the place was too old to resume
+    from), so the follower may have read some of them before.
     """
 
     commits: Sequence[Commit]
@@ -45,7 +45,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """What the commits behind a place hold."""
+    """The numbers of commits, events and calls behind a place."""
 
     commits: int
     events: int
@@ -59,51 +59,51 @@ class CommitLog(Protocol):
     """
 
     async def append(self, commit: Commit) -> None:
-        """Returns when the commit is durable on a majority.
+        """Appends a commit; returns when it is durable on a majority.
 
-        An unknown outcome is resolved inside, by sending the identical commit again; so this may take as long as the
-        store is away. Cancelling it leaves the outcome unknown.
+        The log resolves an unknown outcome itself: it sends the identical commit again. So the call may last as long as
+        the store is unreachable. Cancelling the call leaves the outcome unknown.
 
         Raises:
             VersionTaken: another commit holds the version, or a cause of this one is in the stream already.
-            CommitRefused: the store will never take it.
+            CommitRefused: the store will never accept the commit.
         """
         ...
 
     async def head(self, stream: str, *, fresh: bool = False) -> Commit | None:
         """Returns the latest commit of the stream that a majority holds, or None.
 
-        With `fresh` it is at least the latest that the primary knew when it was asked; without it, it may lag.
+        With `fresh`, it is at least as new as the primary's latest at the time of the call; without, it may lag.
         """
         ...
 
     async def read(self, stream: str, *, first: int = 1, last: int | None = None) -> Sequence[Commit]:
-        """Returns the commits of a stream between two versions, both included, in order."""
+        """Returns the commits of a stream from version `first` to version `last`, both included, in order."""
         ...
 
     async def caused_by(self, stream: str, causes: Sequence[str]) -> Sequence[Commit]:
-        """Returns the commits of the stream that one of the causes led to."""
+        """Returns the commits of the stream that have one of the causes."""
         ...
 
     def follow(self, place: Place) -> AsyncGenerator[Batch, None]:
         """Yields all commits behind the place, for ever, without their `state`; an empty batch only moves the place.
 
-        What was looked up anew is followed by a batch that was not, so that a reader knows when it has come to now.
+        Batches with `again` are followed by one without, so that a reader can detect when it has caught up.
         """
         ...
 
     async def end(self) -> Place:
-        """Returns a place to follow from for whatever is committed after this call, and nothing before it."""
+        """Returns the current end: from there, a follower reads every commit after this call, and no earlier one."""
         ...
 
     async def behind(self, place: Place) -> Behind:
-        """Counts what a follower at the place has before it, by position: good for a gauge, not for a decision."""
+        """Returns the numbers behind the place, by position: precise enough for a gauge, not for a decision."""
         ...
 
     async def peek(self, place: Place, limit: int, *, publishing: bool = False) -> Sequence[Commit]:
-        """Returns the first commits behind the place, by position and without their `state`: for a look, no decision.
+        """Returns the first commits behind the place by position without their `state`; for display, not for decisions.
 
-        With `publishing` only those that have integration events.
+        With `publishing`, returns only commits that have integration events.
         """
         ...
 

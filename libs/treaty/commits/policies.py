@@ -1,6 +1,7 @@
-"""Policies and their annotations: which integration events a policy may yield is read from its signature.
+"""Policies and their annotations: the integration events that a policy may yield are read from its signature.
 
-A policy says so in its result: `def publish(order: Order, event: OrderEvent) -> Iterator[pb.OrderPlaced | Call]`.
+The annotation of the result lists them:
+`def publish(order: Order, event: OrderEvent) -> Iterator[pb.OrderPlaced | Call]`.
 """
 
 import types
@@ -46,7 +47,7 @@ def effects_of(policy: Policy, state: Any, event: Any) -> Iterator[Effect]:
 
 @cache
 def _listed(policy: Policy) -> frozenset[type] | None:
-    """Returns the events that a policy lists, or None for a policy without a list: no context starts with one."""
+    """Returns the events that a policy lists, or None without a list. No context starts with such a policy."""
     try:
         return events_of(policy)
     except WiringError:
@@ -54,7 +55,7 @@ def _listed(policy: Policy) -> frozenset[type] | None:
 
 
 def unlisted(policy: Policy, event: type) -> WiringError:
-    """Returns the error for an event that a policy yields, and that its context does not publish."""
+    """Returns the error for an event that a policy yields but its context does not publish."""
     name = event.__name__
     return WiringError(
         f"the policy {_name(policy)} yields {_full_name(event)}, which is not listed as published: "

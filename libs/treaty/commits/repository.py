@@ -1,7 +1,7 @@
-"""Repositories: the one way to read and change aggregates. Commands on one stream form a lane and leave together.
+"""Repositories: the only way to read and change aggregates. The commands on one stream share a lane and its commits.
 
-A lane is a task of its own, so a cancelled or expired call never cuts a commit in two. While one commit is on its way
-the next commands gather; then all of them are decided on the state it left and leave as one commit.
+A lane is a task of its own, so a cancelled or expired call never interrupts a commit. Commands that arrive while a
+commit is in flight wait; then all of them are decided on the state after it, and are written as one commit.
 """
 
 import asyncio
@@ -25,22 +25,22 @@ from treaty.surroundings import Surroundings
 A = TypeVar("A", bound=Aggregate[Any])
 
 
-_BUSY = 4  # a commit of so many commands says that more are coming
+_BUSY = 4  # after a commit of so many commands, more probably follow
 
 
 class Overloaded(Exception):
-    """The lane is full; nothing was done. Try again later."""
+    """The lane is full, and nothing was done. The caller may try again later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Bounds of one repository.
+    """Limits of one repository.
 
     Attributes:
-        per_commit: commands that may share one commit.
-        per_lane: commands that may wait on one stream.
-        cached: streams whose latest durable state is kept in memory.
-        gather_seconds: how long a busy lane waits for more commands after a commit that several shared.
+        per_commit: the most commands that share one commit.
+        per_lane: the most commands that wait on one stream.
+        cached: the number of streams whose latest durable state is kept in memory.
+        gather_seconds: seconds that a busy lane waits for more commands after a commit that several commands shared.
     """
 
     per_commit: int = 100
@@ -58,13 +58,13 @@ class _Lane(Generic[A]):
 
 
 class Repository(Generic[A]):
-    """The aggregates of one kind.
+    """Reads and changes the aggregates of one kind.
 
     Args:
         log: keeps the commits.
-        stored: how the aggregate is kept.
-        policies: what follows from each event, in the same commit.
-        commands: the stored names of the calls that the aggregate or its policies may ask for.
+        stored: the stored form of the aggregate.
+        policies: the functions that return the effects of each event; the effects are in the same commit.
+        commands: the stored names of the calls that the aggregate or its policies may make.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Repository(Generic[A]):
         self._lanes: dict[str, _Lane[A]] = {}
 
     async def get(self, id: str) -> Committed[A]:
-        """Returns the aggregate as of its latest commit that a majority holds.
+        """Returns the aggregate as of its latest commit on a majority.
 
         Raises:
             NotFound: if it does not exist.
@@ -96,25 +96,29 @@ class Repository(Generic[A]):
         return Committed(head.state, head.stream, head.version)
 
     async def at(self, id: str, *, version: int = 0, moment: datetime | None = None) -> Committed[A]:
-        """Returns the aggregate as it was at a version, or at a moment (to the server's second). Raises NotFound."""
+        """Returns the aggregate as it was at a version, or at a moment (to the server's second).
+
+        Raises:
+            NotFound: if it did not exist then.
+        """
         return await self._streams.past(id, version, moment)
 
     async def change(self, id: str, decide: Decide[A], *, cause: Cause | None = None) -> Committed[A]:
-        """Changes an aggregate that exists, and returns when that is durable.
+        """Changes an aggregate that exists, and returns when the change is durable.
 
-        `decide` calls methods of the aggregate; it may run again on fresh state. The current cause takes effect on a
-        stream once; the answer to a repeat is the first one.
+        `decide` calls methods of the aggregate; it may run again on newer state. A cause takes effect on a stream once;
+        a repeated request gets the first answer.
 
         Raises:
             NotFound: if the aggregate does not exist.
-            DomainError: as `decide` raises it.
-            RequestReused: if the cause has been here with another body.
-            Overloaded: if too many commands wait on this aggregate.
+            DomainError: the refusal that `decide` raises.
+            RequestReused: if the stream has the cause with another body.
+            Overloaded: if too many commands wait for this aggregate.
         """
         return await self._submit(id, decide, cause, must_exist=True)
 
     async def add(self, id: str, decide: Decide[A], *, cause: Cause | None = None) -> Committed[A]:
-        """Like `change`, for an aggregate that may not exist yet: then `decide` gets its blank state."""
+        """Changes an aggregate as `change` does, or makes a new one: then `decide` gets its blank state."""
         return await self._submit(id, decide, cause, must_exist=False)
 
     async def _submit(self, id: str, decide: Decide[A], cause: Cause | None, *, must_exist: bool) -> Committed[A]:
@@ -126,7 +130,7 @@ class Repository(Generic[A]):
                 raise RequestReused(cause.id)
             return await asyncio.shield(waiting.answer)
         if len(lane.queue) >= self._limits.per_lane:
-            raise Overloaded(f"{len(lane.queue)} commands wait for {lane.stream} already")
+            raise Overloaded(f"{len(lane.queue)} commands wait for {lane.stream} already; try again later")
         answer: asyncio.Future[Committed[A]] = asyncio.get_running_loop().create_future()
         waiting = Asked(cause, decide, must_exist, answer)
         lane.queue.append(waiting)

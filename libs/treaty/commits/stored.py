@@ -15,18 +15,18 @@ A = TypeVar("A", bound=Aggregate[Any])
 
 
 class Stored(Generic[A]):
-    """Names an aggregate and its events on disk.
+    """Defines the stored form of an aggregate and its events.
 
     Args:
-        stream: the first part of every stream name, without a dash; the second is the aggregate's id.
+        stream: the first part of every stream's name, without a dash; the second part is the aggregate's id.
         kind: the aggregate's class; `kind(id=...)` is its blank state, before its first event.
-        events: the stored name of every event it can record.
-        state: how the state is kept, if not as the class says.
+        events: the stored names of all events that it can record.
+        state: the codec of the state, if it is not the codec of the class.
     """
 
     def __init__(self, stream: str, kind: type[A], events: Iterable[Shape], *, state: Codec | None = None) -> None:
         if "-" in stream:
-            raise NotStorable(f"{stream!r} cannot name a stream: the first dash divides the name from the id")
+            raise NotStorable(f"{stream!r} cannot name a stream: the first dash separates the name from the id")
         self.stream = stream
         self.kind = kind
         self.events = Names(events)
@@ -53,7 +53,7 @@ class Stored(Generic[A]):
         return self.kind(id=id)
 
     def snapshot(self, state: A) -> dict[str, Any]:
-        """Returns {shape, data}: the state and the fingerprint of the code that wrote it."""
+        """Returns {shape, data}: the fingerprint of the stored form of the state, and the state itself."""
         return {"shape": self._fingerprint, "data": self._state.encode(state)}
 
     def restore(self, snapshot: Document) -> A | None:
@@ -64,7 +64,7 @@ class Stored(Generic[A]):
         return state
 
     def fold(self, id: str, events: Iterable[Document], onto: A | None = None) -> A:
-        """Returns the state after the stored events."""
+        """Returns the state after the stored events; the fold begins at `onto`, or at the blank state."""
         state = self.blank(id) if onto is None else onto.fork()
         for document in events:
             state.evolve(self.events.decode(document))
@@ -77,7 +77,7 @@ class Stored(Generic[A]):
 
 
 def event_documents(names: Names, events: Sequence[object]) -> list[dict[str, Any]]:
-    """Returns the stored form of events."""
+    """Returns the stored forms of events."""
     return [names.encode(event) for event in events]
 
 

@@ -1,4 +1,4 @@
-"""What the log knows of a stream: its head, and the first answers to what took effect before."""
+"""Reads of one stream: its head, its past states, and the first answers to causes that took effect before."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ A = TypeVar("A", bound=Aggregate[Any])
 
 
 class RequestReused(Invalid):
-    """The same request id came with another body."""
+    """The request id was used before with another body."""
 
     reason = "REQUEST_ID_REUSED"
 
@@ -34,7 +34,7 @@ class Streams(Generic[A]):
         return Head(stream, self._stored.blank(self._stored.id_of(stream)))
 
     async def head(self, stream: str, *, fresh: bool = False) -> Head[A]:
-        """Returns the head of a stream; `fresh` as `CommitLog.head` has it."""
+        """Returns the head of a stream; `fresh` is as in `CommitLog.head`."""
         commit = await self._log.head(stream, fresh=fresh)
         if commit is None:
             return self.blank(stream)
@@ -50,12 +50,16 @@ class Streams(Generic[A]):
         return await self._head_of(found[0]) if found else None
 
     async def as_of(self, stream: str, moment: datetime) -> Head[A] | None:
-        """Returns the stream as it was at a moment of the server's clock, which tells whole seconds; None before."""
+        """Returns the stream as it was at a moment of the server's clock (in whole seconds), or None before."""
         past = [c for c in await self._log.read(stream) if c.position[0] <= moment.timestamp()]
         return await self._head_of(past[-1]) if past else None
 
     async def past(self, id: str, version: int, moment: datetime | None) -> Committed[A]:
-        """Returns an aggregate as it was at a moment, if one is given, or at a version. Raises NotFound."""
+        """Returns an aggregate as it was at `moment` if it is given, or else at `version`.
+
+        Raises:
+            NotFound: if it did not exist then.
+        """
         stream = self._stored.stream_of(id)
         head = await (self.at(stream, version) if moment is None else self.as_of(stream, moment))
         if head is None or not head.exists:
@@ -64,13 +68,13 @@ class Streams(Generic[A]):
         return Committed(head.state, stream, head.version)
 
     async def answers(self, stream: str, causes: Sequence[Cause]) -> Mapping[str, Committed[A] | DomainError]:
-        """Returns the first answers to those causes that took effect on the stream, by their ids."""
+        """Returns {cause's id: its first answer} for the causes that took effect on the stream."""
         commits = await self._log.caused_by(stream, [cause.id for cause in causes])
         before = {entry.id: (commit, entry) for commit in commits for entry in commit.causes}
         return {cause.id: await self._answer(cause, *before[cause.id]) for cause in causes if cause.id in before}
 
     async def _answer(self, cause: Cause, commit: Commit, entry: CauseEntry) -> Committed[A] | DomainError:
-        """Follows from the state before the commit, and its events up to the cause's own."""
+        """Returns the answer, from the state before the commit and the commit's events up to the cause's own."""
         if entry.digest != cause.digest:
             return RequestReused(cause.id)
         if entry.refusal is not None:
@@ -88,7 +92,7 @@ class Streams(Generic[A]):
         return await self._state_after(before)
 
     async def _state_after(self, commit: Commit) -> A:
-        """Returns the snapshot of a commit, or the folded events if other code wrote that."""
+        """Returns the snapshot of a commit, or folds the events if another version of the code wrote the snapshot."""
         state = self._stored.restore(commit.state)
         if state is not None:
             return state
@@ -96,7 +100,7 @@ class Streams(Generic[A]):
         return self._stored.fold(self._stored.id_of(commit.stream), (event for one in past for event in one.events))
 
     async def _exists(self, commit: Commit, state: A) -> bool:
-        """Tells whether anything ever happened; a message that was refused leaves a commit without an event."""
+        """Returns whether the stream has an event; a refused message leaves a commit without one."""
         if commit.events or state != self._stored.blank(state.id):
             return True
         past = await self._log.read(commit.stream, last=commit.version)

@@ -1,4 +1,4 @@
-"""Watching: the states of one aggregate as they happen, in any process of the context."""
+"""Watching: yields the states of one aggregate after each commit, in any process of the context."""
 
 import asyncio
 import contextlib
@@ -21,11 +21,11 @@ A = TypeVar("A", bound=Aggregate[Any])
 class Watch(Generic[A]):
     """Watches the aggregates of one kind.
 
-    One reading of the log, which begins with the first watcher, tells all of them that there is something new; what it
-    is they read themselves, so a piece of news that is lost only comes later.
+    One task reads the log for all watchers; the first watcher starts it. It only wakes the watchers, which then read
+    the stream themselves. So a lost wake-up delays a state, and no state is lost.
 
     Args:
-        look_every: seconds after which a watcher looks without having been told.
+        look_every: seconds after which a watcher reads the stream without a wake-up.
     """
 
     def __init__(self, log: CommitLog, stored: Stored[A], *, look_every: float = 5.0) -> None:
@@ -36,9 +36,10 @@ class Watch(Generic[A]):
         self._closed = False
 
     async def changes(self, id: str, *, after: int = 0) -> AsyncIterator[Committed[A]]:
-        """Yields the state now, and then after every commit; behind version `after`, nothing is left out.
+        """Yields the state now, and then the state after every commit; with `after`, every state behind that version.
 
-        It ends when the process drains: the watcher goes on elsewhere, behind the last version it saw.
+        It ends when the process drains. The watcher then continues in another process, behind the last version it
+        received.
 
         Raises:
             NotFound: if there is no such aggregate.
@@ -72,7 +73,7 @@ class Watch(Generic[A]):
 
     @contextlib.contextmanager
     def _told(self, stream: str) -> Iterator[asyncio.Event]:
-        """Registers a watcher; the first one starts the reading of the log, which the last one ends."""
+        """Registers a watcher. The first watcher starts the task that reads the log; the last one stops it."""
         news = asyncio.Event()
         self._news.setdefault(stream, set()).add(news)
         if self._reading is None or self._reading.done():
@@ -91,12 +92,12 @@ class Watch(Generic[A]):
         while True:
             try:
                 end = await self._log.end()
-                self._tell(*self._news)  # of whatever was committed before the reading began
+                self._tell(*self._news)  # for the commits before `end`
                 async with contextlib.aclosing(self._log.follow(end)) as batches:
                     async for batch in batches:
                         self._tell(*(commit.stream for commit in batch.commits))
             except Exception as away:
-                logger.debug("the log cannot be watched now", why=str(away))
+                logger.debug("the log cannot be read now; the watch tries again later", why=str(away))
                 await asyncio.sleep(self._look_every)
 
     def _tell(self, *streams: str) -> None:

@@ -1,4 +1,4 @@
-"""The writer: settles the commands on one stream. A commit that loses its race is decided again on fresh state."""
+"""The writer: settles the commands on one stream. A commit that loses a race is decided again on newer state."""
 
 import asyncio
 from collections import OrderedDict
@@ -25,21 +25,21 @@ class Asked(Request[A]):
     answer: "asyncio.Future[Committed[A]]"
 
     def resolve(self, outcome: Committed[A] | Exception) -> None:
-        """Gives the answer, unless it was given before."""
+        """Sets the answer, unless it is set already."""
         if self.answer.done():
             return
         if isinstance(outcome, Exception):
             self.answer.set_exception(outcome)
-            self.answer.exception()  # a caller that gave up must not leave a warning behind
+            self.answer.exception()  # marks it as retrieved: no warning if the caller gave up
         else:
             self.answer.set_result(outcome)
 
 
 class Writer(Generic[A]):
-    """Decides commands on the latest durable state of their stream, commits, and answers each when that is safe.
+    """Decides commands on the latest durable state of their stream, commits, and answers each one when that is safe.
 
     Args:
-        cached: how many streams have their latest durable state kept in memory.
+        cached: the number of streams whose latest durable state is kept in memory.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Writer(Generic[A]):
         self._heads: OrderedDict[str, Head[A]] = OrderedDict()
 
     async def settle(self, stream: str, requests: Sequence[Asked[A]]) -> None:
-        """Decides and commits until every command has its answer, or the fault that befell it."""
+        """Decides and commits until every command has its answer or its error."""
         try:
             await self._settle_all(stream, requests)
         except CommitRefused as refused:
@@ -63,7 +63,7 @@ class Writer(Generic[A]):
                 request.resolve(fault)
 
     async def _settle_apart(self, stream: str, requests: Sequence[Asked[A]], refused: CommitRefused) -> None:
-        """Settles the commands one by one: a commit that is too large may fit in parts."""
+        """Settles the commands one by one: a commit that is too large may fit in several parts."""
         if len(requests) == 1:
             requests[0].resolve(refused)
             return
@@ -94,7 +94,7 @@ class Writer(Generic[A]):
             head, requests = await self._answer_declined(draft.head, draft.declined)
 
     async def _first_head(self, stream: str, requests: Sequence[Asked[A]]) -> Head[A]:
-        """Loads the head; for a stream that is probably new, the insert itself finds out."""
+        """Loads the head. For a probably new stream, returns a blank head; the insert fails if it is not new."""
         if not requests[0].must_exist:
             return self._streams.blank(stream)
         return await self.load(stream)
@@ -123,10 +123,10 @@ class Writer(Generic[A]):
     async def _answer_declined(
         self, decided_on: Head[A], declined: Sequence[tuple[Asked[A], Committed[A] | DomainError]]
     ) -> tuple[Head[A], Sequence[Asked[A]]]:
-        """Answers refusals and no-ops, which wrote nothing: only if they are no repeats and the head has not moved.
+        """Answers refusals and no-ops, which wrote nothing, if they are no repeats and the head has not moved.
 
-        Otherwise a repeat of a withdrawal that took effect would be told "insufficient funds", and a stale cache
-        would refuse for ever.
+        Without the first check, a repeat of a withdrawal that took effect would get "insufficient funds". Without the
+        second, a stale cache would refuse for ever.
         """
         stream = decided_on.stream
         fresh, left = await asyncio.gather(
@@ -140,7 +140,7 @@ class Writer(Generic[A]):
         return fresh, ()
 
     async def _answer_repeats(self, stream: str, requests: Sequence[Asked[A]]) -> Sequence[Asked[A]]:
-        """Answers the requests whose cause took effect before, and returns the others."""
+        """Answers the requests whose cause took effect before, and returns the other requests."""
         answers = await self._streams.answers(stream, [request.cause for request in requests])
         for request in requests:
             if request.cause.id in answers:
@@ -148,7 +148,7 @@ class Writer(Generic[A]):
         return [request for request in requests if request.cause.id not in answers]
 
     async def load(self, stream: str, *, fresh: bool = False) -> Head[A]:
-        """Returns the head of a stream; `fresh` as `CommitLog.head` has it."""
+        """Returns the head of a stream; `fresh` is as in `CommitLog.head`."""
         head = await self._streams.head(stream, fresh=fresh)
         known = self._heads.get(stream)
         if known is None or known.version < head.version:
@@ -156,7 +156,7 @@ class Writer(Generic[A]):
         return head if known is None or known.version <= head.version else known
 
     def _remember(self, head: Head[A]) -> None:
-        """Caches a state that a majority is known to hold; no other may be cached."""
+        """Caches a state that is durable on a majority; no other state may be cached."""
         self._heads[head.stream] = head
         self._heads.move_to_end(head.stream)
         if len(self._heads) > self._cached:

@@ -1,1 +1,1 @@
-"""Work of one key in order, and tasks that end together."""
+"""Tasks: work in order for each key, and tasks that end together."""

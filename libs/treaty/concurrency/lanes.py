@@ -1,4 +1,4 @@
-"""Work of one key, one after another; different keys side by side."""
+"""Lanes: work of one key runs in order; work of different keys runs in parallel."""
 
 import asyncio
 from collections import deque
@@ -9,7 +9,7 @@ Work = Callable[[], Awaitable[None]]
 
 
 class Lanes:
-    """Runs pieces of work in the order they came in, for each key. A piece that raises is its caller's mistake."""
+    """Runs pieces of work for each key in the order of their submission. A piece must not raise."""
 
     def __init__(self) -> None:
         self._queues: dict[str, deque[Work]] = {}
@@ -20,7 +20,7 @@ class Lanes:
         return len(self._queues)
 
     def submit(self, key: str, work: Work) -> None:
-        """Runs the work after all that was submitted for the key before; never, once this is closed."""
+        """Runs the work after all earlier work of the key; has no effect once this is closed."""
         if self._closed:
             return
         queue = self._queues.get(key)
@@ -33,7 +33,7 @@ class Lanes:
         task.add_done_callback(self._tasks.discard)
 
     def behind_all(self, work: Work) -> Work:
-        """Returns work that first waits until all that has been submitted so far, for any key, is over."""
+        """Returns work that first waits until all work submitted so far, for any key, is over."""
         over = [asyncio.Event() for _ in self._queues]
         for key, event in zip(list(self._queues), over, strict=True):
             self.submit(key, partial(_tell, event))
@@ -46,12 +46,12 @@ class Lanes:
         return then
 
     async def drain(self) -> None:
-        """Waits until nothing is left to do."""
+        """Waits until no work is left."""
         while self._tasks:
             await asyncio.wait(set(self._tasks))
 
     async def drop(self) -> None:
-        """Forgets what has not started, cancels what has, and waits until that is over."""
+        """Drops the work that has not started, cancels the work that has, and waits until it is over."""
         for queue in self._queues.values():
             queue.clear()
         for task in self._tasks:
@@ -59,9 +59,9 @@ class Lanes:
         await self.drain()
 
     async def close(self) -> None:
-        """Drops everything, and takes nothing any more.
+        """Drops all work, and accepts no more.
 
-        Otherwise what comes in while a cancelled piece of its key winds up would overtake that piece.
+        Without this, work that arrives while a cancelled piece of its key ends would overtake that piece.
         """
         self._closed = True
         await self.drop()

@@ -1,17 +1,17 @@
-"""Work that belongs together: when one part ends, however it does, the others end too."""
+"""Tasks that belong together: when one ends, for any reason, the others end too."""
 
 import asyncio
 
 
 class Broken(Exception):
-    """A part was cancelled from within. Left as a cancellation, it would look as if somebody had wanted that."""
+    """A task was cancelled from within. As a plain cancellation, it would look like one that the caller requested."""
 
 
 async def until_one_ends(*tasks: "asyncio.Task[None]") -> None:
-    """Waits for the first task to end, ends the others, and raises what it raised.
+    """Waits for the first task to end, cancels the others, and raises the first task's exception.
 
     Raises:
-        Broken: if it was cancelled, and not by a cancellation of whoever waits here.
+        Broken: if the first task was cancelled, and not because the caller was cancelled.
     """
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -1,1 +1,1 @@
-"""What happens after a commit: followers read the log in order, each with a checkpoint of its own."""
+"""The work after a commit: followers read the log in order, each with a checkpoint of its own."""

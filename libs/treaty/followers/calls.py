@@ -22,7 +22,7 @@ from treaty.probes import Probe
 logger = structlog.get_logger()
 
 _LONGEST = 20.0
-"""Seconds after which calls that are neither made nor parked are given up: the reading begins again, all afresh."""
+"""Seconds after which calls that are neither made nor parked are given up; they are read again from the last place."""
 
 Handler = Callable[[Any], Awaitable[Any]]
 """Carries out one command. A recorded refusal counts as done; any other exception means "try again later"."""

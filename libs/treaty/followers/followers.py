@@ -1,210 +1,270 @@
-"""Followers: everything that happens after a commit reads the log in order, with a checkpoint of its own.
+"""Followers: all work after a commit reads the log in order, each follower with a place and failures of its own.
 
-One process of a context holds the lease and runs them; one reading of the log feeds them all.
+One process of a context holds the lease and runs them. One reading of the log feeds the followers that keep up; at most
+one other reading feeds those that are new, slow or were halted, until they have caught up.
 """
 
 import asyncio
 import contextlib
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import structlog
 
-from treaty.commits.commit import Commit
-from treaty.commits.log import Batch, CommitLog, Place
-from treaty.concurrency.tasks import Broken, until_one_ends
-from treaty.followers.leases import Checkpoints
-from treaty.probes import Probe
+from treaty.chance import backoff
+from treaty.commits.log import Batch, CommitLog, Place, StoreAway
+from treaty.concurrency.tasks import until_one_ends
+from treaty.followers.leases import Checkpoints, LeaseLost
+from treaty.followers.track import Follower, Track
+from treaty.projections.rows import Superseded
+from treaty.surroundings import Surroundings
 
 logger = structlog.get_logger()
 
 
-class Follower(Protocol):
-    """Does something with every commit."""
+@dataclass(slots=True)
+class _Group:
+    """Followers that one reading feeds. `changed` says that the reading must begin again."""
+
+    name: str
+    tracks: list[Track] = field(default_factory=list)
+    task: "asyncio.Task[None] | None" = None
+    changed: bool = False
+
+    def add(self, *tracks: Track) -> None:
+        self.tracks.extend(tracks)
+        self.changed = self.changed or bool(tracks)
 
     @property
-    def name(self) -> str: ...
+    def start(self) -> Place:
+        return min((track.place for track in self.tracks), key=_order)
 
-    def begin(self) -> None:
-        """Starts afresh: what an earlier reading had open was given up, and comes again."""
-        ...
+    def is_over(self) -> bool:
+        """Returns whether the reading has ended by itself. Raises the error that ended it."""
+        if self.task is None or not self.task.done():
+            return False
+        self.task.result()
+        return True
 
-    def take(self, commits: Sequence[Commit], epoch: int) -> Awaitable[None] | None:
-        """Starts on the commits, in order. The awaitable ends when each is done with or safely kept elsewhere."""
-        ...
-
-
-@dataclass(slots=True)
-class _Track:
-    """A follower on its way: `open` are the batches it has taken and not finished, the oldest first."""
-
-    follower: Follower
-    place: Place
-    saved: Place
-    open: deque[tuple[Place, "asyncio.Future[None] | None"]] = field(default_factory=deque)
-
-    def feed(self, batch: Batch, epoch: int) -> None:
-        work = self.follower.take(batch.commits, epoch) if batch.commits else None
-        self.open.append((batch.place, None if work is None else asyncio.ensure_future(work)))
-        self.advance()
-
-    def advance(self) -> None:
-        """Moves the place over what is finished. A follower's error surfaces here and stops the run."""
-        while self.open:
-            place, work = self.open[0]
-            if work is not None:
-                if not work.done():
-                    return
-                if work.cancelled():
-                    raise Broken(f"the work of {self.follower.name} was cancelled from within")
-                work.result()
-            self.open.popleft()
-            self.place = place
-
-    async def settle(self) -> None:
-        """Waits for the oldest open batch."""
-        work = self.open[0][1]
-        if work is not None:
-            await asyncio.wait([work])
-        self.advance()
-
-    async def abandon(self) -> None:
-        """Cancels what is open, and waits until that is over."""
-        works = [work for _, work in self.open if work is not None]
-        for work in works:
-            work.cancel()
-        await asyncio.gather(*works, return_exceptions=True)
+    async def end(self) -> None:
+        """Ends the reading, and gives up what its followers have open."""
+        task, self.task = self.task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
 
 @dataclass(slots=True, kw_only=True)
 class Following:
     """Runs followers while this process holds the lease.
 
+    A follower that fails is halted alone: the others go on, and it is tried again at growing intervals, from its own
+    place.
+
     Attributes:
         window: batches that a follower may have open before the reading waits for it.
         stall_seconds: how long the others wait for one that has no room.
         save_every: seconds between checkpoints; what came after the last one is done again after a crash.
+        first_pause, longest_pause: seconds until a halted follower is tried again.
     """
 
     log: CommitLog
     checkpoints: Checkpoints
     followers: Sequence[Follower]
-    probe: Probe
+    surroundings: Surroundings
     window: int = 64
     stall_seconds: float = 1.0
     save_every: float = 0.2
+    first_pause: float = 0.5
+    longest_pause: float = 60.0
+    _main: _Group = field(default_factory=lambda: _Group("main"), init=False)
+    _late: _Group = field(default_factory=lambda: _Group("late"), init=False)
+    _halted: list[tuple[float, Track]] = field(default_factory=list, init=False)
+    _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     async def run(self, epoch: int) -> None:
         """Follows until it is cancelled.
 
         Raises:
             LeaseLost: if another process has taken over.
+            StoreAway: if a follower cannot reach the store. The runner begins again with a new epoch, so that earlier
+                writes which arrive late are refused.
+            Superseded: if a read model has a new generation; then all followers are put together again.
         """
-        stalled: set[str] = set()
-        while True:
-            places = await self.checkpoints.load()
-            tracks = [_track(f, places.get(f.name, Place())) for f in self.followers]
-            try:
-                await self._run_in_groups(tracks, stalled, epoch)
-                stalled.clear()
-            except _Stalled as stall:
-                logger.warning("a follower falls behind and goes on by itself", follower=stall.name)
-                stalled.add(stall.name)
-
-    async def _run_in_groups(self, tracks: list[_Track], stalled: set[str], epoch: int) -> None:
-        """Runs until a group that reads by itself has reached the others.
-
-        A follower that starts from nothing reads the history by itself, so that the others need not see it again;
-        one that cannot keep up goes on by itself, so that the others need not wait for it.
-        """
-        for track in tracks:
-            track.follower.begin()
-        new = [t for t in tracks if not t.place.token]
-        late = [t for t in tracks if t.place.token and t.follower.name in stalled]
-        together = [t for t in tracks if t not in new and t not in late]
-        if not together:
-            together, new, late = tracks, [], []
-        reached = max((t.place for t in together), key=_order)
-        pumps = [self._pump(together, epoch, may_stall=len(together) > 1)]
-        if new:
-            pumps.append(self._pump(new, epoch, until=lambda batch: not batch.again))
-        if late:
-            pumps.append(self._pump(late, epoch, until=lambda batch: _order(batch.place) >= _order(reached)))
-        await until_one_ends(*(asyncio.create_task(pump) for pump in pumps))
-
-    async def _pump(
-        self,
-        tracks: list[_Track],
-        epoch: int,
-        *,
-        until: Callable[[Batch], bool] = lambda batch: False,
-        may_stall: bool = False,
-    ) -> None:
-        reading = asyncio.create_task(self._read(tracks, epoch, until, may_stall))
+        places = await self.checkpoints.load()
+        for follower in self.followers:
+            place = places.get(follower.name, Place())
+            group = self._main if place.token else self._late
+            group.add(Track(follower, place, place))
+            self.surroundings.probe.gauge("treaty.follower.halted", 0, follower=follower.name)
+        if not self._main.tracks:
+            self._join_main()
         try:
-            await until_one_ends(reading, asyncio.create_task(self._save_often(tracks, epoch)))
+            while True:
+                self._revive()
+                await self._start(self._main, epoch, lambda batch: False)
+                await self._start(self._late, epoch, self._has_caught_up)
+                await self._until_something_happens()
+                if self._main.is_over():
+                    self._main.task = None
+                if self._late.is_over():
+                    self._late.task = None
+                    self._join_main()
         finally:
-            for track in tracks:
-                await track.abandon()
-        await self._save(tracks, epoch)
+            await self._main.end()
+            await self._late.end()
 
-    async def _read(self, tracks: list[_Track], epoch: int, until: Callable[[Batch], bool], may_stall: bool) -> None:
-        start = min((t.place for t in tracks), key=_order)
-        async with contextlib.aclosing(self.log.follow(start)) as batches:
+    async def _start(self, group: _Group, epoch: int, until: Callable[[Batch], bool]) -> None:
+        """Starts the group's reading, or begins it again if its followers have changed."""
+        if group.changed:
+            await group.end()
+            group.changed = False
+        if group.tracks and group.task is None:
+            group.task = asyncio.create_task(self._pump(group, epoch, until))
+
+    async def _until_something_happens(self) -> None:
+        """Waits until a reading ends, a follower changes its group, or it is time to try a halted one again."""
+        if self._main.changed or self._late.changed:
+            return
+        self._wake.clear()
+        waking = asyncio.create_task(self._wake.wait())
+        now = asyncio.get_running_loop().time()
+        timeout = min((max(at - now, 0.0) for at, _ in self._halted), default=None)
+        tasks = [group.task for group in (self._main, self._late) if group.task is not None]
+        try:
+            await asyncio.wait([waking, *tasks], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            waking.cancel()
+
+    def _join_main(self) -> None:
+        """Lets the followers of the other reading, which have caught up, go on with the main one."""
+        self._main.add(*self._late.tracks)
+        for track in self._late.tracks:
+            track.failures = 0
+        self._late.tracks, self._late.changed = [], False
+
+    def _revive(self) -> None:
+        """Lets halted followers whose time has come read again, by the other reading."""
+        now = asyncio.get_running_loop().time()
+        due = [track for at, track in self._halted if at <= now]
+        self._halted = [(at, track) for at, track in self._halted if at > now]
+        self._late.add(*due)
+
+    def _has_caught_up(self, batch: Batch) -> bool:
+        reached = [_order(track.place) for track in self._main.tracks]
+        return not batch.again and all(_order(batch.place) >= place for place in reached)
+
+    async def _pump(self, group: _Group, epoch: int, until: Callable[[Batch], bool]) -> None:
+        for track in group.tracks:
+            track.follower.begin()
+        reading = asyncio.create_task(self._read(group, epoch, until))
+        try:
+            await until_one_ends(reading, asyncio.create_task(self._save_often(group, epoch)))
+        finally:
+            for track in list(group.tracks):
+                await track.abandon()
+        await self._save(group, epoch)
+
+    async def _read(self, group: _Group, epoch: int, until: Callable[[Batch], bool]) -> None:
+        async with contextlib.aclosing(self.log.follow(group.start)) as batches:
             async for batch in batches:
                 if batch.again and batch.commits:
-                    logger.info("reading history again", commits=len(batch.commits))
-                for track in tracks:
-                    await self._make_room(track, may_stall)
-                    track.feed(batch, epoch)
-                if until(batch):
+                    logger.info("reading history again", commits=len(batch.commits), reading=group.name)
+                for track in list(group.tracks):
+                    await self._give(group, track, batch, epoch)
+                if until(batch) or not group.tracks:
                     break
-        for track in tracks:
-            while track.open:
-                await track.settle()
+        for track in list(group.tracks):
+            while track in group.tracks and track.open:
+                await self._halting(group, track, track.settle)
 
-    async def _make_room(self, track: _Track, may_stall: bool) -> None:
-        """Waits until the follower may take another batch; not for long, if others wait with it."""
-        if len(track.open) < self.window:
-            return
+    async def _give(self, group: _Group, track: Track, batch: Batch, epoch: int) -> None:
+        """Feeds one follower; one that has no room for long goes on by the other reading."""
+
+        async def feed() -> None:
+            has_room = await self._has_room(track, len(group.tracks) > 1 and group is self._main)
+            if track not in group.tracks:
+                return
+            if has_room:
+                track.feed(batch, epoch)
+            else:
+                logger.warning("a follower falls behind and goes on by itself", follower=track.follower.name)
+                await self._leave(group, track)
+                self._late.add(track)
+
+        await self._halting(group, track, feed)
+
+    async def _has_room(self, track: Track, may_stall: bool) -> bool:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.stall_seconds if may_stall else None):
                 while len(track.open) >= self.window:
                     await track.settle()
-                return
-        raise _Stalled(track.follower.name)
+                return True
+        return False
 
-    async def _save_often(self, tracks: list[_Track], epoch: int) -> None:
+    async def _halting(self, group: _Group, track: Track, act: Callable[[], object]) -> None:
+        """Does something with one follower. If that fails, the follower is halted, and nothing else is."""
+        try:
+            done = act()
+            if asyncio.iscoroutine(done):
+                await done
+        except (LeaseLost, Superseded, StoreAway):
+            raise
+        except Exception as error:
+            if track not in group.tracks:
+                return
+            await self._leave(group, track)
+            pause = self.surroundings.chance.jitter(backoff(track.failures, self.first_pause, self.longest_pause))
+            track.failures += 1
+            track.halted = True
+            self._halted.append((asyncio.get_running_loop().time() + pause, track))
+            self.surroundings.probe.gauge("treaty.follower.halted", 1, follower=track.follower.name)
+            logger.exception(
+                "a follower is halted", follower=track.follower.name, failures=track.failures, again_in=round(pause, 1)
+            )
+            await self._note(track, f"{type(error).__name__}: {error}"[:500])
+
+    async def _leave(self, group: _Group, track: Track) -> None:
+        group.tracks.remove(track)
+        await track.abandon()
+        self._wake.set()
+
+    async def _note(self, track: Track, error: str) -> None:
+        """Keeps why a follower is halted, for people to look at; empty once it works again."""
+        try:
+            await self.checkpoints.note(track.follower.name, error)
+        except Exception as away:
+            logger.debug("a halt cannot be noted", follower=track.follower.name, why=str(away))
+
+    async def _save_often(self, group: _Group, epoch: int) -> None:
         while True:
             await asyncio.sleep(self.save_every)
-            await self._save(tracks, epoch)
+            await self._save(group, epoch)
 
-    async def _save(self, tracks: list[_Track], epoch: int) -> None:
-        for track in tracks:
-            track.advance()
-        moved = {t.follower.name: t.place for t in tracks if t.place != t.saved}
+    async def _save(self, group: _Group, epoch: int) -> None:
+        for track in list(group.tracks):
+            await self._halting(group, track, track.advance)
+        moved = [track for track in group.tracks if track.place != track.saved]
         if moved:
-            self.probe.reach("checkpoint.saving")
-            await self.checkpoints.save(moved, epoch)
-            self.probe.reach("checkpoint.saved")
-        for track in tracks:
-            track.saved = moved.get(track.follower.name, track.saved)
-            self.probe.gauge("treaty.follower.open", len(track.open), follower=track.follower.name)
+            await self._store({track.follower.name: track.place for track in moved}, epoch)
+        probe = self.surroundings.probe
+        for track in list(group.tracks):
+            probe.gauge("treaty.follower.open", len(track.open), follower=track.follower.name)
+            if track.halted and not track.failures:
+                track.halted = False
+                probe.gauge("treaty.follower.halted", 0, follower=track.follower.name)
+                logger.info("a follower that was halted works again", follower=track.follower.name)
+                await self._note(track, "")
 
-
-class _Stalled(Exception):
-    """A follower has had no room for a while."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
+    async def _store(self, places: dict[str, Place], epoch: int) -> None:
+        self.surroundings.probe.reach("checkpoint.saving")
+        await self.checkpoints.save(places, epoch)
+        self.surroundings.probe.reach("checkpoint.saved")
+        for track in [*self._main.tracks, *self._late.tracks]:
+            place = places.get(track.follower.name)
+            if place is not None:
+                track.saved = place
 
 
 def _order(place: Place) -> tuple[tuple[int, int], str]:
     return place.position, place.token
-
-
-def _track(follower: Follower, place: Place) -> _Track:
-    return _Track(follower, place, place)

@@ -35,7 +35,7 @@ class Holder:
 
 
 class Leases(Protocol):
-    """Says which process does what only one may do. Times are the server's."""
+    """The leases of one context: one process at a time holds each. Times are the server's."""
 
     async def acquire(self, name: str, owner: str, seconds: float) -> int | None:
         """Takes or renews the lease. Returns its epoch, which grows with each new owner, or None: somebody has it."""
@@ -58,11 +58,19 @@ class Checkpoints(Protocol):
         ...
 
     async def save(self, places: Mapping[str, Place], epoch: int) -> None:
-        """Stores places.
+        """Stores places. A place that lies before the stored one changes nothing: it is a write that came late.
 
         Raises:
             LeaseLost: if a newer epoch has stored its own.
         """
+        ...
+
+    async def note(self, name: str, error: str) -> None:
+        """Keeps why a follower is halted, for people to look at; nothing, once it works again."""
+        ...
+
+    async def halted(self) -> Mapping[str, str]:
+        """Returns the error of every follower that is halted, by its name."""
         ...
 
     async def forget(self, names: Sequence[str]) -> None:

@@ -25,7 +25,7 @@ Kind = Literal["call", "publish"]
 class Item:
     """Work that waits. Ids of one lane sort in its order; only the first of a lane may run.
 
-    `due` is None for "as soon as possible"; `body` is whatever the kind needs; `since` is when it was committed.
+    `due` is None for "as soon as possible"; `body` depends on the kind; `since` is when it was committed.
     """
 
     id: str
@@ -103,7 +103,7 @@ class PendingWork:
         self._last: dict[str, str] = {}
 
     def parked(self, lane: str) -> bool:
-        """Tells whether something of the lane waits, so that what follows must wait behind it."""
+        """Returns whether work of the lane waits, so that later work must wait behind it."""
         return lane in self._last
 
     async def park(self, item: Item, started: "asyncio.Task[None] | None" = None) -> None:
@@ -117,7 +117,7 @@ class PendingWork:
         self._probe.reach("pending.added")
 
     async def _park_started(self, item: Item, started: "asyncio.Task[None]") -> None:
-        """Keeps an item that is being run; who gives up meanwhile leaves it to whoever finds it in the store."""
+        """Keeps an item whose first attempt runs. If this is cancelled, the item is found in the store later."""
         self._busy.add(item.id)
         try:
             await self._pending.add([item])
@@ -127,7 +127,7 @@ class PendingWork:
         self._lanes.submit(item.lane, partial(self._attempt, item, started))
 
     async def load(self) -> None:
-        """Learns which lanes have something parked; before anything else is done."""
+        """Reads which lanes have parked work; must run before all else."""
         self._last = dict(await self._pending.lanes())
 
     async def work(self) -> None:

@@ -64,7 +64,7 @@ class Relay:
         self._unbound_since: dict[str, float] = {}
 
     async def load(self) -> None:
-        """Learns which types somebody was bound to; before anything is taken."""
+        """Reads which event types had a binding; must run before `take`."""
         known = await self._checkpoints.load()
         self._routed = {name.removeprefix(ROUTED) for name in known if name.startswith(ROUTED)}
 
@@ -137,7 +137,7 @@ class Relay:
                 logger.debug("the broker is away", error=str(error))
 
     def _tell_lag(self, envelope: Envelope) -> None:
-        """Says how old the event at hand is; while the broker is away that grows with every attempt."""
+        """Reports the age of the event; while the broker is away it grows with every attempt."""
         self._probe.gauge("treaty.outbox.lag", (self._clock.now() - envelope.time).total_seconds())
 
     async def _publish_once(self, envelope: Envelope, span: Span) -> None:
@@ -163,7 +163,7 @@ class Relay:
             self._routed.add(type)
 
     async def _may_come_back(self, type: str) -> bool:
-        """Tells whether to wait for a binding that was there before; not for ever, since it may be gone for good."""
+        """Returns whether to wait for a binding that was there before; not for ever, since it may be gone for good."""
         if type not in self._routed:
             return False
         now = asyncio.get_running_loop().time()

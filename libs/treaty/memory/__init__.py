@@ -1,1 +1,1 @@
-"""Everything in memory: for tests, simulation and embedded runs. Behind the same ports, and true to the same rules."""
+"""The ports in memory, for tests, simulation and embedded runs. They pass the same suites as the real adapters."""

@@ -1,4 +1,4 @@
-"""A broker in memory: exchanges, consistent hashing into partitions, confirms, redelivery, and faults."""
+"""A broker in memory: exchanges, consistent hashing into partitions, confirms, redelivery and faults."""
 
 import asyncio
 import zlib
@@ -26,7 +26,7 @@ class _Queue:
     delivered: int = 0
 
     def push(self) -> None:
-        """Hands what is ready to the consumer, up to its prefetch."""
+        """Delivers ready messages to the consumer, up to its prefetch."""
         while self.ready and self.consumer is not None and len(self.unacked) < self.consumer.prefetch:
             message = self.ready.popleft()
             self.delivered += 1
@@ -34,7 +34,7 @@ class _Queue:
             self.consumer.receive(_MemoryDelivery(self, self.delivered, message))
 
     def requeue(self) -> None:
-        """Puts back what was not acknowledged, first and in order."""
+        """Puts the unacknowledged messages back at the front, in order."""
         self.ready.extendleft(reversed(self.unacked.values()))
         self.unacked.clear()
 
@@ -60,7 +60,10 @@ class _MemoryDelivery:
 class MemoryBroker:
     """Carries events between contexts of one process.
 
-    `away` makes publishing fail, `refused` are ids of events it does not accept, `twice` delivers every event twice.
+    Attributes:
+        away: a fault: publishing fails.
+        refused: a fault: the ids of events that the broker does not accept.
+        twice: a fault: every event is delivered twice.
     """
 
     def __init__(self, *, prefetch: int = 64) -> None:
@@ -75,15 +78,15 @@ class MemoryBroker:
     async def declare(self, topology: Topology) -> None:
         queues = self._inboxes.setdefault(topology.context, [_Queue() for _ in range(topology.partitions)])
         if len(queues) != topology.partitions:
-            raise TopologyDiffers(f"{topology.context} has {len(queues)} partitions; that never changes in place")
+            raise TopologyDiffers(f"{topology.context} has {len(queues)} partitions; the number cannot change in place")
         for producer, types in topology.subscribes.items():
             for type in types:
                 self._bindings.setdefault((f"{producer}.events", type), set()).add(topology.context)
 
     def unbind(self, *types: str) -> None:
-        """Loses the bindings to some types of events, or all, as somebody deletes them by mistake.
+        """Removes the bindings of some types of events, or all bindings, as an operator does by mistake.
 
-        Whoever declares its topology has its own again.
+        A consumer that declares its topology again restores its bindings.
         """
         self._bindings = {key: who for key, who in self._bindings.items() if types and key[1] not in types}
 
@@ -113,12 +116,12 @@ class MemoryBroker:
             raise BrokerAway("the broker is away")
 
     def _bound(self, exchange: str, type: str) -> set[str]:
-        """Returns the contexts whose inbox gets what is published to an exchange."""
+        """Returns the contexts whose inbox receives a message of this type from the exchange."""
         inbox = exchange.removesuffix(".inbox")
         return {inbox} & set(self._inboxes) if inbox != exchange else self._bindings.get((exchange, type), set())
 
     def deliver(self, context: str, envelope: Envelope, *, replay: str = "") -> None:
-        """Puts an event into the inbox of a context, as a test or a duplicate does."""
+        """Puts an event into the inbox of a context; used by tests, and for duplicates."""
         headers = {**envelope.headers(), **({REPLAY_HEADER: replay} if replay else {})}
         queues = self._inboxes[context]
         queue = queues[zlib.crc32(envelope.partition_key.encode()) % len(queues)]
@@ -127,12 +130,12 @@ class MemoryBroker:
         queue.push()
 
     async def lose_channels(self) -> None:
-        """Closes every consumer's channel, as a broker does that restarts."""
+        """Closes the channels of all consumers, as a restart of the broker does."""
         self.drop()
         await asyncio.sleep(0)
 
     def drop(self, owner: object = None) -> None:
-        """Closes the channels of one owner, as a broker does whose peer fell silent; of all by default."""
+        """Closes the channels of one owner, by default of all, as a broker does for a silent peer."""
         for queues in self._inboxes.values():
             for queue in queues:
                 if queue.consumer is not None and owner in (None, queue.consumer.owner):

@@ -11,9 +11,14 @@ from treaty.commits.commit import Commit
 from treaty.commits.group_commit import Inserted, OutcomeUnknown
 from treaty.commits.log import Batch, Behind, Place
 
+MARGIN_SECONDS = 10
+"""A scan begins so far before the place, as it does in MongoDB, whose positions are nearly in the order of the log."""
+
+_SCANNED_TOGETHER = 5
+
 
 class Fault(Enum):
-    """What happens to the next batch."""
+    """The fault of the next batch."""
 
     APPLIED = "applied, but the answer is lost"
     LOST = "not applied, and the answer is lost"
@@ -28,11 +33,11 @@ class _Stored:
 
 
 class MemoryCommits:
-    """A commit store.
+    """A commit store in memory.
 
-    `faults` is a queue: each batch that is inserted takes the next one, if there is one. `history_lost` makes the next
-    reading of the log look everything up again. A commit with more than `largest` causes is refused. The seconds of a
-    position are the clock's, and never go back.
+    `faults` is a queue: each batch that is inserted takes the next fault, if there is one. With `history_lost`, the
+    next `follow` searches the whole log again. A commit with more than `largest` causes is refused. The seconds of a
+    position come from the clock, and never go back.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -55,7 +60,7 @@ class MemoryCommits:
 
     @property
     def lagging(self) -> bool:
-        """Whether only the primary has what was inserted last."""
+        """Whether only the primary has the latest commits."""
         return self._lagging
 
     async def insert(self, commits: Sequence[Commit]) -> Sequence[Inserted]:
@@ -74,11 +79,11 @@ class MemoryCommits:
         return outcomes
 
     def lag(self) -> None:
-        """From now on only the primary has what is inserted, until `catch_up` or `roll_back`."""
+        """Makes the primary the only member that has new commits, until `catch_up` or `roll_back`."""
         self._lagging = True
 
     async def catch_up(self) -> None:
-        """The majority learns of everything."""
+        """Replicates all commits to the majority."""
         self._lagging = False
         lagging = [stored for stream in self._streams.values() for stored in stream if not stored.durable]
         for stored in sorted(lagging, key=lambda stored: stored.commit.position):
@@ -87,7 +92,7 @@ class MemoryCommits:
         self._notify()
 
     async def roll_back(self) -> None:
-        """The primary dies: what no majority had is gone."""
+        """Removes the commits that no majority had, as the death of the primary does."""
         self._lagging = False
         for name, stream in self._streams.items():
             self._streams[name] = [stored for stored in stream if stored.durable]
@@ -116,9 +121,12 @@ class MemoryCommits:
         index = int(place.token) if place.token.isdecimal() else end + 1
         if self.history_lost or index > end:
             self.history_lost = False
-            again = [replace(c, state={}) for c in self._order[:end] if c.position >= place.position]
-            place = _place(end, again, place)
-            yield Batch(again, place, again=True)
+            since = (place.position[0] - MARGIN_SECONDS, 0)
+            again = [replace(c, state={}) for c in self._order[:end] if c.position >= since]
+            for first in range(0, len(again), _SCANNED_TOGETHER):
+                commits = again[first : first + _SCANNED_TOGETHER]
+                place = Place("", commits[-1].position)
+                yield Batch(commits, place, again=True)
             index = end
         while True:
             commits = [replace(c, state={}) for c in self._order[index:]]
@@ -167,15 +175,15 @@ class MemoryCommits:
         return Inserted.STORED
 
     def _position(self) -> tuple[int, int]:
-        """Returns a position behind every other, as the server's timestamps are."""
+        """Returns a position behind every other, like a server's timestamp."""
         self._last = max((int(self._clock.now().timestamp()), self._last[1] + 1), (self._last[0], self._last[1] + 1))
         return self._last
 
     def _notify(self) -> None:
-        """Wakes whoever waits, and whoever comes later waits for the next time."""
+        """Wakes all current waiters; later ones wait for the next call."""
         self._moved.set()
         self._moved = asyncio.Event()
 
 
 def _place(index: int, commits: Sequence[Commit], before: Place) -> Place:
-    return Place(str(index), max([before.position, *(commit.position for commit in commits)]))
+    return Place(f"{index:012d}", max([before.position, *(commit.position for commit in commits)]))

@@ -40,6 +40,7 @@ class MemoryCheckpoints:
     def __init__(self) -> None:
         self._places: dict[str, Place] = {}
         self._epochs: dict[str, int] = {}
+        self._errors: dict[str, str] = {}
 
     async def load(self) -> Mapping[str, Place]:
         return dict(self._places)
@@ -49,8 +50,16 @@ class MemoryCheckpoints:
         if epoch < newest:
             raise LeaseLost(f"epoch {epoch} is over; it is {newest} now")
         self._epochs.update(dict.fromkeys(places, epoch))
-        self._places.update(places)
+        for name, place in places.items():
+            self._places[name] = max(self._places.get(name, place), place, key=lambda one: (one.position, one.token))
+
+    async def note(self, name: str, error: str) -> None:
+        self._errors[name] = error
+
+    async def halted(self) -> Mapping[str, str]:
+        return {name: error for name, error in self._errors.items() if error}
 
     async def forget(self, names: Sequence[str]) -> None:
         for name in names:
             self._places.pop(name, None)
+            self._errors.pop(name, None)

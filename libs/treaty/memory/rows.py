@@ -5,7 +5,7 @@ from typing import Any
 
 from treaty.followers.leases import LeaseLost
 from treaty.projections.projection import Projection
-from treaty.projections.rows import Between, Key, Row, Superseded, Where, Words
+from treaty.projections.rows import Between, Key, Outdated, Row, Superseded, Where, Words
 
 
 class MemoryRows:
@@ -38,14 +38,20 @@ class MemoryRows:
         rows = self._generations[self._served if generation is None else generation]
         return {id: rows[id] for id in ids if id in rows}
 
-    async def store(self, rows: Sequence[Row], epoch: int, generation: int) -> None:
+    async def store(
+        self, rows: Sequence[Row], epoch: int, generation: int, *, before: Mapping[str, int] | None = None
+    ) -> None:
         if epoch >= 0:
             if generation != self._served:
                 raise Superseded(f"generation {self._served} is served by now")
             if epoch < self._epoch:
                 raise LeaseLost(f"epoch {epoch} is over; it is {self._epoch} now")
             self._epoch = epoch
-        self._generations[generation].update({row.id: row for row in rows})
+        kept = self._generations[generation]
+        for id, version in (before or {}).items():
+            if (kept[id].version if id in kept else 0) != version:
+                raise Outdated(f"{id} is in version {kept[id].version if id in kept else 0}, not {version}")
+        kept.update({row.id: row for row in rows})
 
     async def find(self, where: Where, after: Key | None, limit: int) -> Sequence[Row]:
         rows = self._generations[self._served].values()

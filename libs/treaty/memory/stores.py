@@ -17,7 +17,7 @@ from treaty.surroundings import Surroundings
 
 
 class MemoryStores:
-    """One context's stores; they live as long as this object, whatever is built on them."""
+    """The stores of one context; their data lives as long as this object, and survives a restart of the context."""
 
     def __init__(self, surroundings: Surroundings, *, patience: float = 5.0) -> None:
         clock = surroundings.clock
@@ -40,7 +40,11 @@ class MemoryStores:
             self.rows(projection)
 
     async def ping(self) -> None:
-        """Raises StoreAway if the majority lags, or commits do not get through."""
+        """Checks that commits become durable.
+
+        Raises:
+            StoreAway: if the majority lags, or a commit does not become durable in time.
+        """
         if self.commits.lagging:
             raise StoreAway("the majority does not follow the primary: no commit can become durable")
         self.log.check(self._patience)

@@ -22,12 +22,12 @@ class BrokerAway(Exception):
 
 
 class TopologyDiffers(Exception):
-    """What is at the broker under our names is not what we declare. A person must look."""
+    """The objects at the broker under our names differ from the declared ones. A person must look."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topology:
-    """What one context has at the broker.
+    """The exchanges and queues of one context.
 
     Attributes:
         context: such as commerce.ordering; it publishes to the exchange `<context>.events`.
@@ -59,7 +59,7 @@ def exchange_of(context: str) -> str:
 
 
 class Delivery(Protocol):
-    """A message that came in, until it is acknowledged. Whatever is not comes again."""
+    """A received message. The broker redelivers it unless it is acknowledged."""
 
     @property
     def headers(self) -> Mapping[str, object]: ...
@@ -68,7 +68,7 @@ class Delivery(Protocol):
     def body(self) -> bytes: ...
 
     async def ack(self) -> None:
-        """Says that it is done with. A lost channel makes this void: the message comes again."""
+        """Acknowledges the message. If the channel is lost before, the message comes again."""
         ...
 
 

@@ -9,8 +9,8 @@ from treaty.messaging.envelope import Envelope
 from treaty.probes import Waiting
 
 Action = Literal["retry", "release", "edit", "discard"]
-"""What a person can ask for: one try now; tries from the beginning of the schedule, now first; the same with another
-body; to be passed over for good."""
+"""The actions that a person can request: one try now; tries from the beginning of the schedule, the first one now; the
+same with another body; to pass over the message for good."""
 
 SCHEDULE = (10.0, 60.0, 300.0, 1800.0, 7200.0)
 """Seconds until the owner of the partition tries again; after the last it is left to a person."""
@@ -18,7 +18,7 @@ SCHEDULE = (10.0, 60.0, 300.0, 1800.0, 7200.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """What a person asks the owner of the partition to do. `body` is the one that an edited message gets."""
+    """A person's request to the owner of the partition. `body` is the one that an edited message gets."""
 
     action: Action
     reason: str
@@ -29,7 +29,7 @@ class Intent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """What came of an intent: kept for good, also when the message has left. `before` is the body before an edit."""
+    """The outcome of an intent: kept for good, also when the message has left. `before` is the body before an edit."""
 
     message: str
     intent: Intent

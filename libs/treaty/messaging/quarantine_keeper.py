@@ -19,7 +19,7 @@ logger = structlog.get_logger()
 
 
 class Verdict(Enum):
-    """What to do with a delivery: handle the event, keep the message in quarantine, or only acknowledge it."""
+    """The decision on a delivery: handle the event, keep the message in quarantine, or only acknowledge it."""
 
     HANDLE = "handle"
     KEEP = "keep"
@@ -83,7 +83,7 @@ class QuarantineKeeper:
         return self._holds.is_open(id)
 
     async def end_replay(self, id: str) -> None:
-        """Notes that the partition has come to the end of a replay: nothing waits for it any more."""
+        """Records that the partition has come to the end of a replay: nothing in it waits for that replay."""
         await self._holds.pass_by(id)
 
     async def look(self) -> None:

@@ -1,4 +1,4 @@
-"""What one partition holds for replays: which live events have to wait, and which replayed ones need not."""
+"""Decides which live events of a partition must wait for an open replay, and which replayed events need not."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from treaty.messaging.replays import Replay, Replays
 
 @dataclass(slots=True)
 class _Key:
-    """What is in quarantine of one key. `first` has, by source, the sequence of the first event that waits."""
+    """The state of one key in quarantine. `first` has, by source, the sequence of the first event that waits."""
 
     replay: str = ""
     blocked: bool = False
@@ -18,7 +18,7 @@ class _Key:
 
 
 class ReplayHolds:
-    """Knows the open replays, and what waits for them, in the hands of the partition's owner."""
+    """The open replays, and the events that wait for them, as the partition's owner keeps them."""
 
     def __init__(self, replays: Replays, partition: int) -> None:
         self._replays, self._partition = replays, partition
@@ -27,7 +27,7 @@ class ReplayHolds:
         self._keys: dict[str, _Key] = {}
 
     async def look(self) -> None:
-        """Learns which replays are open, and only then notes that this partition holds for them."""
+        """Reads which replays are open, and only then records that this partition holds live events for them."""
         found = [replay for replay in await self._replays.open() if self._partition not in replay.passed]
         self._open = {replay.id: replay for replay in found if replay.id not in self._passed}
         for replay in list(self._open.values()):
@@ -35,13 +35,13 @@ class ReplayHolds:
                 await self._replays.hold(replay.id, self._partition)
 
     async def pass_by(self, id: str) -> None:
-        """Notes that the end of a replay has come: nothing waits for it here any more."""
+        """Records that the end of a replay has come: nothing in this partition waits for it."""
         await self._replays.passed(id, self._partition)
         self._passed.add(id)
         self._open.pop(id, None)
 
     def is_open(self, id: str) -> bool:
-        """Tells whether the replay is under way in this partition."""
+        """Returns whether the replay is under way in this partition."""
         return id in self._open
 
     def waits_for(self, envelope: Envelope, replay: str) -> str:
@@ -58,17 +58,17 @@ class ReplayHolds:
         return matching or ("" if key.blocked else key.replay)
 
     def blocks(self, key: str) -> bool:
-        """Tells whether something of the key is in quarantine for another reason than a replay."""
+        """Returns whether a message of the key is in quarantine for another reason than a replay."""
         return key in self._keys and self._keys[key].blocked
 
     def load(self, items: Sequence[Quarantined]) -> None:
-        """Learns all that is in quarantine."""
+        """Takes the state from all messages in quarantine."""
         self._keys = {}
         for item in items:
             self.note(item)
 
     def note(self, item: Quarantined) -> None:
-        """Learns of a message that went to quarantine."""
+        """Adds a message that went to quarantine."""
         key = self._keys.setdefault(item.key, _Key())
         if not item.waits_for:
             key.blocked = True
@@ -78,7 +78,7 @@ class ReplayHolds:
         key.first[source] = min(sequence, key.first.get(source, sequence))
 
     def left(self, key: str, items: Sequence[Quarantined]) -> None:
-        """Learns what is left of a key after a release."""
+        """Replaces the state of a key by the messages that are left after a release."""
         self._keys.pop(key, None)
         for item in items:
             self.note(item)

@@ -52,7 +52,7 @@ class Replay:
         return self.status in OPEN
 
     def wants(self, envelope: Envelope) -> bool:
-        """Tells whether an event is of the kind that is delivered again, so that a live one has to wait."""
+        """Returns whether the replay delivers events of this kind, so that a live one has to wait."""
         return (
             envelope.producer == self.producer
             and envelope.type in self.types
@@ -95,15 +95,15 @@ class Replays(Protocol):
         ...
 
     async def hold(self, id: str, partition: int) -> None:
-        """Notes that the partition holds what comes live."""
+        """Records that the partition holds live events."""
         ...
 
     async def deliver(self, id: str) -> bool:
-        """Notes that history is on its way; returns False if the replay is over."""
+        """Records that history is on its way; returns False if the replay is over."""
         ...
 
     async def passed(self, id: str, partition: int) -> None:
-        """Notes that the partition has come to the end; with the last one the replay is done, if it is open."""
+        """Records that the partition has come to the end. With the last partition an open replay is done."""
         ...
 
     async def abandon(self, id: str) -> bool:

@@ -39,7 +39,7 @@ def on(
     Args:
         message: the generated class of the integration event.
         translate: the anti-corruption layer: their message → our command, or None if it does not concern us. Pure.
-        then: the use case. Whatever it changes is committed under the id of the event, so a repeat changes nothing.
+        then: the use case. Its changes are committed under the id of the event, so a repeat changes nothing.
         name: tells two subscriptions to the same event apart; the event's own name by default.
     """
     descriptor: Any = message.DESCRIPTOR  # type: ignore[attr-defined]

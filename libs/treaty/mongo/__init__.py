@@ -1,1 +1,1 @@
-"""MongoDB behind the ports of the core. Every call of a driver is in this package."""
+"""MongoDB adapters for the ports of the core. All calls of a MongoDB driver are in this package."""

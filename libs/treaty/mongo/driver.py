@@ -1,4 +1,4 @@
-"""The two drivers: Motor, and its successor PyMongo Async, whose interfaces differ in little more than sessions."""
+"""The two drivers: Motor and its successor PyMongo Async, whose interfaces differ mainly in how sessions start."""
 
 import contextlib
 import inspect
@@ -15,13 +15,13 @@ from treaty.commits.log import StoreAway
 Driver = Literal["motor", "pymongo"]
 
 DURABLE = WriteConcern("majority", j=True, wtimeout=5000)
-"""On the journal of a majority, or told within five seconds that it may not be."""
+"""Durable: in the journal of a majority; a write fails after five seconds without one, and may be stored still."""
 
 MAJORITY, LOCAL = ReadConcern("majority"), ReadConcern("local")
 
 
 def connect(uri: str, driver: Driver) -> Any:
-    """Returns a client; nothing is sent yet. Bounds on waiting are ours unless the URI has its own."""
+    """Returns a client; it sends nothing yet. The time limits here hold unless the URI has its own."""
     make = _client_class(driver)
     bounds = {"serverSelectionTimeoutMS": 3000, "connectTimeoutMS": 3000, "socketTimeoutMS": 20_000}
     given = uri.partition("?")[2].lower()
@@ -30,7 +30,7 @@ def connect(uri: str, driver: Driver) -> Any:
 
 
 def _client_class(driver: Driver) -> Any:
-    """Returns the class of a driver; the other one is not loaded."""
+    """Returns the class of a driver, without loading the other driver."""
     if driver == "motor":
         from motor.motor_asyncio import AsyncIOMotorClient
 
@@ -50,7 +50,7 @@ async def close(client: Any) -> None:
 def database(client: Any, context: str) -> Any:
     """Returns the database of a context: commerce_ordering for commerce.ordering.
 
-    A database named in the URI goes before it, so that environments can share a server: staging_commerce_ordering.
+    A database in the URI becomes a prefix, so environments can share a server: staging_commerce_ordering.
     """
     name = context.replace(".", "_")
     with contextlib.suppress(ConfigurationError):
@@ -67,7 +67,7 @@ async def session(client: Any) -> AsyncIterator[Any]:
 
 @asynccontextmanager
 async def snapshot(client: Any) -> AsyncIterator[Any]:
-    """Opens a session whose reads all see one moment."""
+    """Opens a session whose reads all return the data of one moment."""
     async with _started(client.start_session(snapshot=True)) as started:
         yield started
 
@@ -83,7 +83,7 @@ async def _started(starting: Any) -> AsyncIterator[Any]:
 
 @contextmanager
 def reaching() -> Iterator[None]:
-    """Turns every failure to reach the store into the core's word for it."""
+    """Raises StoreAway, the core's error, for every error of a driver."""
     try:
         yield
     except PyMongoError as error:

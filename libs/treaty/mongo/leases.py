@@ -1,4 +1,4 @@
-"""Leases and checkpoints in MongoDB. All times are the server's."""
+"""Leases and checkpoints in MongoDB. All times are by the server's clock."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -53,11 +53,7 @@ class MongoCheckpoints:
 
     async def save(self, places: Mapping[str, Place], epoch: int) -> None:
         updates = [
-            UpdateOne(
-                {"_id": name, "epoch": {"$lte": epoch}},
-                {"$set": {"token": place.token, "position": list(place.position), "epoch": epoch}},
-                upsert=True,
-            )
+            UpdateOne({"_id": name, "epoch": {"$lte": epoch}}, [{"$set": _forward(place, epoch)}], upsert=True)
             for name, place in places.items()
         ]
         with reaching():
@@ -68,6 +64,30 @@ class MongoCheckpoints:
                     raise LeaseLost(f"epoch {epoch} is over") from None
                 raise
 
+    async def note(self, name: str, error: str) -> None:
+        first = {"token": "", "position": [0, 0], "epoch": 0}
+        with reaching():
+            await self._checkpoints.update_one(
+                {"_id": name}, {"$set": {"error": error}, "$setOnInsert": first}, upsert=bool(error)
+            )
+
+    async def halted(self) -> Mapping[str, str]:
+        with reaching():
+            found = await self._checkpoints.find({"error": {"$nin": ["", None]}}, {"error": 1}).to_list(None)
+        return {document["_id"]: document["error"] for document in found}
+
     async def forget(self, names: Sequence[str]) -> None:
         with reaching():
             await self._checkpoints.delete_many({"_id": {"$in": list(names)}})
+
+
+def _forward(place: Place, epoch: int) -> dict[str, Any]:
+    """Returns the fields of a checkpoint with this place, unless the stored one lies behind it."""
+    token, position = {"$literal": place.token}, {"$literal": list(place.position)}
+    stored = [{"$ifNull": ["$position", [0, 0]]}, {"$ifNull": ["$token", ""]}]
+    ahead = {"$gte": [[position, token], stored]}
+    return {
+        "token": {"$cond": [ahead, token, "$token"]},
+        "position": {"$cond": [ahead, position, "$position"]},
+        "epoch": epoch,
+    }

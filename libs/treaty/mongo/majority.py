@@ -1,14 +1,14 @@
-"""Whether the majority follows the primary: one that is cut off from the others still calls itself writable."""
+"""Checks whether the majority follows the primary: a primary that is cut off still reports itself as writable."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 class Majority:
-    """Learns from `hello` since when the majority lags.
+    """Measures, from the answers to `hello`, for how long the majority has lagged.
 
-    A write that is on its way is ahead of the majority too, so it only counts that the majority has not come, within
-    `patience` seconds, to where the primary was.
+    A write in flight is ahead of the majority too. So the majority lags only if, for `patience` seconds, it has not
+    reached the primary's position.
     """
 
     def __init__(self, patience: float) -> None:
@@ -17,10 +17,10 @@ class Majority:
         self._since = 0.0
 
     def lags(self, hello: Mapping[str, Any], now: float) -> bool:
-        """Takes an answer that came at `now` (of a clock that never goes back), and tells whether the majority lags."""
+        """Evaluates an answer to `hello` at the monotonic time `now`; returns whether the majority lags."""
         last = hello.get("lastWrite", {})
         primary, majority = (last.get(name, {}).get("ts") for name in ("opTime", "majorityOpTime"))
-        if primary is None:  # a member of no replica set, or a router
+        if primary is None:  # not a member of a replica set, or a router
             return False
         if self._awaited is not None and majority is not None and majority >= self._awaited:
             self._awaited = None

@@ -1,4 +1,4 @@
-"""Pending work in MongoDB. All times are the server's."""
+"""Pending work in MongoDB. All times are by the server's clock."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +12,7 @@ from treaty.probes import Waiting
 
 
 class MongoPending:
-    """Timers are found by their time; whatever has a lane, by its place in the lane."""
+    """Keeps pending items; finds timers by their due time, and other items by their position in their lane."""
 
     def __init__(self, database: Any) -> None:
         self._database = database
@@ -42,7 +42,7 @@ class MongoPending:
         return [_item(document) for document in [*timers, *runnable]]
 
     async def _first_of_lanes(self) -> list[str]:
-        """Returns the ids of up to 1,000 items that nothing of their lane is before; reads the index only."""
+        """Returns the ids of up to 1,000 items that are the first of their lane; reads the index only."""
         pipeline = [
             {"$match": {"timer": False}},
             {"$sort": {"timer": 1, "lane": 1, "_id": 1}},

@@ -8,7 +8,7 @@ from treaty.personal_data import reference
 
 
 class MongoPersonalData:
-    """`key` keys the references; it is the process's digest key."""
+    """Keeps personal data; `key` keys the hash of the references, and is the process's digest key."""
 
     def __init__(self, database: Any, key: bytes) -> None:
         self._private = database.get_collection("private")

@@ -13,7 +13,7 @@ _NOT_OVER = {"status": {"$in": list(OPEN)}}
 
 
 class MongoReplays:
-    """`open` has the producer of a replay that is not over, so that an index lets each have but one."""
+    """Keeps replays; the unique index on `open`, a replay's producer, allows one open replay for each producer."""
 
     def __init__(self, database: Any) -> None:
         self._replays = database.get_collection("replays")

@@ -6,18 +6,21 @@ from itertools import combinations
 from typing import Any
 
 from pymongo import ReplaceOne, ReturnDocument
+from pymongo.errors import BulkWriteError
 
 from treaty.followers.leases import LeaseLost
 from treaty.mongo.driver import reaching, session, snapshot
 from treaty.projections.projection import Projection
-from treaty.projections.rows import Between, Key, Row, Superseded, Where, Words
+from treaty.projections.rows import Between, Key, Outdated, Row, Superseded, Where, Words
+
+_DUPLICATE_KEY = 11000
 
 
 class MongoRows:
     """The rows of one projection.
 
-    The document `view_<name>` of the collection `fences` holds the served generation, the one begun last, and the last
-    epoch.
+    The collection `fences` has a document `view_<name>` with the served generation, the latest generation that a
+    rebuild began, and the latest epoch.
     """
 
     def __init__(self, client: Any, database: Any, projection: Projection[Any]) -> None:
@@ -29,7 +32,7 @@ class MongoRows:
         self._fences = database.get_collection("fences")
 
     async def prepare(self) -> None:
-        """Makes the first generation, and an index for every set of filters, with the order behind it."""
+        """Makes the first generation, and an index for each set of up to two filters, each with the order."""
         with reaching():
             first = {"epoch": 0, "generation": 0}
             await self._fences.update_one({"_id": self._name}, {"$setOnInsert": first}, upsert=True)
@@ -83,16 +86,23 @@ class MongoRows:
             found = await rows.find({"_id": {"$in": list(ids)}}).to_list(None)
         return {document["_id"]: _row(document) for document in found}
 
-    async def store(self, rows: Sequence[Row], epoch: int, generation: int) -> None:
+    async def store(
+        self, rows: Sequence[Row], epoch: int, generation: int, *, before: Mapping[str, int] | None = None
+    ) -> None:
         target = self._rows(generation)
-        writes = [
-            ReplaceOne({"_id": row.id}, {"version": row.version, "values": row.values}, upsert=True) for row in rows
-        ]
+        writes = [_write(row, (before or {}).get(row.id)) for row in rows]
 
         async def transaction(own: Any) -> None:
             if epoch >= 0:
                 await self._pass_fence(epoch, generation, own)
-            await target.bulk_write(writes, ordered=False, session=own)
+            try:
+                done = await target.bulk_write(writes, ordered=False, session=own)
+            except BulkWriteError as error:
+                if any(failed["code"] == _DUPLICATE_KEY for failed in (error.details or {}).get("writeErrors", ())):
+                    raise Outdated(f"a row of {self._name} was changed since it was loaded") from None
+                raise
+            if done.matched_count + done.upserted_count != len(writes):
+                raise Outdated(f"a row of {self._name} was changed since it was loaded")
 
         with reaching():
             async with session(self._client) as own:
@@ -151,8 +161,14 @@ class MongoRows:
             yield from combinations(self._filters, size)
 
 
+def _write(row: Row, before: int | None) -> ReplaceOne[Any]:
+    """Returns the write of a row, on the condition that it has the version `before`, if that is given."""
+    found: dict[str, Any] = {"_id": row.id} if before is None else {"_id": row.id, "version": before}
+    return ReplaceOne(found, {"version": row.version, "values": row.values}, upsert=not before)
+
+
 def _all(where: Where) -> list[dict[str, Any]]:
-    """Returns the conditions, and that it is a row at all."""
+    """Returns the conditions, and one that excludes documents without a row."""
     each = [condition for name, value in where.items() for condition in _conditions(f"values.{name}", value)]
     return [{"values": {"$ne": None}}, *each]
 

@@ -1,4 +1,4 @@
-"""All the stores of one context, in its own database."""
+"""All stores of one context, in its own database."""
 
 import asyncio
 import hashlib
@@ -21,12 +21,12 @@ from treaty.surroundings import Surroundings
 
 
 class MongoStores:
-    """One context's stores.
+    """The stores of one context.
 
     Args:
-        client: of either driver; shared by the contexts of a process, closed by whoever made it.
-        key: keys the references of private data; the same for all processes of a context.
-        patience: seconds that a commit may be on its way until the stores say that they take none.
+        client: a client of either driver, shared by the contexts of a process; the caller closes it.
+        key: keys the references of personal data; the same for all processes of a context.
+        patience: seconds after which a commit in flight makes `ping` raise StoreAway.
     """
 
     def __init__(
@@ -58,7 +58,11 @@ class MongoStores:
             await self.rows(projection).prepare()
 
     async def ping(self) -> None:
-        """Raises StoreAway unless there is a primary, a majority follows it, and commits get through."""
+        """Checks that there is a primary, that a majority follows it, and that commits become durable.
+
+        Raises:
+            StoreAway: if one of them is not so.
+        """
         with reaching():
             hello = await self._client.admin.command("hello")
         if not hello.get("isWritablePrimary"):

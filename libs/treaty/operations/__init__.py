@@ -1,1 +1,1 @@
-"""What people and jobs do to a context: look into it, audit, rebuild, replay."""
+"""Operations of people and jobs on a context: inspection, audit, rebuild and replay."""

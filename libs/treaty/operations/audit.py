@@ -1,7 +1,7 @@
-"""The audit of messages: whatever one context announced, every context that wants it has taken, and nothing else.
+"""The audit of messages: every subscriber has taken each integration event of a producer, and no other.
 
 It reads commit logs only: the outboxes of the producers, and the causes of the consumers' commits, which are their
-inboxes. Messages that a translation passes over leave no commit; what is in quarantine has not been taken yet.
+inboxes. A message that a translation skips leaves no commit. A message in quarantine is not taken yet.
 """
 
 import contextlib
@@ -17,13 +17,13 @@ from treaty.service.service import Service
 
 @dataclass(slots=True)
 class Audit:
-    """What was found. Messages are named `<consumer>: <producer>/<event id>/<subscription>`.
+    """The result of an audit. A message is named `<consumer>: <producer>/<event id>/<subscription>`.
 
     Attributes:
-        announced: integration events in all outboxes.
-        taken: messages that a consumer committed.
-        missing: messages that should have been taken and were not.
-        unheard_of: messages that were taken and never announced.
+        announced: the number of integration events in all outboxes.
+        taken: the number of messages that a consumer committed.
+        missing: messages that a consumer should have taken, but did not.
+        unheard_of: messages that a consumer took, but that are in no outbox.
     """
 
     announced: int = 0
@@ -37,11 +37,11 @@ class Audit:
 
 
 async def audit(contexts: Sequence[tuple[Service, CommitLog]], *, since: tuple[int, int] = (0, 0)) -> Audit:
-    """Audits contexts once they are idle; what is under way would count as missing.
+    """Audits contexts once they are idle; messages in flight would count as missing.
 
     Args:
-        since: the position (of servers that share a clock) from which on every message must have been taken; what was
-            announced before somebody subscribed is theirs only by a replay.
+        since: the position (of servers that share a clock) from which on every message must have been taken. A consumer
+            gets the events from before its subscription only by a replay.
     """
     wanted = _wanted(service for service, _ in contexts)
     expected: set[str] = set()
@@ -61,7 +61,7 @@ async def audit(contexts: Sequence[tuple[Service, CommitLog]], *, since: tuple[i
 
 
 async def history(log: CommitLog) -> AsyncIterator[Commit]:
-    """Yields every commit that is in the log by about now, once each."""
+    """Yields every commit that is in the log at about the time of the call, once each."""
     seen: set[str] = set()
     async with contextlib.aclosing(log.follow(Place())) as batches:
         async for batch in batches:
@@ -74,7 +74,7 @@ async def history(log: CommitLog) -> AsyncIterator[Commit]:
 
 
 Wanted = Mapping[str, Sequence[tuple[str, Subscription]]]
-"""By the type of an event: who wants it, and how they take it."""
+"""{type of an event: (consumer, subscription) of every context that subscribes to it}."""
 
 
 def _wanted(services: Iterable[Service]) -> Wanted:
@@ -86,7 +86,7 @@ def _wanted(services: Iterable[Service]) -> Wanted:
 
 
 def _messages(service: Service, commit: Commit, wanted: Wanted) -> set[str]:
-    """Returns the messages that the events of a commit become."""
+    """Returns the messages that the consumers receive for the events of a commit."""
     return {
         f"{consumer}: {service.name}/{envelope.id}/{subscription.name}"
         for envelope in envelopes(commit, context=service.name)
@@ -96,14 +96,14 @@ def _messages(service: Service, commit: Commit, wanted: Wanted) -> set[str]:
 
 
 def _inbox(service: Service, commit: Commit) -> set[str]:
-    """Returns the messages that a commit records, without the steps that a use case takes under them."""
+    """Returns the messages that a commit has as causes, without the names of the use case's steps."""
     causes = (cause.id.split("/") for cause in commit.causes)
     producers = {subscription.producer for subscription in service.subscriptions}
     return {"/".join(parts[: _length(parts)]) for parts in causes if parts[0] in producers}
 
 
 def _length(parts: Sequence[str]) -> int:
-    """The id of an event may hold a slash, as streams of stock items do; it ends with `@<version>#<n>`."""
+    """Returns the number of parts before a step: an event's id may have a slash, and ends with `@<version>#<n>`."""
     for index, part in enumerate(parts):
         if "@" in part and "#" in part:
             return index + 2

@@ -1,4 +1,4 @@
-"""What is still to be done in a context: in its outbox, its calls, its queues, its quarantine and its read models."""
+"""The backlog of a context: work left in its outbox, calls, queues, quarantine and read models."""
 
 from dataclasses import dataclass
 
@@ -11,14 +11,14 @@ from treaty.service.stores import Stores
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """Numbers of things left to do.
+    """The numbers of items left to do.
 
     Attributes:
-        outbox: integration events that are committed and not known to be confirmed by the broker.
-        calls: calls that are committed and neither made nor parked, and parked ones; timers are not counted.
+        outbox: integration events that are committed, but not yet confirmed by the broker.
+        calls: committed calls that are not made yet, and calls that wait for another try; timers are not counted.
         queued: messages in the partitions of the inbox.
         quarantined: messages in quarantine.
-        projecting: commits that a read model does not show yet.
+        projecting: commits that a read model has not applied yet.
     """
 
     outbox: int
@@ -37,7 +37,7 @@ class Backlog:
 
 
 async def backlog(service: Service, stores: Stores, broker: Broker, partitions: int) -> Backlog:
-    """Returns what is left to do in a context, as a look from outside."""
+    """Returns the work left in a context; it reads the stores and the broker from outside the context's processes."""
     places = await stores.checkpoints.load()
     topology = topology_of(service, partitions)
     views = [follower_of(p, await stores.rows(p).generation()) for p in service.read_models]

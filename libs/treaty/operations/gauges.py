@@ -1,4 +1,4 @@
-"""What the holder of the followers' lease tells of its context from time to time: what waits, and how long already."""
+"""Gauges of a context, set regularly by the holder of the followers' lease: the waiting work and its age."""
 
 import asyncio
 from collections.abc import Sequence
@@ -18,11 +18,11 @@ logger = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gauges:
-    """Looks at the stores of a context, with one cheap query for each figure.
+    """Reads the stores of a context, with one cheap query for each gauge, and sets the gauges.
 
     Attributes:
-        followers: their names.
-        every: seconds between looks.
+        followers: the names of the followers.
+        every: seconds between reads.
     """
 
     service: Service
@@ -32,7 +32,7 @@ class Gauges:
     every: float = 5.0
 
     async def run(self) -> None:
-        """Looks until it is cancelled. What cannot be seen now is told the next time."""
+        """Sets the gauges regularly until it is cancelled; after a failed read, it tries again at the next time."""
         while True:
             try:
                 await self.tell()
@@ -41,7 +41,7 @@ class Gauges:
             await asyncio.sleep(self.every)
 
     async def tell(self) -> None:
-        """Looks once."""
+        """Sets all gauges once."""
         places = await self.stores.checkpoints.load()
         for name in self.followers:
             lag = await self._lag(places.get(name, Place()))
@@ -56,6 +56,6 @@ class Gauges:
             self.surroundings.probe.gauge("treaty.saga.stuck", stuck, saga=saga.stored.stream)
 
     async def _lag(self, place: Place) -> float:
-        """Returns how old the oldest commit is that a follower has not done, in seconds."""
+        """Returns the age in seconds of the oldest commit that a follower has not handled."""
         first = await self.stores.log.peek(place, 1)
         return Waiting(len(first), first[0].stored_at if first else None).age(self.surroundings.clock.now())

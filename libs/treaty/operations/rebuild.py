@@ -1,4 +1,4 @@
-"""Rebuilds a read model from the log, beside the one that is served, and then serves the new one."""
+"""Rebuilds a read model from the log beside the served one, and then serves the new one."""
 
 import asyncio
 import contextlib
@@ -15,7 +15,7 @@ from treaty.projections.rows import Rows, Superseded
 from treaty.service.stores import Stores
 
 _BUILDING = -1
-"""The epoch of whoever writes a generation that is not served: there is nobody to fence off."""
+"""The epoch for writes to a generation that is not served; they need no fencing, because only the rebuild writes it."""
 
 _AT_ONCE = 1000
 
@@ -29,16 +29,16 @@ class RebuildLost(Exception):
 
 
 class NotCaughtUp(Exception):
-    """The read model that is served did not come to the end of the log in time, so there is nothing to compare with."""
+    """The served read model did not reach the end of the log in time, so a comparison is not possible."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuilt:
-    """What came of it.
+    """The result of a rebuild.
 
     Attributes:
-        rows: how many rows the new generation has.
-        equal: whether the one that was lived equals it, where that was asked.
+        rows: the number of rows in the new generation.
+        equal: whether the old generation equals the new one; None without `verify`.
         different: ids of rows that differ, at most ten.
     """
 
@@ -56,19 +56,20 @@ async def rebuild(
     patience: float = 60.0,
     lease_seconds: float = 60.0,
 ) -> Rebuilt:
-    """Builds the next generation of a read model and serves it, while commands go on and the old one answers queries.
+    """Builds the next generation of a read model and serves it; commands continue, and queries read the old one.
 
-    With `verify` the lived generation is frozen at one moment, and the new one is first built up to exactly the
-    commits that the lived one showed then; the two must be the same.
+    With `verify`, the old generation is read at one moment. The new one is first built from exactly the commits that
+    the old one had applied then. The two must be equal.
 
     Args:
-        owner: who rebuilds; one at a time may, under a lease. Different each time.
-        patience: seconds that the lived one may take to come to the end of the log.
-        lease_seconds: how long another rebuild waits for one whose process ended or froze.
+        owner: a new id for each rebuild; a lease allows one rebuild of a read model at a time.
+        patience: seconds that the old generation may take to reach the end of the log.
+        lease_seconds: seconds that another rebuild waits after the process of a rebuild ended or froze.
 
     Raises:
-        AlreadyRebuilding, NotCaughtUp
-        RebuildLost: the lease was lost, so writing stopped and the new generation is never served.
+        AlreadyRebuilding: another process is rebuilding this read model.
+        NotCaughtUp: with `verify`, the old generation did not reach the end of the log in time.
+        RebuildLost: the lease was lost; this rebuild stopped writing, and its generation is never served.
     """
 
     async def work(_: int) -> Rebuilt:
@@ -81,7 +82,7 @@ async def rebuild(
     except (LeaseLost, Superseded) as lost:
         raise RebuildLost(
             f"the rebuild of {projection.name} stopped, because another process may have begun one: {lost}; "
-            "the read model that was served is served still; run the rebuild again"
+            "queries still read the old read model; run the rebuild again"
         ) from lost
 
 
@@ -102,11 +103,11 @@ async def _rebuild(projection: Projection[Any], stores: Stores, verify: bool, pa
 
 
 async def _compare(building: "_Building", log: CommitLog, served: int, patience: float) -> Sequence[str]:
-    """Returns the ids of the rows in which the lived generation and the new one differ."""
+    """Returns the ids of the rows in which the old generation and the new one differ."""
     missing = await building.heads(log)
     try:
         async with asyncio.timeout(patience):
-            while missing := await building.not_shown(served, missing):  # noqa: ASYNC110 - another process brings it there
+            while missing := await building.not_shown(served, missing):  # noqa: ASYNC110 - another process applies them
                 await asyncio.sleep(0.05)
     except TimeoutError:
         raise NotCaughtUp(f"{building.projection.name} is behind the log after {patience:.0f} s") from None
@@ -118,7 +119,7 @@ async def _compare(building: "_Building", log: CommitLog, served: int, patience:
 
 
 async def _drop_others(projection: Projection[Any], stores: Stores, rows: Rows, *kept: int) -> None:
-    """Drops all generations but two: the new one, and the one before, which its writer may still hold open."""
+    """Drops all generations but two: the new one, and the one before it, whose writer may still be at work."""
     dropped = await rows.retain(*kept)
     await stores.checkpoints.forget([follower_of(projection, generation) for generation in dropped])
 
@@ -134,7 +135,7 @@ class _Building:
     generation: int
 
     async def take_history(self, log: CommitLog, since: Place, wanted: Callable[[str, int], bool] = _all) -> Place:
-        """Applies what the log holds behind a place, up to about now; returns the place it came to."""
+        """Applies the commits that the log has behind a place at about the time of the call; returns the new place."""
         place = since
         async for batch in self._history(log, since):
             commits = [c for c in batch.commits if wanted(self.projection.mark_of(c.stream), c.version)]
@@ -144,7 +145,7 @@ class _Building:
         return place
 
     async def heads(self, log: CommitLog) -> Mapping[str, int]:
-        """Returns the latest version of every stream of the source, by its mark."""
+        """Returns {mark: the latest version} of all streams of the source."""
         found: dict[str, int] = {}
         async for batch in self._history(log, Place()):
             for commit in batch.commits:
@@ -153,8 +154,10 @@ class _Building:
         return found
 
     async def not_shown(self, generation: int, heads: Mapping[str, int]) -> Mapping[str, int]:
-        """Returns those of the versions that a generation does not show yet. Asks for some at a time: a question has
-        a largest size."""
+        """Returns the versions that a generation has not applied yet.
+
+        It loads a limited number of rows with each query, because the size of a query is limited.
+        """
         marks, missing = list(heads), dict(heads)
         for first in range(0, len(marks), _AT_ONCE):
             shown = await self.rows.load(marks[first : first + _AT_ONCE], generation)
@@ -164,7 +167,7 @@ class _Building:
         return missing
 
     async def _history(self, log: CommitLog, since: Place) -> AsyncIterator[Batch]:
-        """Yields what is there of the source's commits, and at the end a batch with a place to follow from."""
+        """Yields the existing commits of the source, and at the end a batch with a place to follow from."""
         async with contextlib.aclosing(log.follow(since)) as batches:
             async for batch in batches:
                 yield Batch(self._mine(batch.commits), batch.place, batch.again)

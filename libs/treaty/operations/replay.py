@@ -1,4 +1,4 @@
-"""Carries out a replay: waits until the consumer holds what comes live, delivers history to it alone, and ends that."""
+"""Runs a replay: the consumer holds live events back, the history is delivered to it alone, and the replay ends."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -19,17 +19,17 @@ T = TypeVar("T")
 
 _LOOK_EVERY = 0.1
 _TOGETHER = 256
-"""Events that are read before they are sent: each stream's one after another, the streams side by side."""
+"""The number of events that are read before they are sent: in order within a stream, in parallel across streams."""
 
 
 class Replayer:
     """Delivers the history of one context to one consumer.
 
     Args:
-        log: of the producer.
+        log: the producer's log.
         replays, leases, topology: the consumer's.
-        environment: what the producer's relay writes into its envelopes.
-        seconds: how long to wait for the partitions, or for a broker that is away.
+        environment: the environment's name in the envelopes of the producer's relay.
+        seconds: the longest wait for the partitions, and for a broker that is away.
     """
 
     def __init__(
@@ -49,14 +49,14 @@ class Replayer:
         self._chance, self._environment, self._seconds = chance, environment, seconds
 
     async def run(self, replay: Replay) -> int:
-        """Delivers all that the replay asks for, and its ends; returns how many events that were.
+        """Delivers the events of the replay, and its end to each partition; returns the number of events.
 
-        The consumer is bound to the producer first: what the relay publishes after the end of history comes live.
+        First it binds the consumer to the producer, so that events published after the end of the history arrive live.
 
         Raises:
             Conflict: another replay of the producer is open, or this one was abandoned.
-            Rejected: a partition that somebody owns does not hold what comes live; then nothing was delivered.
-            NotAccepted, BrokerAway, StoreAway: the replay is open, and what comes live waits.
+            Rejected: a partition with an owner does not hold live events back; nothing was delivered.
+            NotAccepted, BrokerAway, StoreAway: the replay is still open, and live events wait.
         """
         await self._patiently(partial(self._broker.declare, self._topology))
         await self._replays.add(replay)
@@ -67,13 +67,13 @@ class Replayer:
         return delivered
 
     async def left(self, id: str) -> Sequence[int]:
-        """Waits until a replay is over; returns the partitions that have not come to its end in time."""
+        """Waits until a replay is over; returns the partitions that have not reached its end in time."""
         await self._in_time(partial(self._is_open, id))
         replay = await self._replays.get(id)
         return [] if replay is None else sorted(set(range(replay.partitions)) - replay.passed)
 
     async def _until_held(self, replay: Replay) -> None:
-        """Waits until every partition that somebody owns holds: a new owner looks before its first delivery."""
+        """Waits until all partitions with an owner hold live events; a new owner checks before its first delivery."""
         late = await self._in_time(partial(self._not_holding, replay.id))
         if late:
             await self._replays.abandon(replay.id)
@@ -85,7 +85,7 @@ class Replayer:
             raise Conflict(f"the replay {replay.id} was abandoned")
 
     async def _in_time(self, left: Callable[[], Awaitable[T]]) -> T:
-        """Asks until nothing is left or the time is over; returns the last answer."""
+        """Polls until `left` returns nothing or the time is over; returns its last result."""
         until = asyncio.get_running_loop().time() + self._seconds
         while True:
             answer = await left()
@@ -128,7 +128,7 @@ class Replayer:
                     yield envelope
 
     async def _commits(self, replay: Replay) -> AsyncIterator[Commit]:
-        """Yields the commits up to an end that is taken after every partition holds, those of a stream in order."""
+        """Yields the commits up to the log's end, read when all partitions hold; each stream's commits are in order."""
         if not replay.streams:
             async for commit in history(self._log):
                 yield commit
@@ -137,7 +137,7 @@ class Replayer:
                 yield commit
 
     async def _send(self, id: str, batch: Sequence[Envelope]) -> None:
-        """Publishes events: one of a stream is on its way at a time."""
+        """Publishes events: in order within a stream, in parallel across streams."""
         await self._open(id)
         streams: dict[str, list[Envelope]] = {}
         for envelope in batch:
@@ -154,7 +154,7 @@ class Replayer:
             await self._patiently(partial(self._broker.publish, self._topology.inbox, envelope, replay=id))
 
     async def _patiently(self, act: Callable[[], Awaitable[None]]) -> None:
-        """Does something with the broker, again while that is away, but not for ever."""
+        """Calls the broker, and tries again while it is away, for a limited time."""
         until = asyncio.get_running_loop().time() + self._seconds
         async for _ in retrying(self._chance, first=0.1, most=2.0):
             try:

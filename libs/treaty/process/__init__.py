@@ -1,1 +1,1 @@
-"""A context, alive: its followers and consumers, several contexts behind one port, a process on real servers."""
+"""Running contexts: followers and consumers, several contexts behind one port, and a process on real servers."""

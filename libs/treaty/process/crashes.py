@@ -1,7 +1,7 @@
-"""Crash points: named places in the core where a test lets a process end at once, as a power cut would.
+"""Crash points: named places in the core at which a test can end the process at once, as a power cut would.
 
-The core says `probe.reach("relay.confirmed")`; nobody listens, unless TREATY_CRASH_AT names the place and the hit at
-which the process is to end: `relay.confirmed:2`.
+The core calls `probe.reach("relay.confirmed")`. The call has no effect unless TREATY_CRASH_AT names the place and the
+number of the hit that ends the process: `relay.confirmed:2`.
 """
 
 import os
@@ -13,41 +13,41 @@ from treaty.settings import SettingsError
 
 VARIABLE = "TREATY_CRASH_AT"
 EXIT_CODE = 137
-"""What a process that was killed with -9 ends with, as a shell tells it."""
+"""The exit code that a shell shows for a process that was killed with -9."""
 
 PLACES: Mapping[str, str] = {
-    "commit.decided": "a command was decided, nothing was sent",
-    "commit.sending": "a batch of commits is about to leave",
-    "commit.stored": "the store has answered for a batch, nobody was told",
-    "commit.durable": "a commit is durable, its callers have no answer",
+    "commit.decided": "a command was decided; nothing was sent",
+    "commit.sending": "a batch of commits is about to be sent",
+    "commit.stored": "the store has returned the outcomes of a batch; the callers have no answer",
+    "commit.durable": "a commit is durable; its callers have no answer",
     "relay.publishing": "an event is about to be published",
-    "relay.confirmed": "the broker has confirmed an event, nothing remembers that",
+    "relay.confirmed": "the broker has confirmed an event; that is not recorded yet",
     "checkpoint.saving": "places are about to be saved",
     "checkpoint.saved": "places were saved",
     "call.making": "a call is about to be made",
-    "call.made": "a call was made, nothing remembers that",
-    "pending.adding": "work is about to be parked",
-    "pending.added": "work was parked, the checkpoint has not passed it",
-    "pending.done": "parked work was done, and is still parked",
-    "saga.telling": "a saga is about to be told a fact",
-    "saga.told": "a saga's commit is durable, who told it does not know",
+    "call.made": "a call was made; that is not recorded yet",
+    "pending.adding": "work is about to be added to the pending work",
+    "pending.added": "work was added to the pending work; the checkpoint has not passed it",
+    "pending.done": "pending work was done; it is not removed yet",
+    "saga.telling": "a fact is about to be sent to a saga",
+    "saga.told": "a saga's commit is durable; the caller has no answer",
     "projection.storing": "rows are about to be stored",
-    "projection.stored": "rows were stored, the checkpoint has not passed them",
+    "projection.stored": "rows were stored; the checkpoint has not passed them",
     "consumer.handling": "a message is about to be handled",
-    "consumer.handled": "a message took effect, it is not acknowledged",
+    "consumer.handled": "a message took effect; it is not acknowledged",
     "consumer.acknowledged": "a message was acknowledged",
-    "quarantine.adding": "a message is about to move to quarantine",
-    "quarantine.added": "a message is in quarantine, and not acknowledged",
-    "quarantine.releasing": "a message is about to be tried again",
-    "quarantine.handled": "a message took effect, and is still in quarantine",
+    "quarantine.adding": "a message is about to be put into quarantine",
+    "quarantine.added": "a message is in quarantine; it is not acknowledged",
+    "quarantine.releasing": "a message in quarantine is about to be tried again",
+    "quarantine.handled": "a message took effect; it is still in quarantine",
 }
 
 
 def crashing(probe: Probe, environ: Mapping[str, str]) -> Probe:
-    """Returns the probe, or one that ends the process where TREATY_CRASH_AT says.
+    """Returns the probe, or a probe that ends the process at the place that TREATY_CRASH_AT names.
 
     Raises:
-        SettingsError: if there is no such place, or this is not a development environment.
+        SettingsError: if there is no such place, or the environment is not `dev`.
     """
     wish = environ.get(VARIABLE, "")
     if not wish:
@@ -61,7 +61,7 @@ def crashing(probe: Probe, environ: Mapping[str, str]) -> Probe:
 
 
 class _Crashing(Forwarding):
-    """Ends the process at the n-th time that a place is reached."""
+    """Ends the process when a place is reached for the n-th time."""
 
     def __init__(self, probe: Probe, place: str, hit: int) -> None:
         super().__init__(probe)

@@ -1,4 +1,4 @@
-"""A process: one or several contexts behind one gRPC port, from start to drain."""
+"""The host: one or several contexts in one process, behind one gRPC port, from start to drain."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -26,14 +26,14 @@ logger = structlog.get_logger()
 
 @dataclass(slots=True, kw_only=True)
 class Host:
-    """Runs contexts.
+    """Runs contexts in one process.
 
     Args:
-        stores: makes the stores of a context, given its name.
-        broker: what carries their events; started and stopped by whoever made it.
-        probes: who watches each context; nobody by default.
-        load: returns the `build` of a context; by default it is looked for under `services/`.
-        place: what this process is called where it holds a lease, such as `<host name>/<process id>`.
+        stores: returns the stores of a context, given its name.
+        broker: carries the events of the contexts; the caller starts and stops it.
+        probes: the probe of each context; by default none.
+        load: returns the `build` of a context; by default from `services/`.
+        place: the name of this process on its leases, such as `<host name>/<process id>`.
     """
 
     contexts: Sequence[str]
@@ -52,7 +52,7 @@ class Host:
     _watching: "asyncio.Task[None] | None" = None
 
     async def start(self) -> None:
-        """Builds the contexts and starts to serve; the process is ready once each can commit and has its topology."""
+        """Builds the contexts and serves; the process is ready once each can commit and has declared its topology."""
         self.runners = [self._runner(name) for name in self.contexts]
         apis = [runner.service.api for runner in self.runners]
         self.server = GrpcServer(settings=self.settings, apis=apis, probe=self._probe)
@@ -64,7 +64,7 @@ class Host:
         logger.info("serving", contexts=list(self.contexts), port=self.server.port)
 
     async def stop(self) -> None:
-        """Drains: readiness first, then calls, then consumers and followers."""
+        """Drains in this order: readiness, then calls, then consumers and followers."""
         logger.info("draining", contexts=list(self.contexts))
         if self._watching is not None:
             self._watching.cancel()
@@ -83,7 +83,7 @@ class Host:
         return self.settings.address_of(context)
 
     async def _open_webhooks(self) -> None:
-        """Opens the HTTP port, if a context has webhooks; the others never load what serves it."""
+        """Opens the HTTP port if a context has webhooks; without webhooks, the HTTP server is not imported."""
         hooks = [(hook, runner.surroundings.probe) for runner in self.runners for hook in runner.service.webhooks]
         if hooks:
             from treaty.web.server import WebhookServer
@@ -113,7 +113,7 @@ class Host:
         )
 
     async def _watch(self, server: GrpcServer) -> None:
-        """Keeps readiness true to what the contexts can do."""
+        """Sets readiness to whether the contexts can do their work."""
         ready = False
         while True:
             now = await self._can_work()
@@ -124,7 +124,7 @@ class Host:
             await asyncio.sleep(1.0 if ready else 0.05)
 
     async def _can_work(self) -> bool:
-        """Asks every context, and tells of each whether it can do its work."""
+        """Checks every context, sets its gauge, and returns whether all of them can do their work."""
         found = await asyncio.gather(*(_can_work(runner) for runner in self.runners))
         for runner, ready in zip(self.runners, found, strict=True):
             runner.surroundings.probe.gauge("treaty.ready", float(ready))

@@ -1,4 +1,4 @@
-"""A service process on the real MongoDB and RabbitMQ: opened, run until a signal, drained."""
+"""A service process on the real MongoDB and RabbitMQ: it starts, runs until a signal, and drains."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ from treaty.settings import ProcessSettings
 from treaty.surroundings import Surroundings
 
 _SETTLED_SECONDS = 2.0
-"""By then a process has opened its connections and prepared its stores."""
+"""The time after which a process has opened its connections and prepared its stores."""
 
 
 Load = Callable[[str], Build]
@@ -41,7 +41,8 @@ async def running(
     """Runs contexts inside the block.
 
     Raises:
-        UnknownContext, SettingsError
+        UnknownContext: if a name is not that of a context.
+        SettingsError: if MONGODB_URI or AMQP_URL is missing.
     """
     settings.require("MONGODB_URI", "AMQP_URL")
     for name in contexts:
@@ -92,7 +93,10 @@ def _stores(client: Any, name: str, settings: ProcessSettings, surroundings: Sur
 
 
 def _calm_the_collector() -> None:
-    """What is there at the start stays, and a busy loop makes so many short-lived objects that looking rarely does."""
+    """Tunes the garbage collector: it skips the objects of the start, and it runs rarely.
+
+    A busy event loop makes so many short-lived objects that the default thresholds would start it often.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
@@ -100,7 +104,7 @@ def _calm_the_collector() -> None:
 
 
 def _give_memory_back() -> None:
-    """What starting left free goes back to the system, where the C library knows how (glibc)."""
+    """Returns the memory that the start has freed to the system, if the C library can do that (glibc)."""
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).malloc_trim(0)

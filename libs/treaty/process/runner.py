@@ -1,4 +1,4 @@
-"""Runs what happens behind the API of one context: its followers and its consumers, each under a lease."""
+"""Runs the background work of one context: its followers and its consumers, each under a lease."""
 
 import asyncio
 import contextlib
@@ -13,10 +13,11 @@ import structlog
 from treaty.chance import retrying
 from treaty.concurrency.tasks import until_one_ends
 from treaty.followers.calls import Caller
-from treaty.followers.followers import Follower, Following
+from treaty.followers.followers import Following
 from treaty.followers.leases import LeaseTaken, hold
 from treaty.followers.pending import Item, PendingWork
 from treaty.followers.relay import Relay
+from treaty.followers.track import Follower
 from treaty.messaging.broker import Broker, BrokerAway, Topology
 from treaty.messaging.consumer import PartitionConsumer, Patience
 from treaty.messaging.dispatcher import Dispatcher
@@ -33,10 +34,10 @@ logger = structlog.get_logger()
 
 @dataclass(slots=True, kw_only=True)
 class Runner:
-    """One context's life behind its API.
+    """The background work of one context, behind its API.
 
-    Several processes may run the same context: a lease in its store says which of them runs the followers, and one
-    for each partition which of them consumes it. `place` tells people which process holds one.
+    Several processes may run the same context. A lease in its store decides which process runs the followers, and one
+    lease for each partition decides which process consumes it. `place` is the name of this process on its leases.
     """
 
     service: Service
@@ -63,7 +64,7 @@ class Runner:
         return topology_of(self.service, self.partitions)
 
     async def start(self) -> None:
-        """Prepares the store and starts in the background; the broker may come later."""
+        """Prepares the store and starts the background work; the broker need not be reachable yet."""
         self._owner = f"{self.place}/{self.surroundings.ids.new()[:8]}" if self.place else self.surroundings.ids.new()
         await self.stores.prepare(self.service.read_models)
         for resource in [*self.service.resources, *self.service.peers]:
@@ -72,11 +73,11 @@ class Runner:
         self._tasks.append(asyncio.create_task(self._declare_and_consume()))
 
     async def end_watching(self) -> None:
-        """Ends the streams of changes, which would otherwise hold up the drain."""
+        """Ends the streams of changes, which would otherwise delay the drain."""
         await asyncio.gather(*(watch.close() for watch in self.service.watches))
 
     async def stop(self) -> None:
-        """Finishes what was started, and gives the leases up. What takes too long is cut off: it comes again."""
+        """Finishes the started work and releases the leases. Work that takes too long is cut off and repeated later."""
         self._stopping = True
         self.ready = False
         for consumer in self._consumers.values():
@@ -89,12 +90,17 @@ class Runner:
         await self._resources.aclose()
 
     async def _release_leases(self) -> None:
-        """Gives up every lease that this process may still hold, so that another goes on at once."""
+        """Releases every lease that this process may still hold, so that another process continues at once."""
         releases = [self.stores.leases.release(name, owner) for name, owner in self._owners.items()]
         await asyncio.gather(*releases, return_exceptions=True)
 
     async def check(self) -> None:
-        """Raises if the context could not do its work now: commit commands, reach its part of the broker."""
+        """Checks that the context can work now: that it can commit, and that its topology is declared.
+
+        Raises:
+            StoreAway: if it cannot commit.
+            RuntimeError: if its topology is not declared.
+        """
         await self.stores.ping()
         if not self.ready:
             raise RuntimeError(f"the topology of {self.service.name} is not as declared")
@@ -109,15 +115,16 @@ class Runner:
                 group.create_task(self._hold(f"p{partition}", partial(self._consume, partition)))
 
     async def _keep_declared(self) -> None:
-        """Declares again from time to time: that checks the topology, and heals a broker that has lost it."""
+        """Declares the topology again regularly: this checks it, and restores it at a broker that has lost it."""
         while True:
             await asyncio.sleep(self.surroundings.chance.jitter(self.verify_seconds))
             await self._declare()
 
     async def _declare(self) -> bool:
-        """Declares the topology; whether it is as declared is part of readiness.
+        """Declares the topology; returns whether the context is ready.
 
-        A broker that is away is not: commands are committed all the same, and their events leave when it is back.
+        A topology that differs makes the context not ready. A broker that is away does not: commands are committed all
+        the same, and their events are published when it is back.
         """
         try:
             await self.broker.declare(self.topology)
@@ -148,14 +155,14 @@ class Runner:
             self._consumers.pop(partition, None)
 
     async def _follow(self, epoch: int) -> None:
-        """Follows until it is cancelled; begins again when a read model has a new generation."""
+        """Runs the followers until it is cancelled; starts them again when a read model has a new generation."""
         superseded = True
         while superseded:
             superseded = False
             try:
                 await self._follow_generations(epoch)
             except Superseded:
-                logger.info("a read model was built anew; going on with that one", context=self.service.name)
+                logger.info("a read model was rebuilt; the followers go on with the new one", context=self.service.name)
                 superseded = True
 
     async def _projector(self, projection: Projection[Any]) -> Projector:
@@ -178,7 +185,10 @@ class Runner:
         projectors = [await self._projector(projection) for projection in self.service.read_models]
         followers: list[Follower] = [relay, caller, *projectors]
         following = Following(
-            log=self.stores.log, checkpoints=self.stores.checkpoints, followers=followers, probe=self.surroundings.probe
+            log=self.stores.log,
+            checkpoints=self.stores.checkpoints,
+            followers=followers,
+            surroundings=self.surroundings,
         )
         gauges = Gauges(
             service=self.service,
@@ -195,7 +205,7 @@ class Runner:
         )
 
     async def _hold(self, name: str, work: Callable[[int], Awaitable[None]]) -> None:
-        """Does the work whenever this process holds the lease, until the runner stops."""
+        """Runs the work whenever this process holds the lease, until the runner stops."""
         for holding in count(1):
             if self._stopping:
                 return
@@ -211,7 +221,7 @@ class Runner:
 
 
 async def _ended(tasks: Sequence["asyncio.Task[None]"]) -> None:
-    """Cancels tasks until they have ended: a driver may take a cancellation for a broken connection, and go on."""
+    """Cancels tasks until they have ended: a driver may mistake a cancellation for a broken connection and continue."""
     left = set(tasks)
     while left:
         for task in left:

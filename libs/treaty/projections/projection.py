@@ -12,7 +12,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Projection(Generic[R]):
-    """A read model: one row for each aggregate of a kind, or for whatever `key` says.
+    """A read model: one row for each aggregate of a kind, or for each id that `key` returns.
 
     Attributes:
         name: also the name of its collection.

@@ -6,10 +6,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import structlog
+
 from treaty.commits.commit import Commit
 from treaty.probes import Probe
 from treaty.projections.projection import Projection
-from treaty.projections.rows import Row, Rows
+from treaty.projections.rows import Outdated, Row, Rows
+
+logger = structlog.get_logger()
 
 
 class Projector:
@@ -48,10 +52,24 @@ def follower_of(projection: Projection[Any], generation: int) -> str:
 async def apply(
     projection: Projection[Any], rows: Rows, commits: Sequence[Commit], epoch: int, generation: int
 ) -> None:
-    """Shows commits of the projection's source, in their order; those that are shown already change nothing."""
+    """Shows commits of the projection's source, in their order. Commits that are shown already change nothing."""
     steps = [_step(projection, commit) for commit in commits]
+    while True:
+        try:
+            await _apply(projection, rows, steps, epoch, generation)
+            return
+        except Outdated:
+            logger.info("a write of before came late; showing the commits again", projection=projection.name)
+
+
+_Step = tuple[str, int, Sequence[tuple[str, Any]]]
+"""The mark of a commit's stream, the commit's version, and its events with the rows that they are for."""
+
+
+async def _apply(projection: Projection[Any], rows: Rows, steps: Sequence[_Step], epoch: int, generation: int) -> None:
     wanted = {id for mark, _, events in steps for id in (mark, *(row for row, _ in events))}
     known = dict(await rows.load(sorted(wanted), generation))
+    loaded = {id: row.version for id, row in known.items()}
     changed: dict[str, Row] = {}
     for mark, version, events in steps:
         if version <= known.get(mark, Row(mark, 0, None)).version:
@@ -61,10 +79,11 @@ async def apply(
         marked = replace(known.get(mark, Row(mark, 0, None)), version=version)
         known[mark] = changed[mark] = marked
     if changed:
-        await rows.store(list(changed.values()), epoch, generation)
+        before = {mark: loaded.get(mark, 0) for mark, _, _ in steps if mark in changed}
+        await rows.store(list(changed.values()), epoch, generation, before=before)
 
 
-def _step(projection: Projection[Any], commit: Commit) -> tuple[str, int, list[tuple[str, Any]]]:
+def _step(projection: Projection[Any], commit: Commit) -> _Step:
     """Returns the mark of a commit's stream, its version, and its events with the rows they are for."""
     id = projection.source.id_of(commit.stream)
     events = [projection.source.events.decode(event) for event in commit.events]

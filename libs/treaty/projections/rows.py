@@ -31,7 +31,7 @@ class Words:
 
 
 Where = Mapping[str, Any]
-"""What a list is filtered by: the value of a field, or `Between`, or `Words`."""
+"""The conditions on a list, by field: a value, `Between` or `Words`."""
 
 
 def words_of(*texts: str) -> tuple[str, ...]:
@@ -79,12 +79,19 @@ class Rows(Protocol):
         """Returns the rows that exist, by id, of a generation or the one that is served."""
         ...
 
-    async def store(self, rows: Sequence[Row], epoch: int, generation: int) -> None:
+    async def store(
+        self, rows: Sequence[Row], epoch: int, generation: int, *, before: Mapping[str, int] | None = None
+    ) -> None:
         """Stores rows in one transaction. Building a generation that is not served yet needs no epoch (-1).
+
+        Args:
+            before: the versions, by row id, that the new rows were made from; 0 for a row that did not exist. They
+                make a late or repeated write of the same rows harmless.
 
         Raises:
             LeaseLost: if a newer epoch has stored rows.
             Superseded: if another generation is served by now.
+            Outdated: if a row no longer has its version in `before`. Then nothing was stored.
         """
         ...
 
@@ -99,6 +106,10 @@ class Rows(Protocol):
     async def everything(self, generation: int) -> Sequence[Row]:
         """Returns all rows and marks of a generation, as of one moment."""
         ...
+
+
+class Outdated(Exception):
+    """A row was changed since it was loaded: load it again."""
 
 
 class Superseded(Exception):

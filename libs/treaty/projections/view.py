@@ -1,4 +1,4 @@
-"""Views: what queries see of a projection."""
+"""Views answer queries from the rows of a projection."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ class NotShown(Exception):
 
 
 class View(Generic[R]):
-    """What queries see of a projection.
+    """Answers queries from the rows of a projection.
 
     `not_before` is a revision (`stream@version`) from the answer to a command: the query waits until the read model
     shows it.

@@ -1,1 +1,1 @@
-"""RabbitMQ behind the port of the broker. Every call of aio-pika is in this package."""
+"""RabbitMQ adapter for the broker's port. All calls of aio-pika are in this package."""

@@ -1,7 +1,7 @@
-"""The broker on RabbitMQ: one connection to publish, one to consume, each made anew by us when it breaks.
+"""The broker on RabbitMQ: one connection to publish and one to consume; a broken one is replaced by a new one.
 
-aio-pika's robust connections restore channels behind our back; ours are plain, so that a lost channel is seen and
-whatever was in its buffers is dropped.
+The connections are aio-pika's plain ones. Its robust connections restore channels without a notice; with plain ones,
+the toolkit detects a lost channel and drops the messages in its buffers.
 """
 
 import asyncio
@@ -31,12 +31,12 @@ _FAILURES = (
     TimeoutError,
     RuntimeError,
     asyncio.InvalidStateError,
-    StopAsyncIteration,  # a broker that hangs up during the handshake
+    StopAsyncIteration,  # the broker closed the connection during the handshake
 )
 
 
 class _Link:
-    """A connection that is opened when it is needed and forgotten when it breaks."""
+    """A connection that is opened when it is needed and dropped when it breaks."""
 
     def __init__(self, url: str, name: str, timeout: float) -> None:
         self._url, self._name, self._timeout = url, name, timeout
@@ -47,7 +47,7 @@ class _Link:
         """Opens a channel.
 
         Raises:
-            BrokerAway
+            BrokerAway: if the broker cannot be reached.
         """
         async with self._opening:
             try:
@@ -80,9 +80,9 @@ class RabbitBroker:
 
     Args:
         url: amqp(s)://…
-        name: shown as the connection's name.
+        name: a prefix of the names of the connections.
         prefetch: unacknowledged messages per partition.
-        timeout: seconds for everything that is asked of the broker; past it the outcome is unknown.
+        timeout: seconds for each request to the broker; after that the outcome is unknown.
     """
 
     def __init__(self, url: str, *, name: str, ids: Ids, prefetch: int = 128, timeout: float = 5.0) -> None:
@@ -137,7 +137,7 @@ class RabbitBroker:
         await self._confirmed(target, message, topology.queue(partition), f"the end of {replay}")
 
     async def _confirmed(self, target: AbstractExchange, message: aio_pika.Message, key: str, what: str) -> None:
-        """Publishes, and returns when the broker has said yes."""
+        """Publishes a message, and returns when the broker has confirmed it."""
         try:
             confirmed = await target.publish(message, key, mandatory=True, timeout=self._timeout)
         except PublishError as error:
@@ -189,7 +189,7 @@ class RabbitBroker:
         return sum(counts)
 
     async def _exchange(self, name: str) -> AbstractExchange:
-        """Returns the exchange on the channel that publishes (the default one has no name); opens that anew if lost."""
+        """Returns an exchange on the publishing channel (the default one has no name); reopens a lost channel."""
         channel = self._channel
         if channel is None or channel.is_closed:
             async with self._opening:
@@ -221,7 +221,7 @@ class _RabbitDelivery:
 
 
 async def _watch(channel: AbstractChannel, tag: str, lost: asyncio.Event) -> None:
-    """Notices that the broker cancelled the consumer, as it does when the queue is deleted: the channel lives on."""
+    """Sets `lost` when the broker cancels the consumer: for a deleted queue, it does so without closing the channel."""
     underlay: Any = await channel.get_underlay_channel()
     while tag in underlay.consumers:  # noqa: ASYNC110 - the library has no event for it
         await asyncio.sleep(2.0)

@@ -1,8 +1,8 @@
-"""What a context has at RabbitMQ, made in an order in which no event can fall between two steps.
+"""The topology of a context at RabbitMQ, declared in an order that loses no event between two steps.
 
 The inbox is a consistent-hash exchange on the partition key, in front of quorum queues with a single active consumer.
-The queues are there before the hash exchange is bound to a producer. Declaring what is there already is a check: the
-broker refuses other arguments. Partitions are never changed in place, because rebinding one queue moves every key.
+The queues exist before the hash exchange is bound to a producer. Declaring an existing object checks it: the broker
+refuses other arguments. The number of partitions never changes in place, because rebinding one queue moves every key.
 """
 
 from aio_pika import ExchangeType
@@ -13,7 +13,7 @@ from treaty.messaging.broker import Topology, exchange_of
 from treaty.messaging.envelope import PARTITION_HEADER
 
 MAX_DELIVERIES = 100_000
-"""Our own attempts are counted elsewhere; the broker's bound must never be the one that drops a message."""
+"""The broker's limit of deliveries: so high that it never drops a message; the toolkit counts its own attempts."""
 
 _QUEUE: ArgumentsType = {
     "x-queue-type": "quorum",

@@ -1,6 +1,6 @@
-"""gRPC at the edge: the server, the interceptor, calls to other contexts.
+"""gRPC: the server, the interceptor, and calls to other contexts.
 
-These names are for authors of contexts; the modules inside are the toolkit's own.
+Authors of contexts use the names below. The modules inside are internal to the toolkit.
 """
 
 from treaty.rpc.api import Api

@@ -1,4 +1,4 @@
-"""A gRPC service, declared."""
+"""The declaration of a gRPC service."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Channels to other services: a deadline on every call, the trace passed on, and retries of what was not answered."""
+"""gRPC channels to other services: each call has a deadline and the trace; a call without an answer is retried."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,11 +13,12 @@ from treaty.probes import Probe
 T = TypeVar("T")
 
 _UNKNOWN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
-"""A call that this side cancels raises asyncio's own error: the status comes from a server that has too much to do."""
+"""Statuses of an unknown outcome. They come from an overloaded server: a call cancelled on this side raises asyncio's
+own error."""
 
 
 def channel(target: str) -> Any:
-    """Opens a channel that spreads calls over all addresses of the target."""
+    """Opens a channel that balances calls over all addresses of the target."""
     return grpc.aio.insecure_channel(
         target,
         options=[
@@ -37,7 +38,7 @@ async def call_traced(
     Args:
         path: `package.Service/Method`, for the span.
         timeout: seconds.
-        parent: the traceparent that the call belongs to.
+        parent: the W3C traceparent that the call belongs to.
     """
     attributes: dict[str, str | int | float | bool] = {"rpc.system.name": "grpc", "rpc.method": path}
     with probe.span(path, kind="client", parent=parent, attributes=attributes) as span:
@@ -52,9 +53,9 @@ async def call_traced(
 
 
 async def until_answered(call: Callable[[], Awaitable[T]], *, attempts: int = 30, pause: float = 0.2) -> T:
-    """Repeats a call whose outcome is unknown, or that an overloaded server put off.
+    """Repeats a call whose outcome is unknown, or that an overloaded server refused for now.
 
-    Safe, because its request_id takes effect once.
+    This is safe, because a request_id takes effect only once.
     """
     while True:
         try:
@@ -67,6 +68,6 @@ async def until_answered(call: Callable[[], Awaitable[T]], *, attempts: int = 30
 
 
 def _put_off(error: grpc.aio.AioRpcError) -> bool:
-    """Tells whether the server asks for the call to be repeated later."""
+    """Returns whether the server asks the client to repeat the call later."""
     status = rpc_status.from_call(error)
     return status is not None and any(d.Is(error_details_pb2.RetryInfo.DESCRIPTOR) for d in status.details)

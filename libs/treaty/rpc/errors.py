@@ -1,4 +1,4 @@
-"""Errors on the wire: our error family as gRPC statuses with google.rpc details (AIP-193)."""
+"""Errors on the wire: domain errors as gRPC statuses with google.rpc details (AIP-193)."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ from treaty.domain import Conflict, DomainError, Invalid, NotFound, Rejected
 from treaty.projections.view import NotShown
 
 Violation = tuple[str, str]
-"""(field, what is wrong with it)"""
+"""(field, description of the error in it)."""
 
 DOMAIN_CODES: dict[type[DomainError], grpc.StatusCode] = {
     NotFound: grpc.StatusCode.NOT_FOUND,
@@ -23,11 +23,11 @@ DOMAIN_CODES: dict[type[DomainError], grpc.StatusCode] = {
     Conflict: grpc.StatusCode.ABORTED,
     Invalid: grpc.StatusCode.INVALID_ARGUMENT,
 }
-"""The status of each of the domain's errors, in both directions."""
+"""The gRPC status of each domain error, used in both directions."""
 
 
 class InvalidRequest(Invalid):
-    """A request that breaks the rules written in its proto."""
+    """The request breaks a rule of its proto."""
 
     reason = "INVALID_REQUEST"
 
@@ -37,10 +37,10 @@ class InvalidRequest(Invalid):
 
 
 def status_of(error: Exception, domain: str) -> status_pb2.Status | None:
-    """Returns the status a client sees, or None for a fault of ours, which a client must learn nothing of.
+    """Returns the status for the client, or None for an internal fault, whose details stay hidden from the client.
 
     Args:
-        domain: who says so: the name of the context.
+        domain: the source of the error: the name of the context.
     """
     if isinstance(error, DomainError):
         return _domain_status(error, domain)
@@ -61,7 +61,7 @@ def status_of(error: Exception, domain: str) -> status_pb2.Status | None:
 
 
 def overloaded(text: str, domain: str) -> status_pb2.Status:
-    """Returns RESOURCE_EXHAUSTED with the advice to come back in a second."""
+    """Returns RESOURCE_EXHAUSTED with the advice to try again after a second."""
     return _status(grpc.StatusCode.RESOURCE_EXHAUSTED, text, "OVERLOADED", domain, _in_a_second())
 
 
@@ -70,7 +70,7 @@ def _in_a_second() -> error_details_pb2.RetryInfo:
 
 
 def internal(domain: str) -> status_pb2.Status:
-    """Returns INTERNAL and nothing more: the log has the rest."""
+    """Returns INTERNAL without details, which are only in the log."""
     return _status(grpc.StatusCode.INTERNAL, "something went wrong on our side", "INTERNAL", domain)
 
 

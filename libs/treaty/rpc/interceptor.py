@@ -1,4 +1,4 @@
-"""The one interceptor: bound, deadline, span, validation, cause and errors of every call of every service."""
+"""The only interceptor: limits, deadline, span, validation, cause and errors for each call of every service."""
 
 import asyncio
 import hashlib
@@ -25,14 +25,14 @@ _UNBOUND = ("/grpc.health.", "/grpc.reflection.")
 
 
 class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
-    """Wraps every method of our services that takes one request.
+    """Wraps every method of the toolkit's services that takes a single request.
 
     Args:
-        digest_key: keys the hash by which a repeated request_id is compared with its first body.
-        max_calls: calls at a time; more are refused at once.
-        max_streams: the same for answers that go on.
-        deadline: seconds for a call whose client set none.
-        probe: tells who watches a context.
+        digest_key: keys the hash that compares a repeated request_id's body with the first one.
+        max_calls: the most calls at a time; more are refused at once.
+        max_streams: the same for methods that return a stream.
+        deadline: seconds for a call without a deadline of its client.
+        probe: returns the probe of a context.
     """
 
     def __init__(
@@ -86,7 +86,7 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         self._running -= 1
 
     def digest(self, request: Any) -> str:
-        """Returns a keyed hash of the request; keyed, so that nobody can guess personal data from it."""
+        """Returns a hash of the request; it is keyed, so that personal data cannot be guessed from it."""
         body: bytes = request.SerializeToString(deterministic=True)
         return hashlib.blake2b(body, key=self._digest_key, digest_size=16).hexdigest()
 
@@ -96,7 +96,7 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
 
 
 class _Wrapped(NamedTuple):
-    """A method as it is answered, and as it is refused."""
+    """The two handlers of a method: one answers a call, the other refuses it."""
 
     handler: Any
     refusing: Any
@@ -104,7 +104,7 @@ class _Wrapped(NamedTuple):
 
 
 class _Call:
-    """One method of one service, wrapped."""
+    """A wrapped method of a service."""
 
     def __init__(
         self, interceptor: Interceptor, probe: Probe, path: str, name: str, domain: str, method: Method
@@ -114,7 +114,7 @@ class _Call:
         self._too_many = rpc_status.to_status(overloaded("too many calls at once; try again later", domain))
 
     async def refuse(self, requests: Any, context: Any) -> None:
-        """Refuses a call without reading its request: under overload the server's time is for the others."""
+        """Refuses a call without reading its request: an overloaded server spends its time on the other calls."""
         self._probe.measure("rpc.server.call.duration", 0.0, method=self._path, code="RESOURCE_EXHAUSTED")
         await context.abort_with_status(self._too_many)
 
@@ -136,7 +136,7 @@ class _Call:
             self._probe.measure("rpc.server.call.duration", seconds, method=self._path, code=code)
 
     async def stream(self, request: Any, context: Any) -> AsyncIterator[Any]:
-        """Answers with many messages; how long that goes on is the client's to say."""
+        """Answers with a stream of messages; the client decides when it ends."""
         try:
             if self._interceptor.streams_left <= 0:
                 raise _Refused(overloaded("too many streams at once; try again later", self._domain))
@@ -196,7 +196,7 @@ class _Call:
 
 
 class _Refused(Exception):
-    """Carries the status out to where the call is aborted; abort must not run inside our own error handling."""
+    """Carries the status to the place that aborts the call; abort must not run inside the error handling here."""
 
     def __init__(self, status: Any) -> None:
         self.status = status
@@ -210,13 +210,13 @@ def _code_name(status: Any) -> str:
 
 
 class _Undecodable(NamedTuple):
-    """Bytes that are no message of the method's type."""
+    """Bytes that are not a message of the method's type, and the decoder's error."""
 
     why: str
 
 
 def _read(deserialize: Callable[[bytes], Any], data: bytes) -> Any:
-    """Reads a request. gRPC itself would answer bytes that are none with UNKNOWN, as if the fault were ours."""
+    """Parses a request. gRPC itself would answer unreadable bytes with UNKNOWN, as for a fault of the server."""
     try:
         return deserialize(data)
     except DecodeError as error:
@@ -224,10 +224,10 @@ def _read(deserialize: Callable[[bytes], Any], data: bytes) -> Any:
 
 
 def _validate(request: Any) -> None:
-    """Checks a request by the rules in its proto.
+    """Checks a request against the rules in its proto.
 
     Raises:
-        InvalidRequest: naming each field that is wrong.
+        InvalidRequest: with the path of each wrong field.
     """
     if isinstance(request, _Undecodable):
         raise InvalidRequest([("", f"the request cannot be read: {request.why}")])
@@ -237,7 +237,7 @@ def _validate(request: Any) -> None:
 
 
 def _field(violation: protovalidate.Violation) -> str:
-    """Returns the path of a field as a person writes it: lines[0].quantity."""
+    """Returns the path of a field as people write it: lines[0].quantity."""
     path = ""
     for element in violation.proto.field.elements if violation.proto.field else ():
         path += f".{element.field_name}" if path else element.field_name

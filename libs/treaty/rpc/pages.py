@@ -1,4 +1,4 @@
-"""Page tokens: the place in a list, as text that a client hands back unread."""
+"""Page tokens: a position in a list, as opaque text that a client sends back unchanged (AIP-158)."""
 
 import base64
 import json
@@ -9,7 +9,7 @@ from treaty.projections.rows import Key
 
 
 def to_token(after: Key | None) -> str:
-    """Returns the token of a place; none at the end."""
+    """Returns the token of a position, or an empty text at the end of the list."""
     if after is None:
         return ""
     value, id = after
@@ -18,10 +18,10 @@ def to_token(after: Key | None) -> str:
 
 
 def from_token(token: str) -> Key | None:
-    """Returns the place of a token.
+    """Returns the position of a token, or None for an empty token.
 
     Raises:
-        Invalid: if it is none of ours.
+        Invalid: if the toolkit did not make the token.
     """
     if not token:
         return None
@@ -33,4 +33,4 @@ def from_token(token: str) -> Key | None:
             return value, str(id)
     except (ValueError, TypeError, OverflowError):
         pass
-    raise Invalid("use the next_page_token of the page before, as it is", field="page_token") from None
+    raise Invalid("use the next_page_token of the page before, unchanged", field="page_token") from None

@@ -1,4 +1,4 @@
-"""Peers: durable calls to other contexts over gRPC, made by the handler of a call until they are answered."""
+"""Peers: durable calls to other contexts over gRPC. The handler of a call repeats it until it has an answer."""
 
 import uuid
 from collections.abc import Callable
@@ -15,13 +15,13 @@ from treaty.rpc.client import call_traced, channel
 from treaty.rpc.errors import DOMAIN_CODES
 
 _REFUSALS = {code: kind for kind, code in DOMAIN_CODES.items()}
-"""The domain's error for a status, by which another context refuses."""
+"""The domain error for each status with which another context refuses."""
 
 _NAMESPACE = uuid.UUID("6f0f5d0e-3c1b-5c7a-9a56-9d2d7d9a4f10")
 
 
 class PeerAway(DependencyAway):
-    """The other context did not answer, or not for good: the outcome is unknown, and the call is made again."""
+    """The other context gave no final answer: the outcome is unknown, and the call is made again."""
 
     def __init__(self, context: str, why: str) -> None:
         super().__init__(f"{context}: {why}")
@@ -29,13 +29,13 @@ class PeerAway(DependencyAway):
 
 
 class Peer:
-    """Another context, asked over gRPC.
+    """Another context, called over gRPC.
 
-    The channel is opened with the first question, when every port of this process is known.
+    The channel is opened with the first call, when the ports of this process are known.
 
     Args:
         context: such as commerce.inventory.
-        address: tells where it is.
+        address: returns the address of a context.
     """
 
     def __init__(self, context: str, address: Callable[[str], str], probe: Probe) -> None:
@@ -53,15 +53,15 @@ class Peer:
             self._channel, self._stubs = None, {}
 
     async def ask(self, stub: Any, method: str, request: Any, *, timeout: float = 5.0) -> Any:
-        """Asks once, in the trace of the current cause.
+        """Makes one call, in the trace of the current cause.
 
         Args:
             stub: the generated stub class of the service.
             method: the name of its method.
 
         Raises:
-            DomainError: what the other context refused it with.
-            PeerAway: if it did not answer; asking again with the same request is safe.
+            DomainError: the refusal of the other context.
+            PeerAway: if it did not answer; another call with the same request is safe.
         """
         path = f"{request.DESCRIPTOR.full_name.rpartition('.')[0]}.{stub.__name__.removesuffix('Stub')}/{method}"
         asking = getattr(self._stub(stub), method)
@@ -72,7 +72,7 @@ class Peer:
 
     @staticmethod
     def request_id(step: str = "") -> str:
-        """Returns a request id that follows from the current cause: each repetition of a call has the same."""
+        """Returns a request id derived from the current cause: each repetition of a call has the same."""
         return str(uuid.uuid5(_NAMESPACE, f"{current_cause().id}/{step}"))
 
     def _stub(self, stub: Any) -> Any:
@@ -84,7 +84,7 @@ class Peer:
 
 
 def _raised(error: grpc.aio.AioRpcError, context: str) -> Exception:
-    """Returns the domain's word for a refusal; anything else may be different the next time."""
+    """Returns the domain error for a refusal, or PeerAway for any other status, which another try may change."""
     kind = _REFUSALS.get(error.code())
     text = error.details() or error.code().name
     if kind is None:

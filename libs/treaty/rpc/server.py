@@ -1,4 +1,4 @@
-"""The gRPC server of a process: all its services on one port, with health and reflection."""
+"""The gRPC server of a process: all its services on one port, with health checks and reflection."""
 
 import asyncio
 import socket
@@ -18,23 +18,23 @@ from treaty.settings import ProcessSettings, SettingsError
 LIVENESS, READINESS = "liveness", "readiness"
 
 _HEADROOM = 64
-"""Calls beyond our own bound that the server lets in, so that health checks are answered under overload."""
+"""Calls above the toolkit's own limit that the server accepts, so that health checks work under overload."""
 
 
 _UNSEEN = 250
-"""Calls of a listener that may wait for the event loop. Of more, some are dropped with CANCELLED, of twice as many all:
-what waits longer than its caller does is work for nobody."""
+"""Calls of one listener that may wait for the event loop. Above this, some are dropped with CANCELLED; above twice
+this, all: a call that waits longer than its client does is wasted work."""
 
 
 @dataclass(slots=True)
 class GrpcServer:
-    """Serves the APIs.
+    """Serves the APIs of the contexts of a process.
 
-    `probe` tells who watches a context. Health knows `liveness` (the process runs), `readiness` (it can do its work)
-    and each service by its name.
+    `probe` returns the probe of a context. The health service has the names `liveness` (the process runs), `readiness`
+    (it can do its work) and the name of each service.
 
-    Several listeners share the port: grpc.aio takes one new call for each listener in a turn of the event loop, and a
-    turn of a busy loop is long. With one, calls wait unseen in its core long before there are too many to carry out.
+    Several listeners share the port. grpc.aio accepts one new call for each listener in a turn of the event loop, and a
+    turn of a busy loop is long. With one listener, calls would wait inside grpc before the limit of calls is reached.
     """
 
     settings: ProcessSettings
@@ -45,7 +45,11 @@ class GrpcServer:
     _health: Any = field(default_factory=health.aio.HealthServicer)
 
     async def start(self) -> None:
-        """Binds the port and starts to answer; `port` is the one that was bound. SettingsError if it cannot be had."""
+        """Binds the port and serves; `port` becomes the bound port.
+
+        Raises:
+            SettingsError: if the port cannot be opened.
+        """
         interceptor = Interceptor(
             probe=self.probe,
             digest_key=self.settings.digest_key.get_secret_value().encode(),
@@ -76,23 +80,25 @@ class GrpcServer:
         return server
 
     async def set_ready(self, ready: bool) -> None:
-        """Says whether calls should be sent here."""
+        """Sets the health status that decides whether clients send calls to this process."""
         kinds = health_pb2.HealthCheckResponse
         status = kinds.SERVING if ready else kinds.NOT_SERVING
         for name in ("", READINESS, *(api.name for api in self.apis)):
             await self._health.set(name, status)
 
     async def stop(self) -> None:
-        """Refuses new calls, and lets running ones finish for as long as the settings allow."""
+        """Refuses new calls, and lets running calls finish within the time that the settings allow."""
         await self.set_ready(False)
         await asyncio.gather(*(server.stop(self.settings.grpc_drain_seconds) for server in self._servers))
 
 
 def _free_port(host: str, port: int) -> int:
-    """Returns the port, or any if it is 0. Listeners that share one would share it with a stranger too, so ask first.
+    """Returns the port, or a free one if it is 0.
+
+    Listeners that share a port would also share it with another program, so this checks first that it is free.
 
     Raises:
-        SettingsError: if somebody listens there.
+        SettingsError: if another program listens on the port.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -102,7 +108,7 @@ def _free_port(host: str, port: int) -> int:
             free: int = asking.getsockname()[1]
             return free
     except OSError as error:
-        raise SettingsError(f"GRPC_PORT {port} cannot be had: {error.strerror or error}; is it in use?") from None
+        raise SettingsError(f"GRPC_PORT {port} cannot be opened: {error.strerror or error}; is it in use?") from None
 
 
 def _options(max_message_bytes: int) -> list[tuple[str, int]]:

@@ -1,6 +1,6 @@
-"""A context, declared: what it is built from, and what it consists of.
+"""Contexts: the ports that a context is built from, and the declaration of its service.
 
-These names are for authors of contexts; the modules inside are the toolkit's own.
+Authors of contexts use the names below. The modules inside are internal to the toolkit.
 """
 
 from treaty.service.context_map import Pattern, Relation

@@ -1,4 +1,4 @@
-"""The context map: the relations of a context to the contexts it subscribes to or calls, declared where it is built."""
+"""The context map (Eric Evans): the declared relations of a context to the contexts it subscribes to or calls."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ EXTERNAL = "external."
 
 
 class Pattern(StrEnum):
-    """The patterns of Evans' Domain-Driven Design for the relation of two contexts."""
+    """The patterns of the relation of two contexts, from Eric Evans' Domain-Driven Design."""
 
     PARTNERSHIP = "partnership"
     SHARED_KERNEL = "shared kernel"
@@ -23,9 +23,9 @@ class Pattern(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """How a context stands to one that is upstream of it.
+    """A relation of a context to one that is upstream of it.
 
-    `upstream` is a context such as commerce.ordering, or a system of somebody else such as external.carrier; `why` is
+    `upstream` is a context such as commerce.ordering, or a system of another company such as external.carrier. `why` is
     a short sentence for the map.
     """
 
@@ -39,10 +39,10 @@ class Relation:
 
 
 def check(name: str, relations: Sequence[Relation], *, heard: Collection[str], called: Collection[str]) -> None:
-    """Checks that the relations name exactly the contexts that are subscribed to or called.
+    """Checks that the relations name exactly the contexts that this one subscribes to or calls.
 
     Raises:
-        WiringError: naming the line to add or to remove.
+        WiringError: with the line to add or to remove.
     """
     declared = {relation.upstream for relation in relations if not relation.is_external}
     for other in sorted({*heard, *called} - declared):

@@ -1,4 +1,4 @@
-"""Finding contexts: a context is a folder `services/<domain>/<context>` with a `service.py`; nothing registers it."""
+"""Finds contexts: a context is a folder `services/<domain>/<context>` with a `service.py`; there is no registry."""
 
 import importlib
 import importlib.util
@@ -12,7 +12,7 @@ from treaty.service.service import Service
 from treaty.wiring import WiringError
 
 Build = Callable[[Ports], Service]
-"""Puts a context together: the function `build` in its service.py."""
+"""The function `build` in a context's service.py: it returns the service, built on the ports."""
 
 
 class UnknownContext(Exception):
@@ -20,7 +20,7 @@ class UnknownContext(Exception):
 
 
 def find_contexts() -> Sequence[str]:
-    """Returns the names of all contexts, such as commerce.ordering. Imports none of them."""
+    """Returns the names of all contexts, such as commerce.ordering, without importing them."""
     spec = importlib.util.find_spec("services")
     roots = list(spec.submodule_search_locations or ()) if spec else []
     found = (path for root in roots for path in Path(root).glob("*/*/service.py"))
@@ -28,11 +28,11 @@ def find_contexts() -> Sequence[str]:
 
 
 def load_context(name: str) -> Build:
-    """Returns the `build` of a context; imports it and no other.
+    """Returns the `build` of a context; imports this context and no other.
 
     Raises:
-        UnknownContext: naming the contexts that there are.
-        WiringError: if its modules declare what cannot be.
+        UnknownContext: with the names of the existing contexts.
+        WiringError: if a declaration in its modules is not possible.
     """
     if name not in find_contexts():
         raise UnknownContext(f"there is no context {name}; there are {', '.join(find_contexts())}")
@@ -40,10 +40,10 @@ def load_context(name: str) -> Build:
 
 
 def checked(name: str, build: Build) -> Build:
-    """Returns a `build` that raises WiringError if the service is not what its folder and its policies say."""
+    """Returns a `build` that raises WiringError if the service differs from its folder's name or its policies."""
 
     def built(ports: Ports) -> Service:
-        own = replace(ports)  # with no policies of another context
+        own = replace(ports)  # without the policies of other contexts
         service = build(own)
         if service.name != name:
             raise WiringError(

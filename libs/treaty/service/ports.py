@@ -27,11 +27,11 @@ T = TypeVar("T", bound=Settings)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ports:
-    """Everything that a context is built from; it has no other access to the world.
+    """Everything that a context is built from; it has no other access to the outside.
 
     Attributes:
         address: returns the address of another context.
-        policies: those of all its repositories, so that their events can be compared with the published ones.
+        policies: the policies of all its repositories; their events are compared with the published ones.
     """
 
     stores: Stores
@@ -48,13 +48,13 @@ class Ports:
 
     @property
     def personal_data(self) -> PersonalData:
-        """Where personal data is kept, beside the log."""
+        """The store for personal data, beside the log."""
         return self.stores.personal_data
 
     def repository(
         self, stored: Stored[A], *, policies: Iterable[Policy] = (), commands: Names | None = None
     ) -> Repository[A]:
-        """Returns the repository of one kind of aggregate."""
+        """Returns the repository of one kind of aggregate, and records its policies."""
         policies = tuple(policies)
         self.policies.extend(policies)
         return Repository(
@@ -67,20 +67,20 @@ class Ports:
         )
 
     def saga(self, stored: StoredSaga[S], *, key: Callable[[Any], str], commands: Names) -> Saga[S]:
-        """Returns a saga; `key` tells from a fact which run it belongs to."""
+        """Returns a saga; `key` returns the id of the run that a fact belongs to."""
         runs: Repository[Run[S]] = self.repository(stored, commands=commands)
         return Saga(stored, runs, key, runs_of(stored), self.surroundings.probe)
 
     def view(self, projection: Projection[R]) -> View[R]:
-        """Returns what queries see of a projection."""
+        """Returns the view of a projection, for queries."""
         return View(projection, self.stores.rows(projection))
 
     def watch(self, stored: Stored[A]) -> Watch[A]:
-        """Returns what watches the aggregates of one kind."""
+        """Returns a watch over the aggregates of one kind."""
         return Watch(self.stores.log, stored)
 
     def peer(self, context: str) -> Peer:
-        """Returns another context, to be asked over gRPC."""
+        """Returns another context, to be called over gRPC."""
         return Peer(context, self.address, self.surroundings.probe)
 
     def settings(self, model: type[T]) -> T:

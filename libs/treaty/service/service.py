@@ -1,4 +1,4 @@
-"""The service: the declaration of a context, which its `build(ports)` returns."""
+"""The service: the declaration of a context. The context's `build(ports)` returns it."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -25,17 +25,17 @@ class Service:
 
     Attributes:
         name: `<domain>.<context>`.
-        api: what clients may ask.
+        api: its gRPC service.
         publishes: the protobuf classes of its integration events.
-        subscriptions: the integration events of others that it takes.
-        commands: the stored names of the calls that its commits may ask for.
-        calls: the use case that carries out a call, by the command's type; a fact of a saga goes to that saga.
+        subscriptions: the integration events of other contexts that it handles.
+        commands: the stored names of the calls that its commits may make.
+        calls: {type of a command: the use case that carries it out}; a saga's facts go to that saga.
         projections: its read models.
-        sagas: its process managers, so that people can look after them.
-        peers: the contexts that it asks over gRPC.
-        webhooks: what other systems call.
-        watches: what streams changes to clients.
-        relations: how it stands to the contexts it hears or asks, and to systems of others.
+        sagas: its process managers, for the operators' commands.
+        peers: the contexts that it calls over gRPC.
+        webhooks: the HTTP endpoints that other systems call.
+        watches: its watches, which stream changes to clients.
+        relations: its relations to the contexts it subscribes to or calls, and to external systems.
         resources: clients of other systems, opened before the first call and closed after the last.
     """
 
@@ -98,7 +98,7 @@ class Service:
 
 
 def topology_of(service: Service, partitions: int) -> Topology:
-    """Returns what a service has at the broker."""
+    """Returns the topology of a service at the broker."""
     return Topology(
         context=service.name,
         publishes=[_full_name(event) for event in service.publishes],

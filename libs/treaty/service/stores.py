@@ -1,4 +1,4 @@
-"""The port of stores: everything one context keeps."""
+"""The port of a context's stores: all of its stored data."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -14,7 +14,7 @@ from treaty.projections.rows import Rows
 
 
 class Stores(Protocol):
-    """Everything one context keeps, in one database of its own."""
+    """All stored data of one context, in a database of its own."""
 
     @property
     def log(self) -> CommitLog: ...
@@ -34,9 +34,13 @@ class Stores(Protocol):
     def rows(self, projection: Projection[Any]) -> Rows: ...
 
     async def prepare(self, projections: Sequence[Projection[Any]]) -> None:
-        """Makes indexes and whatever else must be there before the first commit."""
+        """Makes the indexes and the other objects that must exist before the first commit."""
         ...
 
     async def ping(self) -> None:
-        """Raises if commands could not commit now."""
+        """Checks that commands can commit now.
+
+        Raises:
+            StoreAway: if they cannot.
+        """
         ...

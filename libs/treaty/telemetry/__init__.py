@@ -1,1 +1,1 @@
-"""Telemetry: spans, metrics and log lines that tell one story, and the small tools to read it without a backend."""
+"""Telemetry: spans, metrics and log lines that share their ids, and small tools to read them without a backend."""

@@ -1,4 +1,4 @@
-"""The exporters of spans and metrics. Loaded only where there is a collector: they take some megabytes."""
+"""The exporters of spans and metrics. They are imported only with a collector, because they take some megabytes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _EXPORT_EVERY_MS = 1000.0
 
 @dataclass(slots=True)
 class Reach:
-    """Says once that a collector is away, and once that it is back."""
+    """Logs once when the collector becomes unreachable, and once when it is reachable again."""
 
     endpoint: str
     signal: str
@@ -32,11 +32,11 @@ class Reach:
         if reached is not self.away:
             return
         self.away = not reached
-        if reached:  # as loud as the other, so that nobody who saw that one believes it is still so
+        if reached:  # also a warning, so that it shows wherever the other one does
             logger.warning("the collector is back", signal=self.signal, endpoint=self.endpoint)
         else:
             logger.warning(
-                "the collector is away; what it misses is dropped", signal=self.signal, endpoint=self.endpoint
+                "the collector is away; the data for it is dropped", signal=self.signal, endpoint=self.endpoint
             )
 
 
@@ -70,7 +70,7 @@ class _MetricExporter(OTLPMetricExporter):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What exports one signal."""
+    """The provider and the exporter of one signal."""
 
     provider: Any
     exporter: Any
@@ -82,7 +82,7 @@ class Part:
 
 
 def tracing(resource: Resource, endpoint: str, environ: Mapping[str, str]) -> Part | None:
-    """Returns what exports spans, or None for nowhere."""
+    """Returns the export of spans, or None without an endpoint."""
     if not endpoint:
         return None
     exporter = _SpanExporter(endpoint)
@@ -93,7 +93,7 @@ def tracing(resource: Resource, endpoint: str, environ: Mapping[str, str]) -> Pa
 
 
 def metering(resource: Resource, endpoint: str) -> Part | None:
-    """Returns what exports metrics, or None for nowhere."""
+    """Returns the export of metrics, or None without an endpoint."""
     if not endpoint:
         return None
     exporter = _MetricExporter(endpoint)

@@ -1,4 +1,4 @@
-"""Log lines: JSON for machines or columns for people, each with its trace, its cause and no secrets."""
+"""Log lines: JSON for machines or columns for people. A line has its trace and its cause, but no secrets."""
 
 import logging
 import sys
@@ -22,11 +22,11 @@ Line = MutableMapping[str, Any]
 def configure_logging(
     level: Level = "info", format: Format = "json", *, context: str = "", stream: TextIO | None = None
 ) -> None:
-    """Configures the log lines of this process: ours from `level` on, those of the libraries from WARNING on.
+    """Configures the log lines of this process: the toolkit's from `level` on, the libraries' from WARNING on.
 
     Args:
-        context: what the process runs, such as commerce.ordering; on every line.
-        stream: where they go; standard error by default.
+        context: the context that the process runs, such as commerce.ordering; it is on every line.
+        stream: the target of the lines; standard error by default.
     """
     out = stream or sys.stderr
     shared, ending = _beginning(context), _ending(format, out)
@@ -74,7 +74,7 @@ def _add_logger(logger: Any, method: str, line: Line) -> Line:
 
 
 def _add_trace_and_cause(logger: Any, method: str, line: Line) -> Line:
-    """Adds what connects a line with its trace and with the request that it belongs to."""
+    """Adds the ids of the line's trace and of the request that it belongs to."""
     cause = _cause()
     trace = render(get_current_span().get_span_context()) or (cause.trace if cause else "")
     trace_id, span_id = ids_of(trace)

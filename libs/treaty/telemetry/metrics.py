@@ -1,4 +1,4 @@
-"""The metrics: what each is called, counts and means, and the instruments behind them."""
+"""The metrics: their names, units, meanings and instruments."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,21 +10,21 @@ from opentelemetry.metrics import CallbackOptions, Meter, Observation
 I = TypeVar("I")  # noqa: E741 - an instrument
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
-"""The buckets that the RPC conventions advise."""
+"""The buckets that OpenTelemetry's RPC conventions recommend."""
 
 _SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """What is known of a metric.
+    """The properties of a metric.
 
     Attributes:
-        unit: as UCUM writes it; what is counted stands in braces.
-        buckets: the upper bounds of a histogram's buckets; nothing else has some.
-        always: attributes that every value carries.
-        gauge: whether it is a level; what is neither that nor a histogram is a counter.
-        by: the other attributes, as the core names them.
+        unit: in UCUM; a counted thing is in braces.
+        buckets: the upper bounds of a histogram's buckets; empty for other kinds.
+        always: attributes of every value.
+        gauge: whether the metric is a gauge; a metric that is neither a gauge nor a histogram is a counter.
+        by: the other attributes, by their names in the core.
     """
 
     unit: str
@@ -40,62 +40,61 @@ class Metric:
 
     @property
     def dimensions(self) -> Sequence[str]:
-        """Its attributes under their public names."""
+        """The attributes by their public names."""
         return [_public(name) for name in self.by]
 
 
 METRICS: Mapping[str, Metric] = {
     "rpc.server.call.duration": Metric(
         "s",
-        "How long calls took to answer, refused ones included.",
+        "Duration of calls, including refused ones.",
         _SECONDS,
         {"rpc.system.name": "grpc"},
         by=("method", "code"),
     ),
     "treaty.ready": Metric("{context}", "1 if the process can do the work of its context now, else 0.", gauge=True),
-    "treaty.commit.commands": Metric("{command}", "Commands and messages that share one commit.", _SIZES),
-    "treaty.commit.batch": Metric("{commit}", "Commits that share one write to the store.", _SIZES),
+    "treaty.commit.commands": Metric("{command}", "Number of commands and messages in one commit.", _SIZES),
+    "treaty.commit.batch": Metric("{commit}", "Number of commits in one write to the store.", _SIZES),
     "treaty.commit.unknown": Metric("{batch}", "Batches sent again because their outcome was unknown."),
     "treaty.commit.conflicts": Metric("{commit}", "Commits that lost their version to another process."),
-    "treaty.outbox.lag": Metric("s", "How old the event is that the relay has at hand.", gauge=True),
+    "treaty.outbox.lag": Metric("s", "Age of the event that the relay publishes now.", gauge=True),
     "treaty.relay.published": Metric("{event}", "Events that the broker confirmed.", by=("type",)),
-    "treaty.relay.unroutable": Metric("{event}", "Events that no queue is bound to.", by=("type",)),
+    "treaty.relay.unroutable": Metric("{event}", "Events that no queue has a binding for.", by=("type",)),
     "treaty.relay.retries": Metric("{attempt}", "Publishing attempts that failed because the broker was away."),
     "treaty.consumer.delivered": Metric(
-        "{message}", "Messages that the broker handed over, repeats included.", by=("queue",)
+        "{message}", "Messages that the broker delivered, including repeats.", by=("queue",)
     ),
     "treaty.consumer.processed": Metric(
-        "{message}", "Messages handled to the end, once for each subscription.", by=("type",)
+        "{message}", "Messages handled successfully, once for each subscription.", by=("type",)
     ),
-    "treaty.consumer.retries": Metric("{attempt}", "Attempts to handle a message that failed.", by=("type",)),
+    "treaty.consumer.retries": Metric("{attempt}", "Failed attempts to handle a message.", by=("type",)),
     "treaty.breaker.open": Metric(
-        "{breaker}", "1 while only single tries go to something that is away.", gauge=True, by=("dependency",)
+        "{breaker}", "1 while the circuit breaker of a dependency is open, else 0.", gauge=True, by=("dependency",)
     ),
     "treaty.quarantine.added": Metric("{message}", "Messages that moved to quarantine.", by=("queue",)),
-    "treaty.quarantine.released": Metric(
-        "{message}", "Messages that left quarantine because they succeeded.", by=("queue",)
-    ),
+    "treaty.quarantine.released": Metric("{message}", "Messages that were handled and left quarantine.", by=("queue",)),
     "treaty.quarantine.size": Metric("{message}", "Messages in quarantine now.", gauge=True, by=("queue",)),
-    "treaty.quarantine.age": Metric("s", "How long the oldest message has been in quarantine.", gauge=True),
-    "treaty.pending.retries": Metric(
-        "{attempt}", "Attempts at pending calls, timers and events that failed.", by=("kind",)
-    ),
-    "treaty.pending.size": Metric("{item}", "Calls and events that are parked now; timers are not.", gauge=True),
-    "treaty.pending.age": Metric("s", "How old the oldest commit is of which something is parked.", gauge=True),
+    "treaty.quarantine.age": Metric("s", "Time that the oldest message has been in quarantine.", gauge=True),
+    "treaty.pending.retries": Metric("{attempt}", "Failed attempts at pending calls, timers and events.", by=("kind",)),
+    "treaty.pending.size": Metric("{item}", "Calls and events that are pending now, without timers.", gauge=True),
+    "treaty.pending.age": Metric("s", "Age of the oldest commit with a pending call or event.", gauge=True),
     "treaty.calls": Metric("{call}", "Calls and timers that were carried out.", by=("type",)),
-    "treaty.saga.stuck": Metric("{run}", "Runs that wait for a person now.", gauge=True, by=("saga",)),
+    "treaty.saga.stuck": Metric("{run}", "Runs that are stuck and wait for a person now.", gauge=True, by=("saga",)),
     "treaty.webhooks": Metric(
-        "{message}", "Messages of other systems over HTTP, by what they were answered with.", by=("path", "status")
+        "{message}", "Messages of other systems over HTTP, by the status of the answer.", by=("path", "status")
     ),
     "treaty.streams.refused": Metric(
         "{stream}", "Streams of changes that were refused or ended with an error.", by=("method", "code")
     ),
-    "treaty.projection.commits": Metric("{commit}", "Commits that a read model has taken in.", by=("projection",)),
+    "treaty.projection.commits": Metric("{commit}", "Commits that a read model has applied.", by=("projection",)),
     "treaty.follower.lag": Metric(
-        "s", "How old the oldest commit is that a follower has not done.", gauge=True, by=("follower",)
+        "s", "Age of the oldest commit that a follower has not handled.", gauge=True, by=("follower",)
+    ),
+    "treaty.follower.halted": Metric(
+        "{follower}", "1 while a follower is halted because it failed, 0 while it works.", gauge=True, by=("follower",)
     ),
     "treaty.follower.open": Metric(
-        "{batch}", "Batches that a follower has read from the log and not finished.", gauge=True, by=("follower",)
+        "{batch}", "Batches that a follower has read but not finished.", gauge=True, by=("follower",)
     ),
 }
 
@@ -104,7 +103,7 @@ _DIMENSIONS = {"method": "rpc.method", "code": "rpc.response.status_code"}
 
 
 def _dimensions(name: str, attributes: Mapping[str, str]) -> dict[str, str]:
-    """Returns the attributes under their public names: the convention's, or `treaty.<name>`."""
+    """Returns the attributes by their public names: the convention's, or `treaty.<name>`."""
     named = {_public(key): value for key, value in attributes.items()}
     return {**METRICS.get(name, _UNKNOWN).always, **named}
 
@@ -114,9 +113,10 @@ def _public(name: str) -> str:
 
 
 class Instruments:
-    """The instruments of one meter; each is made when it is first used.
+    """The instruments of one meter; each is made at its first use.
 
-    Counts are added up here and read by the SDK when it exports: a tenth of the price of telling it every time.
+    Counts are added up here, and the SDK reads the sums when it exports. This costs a tenth of a call to the SDK each
+    time.
     """
 
     def __init__(self, meter: Meter) -> None:
@@ -156,7 +156,7 @@ class Instruments:
 
 
 _Totals = dict[tuple[tuple[str, str], ...], int]
-"""What was counted, by attributes."""
+"""{attributes: the sum of the counts}."""
 
 
 def _observe(name: str, totals: _Totals, options: CallbackOptions) -> Iterable[Observation]:

@@ -1,4 +1,4 @@
-"""The probe on OpenTelemetry. Its spans begin at a trace that was stored, and cost next to nothing when unsampled."""
+"""The probe on OpenTelemetry. Its spans continue a stored trace, and cost almost nothing when they are not sampled."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextvars import Token
@@ -33,14 +33,14 @@ RPC_STATUS_CODE = "rpc.response.status_code"
 _KINDS = {kind.name.lower(): kind for kind in SpanKind}
 
 _NAMES = {"rpc_status_code": RPC_STATUS_CODE, "rpc_response_status_code": RPC_STATUS_CODE}
-"""Names that have underscores of their own, or that the conventions have renamed."""
+"""Attributes whose own names have underscores, and attributes that the conventions have renamed."""
 
 _SERVER_FAULTS = frozenset({"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"})
-"""The gRPC codes that make a server's span an error (semantic conventions, gRPC); the others are the client's fault."""
+"""The gRPC codes that make a server's span an error (OpenTelemetry's gRPC conventions); others are client errors."""
 
 
 class PassingSpan:
-    """A span that nobody records; it passes the trace on as it came, so that nobody downstream records it either."""
+    """A span that is not recorded; it passes its trace on unchanged, so that no later service records it either."""
 
     __slots__ = ("trace",)
 
@@ -60,7 +60,7 @@ class PassingSpan:
 
 
 class PassingProbe(NoProbe):
-    """Records nothing, and still passes every trace on: a service that exports nothing must not cut a trace in two."""
+    """Records nothing, but passes every trace on: a service without an export must not break a trace."""
 
     def span(self, name: str, **work: Unpack[Work]) -> PassingSpan:
         parent = work.get("parent", "")
@@ -68,7 +68,7 @@ class PassingProbe(NoProbe):
 
 
 class RecordedSpan:
-    """A span of the SDK around a block; the current one inside it."""
+    """A span of the SDK around a block of code, in which it is the current span."""
 
     __slots__ = ("_code", "_error_type", "_span", "_token", "trace")
 
@@ -93,7 +93,7 @@ class RecordedSpan:
     ) -> None:
         if self._token is not None:
             otel.detach(self._token)
-        if isinstance(error, Exception):  # a cancellation is none
+        if isinstance(error, Exception):  # a cancellation is not an error
             self._fail(error)
         self._span.end()
 
@@ -106,11 +106,11 @@ class RecordedSpan:
 
 
 class OpenTelemetryProbe:
-    """Turns what the core reports into spans and metrics.
+    """Records the core's reports as spans and metrics.
 
-    A span with a `parent` belongs to that trace and to nothing else, whatever happens around it. A batch is recorded
-    when any of its traces is: then the first sampled one of `parent` and `links` is its parent. Without a `parent`
-    the current span is, else the trace of the current cause.
+    A span with a `parent` belongs to that trace only; the current span does not matter. The span of a batch is recorded
+    if one of its traces is sampled: the first sampled one of `parent` and `links` becomes its parent. Without a
+    `parent`, the parent is the current span, or else the trace of the current cause.
     """
 
     def __init__(self, tracer: Tracer, meter: Meter) -> None:
@@ -147,7 +147,7 @@ class OpenTelemetryProbe:
 
 
 def _remote(trace: str) -> Context:
-    """Returns a context with that span in it and nothing else; an empty one when the text names no span."""
+    """Returns a context with only the span that the text names, or an empty context if it names none."""
     span = parse(trace)
     return Context() if span is None else set_span_in_context(NonRecordingSpan(span), Context())
 
@@ -162,7 +162,7 @@ def _around() -> Context:
 
 
 def _links(traces: Sequence[str]) -> Iterator[Link]:
-    """Yields links to the spans that are recorded; the others nobody could follow."""
+    """Yields links to the sampled spans; a link to another span leads nowhere."""
     for trace in traces:
         span = parse(trace)
         if span is not None and span.trace_flags.sampled:

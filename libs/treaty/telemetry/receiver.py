@@ -1,8 +1,8 @@
-"""A small OTLP receiver: takes spans and metrics over gRPC and keeps them in memory, for tests, demos and a terminal.
+"""A small OTLP receiver: it keeps spans and metrics from gRPC in memory, for tests, demos and a terminal.
 
     python -m treaty.telemetry.receiver --port 4317
 
-prints every trace as a tree once it has been quiet for a moment.
+prints every trace as a tree, once no more of its spans have arrived for a moment.
 """
 
 import argparse
@@ -25,11 +25,11 @@ T = TypeVar("T")
 
 
 class TraceReceiver:
-    """Receives while the block runs.
+    """Receives spans and metrics while the block runs.
 
     Args:
-        port: of the loopback interface unless `host` says otherwise; 0 for a free one.
-        keep: spans to keep at most; the oldest traces go first.
+        port: a port of the loopback interface, or of `host`; 0 for a free one.
+        keep: the most spans to keep; the oldest traces are dropped first.
     """
 
     def __init__(self, port: int = 0, *, host: str = "127.0.0.1", keep: int = 50_000) -> None:
@@ -54,36 +54,36 @@ class TraceReceiver:
 
     @property
     def endpoint(self) -> str:
-        """What OTEL_EXPORTER_OTLP_ENDPOINT must say."""
+        """The value for OTEL_EXPORTER_OTLP_ENDPOINT."""
         return f"http://{self._host}:{self.port}"
 
     def traces(self) -> Sequence[str]:
-        """Returns the ids of the traces that are kept, the oldest first."""
+        """Returns the ids of the kept traces, the oldest first."""
         return list(self._traces)
 
     def trace(self, trace_id: str) -> Sequence[FinishedSpan]:
-        """Returns the spans of a trace that have come so far."""
+        """Returns the spans of a trace that have arrived so far."""
         return list(self._traces.get(trace_id, ()))
 
     def services(self, trace_id: str) -> Sequence[str]:
-        """Returns the services that took part in a trace, by name."""
+        """Returns the sorted names of the services in a trace."""
         return sorted({span.service for span in self._traces.get(trace_id, ())})
 
     def metric(self, service: str, name: str) -> Metric | None:
-        """Returns the latest export of a metric."""
+        """Returns the latest export of a metric, or None."""
         return self._metrics.get((service, name))
 
     async def wait_for(self, predicate: Callable[[], T], timeout: float) -> T:
-        """Returns the first true value of a condition, which is looked at whenever something has come.
+        """Returns the first true value of a condition, which is evaluated at every arrival.
 
         Raises:
-            TimeoutError: if that takes longer than `timeout` seconds.
+            TimeoutError: if the condition is not true within `timeout` seconds.
         """
         async with asyncio.timeout(timeout), self._news:
             return await self._news.wait_for(predicate)
 
     async def take_spans(self, spans: Sequence[FinishedSpan]) -> None:
-        """Keeps spans, and tells those who wait."""
+        """Stores spans, and wakes the waiters."""
         for span in spans:
             self._traces.setdefault(span.trace_id, []).append(span)
         self._count += len(spans)
@@ -94,7 +94,7 @@ class TraceReceiver:
             self._news.notify_all()
 
     async def take_metrics(self, service: str, metrics: Sequence[Metric]) -> None:
-        """Keeps the latest values of metrics, and tells those who wait."""
+        """Stores the latest values of metrics, and wakes the waiters."""
         self._metrics.update({(service, metric.name): metric for metric in metrics})
         async with self._news:
             self._news.notify_all()
@@ -126,7 +126,7 @@ class _Metrics(metrics_service_pb2_grpc.MetricsServiceServicer):
 
 
 async def quiet_traces(receiver: TraceReceiver, quiet: float) -> AsyncGenerator[Sequence[FinishedSpan], None]:
-    """Yields every trace once nothing more has come for it in `quiet` seconds; again, if more comes later."""
+    """Yields a trace once no span of it has arrived for `quiet` seconds; yields it again if more spans arrive later."""
     shown: dict[str, int] = {}
     sizes: dict[str, int] = {}
     while True:
@@ -153,7 +153,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Prints the traces that services export over OTLP/gRPC.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=4317)
-    parser.add_argument("--quiet", type=float, default=2.0, help="seconds without news after which a trace is printed")
+    parser.add_argument(
+        "--quiet", type=float, default=2.0, help="seconds without a new span after which a trace is printed"
+    )
     arguments = parser.parse_args()
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_main(arguments.host, arguments.port, arguments.quiet))

@@ -1,4 +1,4 @@
-"""What must not leave the process in a log line or a span: passwords in addresses, and values named as secrets."""
+"""Redaction: passwords in addresses and values of secret fields must not reach a log line or a span."""
 
 import re
 
@@ -9,10 +9,10 @@ HIDDEN = "***"
 
 
 def without_credentials(text: str) -> str:
-    """Returns the text with the user and password of every address in it hidden."""
+    """Returns the text with the user and the password of every address in it hidden."""
     return _CREDENTIALS.sub(HIDDEN, text) if "://" in text else text
 
 
 def is_secret(name: str) -> bool:
-    """Tells whether a field's name says that its value is nobody's business."""
+    """Returns whether the name of a field marks its value as a secret."""
     return _SECRET.search(name) is not None

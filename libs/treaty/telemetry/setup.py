@@ -1,6 +1,6 @@
-"""Starting and stopping telemetry, by the standard OTEL_ variables. A collector that is away is never felt.
+"""Starts and stops telemetry, as the standard OTEL_ variables say. An unreachable collector never disturbs the service.
 
-The SDK reads the finer settings by itself from the environment of the process: OTEL_TRACES_SAMPLER and its _ARG,
+The SDK itself reads the other settings from the environment: OTEL_TRACES_SAMPLER and OTEL_TRACES_SAMPLER_ARG,
 OTEL_RESOURCE_ATTRIBUTES, OTEL_EXPORTER_OTLP_HEADERS, _TIMEOUT, _CERTIFICATE, OTEL_METRIC_EXPORT_INTERVAL, OTEL_BSP_*.
 """
 
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
     from treaty.telemetry.exporters import Part
 
 FLUSH_SECONDS = 2.0
-"""How long an end waits at most for what is still to be exported."""
+"""The longest time that closing waits for the last export."""
 
 _CHATTY = ("opentelemetry.exporter.otlp", "opentelemetry.sdk._shared_internal")
-"""Loggers that complain at every attempt; we say once that the collector is away, and once that it is back."""
+"""Loggers that log every failed attempt; the toolkit logs once that the collector is away or back instead."""
 
 
 @dataclass(slots=True)
 class Telemetry:
-    """Running telemetry; close it, or use it as a context manager. `close` blocks for two seconds at most."""
+    """Running telemetry: call `close`, or use it as a context manager. `close` blocks for two seconds at most."""
 
     probe: Probe
     _parts: "Sequence[Part]" = ()
 
     def close(self) -> None:
-        """Exports what is left, if that is possible within two seconds, and ends."""
+        """Exports the remaining data, if that is possible within two seconds, and stops."""
         parts, self._parts = self._parts, ()
         if not _within(FLUSH_SECONDS, [part.provider.shutdown for part in parts]):
             for part in parts:
@@ -48,11 +48,11 @@ class Telemetry:
                 part.exporter.shutdown()
 
     async def aclose(self) -> None:
-        """Like `close`, while the event loop goes on."""
+        """Closes as `close` does, without blocking the event loop."""
         await asyncio.to_thread(self.close)
 
     async def flush(self) -> bool:
-        """Exports what there is now; tells whether that was possible within two seconds."""
+        """Exports all data of now; returns whether that succeeded within two seconds."""
         parts = self._parts
         ended = await asyncio.to_thread(_within, FLUSH_SECONDS, [part.provider.force_flush for part in parts])
         return ended and not any(part.reach.away for part in parts)
@@ -71,15 +71,15 @@ class Telemetry:
 
 
 def start_telemetry(service_name: str, environ: Mapping[str, str]) -> Telemetry:
-    """Starts what the environment asks for: nothing without OTEL_EXPORTER_OTLP_ENDPOINT, or the one of a signal.
+    """Starts the exports that the environment names; none without OTEL_EXPORTER_OTLP_ENDPOINT or a signal's own one.
 
     Args:
-        service_name: what this process is called, unless OTEL_SERVICE_NAME says otherwise.
+        service_name: the name of this process, unless OTEL_SERVICE_NAME is set.
     """
     traces, metrics = _endpoint("TRACES", environ), _endpoint("METRICS", environ)
     if not traces and not metrics:
         return Telemetry(PassingProbe())
-    from treaty.telemetry.exporters import metering, tracing  # without a collector it is not loaded
+    from treaty.telemetry.exporters import metering, tracing  # not imported without a collector
 
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -95,7 +95,7 @@ def start_telemetry(service_name: str, environ: Mapping[str, str]) -> Telemetry:
 
 
 def _endpoint(signal: str, environ: Mapping[str, str]) -> str:
-    """Returns where a signal goes, empty for nowhere."""
+    """Returns the endpoint of a signal, empty without one."""
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
         return ""
     if environ.get(f"OTEL_{signal}_EXPORTER", "otlp").strip().lower() != "otlp":
@@ -104,7 +104,7 @@ def _endpoint(signal: str, environ: Mapping[str, str]) -> str:
 
 
 def _resource(service_name: str, environ: Mapping[str, str]) -> "Resource":
-    """Returns who we are; what OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say comes first."""
+    """Returns the resource of this process; OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES take precedence."""
     from opentelemetry.sdk.resources import Resource
 
     told = Resource.create().attributes
@@ -125,7 +125,7 @@ def _version() -> str:
 
 
 def _within(seconds: float, steps: Sequence[Callable[[], object]]) -> bool:
-    """Takes the steps beside each other, in threads that may be left behind; tells whether all ended in time."""
+    """Runs the steps in parallel, in daemon threads; returns whether all ended in time."""
     deadline = time.monotonic() + seconds
     threads = [threading.Thread(target=_quietly, args=[step], daemon=True) for step in steps]
     for thread in threads:

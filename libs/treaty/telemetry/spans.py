@@ -1,4 +1,4 @@
-"""Finished spans as they are read back from OTLP."""
+"""Finished spans, as read from OTLP."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 Link = tuple[str, str]
-"""(trace id, span id)"""
+"""(trace id, span id)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class FinishedSpan:
 
 
 def from_otlp(request: ExportTraceServiceRequest) -> Iterator[FinishedSpan]:
-    """Yields the spans of an export."""
+    """Yields the spans of an OTLP export."""
     for resource in request.resource_spans:
         told = attributes_of(resource.resource.attributes)
         for scope in resource.scope_spans:

@@ -1,7 +1,7 @@
-"""One trace as a tree, for people: who did what because of what, when, and for how long.
+"""A trace as a tree, for people: the services' spans, their causes, starts and durations.
 
-A message is handled because it was published, so its handling stands below its publishing, although both are children
-of the span that caused the message: its trace is stored with it and never changed on the way.
+The handling of a message is below its publishing, because it follows from it. In the trace, both are children of the
+span that caused the message, because the message's trace is stored with it and never changes.
 """
 
 import io
@@ -21,7 +21,7 @@ _ROUTING_KEY = "messaging.rabbitmq.destination.routing_key"
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A span in its place: `guides` are the lines that lead to it."""
+    """A span in the tree: `guides` are the lines that lead to it."""
 
     span: FinishedSpan
     guides: str
@@ -37,14 +37,14 @@ def lines(spans: Sequence[FinishedSpan], *, width: int = 160) -> list[str]:
 
 
 def heading(spans: Sequence[FinishedSpan]) -> Text:
-    """Returns one line about a trace as a whole."""
+    """Returns one line about the whole trace: its id, its numbers of spans and services, and its duration."""
     count, services = len({span.span_id for span in spans}), {span.service for span in spans}
     took = (max(span.end for span in spans) - min(span.start for span in spans)) / 1e6
     return Text(f"trace {spans[0].trace_id} · {count} spans · {len(services)} services · {took:.1f} ms")
 
 
 def table(spans: Sequence[FinishedSpan]) -> Table:
-    """Returns a trace for a rich console. Times are milliseconds; `start` counts from the beginning of the trace."""
+    """Returns a trace as a rich table. Times are in milliseconds; `start` counts from the beginning of the trace."""
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     grid.add_column("start", justify="right", no_wrap=True)
     grid.add_column("took", justify="right", no_wrap=True)
@@ -59,7 +59,7 @@ def table(spans: Sequence[FinishedSpan]) -> Table:
 
 
 def place(spans: Sequence[FinishedSpan]) -> Iterator[Placed]:
-    """Yields every span once, each below the one that it follows from, in the order of their starts."""
+    """Yields every span once, each below the span that it follows from, in the order of their starts."""
     parents = parents_of(spans)
     children: defaultdict[str, list[FinishedSpan]] = defaultdict(list)
     once = {span.span_id: span for span in spans}
@@ -80,9 +80,10 @@ def _below(
 
 
 def parents_of(spans: Sequence[FinishedSpan]) -> dict[str, str]:
-    """Returns the span that each one stands below, by span id; roots are left out.
+    """Returns {id of a span: id of the span above it}, without the roots.
 
-    That is, as far as the trace has it: the publishing of the message that is handled, the parent, a linked span.
+    The span above is the first of these that the trace has: the publishing of the handled message, the parent, a linked
+    span.
     """
     known = {span.span_id: span for span in spans}
     published = _published(spans)
@@ -96,7 +97,7 @@ def parents_of(spans: Sequence[FinishedSpan]) -> dict[str, str]:
 
 
 def _published(spans: Sequence[FinishedSpan]) -> Mapping[str, Sequence[FinishedSpan]]:
-    """Returns the publishing spans by message, the earliest first."""
+    """Returns {message: its publishing spans, the earliest first}."""
     found: defaultdict[str, list[FinishedSpan]] = defaultdict(list)
     for span in sorted(spans, key=lambda span: span.start):
         if span.kind == "producer" and _MESSAGE in span.attributes:
@@ -105,7 +106,7 @@ def _published(spans: Sequence[FinishedSpan]) -> Mapping[str, Sequence[FinishedS
 
 
 def _publishing(span: FinishedSpan, published: Mapping[str, Sequence[FinishedSpan]]) -> str:
-    """Returns the last attempt to publish the message that a span handles, among those before it."""
+    """Returns the last attempt, before the span, to publish the message that the span handles."""
     attempts = published.get(span.attributes.get(_MESSAGE, ""), ()) if span.kind == "consumer" else ()
     if not attempts:
         return ""
@@ -114,7 +115,7 @@ def _publishing(span: FinishedSpan, published: Mapping[str, Sequence[FinishedSpa
 
 
 def _is_above(span_id: str, below: str, parents: Mapping[str, str]) -> bool:
-    """Tells whether putting a span below another would close a circle."""
+    """Returns whether a span above another would close a circle."""
     while below and below != span_id:
         below = parents.get(below, "")
     return below == span_id

@@ -1,4 +1,4 @@
-"""For tests of services and adapters: scenarios, contract suites, and a world in memory."""
+"""Tools for tests of services and adapters: scenarios, contract suites, and a world in memory."""
 
 from treaty.testing.eventually import eventually, while_moving
 

@@ -1,4 +1,4 @@
-"""Waits in tests for a condition, never for a time."""
+"""Helpers that wait in tests for a condition, not for a time."""
 
 import asyncio
 import inspect
@@ -15,11 +15,11 @@ async def eventually(condition: Callable[[], T], *, within: float = ...) -> T: .
 
 
 async def eventually(condition: Callable[[], Any], *, within: float = 20.0) -> Any:
-    """Returns the first true value of a condition.
+    """Returns the first true value of a condition; fails if there is none in time.
 
     Args:
         condition: a function, or an async function, without effects.
-        within: seconds after which it fails; generous, since a test that passes does not wait for it.
+        within: seconds after which it fails; a large value is fine, because a passing test does not wait for it.
     """
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within
@@ -34,7 +34,7 @@ async def eventually(condition: Callable[[], Any], *, within: float = 20.0) -> A
 async def while_moving(
     condition: Callable[[], Any], progress: Callable[[], Any], *, still: float = 30.0, within: float = 600.0
 ) -> Any:
-    """Returns the first true value of a condition, and waits for it as long as there is progress.
+    """Returns the first true value of a condition; waits as long as there is progress.
 
     Args:
         condition: a function, or an async function, without effects.

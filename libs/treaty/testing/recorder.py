@@ -1,4 +1,4 @@
-"""A probe that remembers what it was told."""
+"""A probe that records the reports of the core."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ from treaty.probes import NoProbe, Span, Work
 
 @dataclass(slots=True)
 class RecordedSpan:
-    """A span that was opened, as it was asked for."""
+    """An opened span, with its name, kind, parent, links and attributes."""
 
     name: str
     kind: str
@@ -28,7 +28,7 @@ class RecordedSpan:
 
 
 class Recorder(NoProbe):
-    """Keeps counts, measures, gauges and spans by name."""
+    """A probe that keeps counts, measures, gauges, crash points and spans by name."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()

@@ -20,7 +20,7 @@ def cause(id: str, *, events: int = 0) -> CauseEntry:
 
 
 def plain_commit(stream: str, version: int = 1, *, causes: Sequence[str] = (), token: str = "") -> Commit:
-    """Returns a commit with one event, caused by what is given, or by something of its own."""
+    """Returns a commit with one event and the given causes, or with a cause of its own."""
     ids = causes or [f"cause of {commit_id(stream, version)}"]
     return Commit(
         stream=stream,
@@ -36,7 +36,7 @@ def plain_commit(stream: str, version: int = 1, *, causes: Sequence[str] = (), t
 
 
 def full_commit(stream: str) -> Commit:
-    """Returns a commit that uses every field and every kind of value."""
+    """Returns a commit with every field and every kind of value."""
     values = {"text": "ä€😀", "whole": 2**53 + 1, "yes": True, "part": 0.1, "raw": b"\x00\xff", "at": NOON}
     nested = {**values, "none": None, "list": [1, "two", {"three": b"3"}], "map": {"inner": {"deep": -1}}, "empty": []}
     first = CauseEntry(
@@ -63,7 +63,7 @@ def full_commit(stream: str) -> Commit:
 
 
 def canonical(value: Any) -> Any:
-    """Returns a value with all its sequences as lists and mappings as dicts, so that two stores can be compared."""
+    """Returns a value with all sequences as lists and all mappings as dicts, to compare the values of two stores."""
     if is_dataclass(value) and not isinstance(value, type):
         names = [name for name in value.__dataclass_fields__ if name != "position"]
         return {name: canonical(getattr(value, name)) for name in names}
@@ -75,7 +75,7 @@ def canonical(value: Any) -> Any:
 
 
 def envelope(context: str, id: str, *, key: str = "k", type: str = "", body: bytes = b"body") -> Envelope:
-    """Returns an event of a context: of its type `<context>.v1.Happened`, unless another is given."""
+    """Returns an event of a context, of the type `<context>.v1.Happened` by default."""
     return Envelope(
         id=id,
         type=type or f"{context}.v1.Happened",
@@ -90,7 +90,7 @@ def envelope(context: str, id: str, *, key: str = "k", type: str = "", body: byt
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noted:
-    """The one event of the sample aggregate."""
+    """The only event of the sample aggregate."""
 
     owner: str
     rank: int

@@ -1,4 +1,4 @@
-"""Given, when, then: tests of aggregates and sagas in the words of the domain.
+"""Given, when, then: tests of aggregates and sagas in the terms of the domain.
 
 given(Order, "o-1", [placed]).when(Order.confirm).then([OrderConfirmed()])
 given(Order, "o-1", [placed, cancelled]).when(Order.confirm).then_raises(Rejected, "ORDER_CANCELLED")
@@ -20,25 +20,25 @@ S = TypeVar("S")
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[A]):
-    """What came of a command: its events and the state after them, or the error."""
+    """The outcome of a command: its events and the state after them, or the error."""
 
     state: A
     events: Sequence[Any]
     error: DomainError | None
 
     def then(self, events: Sequence[object]) -> A:
-        """Expects exactly these events; returns the state after them."""
+        """Checks that the command recorded exactly these events; returns the state after them."""
         if self.error is not None:
             raise AssertionError(f"{list(events)} expected, but it was refused: {self.error!r}") from self.error
         assert list(self.events) == list(events)
         return self.state
 
     def then_nothing(self) -> A:
-        """Expects that nothing happened, and nobody minded."""
+        """Checks that the command recorded no event and raised no error; returns the state."""
         return self.then([])
 
     def then_raises(self, kind: type[D], reason: str = "") -> D:
-        """Expects a refusal, with its reason if given; returns the error."""
+        """Checks that the command raised an error of this kind, with this reason if it is given; returns it."""
         assert isinstance(self.error, kind), f"{kind.__name__} expected, not {self.error!r} with {list(self.events)}"
         assert not reason or self.error.reason == reason
         return self.error
@@ -46,13 +46,13 @@ class Outcome(Generic[A]):
 
 @dataclass(frozen=True, slots=True)
 class Given(Generic[A]):
-    """An aggregate with a past."""
+    """An aggregate with past events."""
 
     state: A
     past: Sequence[Any]
 
     def when(self, command: Callable[[A], object]) -> Outcome[A]:
-        """Carries out one command, on a copy; checks that its events alone make the new state."""
+        """Runs one command on a copy; checks that the new state follows from its events alone."""
         work = self.state.fork()
         try:
             command(work)
@@ -64,7 +64,7 @@ class Given(Generic[A]):
 
 
 def given(kind: type[A], id: str, events: Iterable[Any] = ()) -> Given[A]:
-    """An aggregate to which these events happened."""
+    """Returns an aggregate after these events."""
     past = tuple(events)
     return Given(_evolved(kind(id=id), past), past)
 
@@ -77,35 +77,35 @@ def _evolved(state: A, events: Iterable[Any]) -> A:
 
 @dataclass(frozen=True, slots=True)
 class Reaction(Generic[S]):
-    """What a saga made of a fact."""
+    """The reaction of a saga to a fact: its new state and its commands."""
 
     state: S
     commands: Sequence[object]
 
     def then(self, commands: Sequence[object]) -> S:
-        """Expects exactly these commands; returns the state."""
+        """Checks that the saga returned exactly these commands; returns the state."""
         assert list(self.commands) == list(commands)
         return self.state
 
     def then_nothing(self) -> S:
-        """Expects no commands; returns the state."""
+        """Checks that the saga returned no commands; returns the state."""
         return self.then([])
 
 
 @dataclass(frozen=True, slots=True)
 class GivenFacts(Generic[S]):
-    """A saga that was told some facts."""
+    """A saga that has received some facts."""
 
     react: React[S]
     state: S
 
     def when(self, fact: object) -> Reaction[S]:
-        """Tells the next fact."""
+        """Sends the saga the next fact."""
         return Reaction(*self.react(self.state, fact))
 
 
 def given_facts(react: React[S], initial: S, facts: Iterable[object] = ()) -> GivenFacts[S]:
-    """A saga that was told these facts."""
+    """Returns a saga that has received these facts."""
     state = initial
     for fact in facts:
         state, _ = react(state, fact)
@@ -113,7 +113,7 @@ def given_facts(react: React[S], initial: S, facts: Iterable[object] = ()) -> Gi
 
 
 def carried_out(state: A, commands: Iterable[Callable[[A], object]]) -> tuple[A, list[Any]]:
-    """Returns the state and the events after the commands. A command that is refused changes nothing."""
+    """Returns the state and the events after the commands. A refused command changes nothing."""
     events: list[Any] = []
     for command in commands:
         work = state.fork()
@@ -127,7 +127,7 @@ def carried_out(state: A, commands: Iterable[Callable[[A], object]]) -> tuple[A,
 
 
 def assert_folds(stored: Stored[A], state: A, events: Sequence[object]) -> None:
-    """Expects that the events alone, through their stored form, give the state, and its snapshot gives it back."""
+    """Checks that the stored events alone give the state, and that the state's snapshot gives it back."""
     folded = stored.fold(state.id, event_documents(stored.events, events))
     assert folded == state, f"the events give {folded}, not {state}"
     assert stored.restore(stored.snapshot(state)) == state

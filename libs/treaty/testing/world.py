@@ -1,4 +1,4 @@
-"""A world in memory for tests: a clock moved by hand, chance and ids that repeat, and whole contexts running."""
+"""A world in memory for tests: a clock moved by hand, repeatable chance and ids, and running contexts."""
 
 import uuid
 from collections.abc import AsyncIterator, Mapping
@@ -23,7 +23,7 @@ _GOLDEN = 0.6180339887498949
 
 
 class ManualClock:
-    """A clock that stands still until it is moved."""
+    """A clock that stands still until a test moves it."""
 
     def __init__(self, start: datetime = datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)) -> None:
         self._now = start
@@ -36,7 +36,7 @@ class ManualClock:
 
 
 class SeededIds:
-    """The same ids in every run with the same seed."""
+    """Makes the same ids in every run with the same seed."""
 
     def __init__(self, seed: str = "") -> None:
         self._namespace = uuid.uuid5(uuid.NAMESPACE_OID, seed)
@@ -48,7 +48,7 @@ class SeededIds:
 
 
 class SeededChance:
-    """The same jitter in every run with the same seed, spread evenly; `scale` shortens every pause."""
+    """Makes the same jitter in every run with the same seed, spread evenly; `scale` shortens every pause."""
 
     def __init__(self, seed: int = 0, *, scale: float = 1.0) -> None:
         self._count = seed
@@ -64,8 +64,8 @@ class World:
     """Contexts that run in this process, on memory adapters, behind one gRPC port.
 
     Attributes:
-        stores: by context.
-        channel: to the port.
+        stores: the stores of each context.
+        channel: a gRPC channel to the port.
     """
 
     host: Host
@@ -75,15 +75,15 @@ class World:
     ids: SeededIds = field(default_factory=SeededIds)
 
     def runner(self, context: str) -> Runner:
-        """Returns what runs a context."""
+        """Returns the runner of a context."""
         return next(runner for runner in self.host.runners if runner.service.name == context)
 
     def resource(self, context: str) -> Any:
-        """Returns the first client of another system that a context has."""
+        """Returns the first resource of a context: its client of another system."""
         return self.runner(context).service.resources[0]
 
     async def is_settled(self) -> bool:
-        """Tells whether nothing is left to do now: no message waits, nothing is parked but timers, or in quarantine."""
+        """Returns whether no work is left now: only timers are pending, and no message is queued or in quarantine."""
         if not all(runner.ready for runner in self.host.runners):
             return False
         waiting = [await self.broker.queued(runner.topology) for runner in self.host.runners]
@@ -102,13 +102,13 @@ async def embedded(
     clock: Clock | None = None,
     probe: Probe | None = None,
 ) -> AsyncIterator[World]:
-    """Runs contexts on a free port of the loopback interface until the block is left.
+    """Runs contexts on a free port of the loopback interface until the block ends.
 
     Args:
-        contexts: their names, such as commerce.ordering.
-        environ: settings, of the process and of the contexts.
-        broker: to go on with; a new one by default.
-        stores: by context, to go on with.
+        contexts: names of contexts, such as commerce.ordering.
+        environ: settings of the process and of the contexts.
+        broker: a broker from before; by default a new one.
+        stores: the stores of contexts from before; by default new ones.
     """
     probe = probe or NoProbe()
     surroundings = Surroundings(clock=clock or SystemClock(), chance=SeededChance(scale=0.1), probe=probe)

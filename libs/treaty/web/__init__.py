@@ -1,6 +1,6 @@
-"""HTTP at the edge: webhooks of other systems.
+"""HTTP: webhooks that other systems call.
 
-These names are for authors of contexts; the modules inside are the toolkit's own.
+Authors of contexts use the names below. The modules inside are internal to the toolkit.
 """
 
 from treaty.web.webhooks import Webhook, sign

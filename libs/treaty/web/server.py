@@ -1,4 +1,4 @@
-"""The HTTP port of a process: webhooks of systems that do not speak gRPC. Opened only where a context has one."""
+"""The HTTP port of a process, for webhooks of systems without gRPC. It is opened only if a context has a webhook."""
 
 import asyncio
 from collections.abc import Sequence
@@ -22,9 +22,15 @@ _AT_ONCE = 200
 
 
 class WebhookServer:
-    """Answers 204 when a message has taken effect or was refused for good, and is on a majority's journal; 401 to a
-    wrong or old signature; 409 to another body under a known id; 400 to nonsense; 503 when there are too many at once.
-    Anything else is our fault: the sender repeats.
+    """Serves the webhooks. An answer has one of these statuses:
+
+    - 204: the message took effect, or its refusal is recorded; the commit is in the journal of a majority,
+    - 400: the message is not valid,
+    - 401: the signature is wrong or too old,
+    - 409: the id was used before with another body,
+    - 422: the message was refused, and the refusal is not recorded,
+    - 503: too many calls at once,
+    - 500: a fault of this side; the sender repeats.
     """
 
     def __init__(self, webhooks: Sequence[tuple[Webhook, Probe]], *, host: str, port: int, clock: Clock) -> None:
@@ -35,16 +41,20 @@ class WebhookServer:
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=5.0)
 
     async def start(self) -> None:
-        """Binds the port; `port` is the one that was bound. Raises SettingsError if it cannot be had."""
+        """Binds the port; `port` becomes the bound port.
+
+        Raises:
+            SettingsError: if the port cannot be opened.
+        """
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, self._host, self.port).start()
         except OSError as error:
-            raise SettingsError(f"HTTP_PORT {self.port} cannot be had: {error.strerror or error}") from None
+            raise SettingsError(f"HTTP_PORT {self.port} cannot be opened: {error.strerror or error}") from None
         self.port = self._runner.addresses[0][1]
 
     async def stop(self) -> None:
-        """Lets running calls finish, for a few seconds."""
+        """Waits a few seconds for running calls to finish, and closes the port."""
         await self._runner.cleanup()
 
     def _answering(self, webhook: Webhook, probe: Probe) -> "web.Handler":  # type: ignore[name-defined]

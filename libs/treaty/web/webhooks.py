@@ -1,7 +1,7 @@
-"""Webhooks: what systems of others tell us over HTTP, signed as the Standard Webhooks specification says.
+"""Webhooks: signed messages of other systems over HTTP, by the Standard Webhooks specification.
 
 Source: https://www.standardwebhooks.com, version 1: the headers `webhook-id`, `webhook-timestamp` (seconds) and
-`webhook-signature` (`v1,` and the base64 of an HMAC-SHA256 over `id.timestamp.body`; several are separated by blanks).
+`webhook-signature` (`v1,` and the base64 of an HMAC-SHA256 over `id.timestamp.body`; several are separated by spaces).
 """
 
 import base64
@@ -14,21 +14,21 @@ from datetime import datetime
 from treaty.causes import Cause
 
 TOLERANCE_SECONDS = 300
-"""A message that was signed longer ago, or in the future, is refused: somebody may be replaying it."""
+"""The largest difference between a signature's time and now; an older message may be a replay, so it is refused."""
 
 
 class NotAuthentic(Exception):
-    """The message is not from who it says, or it is too old."""
+    """The signature of the message is missing, wrong or too old."""
 
 
 @dataclass(frozen=True, slots=True)
 class Webhook:
-    """One address that another system calls.
+    """An HTTP endpoint that another system calls.
 
     Attributes:
         path: such as /webhooks/carrier.
-        secret: what signatures are made with.
-        take: does what the message says, under a cause of its own: a repetition changes nothing. `Invalid` is answered
+        secret: the key of the signatures.
+        take: carries out a message under a cause of its own, so a repetition changes nothing. `Invalid` is answered
             with 400; after any other error the sender is expected to repeat.
     """
 
@@ -37,23 +37,23 @@ class Webhook:
     take: Callable[[bytes], Awaitable[None]]
 
     def verified(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Cause:
-        """Returns the cause under which a message takes effect.
+        """Verifies the signature of a message, and returns the cause under which it takes effect.
 
         Raises:
-            NotAuthentic
+            NotAuthentic: if the signature is missing, wrong or too old.
         """
         id, timestamp, given = (headers.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature"))
         if not id or not timestamp.isdecimal():
-            raise NotAuthentic("the headers webhook-id and webhook-timestamp are missing")
+            raise NotAuthentic("the headers webhook-id and webhook-timestamp (in seconds) must be set")
         expected = signature(self.secret, id, int(timestamp), body)
         if not any(hmac.compare_digest(expected, one) for one in given.split()):
-            raise NotAuthentic("the signature does not fit")
+            raise NotAuthentic("the signature does not match the message")
         if abs(now.timestamp() - int(timestamp)) > TOLERANCE_SECONDS:
-            raise NotAuthentic(f"it was signed more than {TOLERANCE_SECONDS} s ago")
+            raise NotAuthentic(f"it was signed more than {TOLERANCE_SECONDS} s before or after now")
         return self.cause(id, body)
 
     def cause(self, id: str, body: bytes) -> Cause:
-        """Returns the cause under which a message takes effect, once."""
+        """Returns the cause of a message; the message takes effect once."""
         key = hashlib.blake2b(self.secret.encode()).digest()
         digest = hashlib.blake2b(body, key=key, digest_size=16).hexdigest()
         return Cause(id=f"webhook{self.path}/{id}", digest=digest, correlation=id, durable=True)
@@ -66,12 +66,12 @@ def signature(secret: str, id: str, timestamp: int, body: bytes) -> str:
 
 
 def _key(secret: str) -> bytes:
-    """Returns the key of a secret, which is text, or base64 behind `whsec_`."""
+    """Returns the key of a secret: the text's bytes, or the decoded base64 behind `whsec_`."""
     return base64.b64decode(secret.removeprefix("whsec_")) if secret.startswith("whsec_") else secret.encode()
 
 
 def sign(secret: str, id: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """Returns the headers of a message that we send."""
+    """Returns the signed headers for a message to another system."""
     return {
         "webhook-id": id,
         "webhook-timestamp": str(timestamp),

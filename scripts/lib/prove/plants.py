@@ -85,7 +85,7 @@ PLANTS: Mapping[str, Plant] = {
         "work that is not done when the checkpoint passes it is never done after a crash",
         [
             Change(
-                "followers/followers.py",
+                "followers/track.py",
                 "                if not work.done():\n                    return\n                if work.cancelled():",
                 "                if not work.done():\n"
                 "                    self.open.popleft()\n"
@@ -93,6 +93,32 @@ PLANTS: Mapping[str, Plant] = {
                 "                    continue\n"
                 "                if work.cancelled():",
             )
+        ],
+    ),
+    "shared_failure": Plant(
+        "the failure of one follower ends the work of all the others",
+        [
+            Change(
+                "followers/followers.py",
+                "        except (LeaseLost, Superseded, StoreAway):\n            raise\n",
+                "        except Exception:\n            raise\n",
+            )
+        ],
+    ),
+    "place_goes_back": Plant(
+        "a place that goes back, such as in a scan after a lost token, lets work be done again",
+        [
+            Change(
+                "followers/track.py",
+                "            if place.token or place.position > self.place.position:\n",
+                "            if True:\n                self.place = place\n                continue\n",
+            ),
+            Change(
+                "memory/leases.py",
+                "            self._places[name] = max(",
+                "            self._places[name] = (lambda stored, place, key: place)(",
+            ),
+            Change("mongo/leases.py", '    ahead = {"$gte": [[position, token], stored]}\n', "    ahead = True\n"),
         ],
     ),
     "read_back_unknown": Plant(

@@ -2,11 +2,14 @@
 
 import asyncio
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from treaty.commits.log import Place
 from treaty.domain import DomainError
+from treaty.memory.leases import MemoryCheckpoints
 from treaty.messaging.quarantine import Intent
-from treaty.operations.backlog import backlog
+from treaty.operations.backlog import Backlog, backlog
 from treaty.service.ports import Ports
 from treaty.surroundings import Surroundings
 from treaty.testing.simulation import Cluster, Rates, Unanswered, simulate
@@ -17,6 +20,10 @@ from treaty.testing.world import SeededIds
 from scripts.lib.prove.checker import Operation, Verdict, check
 from scripts.lib.prove.ground import ACCOUNTS, CONTEXTS, load
 from scripts.lib.prove.ground import accounts_pb2 as pb
+from scripts.lib.prove.ground.accounts.service import REFUSED
+
+HALTED_SECONDS = 60.0
+"""Virtual seconds within which all other work must be done while a read model is halted."""
 
 SETTLED_WITHIN = 900.0
 """Virtual seconds after the last fault, within which all work must be done."""
@@ -50,12 +57,29 @@ async def _run(seed: int, *, liveness: bool) -> Run:
     scene = _Scene(seed)
     await scene.play()
     settled = await scene.settle() if liveness else False
+    if settled and seed % 4 == 1:
+        settled = await scene.halt_a_read_model()
     verdict = await check(scene.operations, scene.cluster.stores, settled=settled)
     if liveness and not settled:
         verdict.lost.append(f"after {SETTLED_WITHIN:.0f} s without faults some work is not done: {await scene.left()}")
-    verdict.untrue += scene.cluster.loop.errors
+    verdict.untrue += [*scene.cluster.loop.errors, *scene.faults]
     loop = scene.cluster.loop
     return Run(seed, verdict, scene.cluster.faults, loop.steps, loop.time(), await scene.digest(), settled)
+
+
+class _WatchedCheckpoints(MemoryCheckpoints):
+    """Checkpoints that report a place that goes back."""
+
+    def __init__(self, context: str, faults: list[str]) -> None:
+        super().__init__()
+        self._context, self._faults = context, faults
+
+    async def save(self, places: Mapping[str, Place], epoch: int) -> None:
+        before = await self.load()
+        await super().save(places, epoch)
+        for name, place in (await self.load()).items():
+            if name in before and place.position < before[name].position:
+                self._faults.append(f"the place of {name} in {self._context} went back to {place.position}")
 
 
 class _Scene:
@@ -83,6 +107,9 @@ class _Scene:
         )
         self.accounts = [f"a{n}" for n in range(self.chance.randint(1, 3))]
         self.operations: list[Operation] = []
+        self.faults: list[str] = []
+        for name, stores in self.cluster.stores.items():
+            stores.checkpoints = _WatchedCheckpoints(name, self.faults)
         self._ids = SeededIds(str(seed))
         self._services = {name: load(name)(self._ports(name)) for name in CONTEXTS}
 
@@ -122,6 +149,34 @@ class _Scene:
             await asyncio.sleep(0.4)
         return False
 
+    async def halt_a_read_model(self) -> bool:
+        """Lets one read model fail on one account. All other work must go on, and the read model once it is mended."""
+        account = self.accounts[0]
+        REFUSED.add(account)
+        try:
+            while len(before := await self._epochs()) < len(CONTEXTS):
+                await asyncio.sleep(0.5)
+            for _ in range(3):
+                await self._move()
+            await asyncio.sleep(10.0)
+            # One new epoch may be a take-over that had begun before; a failure that is shared makes one every second.
+            if any(after > epoch + 1 for epoch, after in zip(before, await self._epochs(), strict=False)):
+                self.faults.append("a halted read model ended the work of all followers")
+            deadline = self.cluster.loop.time() + HALTED_SECONDS
+            while held := [name for name in CONTEXTS if (found := await self._backlog(name)).outbox or found.calls]:
+                if self.cluster.loop.time() > deadline:
+                    self.faults.append(f"a halted read model held up the outbox or the calls of {', '.join(held)}")
+                    break
+                await asyncio.sleep(0.5)
+        finally:
+            REFUSED.clear()
+        return await self.settle()
+
+    async def _epochs(self) -> list[int]:
+        """Returns the epochs of the followers' leases. A new one means that the followers began again."""
+        held = [await stores.leases.holders() for stores in self.cluster.stores.values()]
+        return [leases["followers"].epoch for leases in held if "followers" in leases]
+
     async def _ask_for_retries(self) -> None:
         """Requests a retry of every failed message in quarantine, as a person would do."""
         for stores in self.cluster.stores.values():
@@ -138,11 +193,15 @@ class _Scene:
             else []
         )
         for name, stores in self.cluster.stores.items():
-            found = await backlog(self._services[name], stores, self.cluster.broker, self.cluster.partitions)
+            found = await self._backlog(name)
             timers = [lane for lane, id in (await stores.pending.lanes()).items() if lane == id]
             if not found.empty or timers:
                 left.append(f"{name}: {found}, {len(timers)} timers")
         return "; ".join(left)
+
+    async def _backlog(self, name: str) -> Backlog:
+        cluster = self.cluster
+        return await backlog(self._services[name], cluster.stores[name], cluster.broker, cluster.partitions)
 
     async def digest(self) -> str:
         digest = hashlib.blake2s()

@@ -16,8 +16,8 @@ from scripts.lib.test import infra_selected
 
 FAST = "--fast"
 _FAST_ONES = ("-m", "not slow and not infra", "-n", "auto", "-q")
-_ALL = ("-n", "auto", "--dist", "loadgroup", "-q")
-"""The tests on real servers stay together in one worker, so that they do not measure each other."""
+_ALL = ("-n", "auto", "-q")
+"""The tests on real servers stay together in one worker: see tests/conftest.py."""
 
 
 def main() -> int:

@@ -1,7 +1,10 @@
-"""Catalog owns what can be bought: how a product is described, what it costs, and what customers say of it.
+"""Catalog owns the products that can be bought: their descriptions, prices and reviews.
 
-Words: a **product** is known by its **SKU**; it has **details**, a **list price**, and perhaps a **promotion**, a lower
-price for some time. A product that is **discontinued** cannot be bought any more. It stands in a **category**, which
-may be a part of another. A **review** is a customer's word on a product: it is **pending** until it is **published** or
-**rejected**.
+Terms:
+
+- A **product** is identified by its **SKU**. It has **details**, a **list price**, and optionally a **promotion**: a
+  lower price for a limited time.
+- A **discontinued** product can no longer be bought.
+- A product may be in a **category**. A category may be a part of another category.
+- A **review** is a customer's opinion on a product. It is **pending** until it is **published** or **rejected**.
 """

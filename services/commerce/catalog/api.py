@@ -1,4 +1,4 @@
-"""Catalog over gRPC: translate, call, translate."""
+"""The gRPC API of Catalog: translates requests, calls the use cases, translates their results."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -40,7 +40,7 @@ _STATUS_FROM_WIRE = {wire: status for status, wire in _STATUS.items()}
 
 
 class CatalogApi(pb_grpc.CatalogServiceServicer):
-    """The servicer. The id of a new review is its request_id, so that a repeated request meets the same review."""
+    """The gRPC servicer. The id of a new review is its request_id, so a repeated request finds the same review."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
@@ -142,7 +142,7 @@ class CatalogApi(pb_grpc.CatalogServiceServicer):
 
 
 def api(catalog: Catalog) -> Api:
-    """Returns Catalog's gRPC service."""
+    """Returns the gRPC service of Catalog."""
     add = pb_grpc.add_CatalogServiceServicer_to_server
     return Api(add, CatalogApi(catalog), pb.DESCRIPTOR.services_by_name["CatalogService"].full_name)
 

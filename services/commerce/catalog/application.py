@@ -1,4 +1,4 @@
-"""What Catalog can do."""
+"""The use cases of Catalog, with their commands and queries."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -73,7 +73,7 @@ class ModerateReview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchProducts:
-    """All conditions must hold; one that is empty or None holds always."""
+    """A product is found if all conditions hold. A condition that is empty or None always holds."""
 
     text: str = ""
     category: str = ""
@@ -87,7 +87,7 @@ class SearchProducts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListReviews:
-    """An empty `sku` stands for every product."""
+    """An empty `sku` means the reviews of all products."""
 
     sku: str = ""
     status: Status = Status.PUBLISHED
@@ -100,8 +100,8 @@ class ListReviews:
 class Catalog:
     """The use cases of Catalog.
 
-    What an aggregate says of another is looked up before it decides: categories and products are never removed, so
-    what was there stays there.
+    If a command refers to another aggregate, the use case checks that it exists before the command is decided.
+    Categories and products are never removed, so the reference stays valid.
     """
 
     products: Repository[Product]
@@ -112,7 +112,7 @@ class Catalog:
     clock: Clock
 
     async def create_product(self, command: CreateProduct) -> Committed[Product]:
-        """Takes a product into the catalogue."""
+        """Adds a product to the catalogue. If it names a category, the category must exist."""
         await self._must_be_known(command.details.category)
         now = self.clock.now()
         return await self.products.add(
@@ -120,22 +120,20 @@ class Catalog:
         )
 
     async def describe_product(self, command: DescribeProduct) -> Committed[Product]:
-        """Replaces a product's description."""
+        """Replaces the whole description of a product."""
         await self._must_be_known(command.details.category)
         return await self.products.change(command.sku, lambda product: product.describe(command.details))
 
     async def change_price(self, command: ChangePrice) -> Committed[Product]:
-        """Changes a product's list price."""
         now = self.clock.now()
         return await self.products.change(command.sku, lambda product: product.change_price(command.list_price, now))
 
     async def start_promotion(self, command: StartPromotion) -> Committed[Product]:
-        """Lowers a product's price for some time."""
+        """Lowers the price of a product for a limited time."""
         now = self.clock.now()
         return await self.products.change(command.sku, lambda product: product.start_promotion(command.promotion, now))
 
     async def end_promotion(self, command: EndPromotion) -> Committed[Product]:
-        """Ends a product's promotion."""
         now = self.clock.now()
         return await self.products.change(command.sku, lambda product: product.end_promotion(now))
 
@@ -144,13 +142,13 @@ class Catalog:
         return await self.products.change(command.sku, lambda product: product.discontinue(command.reason))
 
     async def create_category(self, command: CreateCategory) -> Committed[Category]:
-        """Creates a category, at the top or as a part of one that exists."""
+        """Creates a category, at the top level or as a part of an existing category."""
         if command.parent != command.slug:
             await self._must_be_known(command.parent)
         return await self.categories.add(command.slug, lambda category: category.create(command.name, command.parent))
 
     async def submit_review(self, command: SubmitReview) -> Committed[Review]:
-        """Takes in a review of a product that exists; one that is discontinued may be reviewed too."""
+        """Records a review of an existing product. A discontinued product may be reviewed too."""
         await self.products.get(command.opinion.sku)
         now = self.clock.now()
         return await self.reviews.add(command.review_id, lambda review: review.submit(command.opinion, now))
@@ -162,22 +160,21 @@ class Catalog:
         return await self.reviews.change(command.review_id, lambda review: review.reject(command.reason))
 
     async def get_product(self, sku: str) -> tuple[Committed[Product], Money | None]:
-        """Returns one product, and what it costs now."""
+        """Returns one product and its current price."""
         found = await self.products.get(sku)
         return found, found.state.price_at(self.clock.now())
 
     async def get_category(self, slug: str) -> Committed[Category]:
-        """Returns one category."""
         return await self.categories.get(slug)
 
     async def search_products(self, query: SearchProducts) -> tuple[list[ProductRow], Key | None]:
-        """Returns a page of products by name, and where the next page starts."""
+        """Returns a page of products, sorted by name, and the key of the next page, or None at the end."""
         return await self.product_rows.page(
             _conditions(query), after=query.after, limit=query.size, not_before=query.not_before
         )
 
     async def list_reviews(self, query: ListReviews) -> tuple[list[ReviewRow], Key | None]:
-        """Returns a page of reviews, the newest first, and where the next page starts."""
+        """Returns a page of reviews, the newest first, and the key of the next page, or None at the end."""
         where: dict[str, Any] = {"status": query.status.value}
         if query.sku:
             where["sku"] = query.sku
@@ -208,6 +205,6 @@ def _prices(lowest: Money | None, highest: Money | None) -> dict[str, Any]:
     if not bounds:
         return {}
     if len({bound.currency for bound in bounds}) > 1:
-        raise Invalid("both prices are in one currency", field="highest_price.currency")
+        raise Invalid("the lowest and the highest price must be in the same currency", field="highest_price.currency")
     low, high = (bound and bound.minor_units for bound in (lowest, highest))
     return {"currency": bounds[0].currency, "price": Between(low=low, high=high)}

@@ -1,4 +1,4 @@
-"""Read models: products to search, and reviews by product."""
+"""The read models of Catalog: products for the search, and reviews by product and status."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -28,7 +28,7 @@ from services.commerce.money import Money
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProductRow:
-    """A product in a list. `price` and `currency` are those of the list price, to filter by."""
+    """A product in a list. `price` and `currency` repeat the list price, to filter by."""
 
     sku: str
     name: str
@@ -70,7 +70,7 @@ def _words(details: Details) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewRow:
-    """A review in a list. `sku` is that of the opinion, to filter by."""
+    """A review in a list. `sku` repeats the SKU of the opinion, to filter by."""
 
     review_id: str
     sku: str

@@ -1,4 +1,4 @@
-"""Catalog's domain events as integration events."""
+"""Translates the domain events of Catalog to integration events."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -23,7 +23,7 @@ Published = events.ProductCreated | events.ProductChanged | events.PriceChanged 
 
 
 def publish(product: Product, event: ProductEvent) -> Iterator[Published]:
-    """Policy: announces what can be bought, and everything there is to know of its price."""
+    """Policy: announces new, changed and discontinued products, and every change of a price or promotion."""
     match event:
         case ProductCreated():
             yield events.ProductCreated(

@@ -1,4 +1,4 @@
-"""Catalog, put together."""
+"""Builds the Catalog service from its parts."""
 
 from commerce.catalog.v1 import catalog_events_pb2 as events
 from treaty.service import Ports, Service

@@ -1,4 +1,7 @@
-"""How Catalog's aggregates are named on disk. A name here never changes; a shape gets an upcast."""
+"""The stored names of Catalog's aggregates, events and read models.
+
+A name here never changes. If the fields of an event change, its shape gets an upcast.
+"""
 
 from treaty.commits import Shape, Stored
 from treaty.projections import Projection
@@ -37,7 +40,7 @@ PRODUCT_ROWS = Projection(
     row=ProductRow,
     project=product_row,
     order_by="name",
-    filters=("words", "category", "price"),  # of what these find, the currency and what can be bought are picked out
+    filters=("words", "category", "price"),  # the rows found by these are then filtered by currency and `discontinued`
     descending=False,
 )
 

@@ -1,4 +1,4 @@
-"""What Ordering announces, in Customers' words. The orders of guests concern nobody here."""
+"""The anti-corruption layer: translates Ordering's events to commands of Customers. Orders of guests are ignored."""
 
 from commerce.ordering.v1 import ordering_events_pb2 as ordering
 

@@ -1,4 +1,4 @@
-"""Customers over gRPC: translate, call, translate."""
+"""The gRPC API of Customers: translates requests, calls the use cases, translates their results."""
 
 from typing import Any
 
@@ -26,7 +26,10 @@ _KINDS = {
 
 
 class CustomersApi(pb_grpc.CustomersServiceServicer):
-    """The servicer. What a command answers holds nothing personal, so that a repeat gets the same after an erasure."""
+    """The gRPC servicer.
+
+    The answers to commands contain no personal data, so a repeated command gets the same answer after an erasure.
+    """
 
     def __init__(self, customers: Customers) -> None:
         self._customers = customers
@@ -80,7 +83,7 @@ class CustomersApi(pb_grpc.CustomersServiceServicer):
 
 
 def api(customers: Customers) -> Api:
-    """Returns Customers' gRPC service."""
+    """Returns the gRPC service of Customers."""
     add = pb_grpc.add_CustomersServiceServicer_to_server
     return Api(add, CustomersApi(customers), pb.DESCRIPTOR.services_by_name["CustomersService"].full_name)
 

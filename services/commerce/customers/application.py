@@ -1,4 +1,4 @@
-"""What Customers can do."""
+"""The use cases of Customers, with their commands."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from services.commerce.money import Money
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisterCustomer:
-    """Name and e-mail address are personal: they are kept beside the log, and never committed."""
+    """`name` and `email` are personal data: they are stored beside the commit log and never committed."""
 
     customer_id: str
     name: str
@@ -63,7 +63,7 @@ class NoteReturn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewTier:
-    """`due` is when the review was set for, which tells whether another was set since."""
+    """`due` is the time that the review was set for. It shows whether another review was set later."""
 
     customer_id: str
     due: datetime
@@ -71,7 +71,7 @@ class ReviewTier:
 
 @dataclass(frozen=True, slots=True)
 class Customers:
-    """The use cases of Customers. `review_after` is how long after its last change a tier is looked at again."""
+    """The use cases of Customers. `review_after` is the time between the last change of a tier and its review."""
 
     customers: Repository[Customer]
     rows: View[CustomerRow]
@@ -81,7 +81,6 @@ class Customers:
     review_after: timedelta
 
     async def register_customer(self, command: RegisterCustomer) -> Committed[Customer]:
-        """Registers a customer."""
         ref = await self._private_ref(command)
         now = self.clock.now()
         return await self.customers.add(
@@ -97,21 +96,24 @@ class Customers:
         )
 
     async def forget_customer(self, command: ForgetCustomer) -> Committed[Customer]:
-        """Erases what is known of the person, and then notes it: a crash in between is mended by a repeat."""
+        """Erases the personal data, and then records the erasure.
+
+        After a crash in between, a repeat of the command completes it.
+        """
         await self._registered(command.customer_id)
         await self.personal_data.erase(command.customer_id)
         now = self.clock.now()
         return await self.customers.change(command.customer_id, lambda customer: customer.forget(now))
 
     async def note_purchase(self, command: NotePurchase) -> Committed[Customer]:
-        """Counts a completed order, also of somebody who is not registered yet."""
+        """Counts a completed order, even if its customer is not registered yet."""
         now = self.clock.now()
         return await self.customers.add(
             command.customer_id, lambda customer: customer.note_purchase(command.purchase, now, self.review_after)
         )
 
     async def note_return(self, command: NoteReturn) -> Committed[Customer]:
-        """Takes what was given back off the purchases."""
+        """Subtracts a refund from the purchases."""
         returned = Return(
             return_id=command.return_id,
             order_id=command.order_id,
@@ -121,14 +123,14 @@ class Customers:
         return await self.customers.add(command.customer_id, lambda customer: customer.note_return(returned))
 
     async def review_tier(self, command: ReviewTier) -> Committed[Customer]:
-        """Looks whether a customer's tier is still earned."""
+        """Checks whether a customer's tier is still earned, and downgrades the customer if it is not."""
         now = self.clock.now()
         return await self.customers.change(
             command.customer_id, lambda customer: customer.review(command.due, now, self.review_after)
         )
 
     async def get_customer(self, customer_id: str) -> tuple[Committed[Customer], Mapping[str, str]]:
-        """Returns one customer, with `name` and `email` unless they are erased."""
+        """Returns one customer, and `name` and `email` unless they are erased."""
         found = await self._registered(customer_id)
         ref = found.state.private_ref
         return found, (await self.personal_data.find(ref) if ref else None) or {}
@@ -136,14 +138,14 @@ class Customers:
     async def get_history(
         self, customer_id: str, *, size: int = 0, after: Key | None = None, not_before: str = ""
     ) -> tuple[list[Happening], Key | None]:
-        """Returns a page of what happened to a customer, the latest first, and where the next page starts."""
+        """Returns a page of a customer's history, latest first, and the key of the next page, or None at the end."""
         where = {"customer_id": customer_id}
         return await self.happenings.page(where, after=after, limit=size, not_before=not_before)
 
     async def list_customers(
         self, tier: Tier | None = None, *, size: int = 0, after: Key | None = None, not_before: str = ""
     ) -> tuple[list[CustomerRow], Key | None]:
-        """Returns a page of customers by id, and where the next page starts."""
+        """Returns a page of customers, sorted by id, and the key of the next page, or None at the end."""
         where = {} if tier is None else {"tier": tier.value}
         return await self.rows.page(where, after=after, limit=size, not_before=not_before)
 
@@ -153,7 +155,10 @@ class Customers:
         return found
 
     async def _private_ref(self, command: RegisterCustomer) -> str:
-        """Keeps the personal data, unless the customer is registered: they may have been forgotten since."""
+        """Stores the personal data and returns its reference.
+
+        Stores nothing if the customer is registered already, because the data may have been erased since.
+        """
         try:
             return (await self._registered(command.customer_id)).state.private_ref
         except NotFound:
@@ -161,7 +166,7 @@ class Customers:
 
 
 def set_review(customer: Customer, event: CustomerEvent) -> Iterator[Call]:
-    """Policy: a tier is looked at again, some time after it was given or looked at."""
+    """Policy: sets the next review of a tier after each change and each review of it."""
     match event:
         case CustomerRegistered() | CustomerPromoted() | CustomerDowngraded() | TierKept():
             yield Call(ReviewTier(customer_id=customer.id, due=event.review_at), due=event.review_at)

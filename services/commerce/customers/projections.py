@@ -1,4 +1,4 @@
-"""Read models: customers by tier, and what happened to each."""
+"""The read models of Customers: customers by tier, and the history of each customer."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -49,7 +49,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Happening:
-    """Something that happened to a customer. Which of the other fields say something depends on the kind."""
+    """An entry in the history of a customer. `kind` determines which of the other fields are set."""
 
     customer_id: str
     kind: Kind
@@ -62,7 +62,7 @@ class Happening:
 
 
 def happening_id(customer_id: str, event: CustomerEvent) -> str | None:
-    """Returns the row of an event: it follows from the event, so that the same one meets the same row."""
+    """Returns the id of the row of an event, or None if it has no row. The same event always has the same row."""
     match event:
         case CustomerRegistered():
             return f"{customer_id}/registered"
@@ -79,7 +79,7 @@ def happening_id(customer_id: str, event: CustomerEvent) -> str | None:
 
 
 def happening(row_id: str, row: Happening | None, event: CustomerEvent) -> Happening | None:
-    """Makes the row of an event; ids of customers hold no slash."""
+    """Projects an event onto its row. The part of the row's id before the first slash is the customer's id."""
     customer_id, _, _ = row_id.partition("/")
     match event:
         case CustomerRegistered():

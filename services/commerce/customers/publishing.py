@@ -1,4 +1,4 @@
-"""Customers' domain events as integration events; none of them says who the person is."""
+"""Translates the domain events of Customers to integration events. None of them contains personal data."""
 
 from collections.abc import Iterator
 
@@ -26,7 +26,7 @@ Published = events.CustomerRegistered | events.CustomerTierChanged
 
 
 def publish(customer: Customer, event: CustomerEvent) -> Iterator[Published]:
-    """Policy: announces customers and their tiers."""
+    """Policy: announces new customers and changes of their tiers."""
     match event:
         case CustomerRegistered():
             yield events.CustomerRegistered(customer_id=customer.id, registered_at=time_to_wire(event.registered_at))

@@ -1,4 +1,4 @@
-"""Customers, put together."""
+"""Builds the Customers service from its parts."""
 
 from datetime import timedelta
 
@@ -18,13 +18,13 @@ MILLISECONDS_A_DAY = 86_400_000
 
 
 class CustomersSettings(Settings):
-    """Customers' own settings: after how many days a tier is looked at again."""
+    """The settings of Customers. `review_days` is the number of days from the last change of a tier to its review."""
 
     review_days: float = Field(365.0, alias="CUSTOMERS_REVIEW_DAYS", gt=0, le=36500)
 
     @property
     def review_after(self) -> timedelta:
-        """In whole milliseconds, as times are kept."""
+        """Returns `review_days` in whole milliseconds, the precision that is stored."""
         return timedelta(milliseconds=max(1, round(self.review_days * MILLISECONDS_A_DAY)))
 
 

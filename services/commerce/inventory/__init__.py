@@ -1,7 +1,11 @@
-"""Inventory owns stock: how many pieces of a SKU lie in a warehouse, and for which orders they are set aside.
+"""Inventory owns the stock: the number of pieces of each SKU in each warehouse, and the orders they are reserved for.
 
-Words: a **stock item** is one SKU in one **warehouse**; pieces are **on hand**, some of them **reserved**, the others
-**available**; those that go off are kept in **batches** by their last day. An **allocation** reserves all lines of one
-order, or none: it is **allocated** until it **expires**, **secured** once the order is confirmed, **fulfilled** when
-its pieces are gone, or **refused** or **released**. When too few are available, a **reorder** is called for.
+Terms:
+
+- A **stock item** is one SKU in one **warehouse**. Its pieces are **on hand**. Some of them are **reserved**, the
+  others are **available**.
+- Pieces that expire are kept in **batches** by their last day.
+- An **allocation** reserves all lines of one order, or none. It is **allocated** until it **expires**, **secured** once
+  the order is confirmed, and **fulfilled** when its pieces have left. Otherwise it is **refused** or **released**.
+- A **reorder** is needed when too few pieces are available.
 """

@@ -1,4 +1,4 @@
-"""What Ordering and Catalog announce, in Inventory's words."""
+"""The anti-corruption layer: translates the events of Ordering and Catalog to commands of Inventory."""
 
 from commerce.catalog.v1 import catalog_events_pb2 as catalog
 from commerce.ordering.v1 import ordering_events_pb2 as ordering
@@ -8,7 +8,7 @@ from services.commerce.inventory.application.stock import DiscontinueProduct, Li
 
 
 def order_placed(event: ordering.OrderPlaced) -> AllocateOrder:
-    """Ordering knows of no warehouses: which one is ours to choose."""
+    """The event names no warehouses, because Inventory chooses them."""
     return AllocateOrder(order_id=event.order_id, pieces={line.sku: line.quantity for line in event.lines})
 
 

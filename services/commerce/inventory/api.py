@@ -1,4 +1,4 @@
-"""Inventory over gRPC: translate, call, translate."""
+"""The gRPC API of Inventory: translates requests, calls the use cases, translates their results."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -35,8 +35,6 @@ _STATUS = {
 
 
 class InventoryApi(pb_grpc.InventoryServiceServicer):
-    """The servicer."""
-
     def __init__(self, stock: Stock, allocating: Allocating) -> None:
         self._stock, self._allocating = stock, allocating
 
@@ -115,13 +113,13 @@ class InventoryApi(pb_grpc.InventoryServiceServicer):
 
 
 def api(stock: Stock, allocating: Allocating) -> Api:
-    """Returns Inventory's gRPC service."""
+    """Returns the gRPC service of Inventory."""
     add = pb_grpc.add_InventoryServiceServicer_to_server
     return Api(add, InventoryApi(stock, allocating), pb.DESCRIPTOR.services_by_name["InventoryService"].full_name)
 
 
 def _by_sku(pieces: Iterable[pb.ReturnedPieces]) -> Mapping[str, int]:
-    """Returns how many of each SKU come back; one SKU may come in several lines."""
+    """Returns the number of returned pieces of each SKU. A SKU may be in several lines."""
     sums: dict[str, int] = {}
     for one in pieces:
         sums[one.sku] = sums.get(one.sku, 0) + one.quantity

@@ -1,4 +1,4 @@
-"""Read models: the stock of every SKU in every warehouse."""
+"""The read model of Inventory: the stock of every SKU in every warehouse."""
 
 from dataclasses import dataclass, replace
 
@@ -9,7 +9,7 @@ from services.commerce.money import Money
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockRow:
-    """A stock item in a list; `rank` orders by SKU, then warehouse."""
+    """A stock item in a list. `rank` sorts the rows by SKU, then by warehouse."""
 
     rank: str
     warehouse: str
@@ -30,7 +30,7 @@ class StockRow:
 
 
 def stock_level(id: str, row: StockRow | None, event: StockEvent) -> StockRow | None:
-    """Projects an event of a stock item: the row shows what the item itself makes of it."""
+    """Projects an event of a stock item onto its row, by applying the event to the aggregate."""
     if row is None and not isinstance(event, ItemRegistered):
         return None
     item = _item(id, row)

@@ -1,4 +1,4 @@
-"""Inventory's domain events as integration events."""
+"""Translates the domain events of Inventory to integration events."""
 
 from collections.abc import Iterator, Sequence
 
@@ -48,7 +48,7 @@ StockPublished = events.StockLevelChanged | events.ReorderNeeded
 
 
 def publish_stock(item: StockItem, event: StockEvent) -> Iterator[StockPublished]:
-    """Policy: announces every change of a stock level, and that more is to be bought."""
+    """Policy: announces every change of a stock level, and every need to buy more pieces."""
     match event:
         case ItemRegistered() | ItemManaged() | ItemDiscontinued():
             return
@@ -71,7 +71,7 @@ AllocationPublished = events.StockAllocated | events.AllocationRefused | events.
 
 
 def publish_allocation(allocation: Allocation, event: AllocationEvent) -> Iterator[AllocationPublished]:
-    """Policy: announces how an allocation ended."""
+    """Policy: announces whether an order's stock is allocated or refused, and when it is released."""
     match event:
         case OrderAllocated():
             until = None if event.expires_at is None else time_to_wire(event.expires_at)

@@ -1,4 +1,4 @@
-"""Inventory, put together."""
+"""Builds the Inventory service from its parts."""
 
 from datetime import timedelta
 
@@ -18,7 +18,7 @@ from services.commerce.inventory.publishing import publish_allocation, publish_s
 
 
 class InventorySettings(Settings):
-    """Inventory's own settings: for how many seconds pieces are held for an order that is not confirmed."""
+    """The settings of Inventory. `allocation_seconds` is the time for which an unconfirmed order holds its pieces."""
 
     allocation_seconds: float = Field(900.0, alias="INVENTORY_ALLOCATION_SECONDS", gt=0)
 

@@ -1,6 +1,10 @@
-"""Notifications owns what is said to customers and to staff, and by which channels each wants to hear it.
+"""Notifications owns the messages to customers and staff, and the channels by which customers receive them.
 
-Words: a customer has a **subscription** with **channels** (e-mail, SMS, webhook), each with an **address** that is kept
-apart from all history; **quiet hours** hold messages back, **muted topics** are not told at all. A **notification** is
-one message by one channel: **scheduled**, then **sent** or **failed**, or **suppressed** because nobody wants it.
+Terms:
+
+- A customer has a **subscription** with **channels** (e-mail, SMS, webhook). Each channel has an **address**, which is
+  stored apart from all history.
+- Messages are held back during **quiet hours**. Messages on **muted topics** are not sent at all.
+- A **notification** is one message by one channel. It is **scheduled**, and then **sent** or **failed**. It is
+  **suppressed** if nobody wants it.
 """

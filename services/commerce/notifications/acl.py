@@ -1,4 +1,4 @@
-"""What all the others announce, in the words that customers and staff are told."""
+"""The anti-corruption layer: translates the events of all other contexts to messages for customers and staff."""
 
 from commerce.catalog.v1 import catalog_events_pb2 as catalog
 from commerce.customers.v1 import customers_events_pb2 as customers
@@ -83,6 +83,6 @@ def _money(amount: money_pb2.Money) -> str:
 
 
 def _tier(tier: int) -> str:
-    """Returns the tier's name as people say it; also of one that is newer than this code."""
+    """Returns the name of a tier for a text, even if the tier is newer than this code."""
     names: dict[int, str] = {number: name for name, number in customers.Tier.items()}
     return names.get(tier, f"TIER_{tier}").removeprefix("TIER_").lower()

@@ -1,4 +1,4 @@
-"""Notifications over gRPC: translate, call, translate."""
+"""The gRPC API of Notifications: translates requests, calls the use cases, translates their results."""
 
 from datetime import datetime
 from typing import Any
@@ -46,7 +46,7 @@ _CHANNEL_OF_ADDRESS = {"email": Channel.EMAIL, "phone": Channel.SMS, "url": Chan
 
 
 class NotificationsApi(pb_grpc.NotificationsServiceServicer):
-    """The servicer. No answer holds an address."""
+    """The gRPC servicer. No answer contains an address."""
 
     def __init__(self, notifications: Notifications) -> None:
         self._notifications = notifications
@@ -105,7 +105,7 @@ class NotificationsApi(pb_grpc.NotificationsServiceServicer):
 
 
 def api(notifications: Notifications) -> Api:
-    """Returns Notifications' gRPC service."""
+    """Returns the gRPC service of Notifications."""
     add = pb_grpc.add_NotificationsServiceServicer_to_server
     name = pb.DESCRIPTOR.services_by_name["NotificationsService"].full_name
     return Api(add, NotificationsApi(notifications), name)

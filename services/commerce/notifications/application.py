@@ -1,4 +1,4 @@
-"""What Notifications can do."""
+"""The use cases of Notifications, with their commands, and the port to the outlets."""
 
 import asyncio
 import hashlib
@@ -31,35 +31,35 @@ from services.commerce.notifications.domain.subscriptions import (
 from services.commerce.notifications.projections import NotificationRow
 
 STAFF = "@staff"
-"""Stands for the people of the shop where a notification names a customer; no customer can be called so."""
+"""The customer id of notifications to the staff. No customer can have this id."""
 
 KINDS = {Channel.EMAIL: "email", Channel.SMS: "phone", Channel.WEBHOOK: "url"}
-"""Under which name the address of a channel is kept."""
+"""The name under which the address of each channel is stored in the personal data."""
 
 
 class Refused(Exception):
-    """The receiver will never take this; the message says why, without naming the receiver."""
+    """The receiver refused the letter for good. The message has the reason, without naming the receiver."""
 
 
 class Away(DependencyAway):
-    """It could not be handed over now; whether it arrived is unknown. Try again."""
+    """The letter could not be delivered now. Whether it arrived is unknown. Try again."""
 
     dependency = "outlets"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """What is handed to a channel. Repeats have the same id, so that receivers can drop them."""
+    """A message for a channel. A repeated message has the same id, so that receivers can drop it."""
 
     id: str
     text: Text
 
 
 class Outlet(Protocol):
-    """Sends by one channel."""
+    """The port that sends letters by one channel."""
 
     async def send(self, address: str, letter: Letter) -> None:
-        """Hands a letter over.
+        """Sends a letter.
 
         Raises:
             Refused, Away
@@ -69,7 +69,7 @@ class Outlet(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Subscribe:
-    """The address is personal: it is kept apart, and not to be seen in a log."""
+    """`address` is personal data: it is stored beside the commit log, and `repr` hides it from logs."""
 
     customer_id: str
     channel: Channel
@@ -101,7 +101,7 @@ class ForgetCustomer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notify:
-    """Something that a customer is to be told; a guest has no id."""
+    """A message to a customer. The `customer_id` of a guest is empty."""
 
     customer_id: str
     text: Text
@@ -121,9 +121,12 @@ class Send:
 class Notifications:
     """The use cases of Notifications.
 
-    What happened elsewhere becomes one notification for each channel that is wanted, each a stream of its own, and at
-    least one, which says that nobody wants it: so a message always leaves its trace, and a repeat changes nothing.
-    Sending is a call: it follows the commit, until the receiver has answered. `staff_email` may be empty.
+    A message becomes one notification for each channel that the customer wants. Each notification is a stream of its
+    own. If no channel is wanted, the message becomes one suppressed notification. So every message is recorded, and a
+    repeated message changes nothing.
+
+    Sending is a call: it runs after the commit and is repeated until the receiver has answered. `staff_email` may be
+    empty.
     """
 
     subscriptions: Repository[Subscription]
@@ -135,53 +138,54 @@ class Notifications:
     staff_email: str
 
     async def subscribe(self, command: Subscribe) -> Committed[Subscription]:
-        """Wants a channel, or another address for it."""
+        """Adds a channel to a subscription, or changes the address of the channel."""
         ref = await self.personal_data.keep(command.customer_id, {KINDS[command.channel]: command.address})
         return await self.subscriptions.add(
             command.customer_id, lambda subscription: subscription.subscribe(command.channel, ref)
         )
 
     async def unsubscribe(self, command: Unsubscribe) -> Committed[Subscription]:
-        """Does not want a channel any more."""
+        """Removes a channel from a subscription."""
         return await self.subscriptions.change(
             command.customer_id, lambda subscription: subscription.unsubscribe(command.channel)
         )
 
     async def set_quiet_hours(self, command: SetQuietHours) -> Committed[Subscription]:
-        """Wants to hear nothing at some times of the day."""
+        """Sets or removes the hours during which messages to a customer are held back."""
         return await self.subscriptions.change(
             command.customer_id, lambda subscription: subscription.set_quiet_hours(command.hours)
         )
 
     async def mute_topics(self, command: MuteTopics) -> Committed[Subscription]:
-        """Wants to hear nothing of some topics."""
+        """Mutes exactly these topics; all others are unmuted."""
         return await self.subscriptions.change(
             command.customer_id, lambda subscription: subscription.mute(command.topics)
         )
 
     async def forget_customer(self, command: ForgetCustomer) -> Committed[Subscription]:
-        """Erases the addresses of a customer. Asking again erases what a crash in between left over."""
+        """Erases the addresses of a customer.
+
+        After a crash in between, a repeat of the command completes the erasure.
+        """
         forgotten = await self.subscriptions.change(command.customer_id, Subscription.forget)
         await self.personal_data.erase(command.customer_id)
         return forgotten
 
     async def get_subscription(self, customer_id: str) -> Committed[Subscription]:
-        """Returns what a customer wants to hear."""
         return await self.subscriptions.get(customer_id)
 
     async def get_notification(self, notification_id: str) -> Committed[Notification]:
-        """Returns one notification."""
         return await self.notifications.get(notification_id)
 
     async def list_notifications(
         self, *, customer_id: str = "", size: int = 0, after: Key | None = None, not_before: str = ""
     ) -> tuple[list[NotificationRow], Key | None]:
-        """Returns a page of notifications, the latest first, and where the next page starts."""
+        """Returns a page of notifications, the latest first, and the key of the next page, or None at the end."""
         where = {"customer_id": customer_id} if customer_id else {}
         return await self.summaries.page(where, after=after, limit=size, not_before=not_before)
 
     async def notify(self, command: Notify) -> None:
-        """Tells a customer by every channel that they want."""
+        """Schedules a message by every channel of a customer, or records why nobody receives it."""
         subscription = await self._subscription(command.customer_id)
         addresses = subscription.addresses_for(command.text.topic)
         if not addresses:
@@ -194,22 +198,24 @@ class Notifications:
         )
 
     async def notify_staff(self, command: NotifyStaff) -> None:
-        """Tells the people of the shop."""
+        """Schedules an e-mail to the staff, or records that there is no address."""
         if not self.staff_email:
-            await self._suppress(STAFF, command.text, "there is no address of the staff")
+            await self._suppress(STAFF, command.text, "no address of the staff is configured")
             return
         ref = await self.personal_data.keep(STAFF, {KINDS[Channel.EMAIL]: self.staff_email})
         await self._schedule(STAFF, command.text, Address(channel=Channel.EMAIL, ref=ref), None)
 
     async def send(self, command: Send) -> None:
-        """Sends a notification, and notes what came of it."""
+        """Sends a notification and records the result."""
         id = command.notification_id
         notification = (await self.notifications.get(id)).state
         channel, text = notification.channel, notification.text
         if notification.status is not Status.SCHEDULED or channel is None or text is None:
             return
         if not await self._is_wanted(notification.customer_id, channel):
-            await self.notifications.change(id, lambda notification: notification.drop("it is not wanted any more"))
+            await self.notifications.change(
+                id, lambda notification: notification.drop("the customer no longer uses this channel")
+            )
             return
         kept = await self.personal_data.find(notification.ref)
         if kept is None:
@@ -240,7 +246,7 @@ class Notifications:
             return Subscription(id=customer_id)
 
     async def _is_wanted(self, customer_id: str, channel: Channel) -> bool:
-        """Tells whether a channel is still wanted, which may have changed since."""
+        """Returns whether a customer still wants a channel. This may have changed after the message was scheduled."""
         return customer_id == STAFF or (await self._subscription(customer_id)).wants(channel)
 
     async def _schedule(self, customer_id: str, text: Text, address: Address, quiet: QuietHours | None) -> None:
@@ -262,12 +268,12 @@ class Notifications:
 
 
 def notification_id(channel: str) -> str:
-    """Returns the id of what the current message leads to by a channel: the same for every repeat of the message."""
+    """Returns the id of the notification of the current message by a channel. A repeated message has the same id."""
     return hashlib.blake2s(f"{current_cause().id}/{channel}".encode(), digest_size=16).hexdigest()
 
 
 def deliver(notification: Notification, event: NotificationEvent) -> Iterator[Call]:
-    """Policy: what is scheduled is sent, when it is due."""
+    """Policy: sends a scheduled notification when it is due."""
     match event:
         case NotificationScheduled():
             yield Call(Send(notification_id=notification.id), due=event.due)

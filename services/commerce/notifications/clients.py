@@ -1,4 +1,4 @@
-"""The outlets behind our port: mail over SMTP, text messages and webhooks over HTTP, or a box in this process."""
+"""The adapters of `Outlet`: mail over SMTP, text messages and webhooks over HTTP, and a mailbox in this process."""
 
 import json
 from email.message import EmailMessage
@@ -33,12 +33,14 @@ class Mailbox:
 
 
 class SmtpMail:
-    """Sends mail, one connection for each. A refusal of a receiver or of a mail is final when its code is 5xx; any
-    other trouble, such as a wrong password, is ours to mend.
+    """Sends each mail over a connection of its own.
+
+    A refusal of a receiver, a sender or a mail is final if its code is 5xx. Any other failure, such as a wrong
+    password, is a fault on our side: the mail is tried again.
 
     Args:
-        sender: the address that mails come from; its domain is also that of their ids.
-        patience: seconds for each step of the conversation.
+        sender: the address that mails come from. Its domain is also the domain of their ids.
+        patience: seconds for each step of the SMTP conversation.
     """
 
     def __init__(self, host: str, port: int, *, sender: str, patience: float, clock: Clock) -> None:
@@ -60,7 +62,7 @@ class SmtpMail:
         except (aiosmtplib.SMTPDataError, aiosmtplib.SMTPSenderRefused) as refused:
             raise _smtp(refused.code, "the mail was refused") from refused
         except (aiosmtplib.SMTPException, OSError) as error:
-            raise Away(f"the mail server did not take it: {type(error).__name__}") from error
+            raise Away(f"the mail server did not accept the mail: {type(error).__name__}") from error
 
     def _mail(self, address: str, letter: Letter) -> EmailMessage:
         mail = EmailMessage()
@@ -72,7 +74,7 @@ class SmtpMail:
 
 
 class _Http:
-    """Posts JSON. What the other side will never take it says with 4xx; with 408, 425 and 429 it asks for patience."""
+    """Posts JSON. 3xx and 4xx are permanent refusals, except 408, 425 and 429: try again later."""
 
     def __init__(self, patience: float) -> None:
         self._timeout = aiohttp.ClientTimeout(total=patience)
@@ -87,13 +89,13 @@ class _Http:
             await self._session.close()
 
     async def _post(self, url: str, body: bytes, headers: dict[str, str]) -> None:
-        assert self._session is not None, "it is asked to send before it is opened, or after it was closed"
+        assert self._session is not None, "the client is not open: use it inside `async with`"
         headers = {"content-type": "application/json", **headers}
         try:
             async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
                 status = answer.status
         except aiohttp.InvalidURL as error:
-            raise Refused("the address is none") from error
+            raise Refused("the address is not a URL") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Away(f"there was no answer: {type(error).__name__}") from error
         if 300 <= status < 500 and status not in (408, 425, 429):
@@ -106,7 +108,7 @@ class SmsGateway(_Http):
     """Sends text messages through a gateway: `POST /messages` with {id, to, text}.
 
     Args:
-        address: such as http://sms:7421.
+        address: the address of the gateway, such as http://sms:7421.
     """
 
     def __init__(self, address: str, *, patience: float) -> None:
@@ -118,7 +120,7 @@ class SmsGateway(_Http):
 
 
 class Webhooks(_Http):
-    """Calls the receivers' own addresses with {id, topic, subject, text}, signed as the Standard Webhooks say."""
+    """Posts {id, topic, subject, text} to the receiver's own address, signed according to Standard Webhooks."""
 
     def __init__(self, secret: str, *, patience: float, clock: Clock) -> None:
         super().__init__(patience)
@@ -132,7 +134,7 @@ class Webhooks(_Http):
 
 
 def mail_at(address: str, *, sender: str, patience: float, clock: Clock) -> SmtpMail | Mailbox:
-    """Returns the mail server at `host:port`, or a box in this process for "simulated"."""
+    """Returns the client of the mail server at `host:port`, or a mailbox in this process for "simulated"."""
     if address == "simulated":
         return Mailbox()
     host, _, port = address.rpartition(":")
@@ -140,7 +142,7 @@ def mail_at(address: str, *, sender: str, patience: float, clock: Clock) -> Smtp
 
 
 def sms_at(address: str, *, patience: float) -> SmsGateway | Mailbox:
-    """Returns the gateway at an address, or a box in this process for "simulated"."""
+    """Returns the client of the SMS gateway at an address, or a mailbox in this process for "simulated"."""
     return Mailbox() if address == "simulated" else SmsGateway(address, patience=patience)
 
 

@@ -1,4 +1,4 @@
-"""Read models: notifications by customer."""
+"""The read model of Notifications: notifications by customer."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Notifications, put together."""
+"""Builds the Notifications service from its parts."""
 
 from commerce.catalog.v1 import catalog_events_pb2 as catalog
 from commerce.customers.v1 import customers_events_pb2 as customers
@@ -20,8 +20,15 @@ from services.commerce.notifications.domain.subscriptions import Channel
 
 
 class NotificationsSettings(Settings):
-    """Notifications' own settings: where mail and text messages go, who they come from, what webhooks are signed with,
-    who the staff is (empty for nobody), and how long a receiver is waited for.
+    """The settings of Notifications.
+
+    Attributes:
+        smtp: the mail server as `host:port`, or "simulated".
+        sender: the address that mails come from.
+        sms: the address of the SMS gateway, or "simulated".
+        secret: the secret that webhooks are signed with.
+        staff_email: the e-mail address of the staff; empty for nobody.
+        seconds: how long to wait for a receiver.
     """
 
     smtp: str = Field("simulated", alias="NOTIFICATIONS_SMTP", pattern=r"^(simulated|[^:\s]+:\d{1,5})$")

@@ -1,7 +1,9 @@
-"""A mail server and an SMS gateway to try things with: they keep what they get, and misbehave by rule.
+"""A simulated mail server and SMS gateway: they keep the messages they receive, and fail according to rules.
 
-Run both as one process. Mail to `refused@…` is refused for good, and to `busy@…` twice before it is taken; likewise a
-text message to a number that ends with 13, or with 29.
+Both run as one process. The rules:
+
+- Mail to `refused@…` and text messages to numbers that end with 13 are refused for good.
+- Mail to `busy@…` and text messages to numbers that end with 29 are refused twice, and then accepted.
 """
 
 import argparse
@@ -19,15 +21,15 @@ from aiohttp import web
 from aiosmtpd.smtp import SMTP
 
 TRIES = 3
-"""The attempt that a busy receiver takes."""
+"""The number of the attempt that a busy receiver accepts."""
 
 
 @dataclass(slots=True)
 class Simulator:
-    """What both have got.
+    """The mail server and the SMS gateway, with the messages they have received.
 
     Args:
-        file: where each mail is appended to as a line of JSON: {to, subject, message_id}.
+        file: a file to which each mail is appended as a line of JSON: {to, subject, message_id}.
     """
 
     file: Path | None = None
@@ -36,7 +38,7 @@ class Simulator:
     attempts: dict[str, int] = field(default_factory=dict)
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
-        """Answers the name of a receiver, as aiosmtpd asks for it."""
+        """Returns the SMTP answer to a receiver's address. aiosmtpd calls this method."""
         who = address.partition("@")[0]
         if who == "refused":
             return "550 no such mailbox"
@@ -46,7 +48,7 @@ class Simulator:
         return "250 OK"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
-        """Takes a mail."""
+        """Stores a mail and returns the SMTP answer. aiosmtpd calls this method."""
         mail = email.message_from_bytes(envelope.content, policy=policy.default)
         for to in envelope.rcpt_tos:
             kept = {"to": to, "subject": str(mail["subject"]), "message_id": str(mail["message-id"])}
@@ -57,7 +59,7 @@ class Simulator:
         return "250 OK"
 
     async def take_text(self, request: web.Request) -> web.Response:
-        """Takes a text message."""
+        """Stores a text message, or refuses it by rule."""
         text = await request.json()
         if text["to"].endswith("13"):
             return web.json_response({"error": "no such number"}, status=422)

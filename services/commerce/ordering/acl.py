@@ -1,4 +1,4 @@
-"""What the other contexts announce, in Ordering's words."""
+"""The anti-corruption layer: translates the events of other contexts to commands and facts of Ordering."""
 
 from commerce.catalog.v1 import catalog_events_pb2 as catalog
 from commerce.customers.v1 import customers_events_pb2 as customers
@@ -24,7 +24,7 @@ from services.commerce.ordering.sagas.returns import MoneyRefunded
 from services.commerce.wire import money_from_wire, time_from_wire
 
 CANCELLATION = "cancellation"
-"""The refund that Payments makes for a cancelled order; every other one is a return's."""
+"""The id of the refund that Payments makes for a cancelled order. The id of any other refund is that of a return."""
 
 _TIERS = {customers.TIER_GOLD: Tier.GOLD, customers.TIER_VIP: Tier.VIP}
 
@@ -66,12 +66,12 @@ def customer_registered(event: customers.CustomerRegistered) -> NoteTier:
 
 
 def customer_tier_changed(event: customers.CustomerTierChanged) -> NoteTier:
-    """A tier that we do not know yet is treated as the lowest."""
+    """An unknown tier is treated as the lowest one."""
     return NoteTier(customer_id=event.customer_id, tier=_TIERS.get(event.new_tier, Tier.STANDARD))
 
 
 def stock_level_changed(event: inventory.StockLevelChanged) -> StockOffer:
-    """Inventory counts what is on hand and reserved; what matters here is how many can be bought."""
+    """Inventory counts pieces on hand and reserved pieces. Ordering only needs the number that can be bought."""
     return StockOffer(sku=event.sku, warehouse=event.warehouse, available=max(event.on_hand - event.reserved, 0))
 
 
@@ -84,7 +84,7 @@ def allocation_refused(event: inventory.AllocationRefused) -> StockAnswered:
 
 
 def allocation_released(event: inventory.AllocationReleased) -> StockLost | None:
-    """What was released because we cancelled is no news."""
+    """Ignores a release that follows from a cancellation, because Ordering cancelled the order itself."""
     if event.reason != inventory.RELEASE_REASON_EXPIRED:
         return None
     return StockLost(order_id=event.order_id)

@@ -1,4 +1,4 @@
-"""The contexts that Ordering gives orders to, behind its ports."""
+"""The adapters of Ordering's ports: Shipping, Inventory and Payments over gRPC."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Read models: orders with their shipments, what can be ordered, and what was sold on each day."""
+"""The read models of Ordering: orders with their shipments, offers, and the sales of each day."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -30,7 +30,7 @@ from services.commerce.ordering.domain.status import Status
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRow:
-    """An order in a list. The id is the row's own; drafts are not listed."""
+    """An order in a list. `order_id` is also the id of the row. Drafts are not listed."""
 
     order_id: str
     customer_id: str
@@ -94,7 +94,7 @@ def _changed(row: OrderRow, event: OrderEvent) -> OrderRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferRow:
-    """What can be ordered. `rank` orders rows by name, `price` filters by the list price in minor units."""
+    """An offer in a list. `rank` sorts the rows by name. `price` is the list price in minor units, to filter by."""
 
     sku: str
     name: str = ""
@@ -112,7 +112,10 @@ class OfferRow:
 
 
 def offers(sku: str, row: OfferRow | None, event: OfferEvent) -> OfferRow:
-    """Projects an event of an offer onto its row; it is offered once it has a name and a price, until withdrawn."""
+    """Projects an event of an offer onto its row.
+
+    The product is offered once it has a name and a price, until it is withdrawn.
+    """
     after = _offer(row or OfferRow(sku=sku), event)
     return replace(after, offered=bool(after.name and after.list_price and not after.withdrawn))
 
@@ -140,7 +143,7 @@ def _stocked(row: OfferRow, event: AvailabilityChanged) -> OfferRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SalesRow:
-    """What was sold on one day in one currency, in minor units."""
+    """The sales of one day in one currency, in minor units."""
 
     day: str
     currency: str
@@ -151,7 +154,7 @@ class SalesRow:
 
 
 def sales_day(order_id: str, event: OrderEvent) -> str | None:
-    """Returns the row that an event counts in: its day and currency."""
+    """Returns the id of the row of an event, made of its day and currency, or None if the event does not count."""
     match event:
         case OrderCompleted():
             return f"{event.completed_at:%Y-%m-%d}/{event.total.currency}"
@@ -162,7 +165,7 @@ def sales_day(order_id: str, event: OrderEvent) -> str | None:
 
 
 def daily_sales(id: str, row: SalesRow | None, event: OrderEvent) -> SalesRow | None:
-    """Adds an event to its day. Sums do not depend on the order of the orders."""
+    """Adds an event to the row of its day. The sums do not depend on the sequence of the events."""
     day, _, currency = id.partition("/")
     row = row or SalesRow(day=day, currency=currency)
     match event:

@@ -1,4 +1,4 @@
-"""Ordering's domain events as integration events."""
+"""Translates the domain events of Ordering to integration events."""
 
 from collections.abc import Iterator, Sequence
 
@@ -39,7 +39,7 @@ Published = pb.OrderPlaced | pb.OrderConfirmed | pb.OrderCancelled | pb.OrderCom
 
 
 def publish(order: Order, event: OrderEvent) -> Iterator[Published]:
-    """Policy: announces what others may rely on. Drafts are nobody else's business."""
+    """Policy: announces the events that other contexts may rely on. Drafts are not announced."""
     match event:
         case OrderPlaced():
             yield _placed(order, event)

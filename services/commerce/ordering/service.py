@@ -1,4 +1,4 @@
-"""Ordering, put together."""
+"""Builds the Ordering service from its parts."""
 
 from datetime import timedelta
 
@@ -29,7 +29,7 @@ ACL, SUPPLIER, LANGUAGE = Pattern.ANTI_CORRUPTION_LAYER, Pattern.CUSTOMER_SUPPLI
 
 
 class OrderingSettings(Settings):
-    """Ordering's own settings."""
+    """The settings of Ordering. `answer_seconds` is the time that an order waits for stock and payment."""
 
     answer_seconds: float = Field(60.0, alias="ORDERING_ANSWER_SECONDS", gt=0)
 

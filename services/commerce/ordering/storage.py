@@ -1,4 +1,7 @@
-"""How Ordering's aggregates, sagas and calls are named on disk. A name here never changes; a shape gets an upcast."""
+"""The stored names of Ordering's aggregates, events, sagas, calls and read models.
+
+A name here never changes. If the fields of an event, fact or call change, its shape gets an upcast.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,7 +26,7 @@ from services.commerce.ordering.sagas import checkout, returns
 
 
 def placed_with_totals(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Upcast: the total of version 1 was that of the lines, without tax and delivery, which were not known."""
+    """Upcast: the total of version 1 was the total of the lines. Tax and delivery were not known."""
     past = dict(document)
     total = past.pop("total")
     nothing = {"minor_units": 0, "currency": total["currency"]}

@@ -1,5 +1,11 @@
-"""Payments owns the money of orders: held when an order is placed, taken when it is confirmed, given back otherwise.
+"""Payments owns the money of orders.
 
-Words: a **payment** pays one order. The **gateway** is a company outside; it **authorises** (holds the money) or
-declines. What is held is **captured** (ours) or **voided** (given up); what was captured can be **refunded**.
+The money is held when an order is placed, taken when the order is confirmed, and otherwise given back.
+
+Terms:
+
+- A **payment** pays one order.
+- The **gateway** is an external company. It **authorises** a payment, which means that it holds the money, or declines
+  it.
+- Held money is **captured** (taken) or **voided** (released). Captured money can be **refunded**.
 """

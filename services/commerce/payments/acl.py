@@ -1,4 +1,4 @@
-"""What Ordering announces, in Payments' words."""
+"""The anti-corruption layer: translates the events of Ordering to commands of Payments."""
 
 from commerce.ordering.v1 import ordering_events_pb2 as ordering
 

@@ -1,4 +1,4 @@
-"""Payments over gRPC: translate, call, translate."""
+"""The gRPC API of Payments: translates requests, calls the use cases, translates their results."""
 
 from typing import Any
 
@@ -31,8 +31,6 @@ _KIND = {
 
 
 class PaymentsApi(pb_grpc.PaymentsServiceServicer):
-    """The servicer."""
-
     def __init__(self, payments: Payments) -> None:
         self._payments = payments
 
@@ -60,14 +58,14 @@ class PaymentsApi(pb_grpc.PaymentsServiceServicer):
 
 
 def api(payments: Payments) -> Api:
-    """Returns Payments' gRPC service."""
+    """Returns the gRPC service of Payments."""
     add = pb_grpc.add_PaymentsServiceServicer_to_server
     return Api(add, PaymentsApi(payments), pb.DESCRIPTOR.services_by_name["PaymentsService"].full_name)
 
 
 def _payment(payment: Payment) -> pb.Payment:
     if payment.amount is None or payment.given_back is None:
-        raise NotFound(f"order {payment.id} was cancelled before a payment was asked for")
+        raise NotFound(f"order {payment.id} was cancelled before a payment was requested")
     return pb.Payment(
         order_id=payment.id,
         amount=money_to_wire(payment.amount),

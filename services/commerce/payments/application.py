@@ -1,4 +1,4 @@
-"""What Payments can do."""
+"""The use cases of Payments, with their commands, and the port to the gateway."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from services.commerce.payments.domain.payment import Payment, Status
 
 
 class Verdict(StrEnum):
-    """What the gateway says to a request for money."""
+    """The gateway's decision on a request for money."""
 
     APPROVED = "approved"
     DECLINED = "declined"
@@ -46,16 +46,16 @@ class GatewayTimeout(Exception):
 
 
 class GatewayAway(DependencyAway):
-    """The gateway cannot be reached. Nothing was asked of it; try again."""
+    """The gateway cannot be reached, or did not carry out the request. Try again."""
 
     dependency = "gateway"
 
 
 class Gateway(Protocol):
-    """The payment gateway. `reference` is ours; asking twice with the same one changes nothing."""
+    """The port to the payment gateway. `reference` is our id: a repeated request with the same one changes nothing."""
 
     async def authorise(self, reference: str, amount: Money) -> Answer:
-        """Asks it to hold the money.
+        """Requests that the gateway holds the money.
 
         Raises:
             GatewayTimeout, GatewayAway
@@ -63,15 +63,15 @@ class Gateway(Protocol):
         ...
 
     async def capture(self, reference: str, amount: Money) -> None:
-        """Takes money that is held. Raises GatewayTimeout or GatewayAway: try again."""
+        """Captures money that is held. Raises GatewayTimeout or GatewayAway: try again."""
         ...
 
     async def void(self, reference: str) -> None:
-        """Gives up what is held, or may be held, now or later. Raises GatewayTimeout or GatewayAway: try again."""
+        """Releases money that is held, or that may be held later. Raises GatewayTimeout or GatewayAway: try again."""
         ...
 
     async def refund(self, reference: str, refund_id: str, amount: Money) -> None:
-        """Gives captured money back, once for each refund. Raises GatewayTimeout or GatewayAway: try again."""
+        """Refunds captured money, once for each `refund_id`. Raises GatewayTimeout or GatewayAway: try again."""
         ...
 
 
@@ -99,7 +99,7 @@ class RefundPayment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoteVerdict:
-    """The gateway calls back."""
+    """A verdict that the gateway sends later, by a callback."""
 
     order_id: str
     answer: Answer
@@ -134,7 +134,7 @@ class Void:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
-    """Stored in version 2. Version 1 knew the refund of a cancellation only, and did not name it."""
+    """Stored in version 2. Version 1 had no `refund_id`, because the only refund was that of a cancellation."""
 
     order_id: str
     amount: Money
@@ -143,7 +143,10 @@ class Refund:
 
 @dataclass(frozen=True, slots=True)
 class Payments:
-    """The use cases of Payments. What is asked of the gateway is a call: it follows a commit, until it is answered."""
+    """The use cases of Payments.
+
+    Every request to the gateway is a call: it runs after a commit and is repeated until it is answered.
+    """
 
     payments: Repository[Payment]
     methods: Repository[PaymentMethod]
@@ -151,7 +154,7 @@ class Payments:
     clock: Clock
 
     async def request_payment(self, command: RequestPayment) -> Committed[Payment]:
-        """Asks for the money of a placed order, by the customer's method if there is a good one."""
+        """Requests the money of a placed order, by the customer's payment method if there is a valid one."""
         method = await self._method(command.customer_id)
         return await self.payments.add(
             command.order_id,
@@ -164,36 +167,35 @@ class Payments:
         )
 
     async def register_method(self, command: RegisterMethod) -> Committed[PaymentMethod]:
-        """Keeps a way to pay for the customer's later orders."""
+        """Stores the payment method for the later orders of a customer."""
         return await self.methods.add(
             command.customer_id,
             lambda method: method.register(token=command.token, label=command.label, expires_at=command.expires_at),
         )
 
     async def refund_payment(self, command: RefundPayment) -> Committed[Payment]:
-        """Gives a part of the captured money back, or all that is left."""
+        """Refunds a part of the captured money, or all that is left."""
         return await self.payments.change(
             command.order_id, lambda payment: payment.refund(command.refund_id, command.amount)
         )
 
     async def note_verdict(self, command: NoteVerdict) -> None:
-        """Notes what the gateway decided after it had been asked."""
+        """Records a verdict that the gateway sent by a callback."""
         await self.payments.change(command.order_id, lambda payment: _note(payment, command.answer))
 
     async def confirm_payment(self, command: ConfirmPayment) -> Committed[Payment]:
-        """Takes the money of a confirmed order."""
+        """Captures the money of a confirmed order, once it is authorised."""
         return await self.payments.add(command.order_id, Payment.confirm)
 
     async def cancel_payment(self, command: CancelPayment) -> Committed[Payment]:
-        """Gives back the money of a cancelled order, or never takes it."""
+        """Gives back the money of a cancelled order, or does not take it."""
         return await self.payments.add(command.order_id, Payment.cancel)
 
     async def get_payment(self, order_id: str) -> Committed[Payment]:
-        """Returns the payment of an order."""
         return await self.payments.get(order_id)
 
     async def authorise(self, command: Authorise) -> None:
-        """Asks the gateway to hold the money, and notes what it says."""
+        """Requests that the gateway holds the money, and records its answer."""
         payment = await self.payments.get(command.order_id)
         if payment.state.status is not Status.REQUESTED:
             return
@@ -207,17 +209,17 @@ class Payments:
             await self.payments.change(command.order_id, lambda payment: _note(payment, answer))
 
     async def capture(self, command: Capture) -> None:
-        """Takes the money that the gateway holds."""
+        """Captures the money that the gateway holds, and records it."""
         await self.gateway.capture(command.order_id, command.amount)
         await self.payments.change(command.order_id, Payment.captured)
 
     async def void(self, command: Void) -> None:
-        """Gives up what the gateway holds."""
+        """Releases the money that the gateway holds, and records it."""
         await self.gateway.void(command.order_id)
         await self.payments.change(command.order_id, Payment.voided)
 
     async def refund(self, command: Refund) -> None:
-        """Gives captured money back."""
+        """Refunds captured money, and records it."""
         await self.gateway.refund(command.order_id, command.refund_id, command.amount)
         await self.payments.change(command.order_id, lambda payment: payment.refunded(command.refund_id))
 
@@ -240,7 +242,7 @@ def _note(payment: Payment, answer: Answer) -> None:
 
 
 def ask_gateway(payment: Payment, event: PaymentEvent) -> Iterator[Call]:
-    """Policy: what the gateway is to be asked after each event."""
+    """Policy: sends the request to the gateway that follows from an event."""
     amount = payment.amount
     match event:
         case PaymentRequested():

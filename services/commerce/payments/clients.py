@@ -1,4 +1,4 @@
-"""The gateway behind our port: over its socket, or in this process for embedded runs."""
+"""The adapters of the `Gateway` port: over a socket, or in this process for embedded runs."""
 
 import asyncio
 import contextlib
@@ -33,7 +33,7 @@ logger = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Books:
-    """What the gateway holds for us, has taken for us, and has given back of that, in minor units."""
+    """The sums of money that the gateway holds, has captured, and has refunded for us, in minor units."""
 
     held: int
     captured: int
@@ -44,7 +44,7 @@ Transmit = Callable[[Line], Awaitable[None]]
 
 
 class GatewayClient:
-    """Matches answers to requests. An answer that nobody waits for any more, or that came before, is dropped.
+    """Matches answers to requests. Drops answers that are late or repeated.
 
     Args:
         patience: seconds to wait for an answer.
@@ -67,23 +67,23 @@ class GatewayClient:
         await self._must_succeed(request(REFUND, f"{reference}/{refund_id}", amount))
 
     async def books(self, reference: str = EVERYTHING) -> Books:
-        """Returns what the gateway has on its books, of one reference or of all; for whoever balances them."""
+        """Returns the gateway's books of one reference, or of all references, to compare them with ours."""
         said = await self._ask(request(BOOKS, reference))
         held, captured, refunded = (int(number) for number in said.amount.split(","))
         return Books(held=held, captured=captured, refunded=refunded)
 
     def call_back(self, webhook: Webhook) -> None:
-        """Takes what the gateway calls back with, if it is in this process; another one calls our HTTP port."""
+        """Sends the callbacks of a gateway in this process to a webhook. An external gateway calls our HTTP port."""
 
     async def transmit(self, line: Line) -> None:
         """Sends a line to the gateway."""
         raise NotImplementedError
 
     def receive(self, line: Line) -> None:
-        """Takes a line from the gateway."""
+        """Receives a line from the gateway."""
         waiting = self._waiting.get((line.answers, line.reference))
         if waiting is None or waiting.done():
-            logger.info("the gateway answered late or again", reference=line.reference, code=line.amount)
+            logger.info("the gateway sent a late or repeated answer", reference=line.reference, code=line.amount)
         else:
             waiting.set_result(line)
 
@@ -100,13 +100,13 @@ class GatewayClient:
             async with asyncio.timeout(self._patience):
                 return await asyncio.shield(waiting)
         except TimeoutError:
-            raise GatewayTimeout(f"no answer for {line.reference} within {self._patience} s") from None
+            raise GatewayTimeout(f"the gateway did not answer for {line.reference} within {self._patience} s") from None
         finally:
             self._waiting.pop(key, None)
 
 
 class SocketGateway(GatewayClient):
-    """Talks to the gateway over one connection, which is made anew when it breaks."""
+    """Uses one connection to the gateway, and opens a new one when it breaks."""
 
     def __init__(self, host: str, port: int, patience: float) -> None:
         super().__init__(patience)
@@ -185,7 +185,7 @@ class InProcessGateway(GatewayClient):
 
 
 def gateway_at(address: str, patience: float) -> SocketGateway | InProcessGateway:
-    """Returns the gateway at `host:port`, or a simulated one in this process for "simulated"."""
+    """Returns the client of the gateway at `host:port`, or of a simulated one in this process for "simulated"."""
     if address == "simulated":
         return InProcessGateway(Simulator(), patience)
     host, _, port = address.rpartition(":")

@@ -1,7 +1,8 @@
-"""The gateway's own message format, and the anti-corruption layer to ours.
+"""The anti-corruption layer to the gateway: the gateway's message format, and its translation.
 
-The gateway speaks lines of fields separated by bars, after the message types of ISO 8583: a request is
-`type|reference|amount|currency`, its answer `type+10|reference|code|text`. Answers come in any order, late, or twice.
+A message is a line of fields that are separated by bars. The message types follow ISO 8583. A request is
+`type|reference|amount|currency`; its answer is `type+10|reference|code|text`. Answers come in any sequence, late, or
+twice.
 """
 
 import json
@@ -16,13 +17,13 @@ AUTHORISE, CAPTURE, REFUND, REVERSE, BOOKS = "0100", "0220", "0200", "0400", "06
 REQUESTS = (AUTHORISE, CAPTURE, REFUND, REVERSE, BOOKS)
 APPROVED, DO_NOT_HONOUR, IN_PROGRESS = "00", "05", "09"
 EVERYTHING = "*"
-"""The reference by which the books are asked for all references together."""
+"""The reference that requests the books of all references together."""
 
 _REASONS = {"05": "declined by the bank", "51": "insufficient funds", "54": "the card has expired"}
 
 
 class ForeignMessage(Exception):
-    """A line that is not of the gateway's format."""
+    """A line that is not in the gateway's format."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,19 +45,19 @@ class Line:
 
 
 def decode(data: bytes) -> Line:
-    """Reads a line.
+    """Returns the line that `data` contains.
 
     Raises:
-        ForeignMessage: if it is none.
+        ForeignMessage: if it is not in the gateway's format.
     """
     fields = data.decode("utf-8", "replace").rstrip("\r\n").split("|")
     if len(fields) != 4 or not fields[0].isdigit() or not fields[1]:
-        raise ForeignMessage(f"{data[:100]!r} is not type|reference|amount|currency")
+        raise ForeignMessage(f"{data[:100]!r} is not a line of type|reference|amount|currency")
     return Line(type=fields[0], reference=fields[1], amount=fields[2], currency=fields[3])
 
 
 def request(type: str, reference: str, amount: Money | None = None) -> Line:
-    """Translates a request of ours."""
+    """Returns one of our requests in the gateway's format."""
     if amount is None:
         return Line(type=type, reference=reference)
     return Line(type=type, reference=reference, amount=str(amount.minor_units), currency=amount.currency)
@@ -68,12 +69,12 @@ def answer(request: Line, code: str, text: str = "") -> Line:
 
 
 def to_answer(line: Line) -> Answer:
-    """Translates the gateway's answer."""
+    """Returns the verdict in the gateway's answer."""
     return verdict_of(line.amount)
 
 
 def verdict_of(code: str) -> Answer:
-    """Translates a response code; one that we do not know is a no, never a yes."""
+    """Returns the verdict of a response code. An unknown code means declined, never approved."""
     if code == APPROVED:
         return Answer(verdict=Verdict.APPROVED)
     if code == IN_PROGRESS:
@@ -83,16 +84,16 @@ def verdict_of(code: str) -> Answer:
 
 
 def verdict_from(body: bytes) -> NoteVerdict:
-    """Translates what the gateway calls back with: {"reference", "type": "authorisation", "code"}.
+    """Returns the verdict in a callback of the gateway: {"reference", "type": "authorisation", "code"}.
 
     Raises:
-        Invalid: if it is not that.
+        Invalid: if the body is not of that form.
     """
     try:
         said = json.loads(body)
         reference, kind, code = said["reference"], said["type"], said["code"]
     except (ValueError, TypeError, KeyError):
-        raise Invalid("the body is not {reference, type, code}") from None
+        raise Invalid("the body is not a JSON object with reference, type and code") from None
     if kind != "authorisation" or not isinstance(reference, str) or not isinstance(code, str) or code == IN_PROGRESS:
-        raise Invalid(f"{kind!r} with {code!r} is no verdict")
+        raise Invalid(f"{kind!r} with {code!r} is not a verdict")
     return NoteVerdict(order_id=reference, answer=verdict_of(code))

@@ -1,4 +1,4 @@
-"""Payments' domain events as integration events."""
+"""Translates the domain events of Payments to integration events."""
 
 from collections.abc import Iterator
 
@@ -37,7 +37,7 @@ Published = (
 
 
 def publish(payment: Payment, event: PaymentEvent) -> Iterator[Published]:
-    """Policy: announces what others may rely on."""
+    """Policy: announces the events that other contexts may rely on."""
     amount = money_to_wire(payment.amount) if payment.amount else None
     who = payment.customer_id
     match event:
@@ -58,7 +58,10 @@ def publish(payment: Payment, event: PaymentEvent) -> Iterator[Published]:
 
 
 def _refunded(payment: Payment, event: PaymentRefunded) -> Iterator[events.PaymentRefunded | events2.PaymentRefunded]:
-    """Both versions side by side: the first told of refunds when they were of everything, and it still does."""
+    """Yields a refund in both versions of the integration event.
+
+    Version 1 only announces full refunds: it is sent when all the money is given back.
+    """
     given, captured = payment.given_back, payment.amount
     amount = event.amount or captured
     assert given is not None

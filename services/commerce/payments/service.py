@@ -1,4 +1,4 @@
-"""Payments, put together."""
+"""Builds the Payments service from its parts."""
 
 from commerce.ordering.v1 import ordering_events_pb2 as ordering
 from commerce.payments.v1 import payments_events_pb2 as events
@@ -18,7 +18,13 @@ from services.commerce.payments.publishing import publish
 
 
 class PaymentsSettings(Settings):
-    """Payments' own settings: where the gateway is, for how many seconds it is waited for, and what it signs with."""
+    """The settings of Payments.
+
+    Attributes:
+        gateway: the gateway as `host:port`, or "simulated".
+        gateway_seconds: seconds to wait for an answer of the gateway.
+        webhook_secret: the secret that the gateway signs callbacks with.
+    """
 
     gateway: str = Field("simulated", alias="PAYMENTS_GATEWAY", pattern=r"^(simulated|[^:\s]+:\d{1,5})$")
     gateway_seconds: float = Field(2.0, alias="PAYMENTS_GATEWAY_SECONDS", gt=0)

@@ -1,4 +1,4 @@
-"""A payment gateway to try things with: it keeps books, and misbehaves by rule. Run it as a process of its own."""
+"""A simulated payment gateway: it keeps books, and fails according to rules. It can run as a separate process."""
 
 import argparse
 import asyncio
@@ -41,18 +41,18 @@ RULES: Mapping[int, Behaviour] = {
     29: "callback",
     31: "callback-decline",
 }
-"""What the last two digits of an amount make the gateway do, as the test cards of real gateways do."""
+"""The gateway's behaviour by the last two digits of an amount, like the test cards of real gateways."""
 
 Send = Callable[[Line], None]
 Tell = Callable[[str, bytes], Awaitable[bool]]
-"""(id of the message, its body) → whether it was taken; it is repeated until it is."""
+"""(id of the message, its body) → whether it was accepted. If not, it is sent again."""
 
 _TRIES = 60
 
 
 @dataclass(slots=True)
 class Account:
-    """What the gateway knows of one reference, in minor units; `refunds` are those that it has made."""
+    """The gateway's books of one reference, in minor units. `refunds` are the ids of the refunds that it has made."""
 
     amount: int = 0
     held: int = 0
@@ -69,12 +69,12 @@ async def _nobody(id: str, body: bytes) -> bool:
 
 @dataclass(slots=True)
 class Simulator:
-    """The gateway's mind.
+    """The behaviour of the gateway, without a connection.
 
     Args:
-        rules: behaviour by the last two digits of the amount; all others are approved.
-        late: seconds after which a late answer, or a callback, comes.
-        tell: calls back.
+        rules: behaviour by the last two digits of the amount; all other amounts are approved.
+        late: seconds until a late answer or a callback is sent.
+        tell: sends a callback.
     """
 
     rules: Mapping[int, Behaviour] = field(default_factory=lambda: RULES)
@@ -85,7 +85,7 @@ class Simulator:
     _calling: set["asyncio.Task[None]"] = field(default_factory=set)
 
     def take(self, request: Line, send: Send) -> None:
-        """Takes one request; answers through `send` now, later, twice or never."""
+        """Handles one request, and answers through `send`: now, later, twice or never."""
         if request.type == BOOKS:
             send(answer(request, self._books(request.reference)))
             return
@@ -126,7 +126,7 @@ class Simulator:
 
     @staticmethod
     def _refund(account: Account, refund: str, amount: int) -> None:
-        """Makes a refund once; one without a name is of everything."""
+        """Makes a refund once. A refund without an id refunds all money that is left."""
         if refund in account.refunds:
             return
         account.refunds.add(refund)
@@ -157,7 +157,7 @@ class Simulator:
         return ",".join(str(number) for number in sums)
 
     def close(self) -> None:
-        """Forgets the answers that were still to come."""
+        """Cancels the answers and callbacks that are not sent yet."""
         for handle in self._later:
             handle.cancel()
         for task in self._calling:
@@ -199,8 +199,8 @@ class SimulatorServer:
 
 @contextlib.asynccontextmanager
 async def calling(url: str, secret: str) -> AsyncIterator[Tell]:
-    """Yields what calls back over HTTP, signed."""
-    import aiohttp  # only a gateway that is a process of its own calls anybody
+    """Yields the function that sends signed callbacks over HTTP."""
+    import aiohttp  # only a gateway in a separate process sends HTTP requests
 
     clock = SystemClock()
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5.0)) as session:
@@ -243,7 +243,7 @@ def main() -> int:
     parser.add_argument("--late", type=float, default=3.0, help="seconds until a late answer or a callback comes")
     parser.add_argument("--rules", type=_rules, default=RULES, help="by the last two digits: 13=decline,17=silent")
     parser.add_argument("--callback", default="http://127.0.0.1:8080/webhooks/gateway", help="where verdicts are sent")
-    parser.add_argument("--secret", default=DEVELOPMENT_SECRET, help="what verdicts are signed with")
+    parser.add_argument("--secret", default=DEVELOPMENT_SECRET, help="the secret that verdicts are signed with")
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(_main(parser.parse_args()))
     return 0

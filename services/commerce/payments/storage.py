@@ -1,4 +1,7 @@
-"""How Payments' aggregates and calls are named on disk. A name here never changes; a shape gets an upcast."""
+"""The stored names of Payments' aggregates, events and calls.
+
+A name here never changes. If the fields of an event or call change, its shape gets an upcast.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,12 +15,15 @@ from services.commerce.payments.domain.payment import CANCELLATION, Payment
 
 
 def whole_refund(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Upcast: a refund of version 1 was that of a cancellation, and of all that had been captured."""
+    """Upcast: a refund of version 1 was always that of a cancellation, and of all the captured money."""
     return {**document, "refund_id": CANCELLATION, "amount": None}
 
 
 def named_refund(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Upcast: the call of version 1 did not name its refund. Code that knows no other would refund everything."""
+    """Upcast: the call of version 1 did not name its refund, which was always that of a cancellation.
+
+    The version was raised because code for version 1 would refund all the money.
+    """
     return {**document, "refund_id": CANCELLATION}
 
 

@@ -1,4 +1,4 @@
-"""What Ordering, Payments and Inventory announce, in Shipping's words."""
+"""The anti-corruption layer: translates the events of Ordering, Payments and Inventory to commands of Shipping."""
 
 from commerce.inventory.v1 import inventory_events_pb2 as inventory
 from commerce.ordering.v1 import ordering_events_pb2 as ordering

@@ -1,4 +1,4 @@
-"""Shipping over gRPC: translate, call, translate."""
+"""The gRPC API of Shipping: translates requests, calls the use cases, translates their results."""
 
 from datetime import datetime
 from typing import Any
@@ -29,8 +29,6 @@ _STATUS_FROM_WIRE = {wire: status for status, wire in _STATUS.items()}
 
 
 class ShippingApi(pb_grpc.ShippingServiceServicer):
-    """The servicer."""
-
     def __init__(self, shipping: Shipping) -> None:
         self._shipping = shipping
 
@@ -54,7 +52,7 @@ class ShippingApi(pb_grpc.ShippingServiceServicer):
 
 
 def api(shipping: Shipping) -> Api:
-    """Returns Shipping's gRPC service."""
+    """Returns the gRPC service of Shipping."""
     add = pb_grpc.add_ShippingServiceServicer_to_server
     return Api(add, ShippingApi(shipping), pb.DESCRIPTOR.services_by_name["ShippingService"].full_name)
 

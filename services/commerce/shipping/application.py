@@ -1,4 +1,4 @@
-"""What Shipping can do."""
+"""The use cases of Shipping, with their commands, and the ports to Ordering and the carrier."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ logger = structlog.get_logger()
 
 
 class Method(StrEnum):
-    """How fast it is to be."""
+    """The method of a delivery, which determines its speed."""
 
     STANDARD = "standard"
     EXPRESS = "express"
@@ -39,7 +39,7 @@ class Method(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Delivery:
-    """Where an order goes. It is personal: passed on to the carrier, never kept, and not to be seen in a log."""
+    """The destination of an order. It is personal data: it is sent to the carrier, never stored, and never logged."""
 
     method: Method
     name: str
@@ -52,31 +52,34 @@ class Delivery:
 
 
 class Deliveries(Protocol):
-    """Where orders are to be delivered, as Ordering knows."""
+    """The port to Ordering, which has the destinations of orders."""
 
     async def find(self, order_id: str) -> Delivery | None:
-        """Returns it, or None if there is no address, or no longer. Raises whatever says: try again."""
+        """Returns the destination of an order, or None if it has no address, or no longer has one.
+
+        Any error that this raises means: try again.
+        """
         ...
 
 
 class CarrierAway(DependencyAway):
-    """The carrier did not answer as it should; whether it did what it was asked is unknown. Try again."""
+    """The carrier did not answer as expected. Whether it carried out the request is unknown. Try again."""
 
     dependency = "carrier"
 
 
 class Undeliverable(Exception):
-    """The carrier will never take this parcel; the message says why."""
+    """The carrier refused the parcel for good. The message has the reason."""
 
 
 class Carrier(Protocol):
-    """Who brings parcels to the door. `reference` is ours: booking twice with the same one is one booking."""
+    """The port to the carrier. `reference` is our id: two bookings with the same reference are one booking."""
 
     @property
     def name(self) -> str: ...
 
     async def book(self, reference: str, delivery: Delivery, parcels: Sequence[Parcel]) -> str:
-        """Books, and returns the tracking number.
+        """Books a shipment, and returns its tracking number.
 
         Raises:
             CarrierAway, Undeliverable
@@ -84,7 +87,7 @@ class Carrier(Protocol):
         ...
 
     async def cancel(self, tracking_number: str) -> bool:
-        """Takes a booking back; returns whether that was still possible. Raises CarrierAway."""
+        """Cancels a booking. Returns whether that was still possible. Raises CarrierAway."""
         ...
 
 
@@ -137,7 +140,10 @@ class CancelBooking:
 
 @dataclass(frozen=True, slots=True)
 class Shipping:
-    """The use cases of Shipping. What is asked of the carrier is a call: it follows a commit, until it is answered."""
+    """The use cases of Shipping.
+
+    Every request to the carrier is a call: it runs after a commit and is repeated until it is answered.
+    """
 
     shipments: Repository[Shipment]
     summaries: View[ShipmentRow]
@@ -146,51 +152,53 @@ class Shipping:
     clock: Clock
 
     async def note_confirmation(self, command: NoteConfirmation) -> Committed[Shipment]:
-        """An order is confirmed."""
+        """Records that an order is confirmed."""
         now = self.clock.now()
         return await self.shipments.add(command.order_id, lambda shipment: shipment.confirm(command.customer_id, now))
 
     async def note_payment(self, command: NotePayment) -> Committed[Shipment]:
-        """The money of an order is there."""
+        """Records that the money of an order is received."""
         now = self.clock.now()
         return await self.shipments.add(command.order_id, lambda shipment: shipment.pay(now))
 
     async def note_allocation(self, command: NoteAllocation) -> Committed[Shipment]:
-        """The goods of an order are set aside."""
+        """Records that the goods of an order are reserved."""
         now = self.clock.now()
         return await self.shipments.add(command.order_id, lambda shipment: shipment.allocate(command.lines, now))
 
     async def note_cancellation(self, command: NoteCancellation) -> Committed[Shipment]:
-        """An order was cancelled: its shipment stops, unless it has left."""
+        """Stops the shipment of a cancelled order, unless it has left."""
         return await self.shipments.add(command.order_id, lambda shipment: shipment.give_up(command.reason))
 
     async def cancel_shipment(self, command: CancelShipment) -> Committed[Shipment]:
-        """Stops a shipment, or says that it has left. An order that was never heard of is never shipped."""
+        """Stops a shipment. Raises Rejected if it has left.
+
+        If Shipping has no event of the order yet, the order will never be shipped.
+        """
         return await self.shipments.add(command.order_id, lambda shipment: shipment.cancel(command.reason))
 
     async def track_parcel(self, command: TrackParcel) -> Committed[Shipment]:
-        """Takes a report of the carrier."""
+        """Records a report of the carrier."""
         return await self.shipments.change(
             command.order_id,
             lambda shipment: shipment.track(self.carrier.name, command.tracking_number, command.report),
         )
 
     async def get_shipment(self, order_id: str) -> Committed[Shipment]:
-        """Returns the shipment of an order."""
         return await self.shipments.get(order_id)
 
     async def list_shipments(
         self, *, status: str = "", size: int = 0, after: Key | None = None, not_before: str = ""
     ) -> tuple[list[ShipmentRow], Key | None]:
-        """Returns a page of shipments, the latest first, and where the next page starts."""
+        """Returns a page of shipments, the latest first, and the key of the next page, or None at the end."""
         where = {"status": status} if status else {}
         return await self.summaries.page(where, after=after, limit=size, not_before=not_before)
 
     async def book_carrier(self, command: BookCarrier) -> None:
-        """Books a shipment with the carrier, and notes what it says.
+        """Books a shipment with the carrier, and records the answer.
 
-        That the carrier is being asked is committed first. If the shipment is cancelled meanwhile and the answer gets
-        lost, asking again with the same reference finds the booking that has to be taken back.
+        The start of the booking is committed before the request. If the shipment is cancelled meanwhile and the answer
+        is lost, a repeated request with the same reference returns the same booking, which is then cancelled.
         """
         id = command.order_id
         await self.shipments.change(id, Shipment.start_booking, cause=step("start"))
@@ -209,10 +217,12 @@ class Shipping:
             await self.shipments.change(id, lambda shipment: shipment.booked(self.carrier.name, tracking_number))
 
     async def cancel_booking(self, command: CancelBooking) -> None:
-        """Takes a booking back; a parcel that has left by now is a matter for people."""
+        """Cancels a booking. If the parcel has left already, logs a warning, so that a person can stop it."""
         cancelled = await self.carrier.cancel(command.tracking_number)
         if not cancelled:
-            logger.warning("the carrier has a parcel that was cancelled", order=command.order_id)
+            logger.warning(
+                "the carrier has the parcel of a cancelled shipment: stop it by hand", order=command.order_id
+            )
         await self.shipments.change(command.order_id, lambda shipment: shipment.recalled(cancelled))
 
     async def _fail(self, order_id: str, reason: str) -> None:
@@ -226,7 +236,7 @@ def _may_be_booked(shipment: Shipment) -> bool:
 
 
 def ask_carrier(shipment: Shipment, event: ShipmentEvent) -> Iterator[Call]:
-    """Policy: what the carrier is to be asked after each event."""
+    """Policy: sends the request to the carrier that follows from an event."""
     match event:
         case ShipmentCreated():
             yield Call(BookCarrier(order_id=shipment.id))

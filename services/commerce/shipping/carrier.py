@@ -1,8 +1,12 @@
-"""The carrier's own format, JSON over HTTP, and its translation: the anti-corruption layer to the carrier.
+"""The anti-corruption layer to the carrier: the carrier's format, JSON over HTTP, and its translation.
 
-We ask: `POST /consignments` with {reference, service, to: {name, line1, line2, city, region, postal_code, country},
-parcels: [{from, pieces}]} is answered with {tracking_number}; `DELETE /consignments/<tracking number>` takes it back.
-It tells, by signed webhooks: {tracking_number, reference, status, at, place}; times are ISO 8601.
+We send these requests:
+
+- `POST /consignments` with {reference, service, to: {name, line1, line2, city, region, postal_code, country}, parcels:
+  [{from, pieces}]} books a shipment. The answer is {tracking_number}.
+- `DELETE /consignments/<tracking number>` cancels the booking.
+
+The carrier sends reports by signed webhooks: {tracking_number, reference, status, at, place}. Times are ISO 8601.
 """
 
 import json
@@ -17,7 +21,7 @@ from services.commerce.shipping.domain.events import Parcel
 from services.commerce.shipping.domain.tracking import Report, TrackingEvent
 
 NAME = "parcelnet"
-"""What the carrier is called."""
+"""The name of the carrier."""
 
 CONSIGNMENTS = "/consignments"
 
@@ -38,7 +42,7 @@ _LONGEST = {"tracking_number": 64, "reference": 64, "status": 64, "place": 100}
 
 
 def consignment(reference: str, delivery: Delivery, parcels: Sequence[Parcel]) -> dict[str, Any]:
-    """Translates a booking of ours."""
+    """Returns one of our bookings in the carrier's format."""
     address = ("name", "line1", "line2", "city", "region", "postal_code", "country")
     return {
         "reference": reference,
@@ -49,10 +53,12 @@ def consignment(reference: str, delivery: Delivery, parcels: Sequence[Parcel]) -
 
 
 def report_from(body: bytes) -> TrackParcel:
-    """Translates what the carrier tells. A status that we do not know is a note: it never moves a parcel.
+    """Returns the command for a report of the carrier.
+
+    A report with an unknown status is a note: it never changes the status of the shipment.
 
     Raises:
-        Invalid: if it is not of the carrier's format.
+        Invalid: if the report is not in the carrier's format.
     """
     told = _object(body)
     status = _text(told, "status")
@@ -69,7 +75,7 @@ def report_from(body: bytes) -> TrackParcel:
 
 
 def report_of(tracking_number: str, reference: str, status: str, at: datetime, place: str) -> bytes:
-    """Returns a report as the carrier writes it."""
+    """Returns a report in the carrier's format."""
     told = {"tracking_number": tracking_number, "reference": reference, "status": status, "at": at.isoformat()}
     return json.dumps({**told, "place": place}).encode()
 
@@ -78,25 +84,25 @@ def _object(body: bytes) -> Mapping[str, Any]:
     try:
         told = json.loads(body)
     except ValueError:
-        raise Invalid("a report is JSON") from None
+        raise Invalid("a report must be JSON") from None
     if not isinstance(told, dict):
-        raise Invalid("a report is a JSON object")
+        raise Invalid("a report must be a JSON object")
     return told
 
 
 def _text(told: Mapping[str, Any], name: str, *, required: bool = True) -> str:
     value = told.get(name, "")
     if not isinstance(value, str) or len(value) > _LONGEST[name] or (required and not value):
-        raise Invalid(f"{name} is a text of up to {_LONGEST[name]} characters", field=name)
+        raise Invalid(f"{name} must be a text of up to {_LONGEST[name]} characters", field=name)
     return value
 
 
 def _time(value: Any) -> datetime:
-    """Returns a time to the millisecond, which is what is kept."""
+    """Returns a time, cut to milliseconds, the precision that is stored."""
     try:
         time = datetime.fromisoformat(value)
         if time.tzinfo is None:
             raise ValueError("no time zone")
         return time.astimezone(UTC).replace(microsecond=time.microsecond // 1000 * 1000)
     except (TypeError, ValueError, OverflowError):
-        raise Invalid("at is a time with a zone, as ISO 8601 writes it", field="at") from None
+        raise Invalid("at must be an ISO 8601 time with a time zone", field="at") from None

@@ -1,4 +1,7 @@
-"""Ordering and the carrier behind our ports; the carrier over HTTP, or in this process for embedded runs."""
+"""The adapters of Shipping's ports to Ordering and the carrier.
+
+The carrier is called over HTTP, or is in this process for embedded runs.
+"""
 
 import asyncio
 import json
@@ -30,7 +33,7 @@ _METHODS = {
 
 
 class OrderingDeliveries:
-    """Asks Ordering."""
+    """Reads the destinations of orders from Ordering, over gRPC."""
 
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
@@ -45,7 +48,7 @@ class OrderingDeliveries:
 
 
 def delivery_from(told: "ordering.GetDeliveryResponse") -> Delivery:
-    """Translates Ordering's answer; a method that we do not know is the standard one."""
+    """Returns the destination in Ordering's answer. An unknown method becomes the standard one."""
     address = told.address
     return Delivery(
         method=_METHODS.get(told.method, Method.STANDARD),
@@ -60,7 +63,7 @@ def delivery_from(told: "ordering.GetDeliveryResponse") -> Delivery:
 
 
 class CarrierClient:
-    """Translates what the carrier answers; how it is reached is for others to say."""
+    """Translates requests and answers of the carrier. Subclasses implement `exchange`, which sends them."""
 
     name = NAME
 
@@ -81,18 +84,18 @@ class CarrierClient:
         return status != 409
 
     async def exchange(self, method: str, path: str, body: bytes = b"") -> tuple[int, Any]:
-        """Asks the carrier once; returns its HTTP status and JSON value. Raises CarrierAway."""
+        """Sends one request to the carrier. Returns the status and JSON value of the answer. Raises CarrierAway."""
         raise NotImplementedError
 
     def report_to(self, webhook: Webhook) -> None:
-        """Says who takes reports, for a carrier that cannot call over HTTP."""
+        """Sends the reports of a carrier in this process to a webhook. An external carrier calls our HTTP port."""
 
 
 class HttpCarrier(CarrierClient):
     """The carrier over HTTP.
 
     Args:
-        address: such as http://carrier:7410.
+        address: the address of the carrier, such as http://carrier:7410.
         patience: seconds to wait for an answer.
     """
 
@@ -110,7 +113,7 @@ class HttpCarrier(CarrierClient):
             await self._session.close()
 
     async def exchange(self, method: str, path: str, body: bytes = b"") -> tuple[int, Any]:
-        assert self._session is not None, "the carrier is asked before it is opened, or after it was closed"
+        assert self._session is not None, "the client of the carrier is not open: use it inside `async with`"
         headers = {"content-type": "application/json", "traceparent": current_cause().trace}
         url = f"{self._address}{path}"
         try:
@@ -121,7 +124,7 @@ class HttpCarrier(CarrierClient):
 
 
 class InProcessCarrier(CarrierClient):
-    """The simulator without a socket, for embedded runs and tests. Its reports are signed and verified all the same."""
+    """The simulator without a socket, for embedded runs and tests. Its reports are signed and verified nevertheless."""
 
     def __init__(self, simulator: Simulator, patience: float, clock: Clock) -> None:
         self.simulator = simulator
@@ -148,7 +151,7 @@ class InProcessCarrier(CarrierClient):
                 with acting(cause):
                     await webhook.take(body)
             except Exception as error:
-                logger.warning("a report of the carrier was not taken", why=str(error))
+                logger.warning("a report of the carrier was not accepted", why=str(error))
                 return False
             return True
 
@@ -156,7 +159,7 @@ class InProcessCarrier(CarrierClient):
 
 
 def carrier_at(address: str, patience: float, pace: float, clock: Clock) -> HttpCarrier | InProcessCarrier:
-    """Returns the carrier at an address, or a simulated one in this process for "simulated"."""
+    """Returns the client of the carrier at an address, or of a simulated one in this process for "simulated"."""
     if address == "simulated":
         return InProcessCarrier(Simulator(clock, pace=pace), patience, clock)
     return HttpCarrier(address, patience)
@@ -170,6 +173,6 @@ def _value(body: bytes) -> Any:
 
 
 def _said(told: Any, name: str) -> str:
-    """Returns a text of the carrier's answer, or none."""
+    """Returns a text of the carrier's answer, cut to 200 characters, or an empty text if there is none."""
     value = told.get(name) if isinstance(told, dict) else None
     return value[:200] if isinstance(value, str) else ""

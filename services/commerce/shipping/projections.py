@@ -1,4 +1,4 @@
-"""Read models: shipments by status. A shipment is listed from the moment on at which it is created."""
+"""The read model of Shipping: shipments by status. A shipment is listed once it is created."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime

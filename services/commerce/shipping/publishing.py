@@ -1,4 +1,4 @@
-"""Shipping's domain events as integration events."""
+"""Translates the domain events of Shipping to integration events."""
 
 from collections.abc import Iterator
 
@@ -29,7 +29,7 @@ Published = events.ShipmentCreated | events.ShipmentDispatched | events.Delivery
 
 
 def publish(shipment: Shipment, event: ShipmentEvent) -> Iterator[Published]:
-    """Policy: announces what others may rely on."""
+    """Policy: announces the events that other contexts may rely on."""
     whose = {"order_id": shipment.id, "customer_id": shipment.customer_id}
     match event:
         case ShipmentCreated():

@@ -1,4 +1,4 @@
-"""Shipping, put together."""
+"""Builds the Shipping service from its parts."""
 
 from commerce.inventory.v1 import inventory_events_pb2 as inventory
 from commerce.ordering.v1 import ordering_events_pb2 as ordering
@@ -19,8 +19,13 @@ from services.commerce.shipping.publishing import publish
 
 
 class ShippingSettings(Settings):
-    """Shipping's own settings: where the carrier is, what its reports are signed with, how long it is waited for, and
-    how many seconds a simulated one takes between two reports.
+    """The settings of Shipping.
+
+    Attributes:
+        carrier: the address of the carrier, or "simulated".
+        carrier_secret: the secret that the carrier signs reports with.
+        carrier_seconds: seconds to wait for an answer of the carrier.
+        carrier_pace: seconds between two reports of a simulated carrier.
     """
 
     carrier: str = Field("simulated", alias="SHIPPING_CARRIER", pattern=r"^(simulated|https?://\S+)$")

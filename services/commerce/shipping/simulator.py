@@ -1,4 +1,4 @@
-"""A carrier to try things with: it books, reports and misbehaves by rule. Run it as a process of its own."""
+"""A simulated carrier: it books, reports, and fails according to rules. It can run as a separate process."""
 
 import argparse
 import asyncio
@@ -36,22 +36,27 @@ WAYS: Mapping[str, Sequence[str]] = {
     "RTS": (COLLECTED, IN_TRANSIT, EXCEPTION, RETURNED_TO_SENDER),
     "ODD": (COLLECTED, IN_TRANSIT, "HELD_BY_CUSTOMS", OUT_FOR_DELIVERY, DELIVERED),
 }
-"""What is reported, by the end of the postal code, as the test cards of payment gateways do. Other ends mean:
+"""The reports of a parcel, by the last three characters of its postal code, like the test cards of payment gateways.
 
-TWC every report comes twice; BAD it can never be delivered; BSY too busy for the first two attempts; SLO the first
-answer is slow; HLD it is not collected until that is asked for by `POST /release`.
+These other endings have a meaning too:
+
+- TWC: every report is sent twice.
+- BAD: the parcel can never be delivered.
+- BSY: the carrier is too busy for the first two attempts to book.
+- SLO: the first answer is slow.
+- HLD: the parcel is not collected until `POST /release` is received.
 """
 
 PLACES = {COLLECTED: "warehouse", IN_TRANSIT: "central depot", OUT_FOR_DELIVERY: "local depot", DELIVERED: "door"}
 
 Answer = tuple[int, Any]
 Tell = Callable[[str, bytes, str], Awaitable[bool]]
-"""(id of the message, its body, the trace it belongs to) → whether it was taken."""
+"""(id of the message, its body, the trace it belongs to) → whether it was accepted."""
 
 
 @dataclass(slots=True)
 class Consignment:
-    """What the carrier has booked for one reference."""
+    """The carrier's booking for one reference."""
 
     reference: str
     tracking_number: str
@@ -63,14 +68,14 @@ class Consignment:
 
 @dataclass(slots=True)
 class Simulator:
-    """The carrier's mind.
+    """The behaviour of the carrier, without a connection.
 
     Args:
-        clock: dates the reports.
+        clock: the clock for the times of the reports.
         pace: seconds between two reports of a parcel.
         slow: seconds that a slow answer takes.
-        again: seconds between two attempts to tell a report.
-        tries: how often a report is told at most.
+        again: seconds between two attempts to send a report.
+        tries: the largest number of attempts to send a report.
     """
 
     clock: Clock = field(default_factory=SystemClock)
@@ -84,7 +89,7 @@ class Simulator:
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def answer(self, method: str, path: str, body: bytes = b"", trace: str = "") -> Answer:
-        """Answers one HTTP request with a status and a JSON value."""
+        """Returns the status and the JSON value that answer one HTTP request."""
         match method, path:
             case "POST", "/consignments":
                 return await self._book(body, trace)
@@ -97,10 +102,10 @@ class Simulator:
             case "DELETE", _ if path.startswith(f"{CONSIGNMENTS}/"):
                 return self._cancel(path.rpartition("/")[2])
             case _:
-                return 404, {"error": "there is nothing here"}
+                return 404, {"error": "there is no such path"}
 
     async def close(self) -> None:
-        """Stops all parcels where they are."""
+        """Stops all parcels: no more reports are sent."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -110,7 +115,7 @@ class Simulator:
             asked = json.loads(body)
             reference, rule = str(asked["reference"]), str(asked["to"]["postal_code"]).strip().upper()[-3:]
         except (ValueError, KeyError, TypeError):
-            return 400, {"error": "that is no consignment"}
+            return 400, {"error": "the body is not a consignment"}
         attempt = self.attempts[reference] = self.attempts.get(reference, 0) + 1
         if rule == "BAD":
             return 422, {"error": "nobody delivers to this postal code"}
@@ -122,7 +127,7 @@ class Simulator:
         return 201, {"tracking_number": consignment.tracking_number}
 
     def _accept(self, reference: str, rule: str, trace: str) -> Consignment:
-        """Books; the tracking number follows from the reference, also after a restart."""
+        """Books a parcel. Its tracking number is derived from the reference, so it is the same after a restart."""
         number = "PN" + hashlib.blake2s(reference.encode(), digest_size=6).hexdigest().upper()
         consignment = self.books[reference] = Consignment(reference, number, rule, trace)
         if rule != "HLD":
@@ -137,7 +142,7 @@ class Simulator:
         if not found:
             return 404, {"error": "no such consignment"}
         if found[0].status not in (BOOKED, CANCELLED):
-            return 409, {"error": f"it is {found[0].status}"}
+            return 409, {"error": f"the parcel is {found[0].status}"}
         found[0].status = CANCELLED
         return 200, self._entry(found[0])
 
@@ -166,7 +171,7 @@ class Simulator:
             await self._tell(f"{id}-again", body, consignment.trace)
 
     async def _tell(self, id: str, body: bytes, trace: str) -> None:
-        """Tells until it is taken, or often enough."""
+        """Sends a report until it is accepted, at most `tries` times."""
         for _ in range(self.tries):
             if self.tell is None or await self.tell(id, body, trace):
                 return
@@ -183,7 +188,7 @@ class SimulatorServer:
 
     Args:
         callback: the address that reports are sent to.
-        secret: what they are signed with.
+        secret: the secret that reports are signed with.
     """
 
     def __init__(self, simulator: Simulator, *, callback: str, secret: str) -> None:
@@ -235,7 +240,7 @@ if __name__ == "__main__":
     parser.add_argument("--host", default="0.0.0.0")
     parser.add_argument("--port", type=int, default=7410)
     parser.add_argument("--callback", default="http://127.0.0.1:8080/webhooks/carrier", help="where reports are sent")
-    parser.add_argument("--secret", default=DEVELOPMENT_SECRET, help="what reports are signed with")
+    parser.add_argument("--secret", default=DEVELOPMENT_SECRET, help="the secret that reports are signed with")
     parser.add_argument("--pace", type=float, default=0.1, help="seconds between two reports of a parcel")
     given = parser.parse_args()
     with contextlib.suppress(KeyboardInterrupt):

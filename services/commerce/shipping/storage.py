@@ -1,4 +1,7 @@
-"""How Shipping's aggregates and calls are named on disk. A name here never changes; a shape gets an upcast."""
+"""The stored names of Shipping's aggregates, events, calls and read models.
+
+A name here never changes. If the fields of an event or call change, its shape gets an upcast.
+"""
 
 from treaty.commits import Names, Shape, Stored
 from treaty.projections import Projection

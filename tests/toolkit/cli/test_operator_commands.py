@@ -77,7 +77,7 @@ async def test_a_stream_that_is_not_there_is_refused(opened: Opened) -> None:
 async def test_the_outbox_tells_what_waits_and_how_long(opened: Opened, clock: ManualClock) -> None:
     await eventually(lambda: _relayed(opened))
     assert (await outbox.waiting(opened))["events"] == 0
-    await opened.stores.checkpoints.save({"relay": Place("0", (0, 0))}, 1)
+    await opened.stores.checkpoints.forget(["relay"])
     clock.advance(30)
     found = await outbox.waiting(opened)
     assert found["events"] >= 1
@@ -105,7 +105,7 @@ async def _all_held(opened: Opened) -> bool:
 
 async def test_a_follower_that_stands_still_is_behind(opened: Opened, clock: ManualClock) -> None:
     await eventually(lambda: _relayed(opened))
-    await opened.stores.checkpoints.save({"relay": Place("0", (0, 0))}, 1)
+    await opened.stores.checkpoints.forget(["relay"])
     clock.advance(30)
     rows = {row["follower"]: row for row in (await followers.followed(opened))["followers"]}
     assert (rows["relay"]["behind"], rows["relay"]["oldest_seconds"]) == (2, 90)

@@ -66,7 +66,7 @@ async def test_a_port_that_somebody_else_has_is_named() -> None:
         environ = {**AWAY, "GRPC_HOST": "127.0.0.1", "GRPC_PORT": port}
         code, output = await treaty("run", "commerce.inventory", **environ)
     assert code == 2
-    assert f"treaty: GRPC_PORT {port} cannot be had" in output
+    assert f"treaty: GRPC_PORT {port} cannot be opened" in output
     assert "Traceback" not in output
 
 

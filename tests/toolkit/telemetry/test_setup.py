@@ -96,7 +96,7 @@ async def test_a_collector_that_is_away_is_mentioned_once_and_so_is_its_return(
     with caplog.at_level(logging.DEBUG), capture_logs() as lines:
         for _ in range(5):
             assert not await export()
-        assert [line["event"] for line in lines] == ["the collector is away; what it misses is dropped"]
+        assert [line["event"] for line in lines] == ["the collector is away; the data for it is dropped"]
         async with TraceReceiver(port):
             await eventually(export)
             await on.aclose()

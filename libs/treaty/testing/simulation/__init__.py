@@ -1,6 +1,6 @@
 """Simulation: whole contexts in one thread, with virtual time, seeded scheduling and injected faults.
 
-A seed reproduces a run exactly, provided that PYTHONHASHSEED is fixed.
+A seed reproduces a run exactly if PYTHONHASHSEED is fixed.
 """
 
 from treaty.testing.simulation.cluster import Cluster, Unanswered

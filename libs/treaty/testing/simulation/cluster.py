@@ -1,4 +1,4 @@
-"""A cluster of simulated processes: contexts in several replicas, their servers in memory, and what can befall them."""
+"""A cluster of simulated processes: contexts in several replicas, with servers in memory, and faults of processes."""
 
 import asyncio
 import hashlib
@@ -28,16 +28,16 @@ START = datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 class Unanswered(Exception):
-    """A call was not answered: whether it took effect is unknown."""
+    """A call has no answer, so it is unknown whether it took effect."""
 
 
 class Killed(BaseException):
-    """Unwinds what a killed process was doing just now; nothing of the process runs after it."""
+    """Unwinds the current work of a killed process; no code of the process runs after it."""
 
 
 @dataclass(slots=True)
 class SimulatedClock:
-    """A wall clock: virtual time, times `speed`, and `offset` seconds beside it."""
+    """A wall clock: the virtual time multiplied by `speed`, plus `offset` seconds."""
 
     loop: SimulatedLoop
     speed: float = 1.0
@@ -56,7 +56,7 @@ class SimulatedChance:
 
 
 class CrashingProbe(NoProbe):
-    """Watches nothing, but ends its process when a crash point is reached for the n-th time."""
+    """Records nothing, but ends its process when a crash point is reached for the n-th time."""
 
     def __init__(self, end: Callable[[], None]) -> None:
         self._end = end
@@ -89,7 +89,7 @@ class Node:
         return self.service is not None and self.process.alive
 
     async def handle(self, method: str, request: Any, answer: "asyncio.Future[Any]") -> None:
-        """Answers one call, as the gRPC server would; without an answer the caller's patience ends."""
+        """Answers one call, as the gRPC server would; without an answer, the caller's time limit ends the call."""
         assert self.service is not None
         body = request.SerializeToString(deterministic=True)
         cause = Cause(
@@ -117,14 +117,14 @@ def _answer(answer: "asyncio.Future[Any]", error: Exception) -> None:
 
 @dataclass(slots=True, kw_only=True)
 class Cluster:
-    """Contexts, each in some replicas, on servers in memory. Make it inside a running simulation.
+    """Runs contexts in several replicas each, on servers in memory. Make it inside a running simulation.
 
     Attributes:
         load: returns the `build` of a context.
-        contexts: their names.
+        contexts: the names of the contexts.
         environ: the settings of the contexts.
         rates: the faults of every wire; change them with `disturb`.
-        speed: how much faster the processes' wall clocks run than time passes, for schedules of hours.
+        speed: how much faster the wall clocks of the processes run than virtual time, for schedules of hours.
     """
 
     load: Callable[[str], Callable[[Ports], Service]]
@@ -156,7 +156,7 @@ class Cluster:
         self._ids = SeededIds("cluster")
 
     def start(self, context: str) -> Node:
-        """Starts one more process of a context."""
+        """Starts another process of a context."""
         process = Process(f"{context}/{len(self.nodes)}")
         wires = tuple(Wire(self.loop, process, self.servers, self.rates, away=away) for away in (StoreAway, BrokerAway))
         node = Node(
@@ -171,12 +171,12 @@ class Cluster:
         return node
 
     def kill(self, node: Node) -> None:
-        """Ends a process as kill -9 does; the broker notices at once, the leases run out."""
+        """Ends a process as kill -9 does. The broker closes its channels at once; its leases expire."""
         node.process.alive = False
         self.broker.drop(node.process)
 
     def stop(self, node: Node) -> None:
-        """Stops a process as SIGSTOP does; it does not know. After some seconds the broker gives it up."""
+        """Stops a process as SIGSTOP does, without notice. After some seconds the broker closes its channels."""
         node.process.stopped = True
         self.loop.call_later(3.0, self._give_up, node, context=self.servers.context.copy())
 
@@ -199,25 +199,25 @@ class Cluster:
                 wire.rates = rates
 
     def living(self, context: str = "") -> list[Node]:
-        """Returns the processes that were not killed, of one context or all."""
+        """Returns the processes that were not killed, of one context or of all."""
         return [n for n in self.nodes if n.process.alive and (not context or n.context == context)]
 
     async def up(self) -> None:
-        """Waits until each context is ready once: what is published before somebody is bound is passed."""
+        """Waits until each context has been ready: a consumer misses events from before its binding."""
         while not all(any(n.runner and n.runner.ready for n in self.living(c)) for c in self.contexts):
             await asyncio.sleep(0.05)
 
     async def ask(self, context: str, method: str, request: Any, *, timeout: float = 3.0) -> Any:
-        """Calls any process of a context, once.
+        """Makes one call to a random process of a context.
 
         Raises:
-            DomainError: what it was refused with.
-            Unanswered: if nobody was there, or the answer is lost.
+            DomainError: the refusal of the context.
+            Unanswered: if no process serves the context, or the answer is lost.
         """
         serving = [node for node in self.living(context) if node.serving]
         if not serving:
             await asyncio.sleep(0.2)
-            raise Unanswered(f"nobody serves {context}")
+            raise Unanswered(f"no process serves {context}")
         node = self.loop.chance.choice(serving)
         await self._travel()
         answer: asyncio.Future[Any] = self.loop.create_future()

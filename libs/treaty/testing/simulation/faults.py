@@ -1,4 +1,4 @@
-"""Faults between a process and its servers: how often each happens, and what becomes of one request."""
+"""Faults between a process and its servers: the rate of each fault, and the fate of one request."""
 
 import random
 from dataclasses import dataclass
@@ -6,23 +6,23 @@ from enum import Enum
 
 
 class Fate(Enum):
-    """What becomes of a request."""
+    """The fate of a request."""
 
     ANSWERED = "answered"
-    LOST = "lost on its way: nothing happened, nobody knows"
-    UNANSWERED = "carried out, the answer is lost"
-    LATE = "said to have failed, and carried out some time later"
+    LOST = "the request was lost; it had no effect"
+    UNANSWERED = "the request took effect; the answer was lost"
+    LATE = "the request was reported as failed; it takes effect later"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
-    """How likely each fault is, per request, and how long things take, in seconds.
+    """The probability of each fault for each request, and durations in seconds.
 
     Attributes:
-        lost, unanswered, late: of a request to a store or the broker.
-        latency: of one way between a process and a server; drawn between a tenth of it and all of it.
-        delay: how much later a late request is carried out, at most.
-        shorter: how likely a reading of the log breaks and is begun again from an older place.
+        lost, unanswered, late: the probabilities for a request to a store or the broker.
+        latency: the longest way between a process and a server; drawn between a tenth of it and all of it.
+        delay: the longest time after which a late request takes effect.
+        shorter: the probability that a read of the log breaks, and is resumed from an older place.
     """
 
     lost: float = 0.0

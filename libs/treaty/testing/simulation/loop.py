@@ -1,7 +1,7 @@
 """An event loop with virtual time and seeded scheduling, whose processes can be killed and stopped from outside.
 
-Time passes only when nobody has anything to do. What runs next is drawn among all that is ready: every order that this
-can give is one that a slower network or a busier machine could give too.
+Time passes only when no callback is ready. The next callback is drawn from the ready ones. A slower network or a busier
+machine could cause every order that results.
 """
 
 import asyncio
@@ -24,15 +24,15 @@ T = TypeVar("T")
 
 
 class Deadlock(Exception):
-    """Nobody has anything to do, now or later."""
+    """No callback is ready, and no timer is left."""
 
 
 @dataclass(eq=False, slots=True)
 class Process:
-    """A process of the simulation: everything that is started in its context belongs to it.
+    """A process of the simulation: all tasks and callbacks that are started in its context belong to it.
 
-    A killed one never runs again, not even to clean up, as after kill -9. A stopped one (SIGSTOP) goes on later, with
-    the timers that ran out meanwhile.
+    A killed process never runs again, not even to clean up, as after kill -9. A stopped process (SIGSTOP) continues
+    later, with the timers that expired meanwhile.
     """
 
     name: str
@@ -50,7 +50,7 @@ PROCESS: ContextVar[Process | None] = ContextVar("treaty.simulation.process", de
 
 
 class _Task(asyncio.Task[Any]):
-    """Hashes by its number: sets of tasks have the same order in every run."""
+    """A task whose hash is its number, so that sets of tasks have the same order in every run."""
 
     def __init__(self, coro: Coroutine[Any, Any, Any], *, number: int, loop: Any, context: Context | None) -> None:
         self._hash = number
@@ -70,12 +70,12 @@ class _Future(asyncio.Future[Any]):
 
 
 class SimulatedLoop(asyncio.BaseEventLoop):
-    """Runs callbacks in an order that its seed decides.
+    """Runs callbacks in an order that the seed determines.
 
     Attributes:
-        chance: the one source of chance in a run.
-        steps: callbacks that ran so far.
-        errors: what nobody handled.
+        chance: the only source of randomness in a run.
+        steps: the number of callbacks that ran so far.
+        errors: the exceptions that no code handled.
     """
 
     _ready: "deque[asyncio.Handle]"
@@ -100,13 +100,13 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         return _Future(number=next(self._numbers), loop=self)
 
     def resume(self, process: Process) -> None:
-        """Lets a stopped process go on."""
+        """Lets a stopped process continue."""
         process.stopped = False
         held, process.held = process.held, []
         self._ready.extend(held)
 
     def close(self) -> None:
-        """Ends the run. Suspended coroutines are dropped here, in order, when nothing can be changed any more."""
+        """Ends the run. Suspended coroutines are closed here, in order, when they can no longer change anything."""
         self._ready.clear()
         self._scheduled.clear()
         with _silence():
@@ -146,7 +146,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         while self._scheduled and self._scheduled[0]._cancelled:
             heapq.heappop(self._scheduled)._scheduled = False
         if not self._scheduled:
-            raise Deadlock("everything waits for something that nobody will do")
+            raise Deadlock("every task waits, and no callback or timer is left")
         self._now = max(self._now, self._scheduled[0]._when)
         while self._scheduled and self._scheduled[0]._when <= self._now:
             timer = heapq.heappop(self._scheduled)
@@ -170,7 +170,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
 @contextlib.contextmanager
 def _silence() -> Iterator[None]:
-    """What is cut off in the middle of something complains, and may: nobody is meant to hear of it."""
+    """Hides the errors and warnings of interrupted coroutines, which are expected at the end of a run."""
     hook, sys.unraisablehook = sys.unraisablehook, lambda unraisable: None
     try:
         with structlog.testing.capture_logs(), warnings.catch_warnings():
@@ -181,7 +181,7 @@ def _silence() -> Iterator[None]:
 
 
 def _drop(coro: Any) -> None:
-    """Closes a coroutine, and again as often as its clean-up waits for something."""
+    """Closes a coroutine; repeats this while its clean-up awaits something."""
     for _ in range(20):
         try:
             coro.close()
@@ -191,7 +191,7 @@ def _drop(coro: Any) -> None:
 
 
 def simulate(seed: int, main: Coroutine[Any, Any, T]) -> T:
-    """Runs a coroutine on a simulated loop to its end, with the garbage collector off: it would run at odd times."""
+    """Runs a coroutine to its end on a simulated loop, with the garbage collector off: it would run at random times."""
     loop = SimulatedLoop(seed)
     collecting = gc.isenabled()
     gc.disable()

@@ -1,4 +1,4 @@
-"""The nemesis of a simulation: it draws what befalls a cluster, and when."""
+"""The nemesis of a simulation: it draws the faults of a cluster, and their times."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -11,11 +11,11 @@ from treaty.testing.simulation.cluster import Cluster, Node
 
 @dataclass(slots=True)
 class Nemesis:
-    """Befalls a cluster with one fault after another until it is told to stop; then it mends what it broke.
+    """Causes one fault after another in a cluster for some time; then it repairs them.
 
     Attributes:
-        every: seconds from one fault to the next, about.
-        without: faults that are left out, by the names that `Cluster.faults` shows.
+        every: the average number of seconds between two faults.
+        without: faults to leave out, by the names in `Cluster.faults`.
     """
 
     cluster: Cluster
@@ -24,7 +24,7 @@ class Nemesis:
     _under_way: "list[asyncio.Task[None]]" = field(default_factory=list)
 
     async def run(self, seconds: float) -> None:
-        """Lets faults happen for some virtual seconds, and heals everything at the end."""
+        """Causes faults for some virtual seconds, and heals the cluster at the end."""
         loop = self.cluster.loop
         end = loop.time() + seconds
         while loop.time() < end:
@@ -35,7 +35,7 @@ class Nemesis:
         await self.heal()
 
     async def heal(self) -> None:
-        """Ends every fault that lasts, and starts what is missing."""
+        """Ends every lasting fault, and starts a process for each context without one."""
         cluster = self.cluster
         for fault in self._under_way:
             fault.cancel()
@@ -96,7 +96,7 @@ class Nemesis:
                 self.cluster.start(node.context)
 
     async def _stop_and_go_on(self) -> None:
-        """A process stands still, for longer than its leases, and wakes up as if nothing had been."""
+        """Stops a process for longer than its leases; then it continues without notice."""
         node = self._somebody()
         if node is not None:
             self.cluster.stop(node)
@@ -125,7 +125,7 @@ class Nemesis:
         self.cluster.broker.away = False
 
     async def _unbind(self) -> None:
-        """Somebody deletes bindings that were in use; their owners declare them again a little later."""
+        """Deletes bindings that are in use, as an operator may by mistake; their owners declare them again soon."""
         places = [name for stores in self.cluster.stores.values() for name in await stores.checkpoints.load()]
         used = [name.removeprefix(ROUTED) for name in places if name.startswith(ROUTED)]
         if used:
@@ -140,7 +140,7 @@ class Nemesis:
             wire.cut = False
 
     async def _primary_alone(self) -> None:
-        """The primary loses its majority; what it took meanwhile survives, or is rolled back."""
+        """Separates the primary from its majority; its commits of that time survive or are rolled back."""
         commits = self.cluster.stores[self.cluster.loop.chance.choice(self.cluster.contexts)].commits
         commits.lag()
         await self._pause(2.0)
@@ -158,7 +158,7 @@ class Nemesis:
             node.clock.offset += self.cluster.loop.chance.uniform(-300.0, 300.0)
 
     async def _server_clock_jump(self) -> None:
-        """Leases run out early: two processes may hold one for a moment."""
+        """Moves the servers' clock forward, so that leases expire early: two processes may hold one for a moment."""
         self.cluster.clock.offset += self.cluster.loop.chance.uniform(0.0, 2 * self.cluster.lease_seconds)
 
 

@@ -1,4 +1,4 @@
-"""What a simulated process has of its servers: the same ports, through a network that delays, loses and repeats."""
+"""The wire of a simulated process: the ports of its servers, through a network that delays, loses and repeats."""
 
 import asyncio
 import contextlib
@@ -26,7 +26,7 @@ from treaty.testing.simulation.loop import Process, SimulatedLoop
 
 @dataclass(slots=True)
 class Wire:
-    """One process's network. `cut` says that nothing gets through now."""
+    """The network of one process. While `cut`, no request gets through."""
 
     loop: SimulatedLoop
     process: Process
@@ -36,7 +36,7 @@ class Wire:
     away: Callable[[str], Exception] = StoreAway
 
     async def ask(self, request: Callable[[], Awaitable[Any]]) -> Any:
-        """Sends a request to a server, and returns its answer, or raises that it is away."""
+        """Sends a request to a server, and returns its answer; raises `away` if the fault is an unreachable server."""
         fate = Fate.LOST if self.cut else self.rates.draw(self.loop.chance)
         await self.travel()
         if fate is Fate.LATE:
@@ -53,7 +53,7 @@ class Wire:
         await asyncio.sleep(self.rates.latency * self.loop.chance.uniform(0.1, 1.0))
 
     def _later(self, request: Callable[[], Awaitable[Any]]) -> None:
-        """Carries a request out when its sender has given it up; on the server's side, so it outlives the sender."""
+        """Carries out a request after its sender gave up; it runs on the server, so it survives the sender."""
 
         async def carried_out() -> None:
             await asyncio.sleep(self.loop.chance.uniform(0.0, self.rates.delay))
@@ -64,7 +64,7 @@ class Wire:
 
 
 class Remote:
-    """A port of a server in memory, seen through a wire: every method that is awaited may fail."""
+    """A port of a server in memory, reached over a wire: every awaited method may fail."""
 
     def __init__(self, target: Any, wire: Wire) -> None:
         self._target, self._wire = target, wire
@@ -79,7 +79,7 @@ class Remote:
 
 
 class RemoteCommits:
-    """A commit store, seen through a wire. An unknown outcome is told as the drivers tell it."""
+    """A commit store, reached over a wire. An unknown outcome raises OutcomeUnknown, as with the real drivers."""
 
     def __init__(self, store: CommitStore, wire: Wire) -> None:
         self._store, self._wire = store, wire
@@ -95,7 +95,7 @@ class RemoteCommits:
         return answer
 
     async def follow(self, place: Place) -> AsyncGenerator[Batch, None]:
-        """Follows, begins again when the connection breaks, and now and then finds its place lost."""
+        """Follows the log; resumes when the connection breaks, and sometimes with a place whose token is lost."""
         chance = self._wire.loop.chance
         while True:
             async with contextlib.aclosing(self._store.follow(place)) as batches:
@@ -112,7 +112,7 @@ class RemoteCommits:
 
 
 class RemoteStores:
-    """One context's stores, seen through a wire."""
+    """The stores of one context, reached over a wire."""
 
     def __init__(self, stores: MemoryStores, wire: Wire, *, chance: Chance, probe: Probe) -> None:
         self._stores, self._wire = stores, wire
@@ -126,7 +126,7 @@ class RemoteStores:
         self.personal_data: Any = Remote(stores.personal_data, wire)
 
     def __getattr__(self, name: str) -> Any:
-        """Stores that came later are remote as well."""
+        """Returns any other store, reached over the wire as well."""
         return Remote(getattr(self._stores, name), self._wire)
 
     def rows(self, projection: Projection[Any]) -> Any:
@@ -141,7 +141,7 @@ class RemoteStores:
 
 @dataclass(slots=True)
 class _Channel:
-    """Deliveries on their way to a consumer, which arrive in the order in which they were sent."""
+    """Deliveries in flight to a consumer; they arrive in the order in which they were sent."""
 
     wire: Wire
     receive: Callable[[Delivery], None]
@@ -172,7 +172,7 @@ class _RemoteDelivery:
         return self._delivery.body
 
     async def ack(self) -> None:
-        """Acknowledges; what is lost on its way comes again, and the sender does not learn of it."""
+        """Acknowledges a delivery. If the acknowledgement is lost, the broker redelivers; the caller gets no error."""
         wire = self._channel.wire
         lost = wire.cut or wire.rates.draw(wire.loop.chance) in (Fate.LOST, Fate.LATE)
         await wire.travel()
@@ -183,7 +183,7 @@ class _RemoteDelivery:
 
 
 class RemoteBroker:
-    """The broker, seen through a wire."""
+    """The broker, reached over a wire."""
 
     def __init__(self, broker: MemoryBroker, wire: Wire) -> None:
         self._broker, self._wire = broker, wire
@@ -211,7 +211,7 @@ class RemoteBroker:
     ) -> AsyncIterator[asyncio.Event]:
         await self._wire.travel()
         if self._wire.cut:
-            raise BrokerAway("there is no way to the broker")
+            raise BrokerAway("the wire to the broker is cut")
         drop = partial(self._broker.drop, self._wire.process)
         channel = _Channel(self._wire, receive, drop, asyncio.Event())
         async with self._broker.consume(topology, partition, channel.send, owner=self._wire.process) as lost:

@@ -1,1 +1,1 @@
-"""Contract suites: every adapter of a port passes the same one."""
+"""Contract suites: every adapter of a port passes the same suite."""

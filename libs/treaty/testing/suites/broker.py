@@ -17,7 +17,7 @@ MakeBroker = Callable[[], Awaitable[Broker]]
 
 
 class Receiver:
-    """Takes deliveries and keeps them until they are acknowledged."""
+    """Receives deliveries, and keeps them until they are acknowledged."""
 
     def __init__(self) -> None:
         self.deliveries: list[Delivery] = []
@@ -27,11 +27,11 @@ class Receiver:
 
     @property
     def got(self) -> list[str]:
-        """The ids of the events that came, in order."""
+        """The ids of the received events, in order."""
         return [parse(delivery.headers, delivery.body).id for delivery in self.deliveries]
 
     async def ack_all(self) -> list[str]:
-        """Acknowledges what has come so far, and returns the ids; what comes meanwhile stays."""
+        """Acknowledges the deliveries so far, and returns their ids; deliveries that arrive meanwhile stay."""
         got, taken = self.got, self.deliveries
         self.deliveries = []
         for delivery in taken:
@@ -40,24 +40,24 @@ class Receiver:
 
 
 def subscriber(context: str, producer: str, *, partitions: int = 1) -> Topology:
-    """Returns the topology of a context that wants `<producer>.v1.Happened`."""
+    """Returns the topology of a context that subscribes to `<producer>.v1.Happened`."""
     wanted = {producer: [f"{producer}.v1.Happened"]}
     return Topology(context=context, publishes=[], subscribes=wanted, partitions=partitions)
 
 
 def producer_of(context: str) -> Topology:
-    """Returns the topology of a context that publishes `<context>.v1.Happened` and one that nobody wants."""
+    """Returns the topology of a context that publishes `<context>.v1.Happened`, and an event without a subscriber."""
     types = [f"{context}.v1.Happened", f"{context}.v1.Unwanted"]
     return Topology(context=context, publishes=types, subscribes={}, partitions=1)
 
 
 class BrokerSuite:
-    """Override the fixture `make_broker`. Every test uses names of contexts that nobody used before."""
+    """The contract tests of a broker: override the fixture `make_broker`. Every test uses new names of contexts."""
 
     @pytest.fixture
     async def make_broker(self) -> MakeBroker:
-        """Returns (or yields) a function that connects to the broker once more, as another process would."""
-        raise NotImplementedError("say where the broker is")
+        """Returns (or yields) a function that opens another connection to the broker, as another process would."""
+        raise NotImplementedError("override this fixture: it opens the broker")
 
     @pytest.fixture
     async def broker(self, make_broker: MakeBroker) -> Broker:
@@ -68,7 +68,7 @@ class BrokerSuite:
         return f"testing.p{RandomIds().new()[:8]}"
 
     async def _bound(self, broker: Broker, producer: str, *contexts: str, partitions: int = 1) -> list[Topology]:
-        """Declares a producer, and contexts that want its events; returns the topologies of those."""
+        """Declares a producer, and contexts that subscribe to its events; returns the topologies of these contexts."""
         topologies = [subscriber(f"{producer}{name}", producer, partitions=partitions) for name in contexts]
         for topology in [producer_of(producer), *topologies]:
             await broker.declare(topology)
@@ -210,7 +210,7 @@ class BrokerSuite:
         other = await make_broker()
         first, second = Receiver(), Receiver()
         async with AsyncExitStack() as waiting, broker.consume(topology, 0, first):
-            with suppress(BrokerAway):  # it may also be told to come back later
+            with suppress(BrokerAway):  # the broker may also refuse a second consumer
                 await waiting.enter_async_context(other.consume(topology, 0, second))
             for n in range(10):
                 await broker.publish(exchange_of(producer), envelope(producer, f"e{n}"))

@@ -1,4 +1,4 @@
-"""The contract of a commit log. A subclass says how its log is opened; memory and MongoDB pass the same suite."""
+"""The contract of a commit log. A subclass opens its log; memory and MongoDB pass the same suite."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,13 +15,13 @@ from treaty.testing.samples import canonical, full_commit, plain_commit
 
 
 class MakeLog(Protocol):
-    """Opens the log of this test once more, as another process would. It is empty at the first time."""
+    """Opens the log of this test again, as another process would. The log is empty the first time."""
 
     def __call__(self, probe: Probe = ...) -> Awaitable[CommitLog]: ...
 
 
 async def read_until(log: CommitLog, place: Place, enough: Callable[[Sequence[Batch]], bool]) -> Sequence[Batch]:
-    """Follows the log until there is enough; fails if there never is."""
+    """Follows the log until `enough` returns true; fails if it never does."""
     batches: list[Batch] = []
     async with asyncio.timeout(30), aclosing(log.follow(place)) as following:
         async for batch in following:
@@ -36,20 +36,20 @@ def ids(batches: Sequence[Batch]) -> list[str]:
 
 
 def seen(*wanted: Commit) -> Callable[[Sequence[Batch]], bool]:
-    """Says that there is enough once all these commits are there, and a place from which a follower can go on.
+    """Returns a check that is true once the batches have all these commits and a place to resume from.
 
-    While a log is still looking its history up, the place has no token: an interrupted look-up begins again.
+    While a log searches its history, the place has no token: a search that is interrupted starts again.
     """
     return lambda batches: {commit.id for commit in wanted} <= set(ids(batches)) and bool(batches[-1].place.token)
 
 
 class CommitLogSuite:
-    """Override the fixture `make_log`."""
+    """The contract tests of a commit log: override the fixture `make_log`."""
 
     @pytest.fixture
     async def make_log(self) -> MakeLog:
         """Returns (or yields) a function that opens the log."""
-        raise NotImplementedError("say how the log is opened")
+        raise NotImplementedError("override this fixture: it opens the log")
 
     @pytest.fixture
     async def log(self, make_log: MakeLog) -> CommitLog:
@@ -185,7 +185,7 @@ class CommitLogSuite:
             assert [id for id in order if id.startswith(f"{stream}@")] == expected
 
     async def _three_and_the_place_behind(self, log: CommitLog) -> Place:
-        """Appends three commits, reads them as live ones, and returns the place behind them."""
+        """Appends three commits, reads them as they are appended, and returns the place behind them."""
         await log.append(plain_commit("thing-0"))
         commits = [plain_commit("thing-1", version) for version in (1, 2, 3)]
         enough = seen(*commits)

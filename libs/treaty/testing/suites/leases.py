@@ -1,4 +1,4 @@
-"""The contracts of leases and checkpoints."""
+"""The contracts of leases and of checkpoints."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ from treaty.testing.suites.stores import OnStores
 
 
 class LeasesSuite(OnStores):
-    """Override the fixture `stores`."""
+    """The contract tests of leases: override the fixture `stores`."""
 
     async def test_a_lease_has_one_owner(self, stores: Stores) -> None:
         assert await stores.leases.acquire("followers", "ann", 60) is not None
@@ -65,7 +65,7 @@ async def _without(stores: Stores, name: str) -> Mapping[str, Holder] | None:
 
 
 class CheckpointsSuite(OnStores):
-    """Override the fixture `stores`."""
+    """The contract tests of checkpoints: override the fixture `stores`."""
 
     async def test_places_come_back(self, stores: Stores) -> None:
         assert not await stores.checkpoints.load()
@@ -73,6 +73,15 @@ class CheckpointsSuite(OnStores):
         await stores.checkpoints.save(places, 1)
         await stores.checkpoints.save({"relay": Place("later", (8, 1))}, 1)
         assert dict(await stores.checkpoints.load()) == {**places, "relay": Place("later", (8, 1))}
+
+    async def test_a_place_never_goes_back(self, stores: Stores) -> None:
+        await stores.checkpoints.save({"relay": Place("b", (7, 3))}, 1)
+        for late in (Place("a", (7, 3)), Place("z", (7, 2)), Place("z", (6, 9)), Place("", (7, 3))):
+            await stores.checkpoints.save({"relay": late}, 1)
+            assert (await stores.checkpoints.load())["relay"] == Place("b", (7, 3))
+        for ahead in (Place("c", (7, 3)), Place("", (7, 4)), Place("a", (8, 0))):
+            await stores.checkpoints.save({"relay": ahead}, 1)
+            assert (await stores.checkpoints.load())["relay"] == ahead
 
     async def test_an_older_epoch_is_refused(self, stores: Stores) -> None:
         await stores.checkpoints.save({"relay": Place("old", (1, 1))}, 1)
@@ -85,6 +94,18 @@ class CheckpointsSuite(OnStores):
         await stores.checkpoints.save({"old": Place("1", (1, 1)), "kept": Place("2", (2, 2))}, 5)
         await stores.checkpoints.forget(["old", "unknown"])
         assert await stores.checkpoints.load() == {"kept": Place("2", (2, 2))}
+
+    async def test_a_halt_is_noted_beside_the_place_and_taken_back(self, stores: Stores) -> None:
+        await stores.checkpoints.save({"relay": Place("token", (7, 3))}, 2)
+        await stores.checkpoints.note("relay", "it broke")
+        await stores.checkpoints.note("new", "it broke at once")
+        assert dict(await stores.checkpoints.halted()) == {"relay": "it broke", "new": "it broke at once"}
+        assert (await stores.checkpoints.load())["relay"] == Place("token", (7, 3))
+        await stores.checkpoints.save({"relay": Place("later", (8, 1)), "new": Place("first", (1, 1))}, 2)
+        for name in ("relay", "new", "unknown"):
+            await stores.checkpoints.note(name, "")
+        assert not await stores.checkpoints.halted()
+        assert set(await stores.checkpoints.load()) == {"relay", "new"}
 
     async def test_each_follower_is_fenced_by_itself(self, stores: Stores) -> None:
         await stores.checkpoints.save({"old": Place("1", (1, 1))}, 5)

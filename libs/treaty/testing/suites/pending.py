@@ -18,7 +18,7 @@ def call(id: str, lane: str, *, due: datetime | None = None, attempts: int = 0, 
 
 
 class PendingSuite(OnStores):
-    """Override the fixture `stores`."""
+    """The contract tests of pending work: override the fixture `stores`."""
 
     async def _due(self, stores: Stores) -> list[str]:
         return sorted(item.id for item in await stores.pending.due(100))

@@ -5,7 +5,7 @@ from treaty.testing.suites.stores import OnStores
 
 
 class PersonalDataSuite(OnStores):
-    """Override the fixture `stores`."""
+    """The contract tests of personal data: override the fixture `stores`."""
 
     async def test_what_is_kept_is_found_by_its_reference(self, stores: Stores) -> None:
         ref = await stores.personal_data.keep("ann", {"email": "ann@example.com"})

@@ -25,7 +25,7 @@ def _ids(items: Sequence[Quarantined]) -> list[str]:
 
 
 class QuarantineSuite(OnStores):
-    """Override the fixture `stores`."""
+    """The contract tests of a quarantine: override the fixture `stores`."""
 
     async def test_a_partition_is_held_in_order(self, stores: Stores) -> None:
         for item in (kept("a", 12), kept("d", 2), kept("c", 3, partition=1), kept("b", 101)):
@@ -53,7 +53,7 @@ class QuarantineSuite(OnStores):
         assert await stores.quarantine.get(item.id) == item
         later = replace(item, attempts=3, next_try=None, schema=True, envelope=replace(item.envelope, body=b"new"))
         await stores.quarantine.update(replace(later, intent=None))
-        assert await stores.quarantine.get(item.id) == later, "what a person asked for is not the owner's to change"
+        assert await stores.quarantine.get(item.id) == later, "`update` must not change the intent of a person"
 
     async def test_adding_again_changes_nothing(self, stores: Stores) -> None:
         await stores.quarantine.add(kept("a", 1))

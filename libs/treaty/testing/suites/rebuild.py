@@ -1,4 +1,4 @@
-"""The contract of rebuilding a read model while it is written."""
+"""The contract of the rebuild of a read model during writes."""
 
 import asyncio
 import contextlib
@@ -22,7 +22,7 @@ from treaty.testing.suites.stores import OnStores
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sum:
-    """How many notes an owner has written, and their ranks together."""
+    """The number of an owner's notes, and the sum of their ranks."""
 
     owner: str
     notes: int = 0
@@ -43,15 +43,15 @@ SUMS = Projection(
     descending=False,
     key=lambda note, event: event.owner or None,
 )
-"""Several streams meet in one row."""
+"""A projection in which several streams share one row."""
 
 
 class RebuildSuite(OnStores):
-    """Override the fixture `stores`."""
+    """The contract tests of a rebuild: override the fixture `stores`."""
 
     @pytest.fixture
     async def written(self, stores: Stores) -> Stores:
-        """Stores with a history of notes by two owners, which both read models show."""
+        """Stores with a history of notes by two owners, which both read models have applied."""
         await stores.prepare([SUMS])
         for version in range(1, 6):
             for id, owner in (("a", "ann"), ("b", "bob"), ("c", "ann")):
@@ -66,7 +66,7 @@ class RebuildSuite(OnStores):
         await _lived(written, NOTES, SUMS)
         assert await view.rows(["ann", "bob"]) == expected
         page, _ = await view.page({}, after=None, limit=10)
-        assert [one.owner for one in page] == ["ann", "bob"], "marks are no rows"
+        assert [one.owner for one in page] == ["ann", "bob"], "a mark is not a row"
 
     @pytest.mark.parametrize("projection", [NOTES, SUMS], ids=lambda p: str(p.name))
     async def test_a_rebuilt_read_model_equals_the_lived_one_and_is_served(
@@ -128,7 +128,7 @@ class RebuildSuite(OnStores):
         await written.leases.release("rebuild notes", "thief")
         assert (await rebuild(NOTES, written, owner="again", verify=True)).equal
         assert await rows.generation() == 2
-        assert list(await rows.retain(0, 2)) == [], "what the first one left was dropped"
+        assert list(await rows.retain(0, 2)) == [], "the generation of the first rebuild was dropped"
 
     async def test_a_lived_one_that_never_catches_up_is_not_compared(self, written: Stores) -> None:
         await written.log.append(noted("z", 1, "ann", 1))
@@ -148,7 +148,7 @@ class RebuildSuite(OnStores):
 
 
 class _SlowStores:
-    """Stores whose rows are never stored: whoever tries waits, and `writing` is set."""
+    """Stores whose rows are never stored: a call waits for ever, and sets `writing`."""
 
     def __init__(self, stores: Stores) -> None:
         self._stores, self.writing = stores, asyncio.Event()
@@ -167,13 +167,13 @@ class _SlowRows:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._rows, name)
 
-    async def store(self, rows: Sequence[Row], epoch: int, generation: int) -> None:
+    async def store(self, rows: Sequence[Row], epoch: int, generation: int, **known: Any) -> None:
         self._writing.set()
         await asyncio.Event().wait()
 
 
 async def _lived(stores: Stores, *projections: Projection[Any]) -> None:
-    """Shows all that is in the log, as a follower does."""
+    """Applies all commits in the log, as a follower does."""
     for projection in projections:
         rows = stores.rows(projection)
         projector = Projector(projection, rows, await rows.generation(), NoProbe())

@@ -27,7 +27,7 @@ def replay(id: str, *, producer: str = "made.up", partitions: int = 2, minutes: 
 
 
 class ReplaysSuite(OnStores):
-    """Override the fixture `stores`."""
+    """The contract tests of replays: override the fixture `stores`."""
 
     async def test_everything_about_a_replay_comes_back(self, stores: Stores) -> None:
         kept = replace(replay("1"), streams=("thing-1", "thing-2"), since=NOON, until=NOON + timedelta(hours=1))

@@ -1,9 +1,9 @@
-"""The contracts of what keeps read models, and of building them anew; memory and MongoDB pass the same suites."""
+"""The contract of the rows of read models; memory and MongoDB pass the same suite."""
 
 import pytest
 
 from treaty.followers.leases import LeaseLost
-from treaty.projections.rows import Between, Key, Row, Rows, Superseded, Words, words_of
+from treaty.projections.rows import Between, Key, Outdated, Row, Rows, Superseded, Words, words_of
 from treaty.service.stores import Stores
 from treaty.testing.samples import NOTES
 from treaty.testing.suites.stores import OnStores
@@ -15,7 +15,7 @@ def row(id: str, rank: int, owner: str = "ann", *, version: int = 1) -> Row:
 
 
 class RowsSuite(OnStores):
-    """Override the fixture `stores`."""
+    """The contract tests of rows: override the fixture `stores`."""
 
     @pytest.fixture
     def rows(self, stores: Stores) -> Rows:
@@ -99,6 +99,16 @@ class RowsSuite(OnStores):
             await rows.store([row("a", 2)], 1, 0)
         await rows.store([row("a", 3)], 1, 1)
         assert dict(await rows.load(["a"])) == {"a": row("a", 3)}
+
+    async def test_a_write_that_comes_late_changes_nothing(self, rows: Rows) -> None:
+        await rows.store([row("a", 1, version=1)], 1, 0, before={"a": 0})
+        await rows.store([row("a", 2, version=2)], 1, 0, before={"a": 1})
+        for before in (0, 1):
+            with pytest.raises(Outdated):
+                await rows.store([row("a", 9, version=before + 1), row("b", 9)], 1, 0, before={"a": before})
+        with pytest.raises(Outdated):
+            await rows.store([row("c", 9, version=4)], 1, 0, before={"c": 3})
+        assert dict(await rows.load(["a", "b", "c"])) == {"a": row("a", 2, version=2)}
 
     async def test_no_number_of_a_generation_is_used_twice(self, rows: Rows) -> None:
         for number in (1, 2):

@@ -1,4 +1,4 @@
-"""What the suites of stores share: each says where its stores are."""
+"""The base of the suites of stores: each subclass opens its stores."""
 
 import pytest
 
@@ -6,9 +6,9 @@ from treaty.service.stores import Stores
 
 
 class OnStores:
-    """Where the stores are."""
+    """A suite that runs on stores: override the fixture `stores`."""
 
     @pytest.fixture
     async def stores(self) -> Stores:
         """Returns (or yields) empty stores, prepared for the projection `treaty.testing.samples.NOTES`."""
-        raise NotImplementedError("say where the stores are")
+        raise NotImplementedError("override this fixture: it opens the stores")

@@ -1,1 +1,1 @@
-"""Products with their prices, the categories they stand in, and reviews of them: they know each other by id."""
+"""The aggregates of Catalog: products with their prices, categories, and reviews. They refer to each other by id."""

@@ -1,4 +1,4 @@
-"""Categories: where products stand."""
+"""The category aggregate: categories group products, and may be parts of other categories."""
 
 from dataclasses import dataclass
 
@@ -16,14 +16,14 @@ CategoryEvent = CategoryCreated
 
 @dataclass(slots=True, kw_only=True)
 class Category(Aggregate[CategoryEvent]):
-    """One category; its id is its slug, and `parent` the slug of the one it is a part of, or empty."""
+    """One category. Its id is its slug. `parent` is the slug of the category that it is a part of, or empty."""
 
     name: str = ""
     parent: str = ""
 
     def create(self, name: str, parent: str) -> None:
         if self.name:
-            raise Rejected(f"the category {self.id} is there already", reason="CATEGORY_CREATED_ALREADY")
+            raise Rejected(f"the category {self.id} exists already", reason="CATEGORY_CREATED_ALREADY")
         if not name.strip():
             raise Invalid("a category needs a name", field="name")
         if parent == self.id:

@@ -1,4 +1,4 @@
-"""Products: how they are described, and what they cost."""
+"""The product aggregate: descriptions, list prices and promotions."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +12,7 @@ KEPT_PRICES = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Details:
-    """How a product is described. `category`, `related`: ids of other aggregates; `images`: where they are."""
+    """The description of a product. `category` and `related` are ids of other aggregates; `images` are addresses."""
 
     name: str = ""
     description: str = ""
@@ -24,7 +24,7 @@ class Details:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promotion:
-    """A lower price from `starts_at` until just before `ends_at`."""
+    """A lower price from `starts_at` (inclusive) to `ends_at` (exclusive)."""
 
     price: Money
     starts_at: datetime
@@ -33,7 +33,7 @@ class Promotion:
     def __post_init__(self) -> None:
         _must_be_a_price(self.price, "price")
         if self.starts_at >= self.ends_at:
-            raise Invalid("a promotion ends after it starts", field="ends_at")
+            raise Invalid("a promotion must end after it starts", field="ends_at")
 
     def runs(self, at: datetime) -> bool:
         return self.starts_at <= at < self.ends_at
@@ -44,7 +44,7 @@ class Promotion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastPrice:
-    """A list price, and when it began to hold."""
+    """A list price, and the moment from which it was valid."""
 
     price: Money
     since: datetime
@@ -91,7 +91,7 @@ ProductEvent = (
 
 @dataclass(slots=True, kw_only=True)
 class Product(Aggregate[ProductEvent]):
-    """One product; its id is the SKU. Its promotion is always cheaper than its list price, in the same currency."""
+    """One product. Its id is the SKU. Its promotion is always cheaper than its list price, in the same currency."""
 
     details: Details = Details()
     list_price: Money | None = None
@@ -114,7 +114,7 @@ class Product(Aggregate[ProductEvent]):
             self.record(ProductDescribed(details=details))
 
     def change_price(self, list_price: Money, at: datetime) -> None:
-        """Changes the list price. A promotion that is not over must stay the lower one."""
+        """Changes the list price. It must stay higher than the price of a promotion that is not over."""
         self._must_be_for_sale()
         _must_be_a_price(list_price, "list_price")
         self._must_keep_the_currency(list_price)
@@ -126,7 +126,7 @@ class Product(Aggregate[ProductEvent]):
         self.record(PriceChanged(list_price=list_price, changed_at=at))
 
     def start_promotion(self, promotion: Promotion, at: datetime) -> None:
-        """Lowers the price for some time; a promotion that is there already is replaced."""
+        """Lowers the price for a limited time. Replaces the earlier promotion, if there is one."""
         self._must_be_for_sale()
         assert self.list_price is not None
         self._must_keep_the_currency(promotion.price)
@@ -135,27 +135,27 @@ class Product(Aggregate[ProductEvent]):
             self.record(PromotionStarted(promotion=promotion, changed_at=at))
 
     def end_promotion(self, at: datetime) -> None:
-        """Ends the promotion that runs or is to come; one that is over has ended by itself."""
+        """Ends the current or future promotion. Does nothing if there is none, or if it is over already."""
         self._must_be_for_sale()
         if self.promotion_at(at) is not None:
             self.record(PromotionEnded(changed_at=at))
 
     def discontinue(self, reason: str) -> None:
-        """Takes the product out of sale; told twice is not an error."""
+        """Takes the product out of sale. Does nothing if it is discontinued already."""
         if not self.discontinued:
             self.record(ProductDiscontinued(reason=reason))
 
     def promotion_at(self, at: datetime) -> Promotion | None:
-        """Returns the promotion that runs or is to come at a moment."""
+        """Returns the promotion that is current or still in the future at a moment."""
         return None if self.promotion is None or self.promotion.is_over(at) else self.promotion
 
     def price_at(self, at: datetime) -> Money | None:
-        """Returns what one piece costs at a moment."""
+        """Returns the price of one piece at a moment."""
         return self.promotion.price if self.promotion is not None and self.promotion.runs(at) else self.list_price
 
     def _must_be_for_sale(self) -> None:
         if self.discontinued:
-            raise Rejected(f"{self.id} is discontinued and changes no more", reason="PRODUCT_DISCONTINUED")
+            raise Rejected(f"{self.id} is discontinued and can no longer be changed", reason="PRODUCT_DISCONTINUED")
 
     def _must_make_sense(self, details: Details) -> None:
         if not details.name.strip():
@@ -166,7 +166,9 @@ class Product(Aggregate[ProductEvent]):
     def _must_keep_the_currency(self, price: Money) -> None:
         assert self.list_price is not None
         if price.currency != self.list_price.currency:
-            raise Rejected(f"{self.id} is sold in {self.list_price.currency}", reason="CURRENCY_DIFFERS")
+            raise Rejected(
+                f"{self.id} is sold in {self.list_price.currency}, not in {price.currency}", reason="CURRENCY_DIFFERS"
+            )
 
     def evolve(self, event: ProductEvent) -> None:
         match event:
@@ -192,7 +194,7 @@ class Product(Aggregate[ProductEvent]):
 
 def _must_be_a_price(price: Money, field: str) -> None:
     if price.minor_units < 0:
-        raise Invalid("nothing costs less than nothing", field=field)
+        raise Invalid("a price cannot be negative", field=field)
 
 
 def _must_be_lower(promotion: Money, list_price: Money) -> None:

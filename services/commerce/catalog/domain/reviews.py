@@ -1,4 +1,4 @@
-"""Reviews: what customers say of products, for everybody to read once they are published."""
+"""The review aggregate: customers' opinions on products. Everybody can read them once they are published."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +18,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opinion:
-    """What a customer says of a product. `rating`: from 1, bad, to 5, good; `author`: the customer's id."""
+    """A customer's opinion on a product. `rating` is from 1 (bad) to 5 (good); `author` is the customer's id."""
 
     sku: str
     author: str
@@ -28,10 +28,10 @@ class Opinion:
 
     def __post_init__(self) -> None:
         if not 1 <= self.rating <= 5:
-            raise Invalid(f"a rating is from 1 to 5, not {self.rating}", field="rating")
+            raise Invalid(f"a rating must be from 1 to 5, not {self.rating}", field="rating")
         for field, text in (("title", self.title), ("text", self.text)):
             if len(text) > LONGEST_TEXT:
-                raise Invalid(f"at most {LONGEST_TEXT} characters, not {len(text)}", field=field)
+                raise Invalid(f"the {field} may have at most {LONGEST_TEXT} characters, not {len(text)}", field=field)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ ReviewEvent = ReviewSubmitted | ReviewPublished | ReviewRejected
 
 @dataclass(slots=True, kw_only=True)
 class Review(Aggregate[ReviewEvent]):
-    """One review. A later verdict replaces the one before."""
+    """One review. A later decision to publish or reject it replaces the earlier one."""
 
     status: Status = Status.NEW
     opinion: Opinion | None = None
@@ -68,12 +68,12 @@ class Review(Aggregate[ReviewEvent]):
         self.record(ReviewSubmitted(opinion=opinion, submitted_at=at))
 
     def publish(self) -> None:
-        """Lets everybody read it."""
+        """Lets everybody read the review. Does nothing if it is published already."""
         if self.status is not Status.PUBLISHED:
             self.record(ReviewPublished())
 
     def reject(self, reason: str) -> None:
-        """Keeps it from being read, before or after it was published."""
+        """Hides the review, even if it was published before. Does nothing if the reason is the same."""
         if not reason.strip():
             raise Invalid("a rejection needs a reason", field="reason")
         if (self.status, self.reason) != (Status.REJECTED, reason):

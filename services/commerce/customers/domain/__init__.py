@@ -1,1 +1,1 @@
-"""Customers with their tiers, and the rules by which a tier is earned."""
+"""The customer aggregate, and the rules by which a tier is earned."""

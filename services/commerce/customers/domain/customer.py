@@ -1,4 +1,4 @@
-"""The customer: what they bought, which tier that earns, and when it is looked at again."""
+"""The customer aggregate: the purchases, the tier that they earn, and the time of the next review."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,12 +16,12 @@ from services.commerce.customers.domain.tiers import (
 )
 
 KEPT = 200
-"""So many purchases, and returns, of a year are remembered: ten times what the highest tier needs."""
+"""The number of purchases, and of returns, that are kept of a year: ten times the orders for the highest tier."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerRegistered:
-    """`private_ref` leads to name and e-mail address, as long as they are kept."""
+    """`private_ref` refers to name and e-mail address, until they are erased."""
 
     private_ref: str
     registered_at: datetime
@@ -65,7 +65,7 @@ class CustomerDowngraded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TierKept:
-    """A review found the tier still earned."""
+    """A review found that the tier is still earned."""
 
     reviewed_at: datetime
     review_at: datetime
@@ -89,10 +89,11 @@ CustomerEvent = (
 
 @dataclass(slots=True, kw_only=True)
 class Customer(Aggregate[CustomerEvent]):
-    """One customer, known by an id that says nothing about the person.
+    """One customer. The id contains nothing personal.
 
-    Purchases and returns come in any order, and before the registration too: what they are worth is derived from both
-    each time. Only the review that was set last counts, so `review_at` tells a timer whether it is out of date.
+    Purchases and returns arrive in any order, and may arrive before the registration. So the worth of the purchases is
+    calculated from both each time. Only the review that was set last counts: a timer is out of date if its time is not
+    `review_at`.
     """
 
     registered_at: datetime | None = None
@@ -105,14 +106,14 @@ class Customer(Aggregate[CustomerEvent]):
     forgotten: bool = False
 
     def register(self, private_ref: str, at: datetime, review_after: timedelta) -> None:
-        """Registers the customer; what they bought before counts at once."""
+        """Registers the customer. Earlier purchases count at once."""
         if self.registered_at is not None:
             raise Rejected(f"{self.id} is registered already", reason="CUSTOMER_REGISTERED_ALREADY")
         self.record(CustomerRegistered(private_ref=private_ref, registered_at=at, review_at=at + review_after))
         self._rise(at, review_after)
 
     def note_purchase(self, purchase: Purchase, at: datetime, review_after: timedelta) -> None:
-        """Counts a completed order; told twice is not an error."""
+        """Counts a completed order. Does nothing if it is counted already."""
         if any(known.order_id == purchase.order_id for known in self.purchases):
             return
         self.record(PurchaseNoted(purchase=purchase, noted_at=at))
@@ -120,19 +121,19 @@ class Customer(Aggregate[CustomerEvent]):
             self._rise(at, review_after)
 
     def note_return(self, returned: Return) -> None:
-        """Takes what was given back off the purchases. That alone downgrades nobody; told twice is not an error."""
+        """Subtracts a refund from the purchases. This alone downgrades nobody. Does nothing if it is known already."""
         if all(known.return_id != returned.return_id for known in self.returns):
             self.record(ReturnNoted(returned=returned))
 
     def change_tier(self, tier: Tier, reason: str, at: datetime, review_after: timedelta) -> None:
-        """Promotes or downgrades by hand."""
+        """Promotes or downgrades the customer by hand."""
         self.must_be_registered()
         if not reason.strip():
             raise Invalid("a change of tier needs a reason", field="reason")
         self._move(tier, reason, at, review_after)
 
     def review(self, due: datetime, at: datetime, review_after: timedelta) -> None:
-        """Downgrades to what the last year earned. A review that is not the one set last is out of date."""
+        """Downgrades the customer to the tier that the last year earned. Ignores a review that was replaced."""
         if due != self.review_at:
             return
         earned = self.earned_at(at)
@@ -142,7 +143,7 @@ class Customer(Aggregate[CustomerEvent]):
             self.record(TierKept(reviewed_at=at, review_at=at + review_after))
 
     def forget(self, at: datetime) -> None:
-        """Lets go of the person; told twice is not an error."""
+        """Removes the reference to the personal data. Does nothing if it is removed already."""
         self.must_be_registered()
         if not self.forgotten:
             self.record(CustomerForgotten(forgotten_at=at))
@@ -152,7 +153,7 @@ class Customer(Aggregate[CustomerEvent]):
             raise NotFound(f"{self.id} is not registered")
 
     def earned_at(self, at: datetime) -> Earned:
-        """Returns the tier that the year before a moment earns."""
+        """Returns the tier that the purchases of the year before a moment earn."""
         return earned_in(year_before(at, self.purchases, self.returns))
 
     def _rise(self, at: datetime, review_after: timedelta) -> None:

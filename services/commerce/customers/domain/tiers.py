@@ -1,4 +1,4 @@
-"""Tiers, and the rules by which purchases earn one."""
+"""The tiers, and the rules by which purchases earn them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Purchase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Return:
-    """Money given back for an order. It may be known before the purchase is."""
+    """Money given back for an order. It may be recorded before the purchase."""
 
     return_id: str
     order_id: str
@@ -41,7 +41,7 @@ class Return:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """A tier is earned by so many orders in a year, or by so much money in one currency, in its main unit."""
+    """A tier is earned by `orders` orders in a year, or by `units` major units of one currency, or more."""
 
     tier: Tier
     orders: int
@@ -54,7 +54,7 @@ RULES = (Rule(tier=Tier.VIP, orders=20, units=2000), Rule(tier=Tier.GOLD, orders
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Year:
-    """What a customer bought in a year, less what was given back: amounts of different currencies are never added."""
+    """The purchases of a customer in a year, minus the refunds. Amounts of different currencies are never added."""
 
     orders: int
     spent: tuple[Money, ...]
@@ -73,7 +73,7 @@ class Earned:
 
 
 def year_before(at: datetime, purchases: Sequence[Purchase], returns: Sequence[Return]) -> Year:
-    """Returns what was bought in the year before a moment."""
+    """Returns the purchases of the year before a moment, minus the refunds."""
     recent = [purchase for purchase in purchases if is_recent(purchase.completed_at, at)]
     spent: dict[str, int] = {}
     for purchase in recent:
@@ -88,7 +88,7 @@ def is_recent(moment: datetime, at: datetime) -> bool:
 
 
 def worth(purchase: Purchase, returns: Sequence[Return]) -> int:
-    """Returns what was paid for an order less what was given back, in minor units; never below zero."""
+    """Returns the price of an order minus its refunds, in minor units. It is never negative."""
     back = [
         r.amount.minor_units
         for r in returns
@@ -98,7 +98,7 @@ def worth(purchase: Purchase, returns: Sequence[Return]) -> int:
 
 
 def reaches(amount: Money, units: int) -> bool:
-    """Tells whether an amount is at least so many pounds, euros or yen."""
+    """Returns whether `amount` is at least `units` major units of its currency."""
     return amount.minor_units >= units * int(10 ** CURRENCIES[amount.currency])
 
 

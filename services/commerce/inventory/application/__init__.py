@@ -1,1 +1,1 @@
-"""What Inventory can do: with stock, and with allocations of it."""
+"""The use cases of Inventory: stock, and allocations of it."""

@@ -1,8 +1,9 @@
-"""What Inventory can do with allocations, which touch several aggregates.
+"""The use cases of allocations, with their commands. A use case changes several aggregates.
 
-Each use case is several commits. Each is a step under the id of what asked for it, a message that is acknowledged, or
-a call that is answered, after the last: a crash in between repeats it, and the steps that were done before give their
-first answers.
+A use case makes several commits. Each commit is a step. Its id is derived from the message or call that started the use
+case, or from the order or return (see `_once`). The message is acknowledged, or the call is answered, only after the
+last step. After a crash in between, the use case runs again, and the steps that were done before return their first
+results.
 """
 
 import asyncio
@@ -30,7 +31,7 @@ from services.commerce.inventory.projections import StockRow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllocateOrder:
-    """`pieces` are quantities by SKU."""
+    """`pieces` has the quantity of each SKU."""
 
     order_id: str
     pieces: Mapping[str, int]
@@ -65,7 +66,7 @@ class TakeBack:
 
 @dataclass(frozen=True, slots=True)
 class Allocating:
-    """The use cases of allocations. `held` is how long pieces are held for an order that is not confirmed."""
+    """The use cases of allocations. `held` is the time for which pieces are held for an order that is not confirmed."""
 
     items: Repository[StockItem]
     allocations: Repository[Allocation]
@@ -74,7 +75,7 @@ class Allocating:
     held: timedelta
 
     async def allocate_order(self, command: AllocateOrder) -> None:
-        """Reserves every line of an order, or none."""
+        """Reserves all lines of an order, or none."""
         planned = await self._planned(command.pieces)
         requested = await self.allocations.add(
             command.order_id, lambda allocation: allocation.request(planned), cause=step("request")
@@ -99,30 +100,30 @@ class Allocating:
         )
 
     async def secure_order(self, command: SecureOrder) -> Committed[Allocation]:
-        """Holds the pieces of a confirmed order for as long as it takes."""
+        """Holds the pieces of a confirmed order without a time limit."""
         return await self.allocations.add(command.order_id, Allocation.confirm)
 
     async def release_order(self, command: ReleaseOrder) -> None:
-        """Frees whatever is reserved for an order that was cancelled."""
+        """Frees all pieces that are reserved for a cancelled order."""
         cancelled = await self.allocations.add(command.order_id, Allocation.cancel, cause=step("cancel"))
         await self._finish_release(cancelled.state)
 
     async def expire_allocation(self, command: ExpireAllocation) -> None:
-        """Frees whatever is reserved for an order that was not confirmed in time."""
+        """Frees all pieces that are reserved for an order that was not confirmed in time."""
         expired = await self.allocations.change(command.order_id, Allocation.expire, cause=step("expire"))
         await self._finish_release(expired.state)
 
     async def fulfil_order(self, command: FulfilOrder) -> None:
-        """Gives out the pieces of an order that is with its customer.
+        """Removes the pieces of a delivered order from the stock.
 
-        The allocation decides first: whatever expires or cancels it at the same time finds it fulfilled, and frees
-        nothing.
+        The allocation is changed first. So an expiry or a cancellation at the same time frees nothing, because the
+        allocation is fulfilled already.
         """
         fulfilled = await self.allocations.add(command.order_id, Allocation.fulfil, cause=step("fulfil"))
         await self._give_out(fulfilled.state)
 
     async def take_back(self, command: TakeBack) -> Committed[Allocation]:
-        """Takes back pieces of a delivered order, once for each return, to where they came from."""
+        """Puts returned pieces of a delivered order back into the warehouses they came from, once for each return."""
         taken = await self.allocations.change(
             command.order_id, lambda allocation: allocation.take_back(command.return_id, command.pieces)
         )
@@ -132,16 +133,20 @@ class Allocating:
         return taken
 
     async def get_allocation(self, order_id: str) -> Committed[Allocation]:
-        """Returns what is reserved for an order, once we have heard what it is about."""
+        """Returns the allocation of an order.
+
+        Raises:
+            NotFound: if there is no allocation, or no stock was requested for the order yet.
+        """
         found = await self.allocations.get(order_id)
         if found.state.status is Status.NEW:
-            raise NotFound(f"nothing was asked for order {order_id} yet")
+            raise NotFound(f"no stock was requested for order {order_id} yet")
         return found
 
     async def _planned(self, pieces: Mapping[str, int]) -> Sequence[AllocatedLine]:
-        """Chooses a warehouse for each SKU: the default one, or the first other one that has enough where that has not.
+        """Chooses a warehouse for each SKU: the default one, or else the first other one with enough pieces.
 
-        The read model is a hint, the reservation decides.
+        The read model may be out of date, so only the reservation decides whether there are enough pieces.
         """
         main = await self.levels.rows([stock_id(DEFAULT_WAREHOUSE, sku) for sku in pieces])
         able = {row.sku for row in main.values() if row.available >= pieces[row.sku]}
@@ -155,12 +160,12 @@ class Allocating:
         ]
 
     async def _other_warehouse(self, sku: str, quantity: int) -> str:
-        """Returns the first warehouse that has enough; the default one says no where none has."""
+        """Returns the first warehouse with enough pieces. Otherwise returns the default one, which then refuses."""
         rows, _ = await self.levels.page({"sku": sku}, after=None, limit=100)
         return next((row.warehouse for row in rows if row.available >= quantity), DEFAULT_WAREHOUSE)
 
     async def _reserve(self, order_id: str, line: AllocatedLine) -> DomainError | None:
-        """Reserves one line; returns why it could not be."""
+        """Reserves one line. Returns the refusal, or None if the line is reserved."""
         try:
             once = _once("reserve", order_id)
             await self.items.change(line.stock_id, lambda item: item.reserve(order_id, line.quantity), cause=once)
@@ -182,7 +187,10 @@ class Allocating:
         await self.items.change(line.stock_id, lambda item: item.free(order_id, line.quantity), cause=once)
 
     async def _give_out(self, allocation: Allocation) -> None:
-        """An order may be completed before it is allocated, as far as we hear: then its pieces leave at once."""
+        """Removes the pieces of a fulfilled allocation from the stock.
+
+        The event of the completed order may arrive before its pieces are allocated. Then they leave right after that.
+        """
         if allocation.status is Status.FULFILLED:
             await asyncio.gather(*(self._ship(allocation.id, line) for line in allocation.lines))
 
@@ -199,12 +207,15 @@ class Allocating:
 
 
 def _once(step: str, id: str) -> Cause:
-    """The cause is the order or the return, not who asks: another message, timer or request does nothing twice."""
+    """Returns a cause with the id of the order or return, not of the message, timer or request.
+
+    So a step is done only once, even if another message, timer or request asks for it.
+    """
     return replace(current_cause(), id=f"{step}/{id}", digest="", durable=True)
 
 
 def expire(allocation: Allocation, event: AllocationEvent) -> Iterator[Call]:
-    """Policy: pieces that are held for an order are free again if it is not confirmed in time."""
+    """Policy: sets the expiry of an allocation. It frees the pieces if the order is not confirmed in time."""
     match event:
         case OrderAllocated() if event.expires_at is not None:
             yield Call(ExpireAllocation(order_id=allocation.id), due=event.expires_at)

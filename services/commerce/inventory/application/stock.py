@@ -1,4 +1,4 @@
-"""What Inventory can do with stock."""
+"""The use cases of stock items and warehouses, with their commands."""
 
 from dataclasses import dataclass
 
@@ -80,21 +80,21 @@ class Stock:
         )
 
     async def list_product(self, command: ListProduct) -> Committed[StockItem]:
-        """Lets the default warehouse have an item for a product of the catalogue."""
+        """Creates the item of a product of the catalogue in the default warehouse."""
         return await self.items.add(
             stock_id(DEFAULT_WAREHOUSE, command.sku),
             lambda item: item.list_product(warehouse=DEFAULT_WAREHOUSE, sku=command.sku, name=command.name),
         )
 
     async def discontinue_product(self, command: DiscontinueProduct) -> Committed[StockItem]:
-        """Calls for no more of a product."""
+        """Ends the reorders of a product in the default warehouse."""
         return await self.items.add(
             stock_id(DEFAULT_WAREHOUSE, command.sku),
             lambda item: item.discontinue(warehouse=DEFAULT_WAREHOUSE, sku=command.sku),
         )
 
     async def manage_item(self, command: ManageItem) -> Committed[StockItem]:
-        """Says how an item is told apart, and when how many more are bought."""
+        """Sets the bar code, the reorder point and the reorder quantity of an item."""
         return await self.items.change(
             stock_id(command.warehouse, command.sku),
             lambda item: item.manage(
@@ -105,24 +105,23 @@ class Stock:
         )
 
     async def receive_stock(self, command: ReceiveStock) -> Committed[StockItem]:
-        """Adds pieces that came in."""
+        """Adds received pieces to an item."""
         return await self.items.change(
             stock_id(command.warehouse, command.sku),
             lambda item: item.receive(command.quantity, expires_on=command.expires_on, unit_cost=command.unit_cost),
         )
 
     async def adjust_stock(self, command: AdjustStock) -> Committed[StockItem]:
-        """Corrects the pieces on hand."""
+        """Corrects the number of pieces on hand."""
         id = stock_id(command.warehouse, command.sku)
         return await self.items.change(id, lambda item: item.adjust(command.delta, command.reason))
 
     async def write_off_expired(self, warehouse: str, sku: str) -> Committed[StockItem]:
-        """Takes what is past its day off the stock."""
+        """Removes the expired pieces of an item from the stock."""
         today = self.clock.now().date().isoformat()
         return await self.items.change(stock_id(warehouse, sku), lambda item: item.write_off(today))
 
     async def register_warehouse(self, command: RegisterWarehouse) -> Committed[Warehouse]:
-        """Registers a warehouse."""
         return await self.warehouses.add(
             command.warehouse, lambda warehouse: warehouse.register(name=command.name, country=command.country)
         )
@@ -134,7 +133,7 @@ class Stock:
     async def list_stock(
         self, *, warehouse: str, sku: str, to_reorder: bool, size: int, after: Key | None, not_before: str
     ) -> tuple[list[StockRow], Key | None]:
-        """Returns a page of stock by SKU, and where the next page starts."""
+        """Returns a page of stock items, sorted by SKU, and the key of the next page, or None at the end."""
         where = {"warehouse": warehouse, "sku": sku, "to_reorder": to_reorder}
         chosen = {name: value for name, value in where.items() if value}
         return await self.levels.page(chosen, after=after, limit=size, not_before=not_before)

@@ -1,1 +1,1 @@
-"""Stock items, allocations and warehouses."""
+"""The aggregates of Inventory: stock items, allocations and warehouses."""

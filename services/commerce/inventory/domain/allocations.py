@@ -1,4 +1,4 @@
-"""Allocations, which say what is set aside for an order."""
+"""The allocation aggregate: the pieces that are reserved for an order."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from services.commerce.inventory.domain.warehouses import stock_id
 
 
 class Status(StrEnum):
-    """`CANCELLED` pieces are being freed; once all are, they are `RELEASED`."""
+    """The pieces of a `CANCELLED` allocation are being freed. Once all are free, it is `RELEASED`."""
 
     NEW = "new"
     REQUESTED = "requested"
@@ -24,7 +24,7 @@ class Status(StrEnum):
 
 
 class Release(StrEnum):
-    """Why an allocation is released."""
+    """The reason why an allocation is released."""
 
     ORDER_CANCELLED = "order_cancelled"
     EXPIRED = "expired"
@@ -32,7 +32,7 @@ class Release(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllocatedLine:
-    """Pieces of one SKU for an order, and where they lie."""
+    """Pieces of one SKU for an order, and the warehouse they are in."""
 
     sku: str
     warehouse: str
@@ -48,7 +48,7 @@ Lines = tuple[AllocatedLine, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Return:
-    """Pieces that came back, and the warehouses they came from and go to."""
+    """Returned pieces. They go back to the warehouses they came from."""
 
     return_id: str
     lines: Lines
@@ -125,10 +125,10 @@ _OVER = (Status.REFUSED, Status.CANCELLED, Status.RELEASED, Status.FULFILLED)
 
 @dataclass(slots=True, kw_only=True)
 class Allocation(Aggregate[AllocationEvent]):
-    """What is reserved for one order; its id is the order's.
+    """The pieces that are reserved for one order. Its id is the order's.
 
-    What the order has come to (`confirmed`, `completed`) and where its pieces are (`status`) move apart, in any order;
-    after each step `_go_on` brings them together again.
+    The state of the order (`confirmed`, `completed`) and the state of its pieces (`status`) change independently, in
+    any sequence. After each change, `_go_on` brings the state of the pieces in line with the state of the order.
     """
 
     status: Status = Status.NEW
@@ -140,72 +140,79 @@ class Allocation(Aggregate[AllocationEvent]):
     returns: tuple[Return, ...] = ()
 
     def request(self, lines: Sequence[AllocatedLine]) -> None:
-        """Starts to allocate, unless the order was cancelled before we heard of it."""
+        """Starts the allocation. Does nothing if it was started before, or if the order was cancelled first."""
         if self.status is Status.NEW:
             self.record(AllocationRequested(lines=tuple(lines)))
 
     def complete(self, expires_at: datetime) -> None:
-        """All lines are reserved; for an order that is not confirmed, until then."""
+        """Records that all lines are reserved: until `expires_at`, if the order is not confirmed."""
         self._must_be(Status.REQUESTED)
         self.record(OrderAllocated(expires_at=expires_at))
         self._go_on()
 
     def refuse(self, sku: str, reason: str) -> None:
-        """One line could not be reserved, and the others are free again."""
+        """Records that one line could not be reserved, and that the other lines are free again."""
         self._must_be(Status.REQUESTED)
         self.record(OrderNotAllocated(sku=sku, reason=reason))
 
     def confirm(self) -> None:
-        """The order is confirmed: its pieces expire no longer. What was released before stays so."""
+        """Records that the order is confirmed, so its pieces no longer expire. Released pieces stay released."""
         if self.status not in _OVER and not self.confirmed:
             self.record(OrderConfirmed())
             self._go_on()
 
     def fulfil(self) -> None:
-        """The order is completed: its pieces are gone for good."""
+        """Records that the order is completed, so its pieces have left for good."""
         if self.status not in _OVER and not self.completed:
             self.record(OrderCompleted())
             self._go_on()
 
     def cancel(self) -> None:
-        """The order is cancelled: whatever is reserved is to be freed."""
+        """Records that the order is cancelled and its reserved pieces must be freed.
+
+        Raises:
+            RuntimeError: if the allocation is not finished yet.
+        """
         if self.status is Status.REQUESTED:
-            raise RuntimeError(f"the allocation of order {self.id} is not finished: it must be, before it is cancelled")
+            raise RuntimeError(f"the allocation of order {self.id} is not finished, so it cannot be cancelled yet")
         if self.status not in _OVER:
             self.record(AllocationCancelled())
 
     def expire(self) -> None:
-        """The time is up. An allocation that is secured, or over, does not mind."""
+        """Cancels the allocation because its time is over. Does nothing if it is secured, or if it has ended."""
         if self.status is Status.ALLOCATED:
             self.record(AllocationCancelled(reason=Release.EXPIRED))
 
     def release(self) -> None:
-        """Everything is free again."""
+        """Records that all pieces are free again."""
         self._must_be(Status.CANCELLED)
         self.record(OrderReleased(lines=self.lines, reason=self.reason or Release.ORDER_CANCELLED))
 
     def take_back(self, return_id: str, pieces: Mapping[str, int]) -> None:
-        """Notes pieces, by SKU, that come back to the warehouses they came from.
+        """Records returned pieces, by SKU. They go back to the warehouses they came from.
+
+        Does nothing if the same return is recorded already.
 
         Raises:
-            Rejected: NOT_DELIVERED, or TOO_MANY_RETURNED if not so many are still out.
+            Rejected: NOT_DELIVERED, or TOO_MANY_RETURNED if the customer has fewer pieces.
+            Invalid: if the return is recorded with other pieces, or a quantity is not positive.
         """
         known = self.returned_as(return_id)
         if known is not None:
             if _by_sku(known.lines) != dict(pieces):
-                raise Invalid(f"return {return_id} was something else before", field="return_id")
+                raise Invalid(f"return {return_id} is recorded with other pieces already", field="return_id")
             return
         if self.status is not Status.FULFILLED:
-            raise Rejected(f"order {self.id} is not delivered: nothing can come back", reason="NOT_DELIVERED")
+            raise Rejected(f"order {self.id} is not delivered, so nothing can be returned", reason="NOT_DELIVERED")
         self.record(PiecesReturned(return_id=return_id, lines=self._picked(pieces)))
 
     def returned_as(self, return_id: str) -> Return | None:
-        """Returns what came back under an id."""
+        """Returns the return with an id, or None."""
         return next((known for known in self.returns if known.return_id == return_id), None)
 
     @property
     def outstanding(self) -> Lines:
-        """The lines without what came back: what is reserved, or out with the customer."""
+        """The lines without the returned pieces: pieces that are reserved, or that the customer has."""
         returned = _by_item([line for known in self.returns for line in known.lines])
         left = (replace(line, quantity=line.quantity - returned.get(line.stock_id, 0)) for line in self.lines)
         return tuple(line for line in left if line.quantity)
@@ -214,11 +221,14 @@ class Allocation(Aggregate[AllocationEvent]):
         picked: list[AllocatedLine] = []
         for sku, quantity in pieces.items():
             if quantity <= 0:
-                raise Invalid(f"{quantity} pieces of {sku} cannot come back", field="pieces")
+                raise Invalid(f"{quantity} pieces of {sku} cannot be returned", field="pieces")
             out = [line for line in self.outstanding if line.sku == sku]
             left = sum(line.quantity for line in out)
             if quantity > left:
-                raise Rejected(f"{left} {sku} of order {self.id} are out, not {quantity}", reason="TOO_MANY_RETURNED")
+                raise Rejected(
+                    f"only {left} {sku} of order {self.id} can still be returned, not {quantity}",
+                    reason="TOO_MANY_RETURNED",
+                )
             for line in out:
                 taken = min(quantity, line.quantity)
                 quantity -= taken

@@ -1,4 +1,4 @@
-"""Batches: the pieces of an item that have a date. They are used up in the order of their dates."""
+"""Batches: the pieces of an item that have a last day. The pieces with the earliest day are used first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ MOST_BATCHES = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Pieces that are good until the end of a day, written YYYY-MM-DD: such texts sort like the days."""
+    """Pieces that are good until the end of a day. The day is written YYYY-MM-DD, so that texts sort like days."""
 
     expires_on: str
     quantity: int
@@ -22,10 +22,10 @@ Batches = tuple[Batch, ...]
 
 
 def day(text: str) -> str:
-    """Returns a day as it is stored.
+    """Returns a day in the form that is stored, YYYY-MM-DD.
 
     Raises:
-        Invalid: if there is no such day.
+        Invalid: if the text is not a day.
     """
     try:
         return date.fromisoformat(text).isoformat()
@@ -34,14 +34,14 @@ def day(text: str) -> str:
 
 
 def with_pieces(batches: Batches, expires_on: str, quantity: int) -> Batches:
-    """Returns the batches after pieces of a day came in."""
+    """Returns the batches after pieces with a last day were received."""
     quantities = {batch.expires_on: batch.quantity for batch in batches}
     quantities[expires_on] = quantities.get(expires_on, 0) + quantity
     return tuple(Batch(expires_on=day, quantity=quantities[day]) for day in sorted(quantities))
 
 
 def without_pieces(batches: Batches, quantity: int) -> Batches:
-    """Returns the batches after pieces left: those with the earliest day go first, those without a day last."""
+    """Returns the batches after pieces left. Pieces with the earliest day leave first, pieces without a day last."""
     left: list[Batch] = []
     for batch in batches:
         taken = min(quantity, batch.quantity)
@@ -52,10 +52,10 @@ def without_pieces(batches: Batches, quantity: int) -> Batches:
 
 
 def pieces(batches: Sequence[Batch]) -> int:
-    """Returns how many pieces have a day."""
+    """Returns the number of pieces in the batches."""
     return sum(batch.quantity for batch in batches)
 
 
 def past(batches: Batches, today: str) -> int:
-    """Returns how many pieces are good no longer."""
+    """Returns the number of pieces whose last day is before `today`."""
     return pieces([batch for batch in batches if batch.expires_on < today])

@@ -1,4 +1,4 @@
-"""Stock items: they take pieces in, set them aside for orders, and give them out."""
+"""The stock item aggregate: it receives pieces, reserves them for orders, and ships them."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from services.commerce.money import Money
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemRegistered:
-    """`from_catalogue` says that nobody asked for the item but the catalogue, which knows no stock."""
+    """`from_catalogue` is true if an event of Catalog created the item, and nobody registered it."""
 
     warehouse: str
     sku: str
@@ -77,7 +77,7 @@ class StockReturned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockWrittenOff:
-    """Pieces whose day was before `today`."""
+    """Expired pieces were removed: their last day was before `today`."""
 
     quantity: int
     today: str
@@ -107,10 +107,10 @@ StockEvent = (
 
 @dataclass(slots=True, kw_only=True)
 class StockItem(Aggregate[StockEvent]):
-    """One SKU in one warehouse. Never more is reserved than is on hand, and never more is dated than is on hand.
+    """One SKU in one warehouse. Neither the reserved pieces nor the pieces in batches are more than the pieces on hand.
 
-    `registered` tells an item that somebody registered from one that only the catalogue did; `reordered` says that more
-    was called for, and not enough has come since.
+    `registered` is true if somebody registered the item, and false if only an event of Catalog created it. `reordered`
+    is true from the request for more pieces until the item no longer runs low.
     """
 
     warehouse: str = ""
@@ -133,7 +133,7 @@ class StockItem(Aggregate[StockEvent]):
 
     @property
     def runs_low(self) -> bool:
-        """Whether more is to be bought."""
+        """Whether more pieces must be bought."""
         return not self.discontinued and 0 < self.reorder_point >= self.available
 
     def register(self, *, warehouse: str, sku: str, description: str) -> None:
@@ -142,40 +142,42 @@ class StockItem(Aggregate[StockEvent]):
         self.record(ItemRegistered(warehouse=warehouse, sku=sku, description=description))
 
     def list_product(self, *, warehouse: str, sku: str, name: str) -> None:
-        """The catalogue has a product: there is an item for it, whose description is whoever's that said it first."""
+        """Creates the item of a product of the catalogue. Does nothing if it is registered or has a description."""
         if not self.registered and not self.description:
             self.record(ItemRegistered(warehouse=warehouse, sku=sku, description=name, from_catalogue=True))
 
     def discontinue(self, *, warehouse: str, sku: str) -> None:
-        """The product is sold out for good; we may hear of that before we hear of the product."""
+        """Records that the product is discontinued. This event may arrive before the event of the new product."""
         if not self.sku:
             self.record(ItemRegistered(warehouse=warehouse, sku=sku, description="", from_catalogue=True))
         if not self.discontinued:
             self.record(ItemDiscontinued())
 
     def manage(self, *, bar_code: str, reorder_point: int, reorder_quantity: int) -> None:
-        """Says how the item is told apart, and when how many more are bought."""
+        """Sets the bar code, the reorder point and the reorder quantity."""
         if reorder_point < 0 or reorder_quantity < 0:
-            raise Invalid("less than nothing cannot be bought", field="reorder_point")
+            raise Invalid("the reorder point and the reorder quantity cannot be negative", field="reorder_point")
         if (bar_code, reorder_point, reorder_quantity) != (self.bar_code, self.reorder_point, self.reorder_quantity):
             self.record(ItemManaged(bar_code=bar_code, reorder_point=reorder_point, reorder_quantity=reorder_quantity))
             self._call_for_more()
 
     def receive(self, quantity: int, *, expires_on: str = "", unit_cost: Money | None = None) -> None:
-        """Takes pieces in; `expires_on` is the last day on which they are good."""
+        """Adds received pieces. `expires_on` is the last day on which they are good, or empty."""
         if quantity <= 0:
             raise Invalid(f"{quantity} pieces cannot be received", field="quantity")
         if unit_cost is not None and unit_cost.minor_units < 0:
             raise Invalid(f"a piece cannot cost {unit_cost}", field="unit_cost")
         expires_on = expires_on and day(expires_on)
         if expires_on and len(with_pieces(self.batches, expires_on, quantity)) > MOST_BATCHES:
-            raise Rejected(f"{self.sku} has pieces of {MOST_BATCHES} days already", reason="TOO_MANY_BATCHES")
+            raise Rejected(
+                f"{self.sku} has batches of {MOST_BATCHES} days already, which is the limit", reason="TOO_MANY_BATCHES"
+            )
         self.record(StockReceived(quantity=quantity, expires_on=expires_on, unit_cost=unit_cost))
 
     def adjust(self, delta: int, reason: str) -> None:
-        """Corrects what is on hand; reserved pieces cannot go missing on paper."""
+        """Corrects the number of pieces on hand. It cannot fall below the number of reserved pieces."""
         if delta == 0:
-            raise Invalid("an adjustment of nothing is none", field="delta")
+            raise Invalid("an adjustment cannot be 0", field="delta")
         if self.available + delta < 0:
             raise Rejected(
                 f"only {self.available} of {self.on_hand} {self.sku} are not reserved", reason="STOCK_IS_RESERVED"
@@ -184,7 +186,7 @@ class StockItem(Aggregate[StockEvent]):
         self._call_for_more()
 
     def reserve(self, order_id: str, quantity: int) -> None:
-        """Sets pieces aside for an order."""
+        """Reserves pieces for an order, if enough are available."""
         if quantity <= 0:
             raise Invalid(f"{quantity} pieces cannot be reserved", field="quantity")
         if quantity > self.available:
@@ -193,26 +195,26 @@ class StockItem(Aggregate[StockEvent]):
         self._call_for_more()
 
     def free(self, order_id: str, quantity: int) -> None:
-        """Gives up what was set aside for an order."""
+        """Frees pieces that were reserved for an order, so that they are available again."""
         self.record(StockFreed(order_id=order_id, quantity=quantity))
 
     def ship(self, order_id: str, quantity: int) -> None:
-        """Gives out what was set aside for an order."""
+        """Removes pieces that were reserved for an order: they leave the warehouse."""
         self.record(StockShipped(order_id=order_id, quantity=quantity))
 
     def take_back(self, order_id: str, return_id: str, quantity: int) -> None:
-        """Takes in what an order gave back; nobody knows its day any more."""
+        """Adds returned pieces of an order. Their last day is not known, so they are in no batch."""
         self.record(StockReturned(order_id=order_id, return_id=return_id, quantity=quantity))
 
     def write_off(self, today: str) -> None:
-        """Removes the pieces whose day is past, as far as nobody has reserved them."""
+        """Removes expired pieces, but no more pieces than are available."""
         quantity = min(past(self.batches, today), self.available)
         if quantity:
             self.record(StockWrittenOff(quantity=quantity, today=today))
             self._call_for_more()
 
     def _call_for_more(self) -> None:
-        """Once, until enough has come."""
+        """Requests more pieces if the item runs low, but only once until it no longer runs low."""
         if self.runs_low and not self.reordered:
             self.record(
                 ReorderNeeded(
@@ -258,6 +260,9 @@ class StockItem(Aggregate[StockEvent]):
             self.batches = with_pieces(self.batches, event.expires_on, event.quantity)
 
     def _give_out(self, quantity: int) -> None:
-        """Whatever leaves, leaves in the order of the days; what was found (less than nothing left) has none."""
+        """Removes pieces, those with the earliest day first.
+
+        If `quantity` is negative, pieces were found: they are added without a day.
+        """
         self.on_hand -= quantity
         self.batches = without_pieces(self.batches, max(quantity, 0))

@@ -1,4 +1,4 @@
-"""Warehouses, and how an item is named after the one it lies in."""
+"""The warehouse aggregate, and the ids of stock items, which contain the warehouse."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,7 @@ class WarehouseRegistered:
 
 @dataclass(slots=True, kw_only=True)
 class Warehouse(Aggregate[WarehouseRegistered]):
-    """A place that keeps stock; its id is its short name. Items may also be kept where nobody registered one."""
+    """A place that keeps stock. Its id is its short name. Items may also be in a warehouse that is not registered."""
 
     name: str = ""
     country: str = ""

@@ -1,1 +1,1 @@
-"""Subscriptions, and the notifications that follow from them."""
+"""The aggregates of Notifications: subscriptions and notifications."""

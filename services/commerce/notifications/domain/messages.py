@@ -1,4 +1,4 @@
-"""What is said of each thing that happens: a subject and a text, from ids and amounts alone."""
+"""The messages for each kind of event: a subject and a body, made only of ids and amounts."""
 
 from services.commerce.notifications.domain.notifications import Text
 from services.commerce.notifications.domain.subscriptions import Topic
@@ -14,7 +14,7 @@ def tier_changed(before: str, after: str) -> Text:
 
 
 def order_placed(order_id: str, total: str) -> Text:
-    body = f"We have your order {order_id} for {total}. You will hear from us when it is confirmed."
+    body = f"We have your order {order_id} for {total}. We will write to you when it is confirmed."
     return _text(Topic.ORDERS, f"Order {order_id} placed", body)
 
 
@@ -24,7 +24,7 @@ def order_confirmed(order_id: str, total: str) -> Text:
 
 
 def order_cancelled(order_id: str) -> Text:
-    body = f"Your order {order_id} is cancelled. What was paid is given back."
+    body = f"Your order {order_id} is cancelled. If you paid for it, you get the money back."
     return _text(Topic.ORDERS, f"Order {order_id} cancelled", body)
 
 
@@ -34,7 +34,7 @@ def order_completed(order_id: str, total: str) -> Text:
 
 
 def order_returned(order_id: str, return_id: str, refund: str) -> Text:
-    body = f"We have what you returned of order {order_id} (return {return_id}) and give {refund} back."
+    body = f"We received your return {return_id} of order {order_id}. You get {refund} back."
     return _text(Topic.ORDERS, f"Return of order {order_id} received", body)
 
 
@@ -44,7 +44,7 @@ def payment_failed(order_id: str) -> Text:
 
 
 def payment_refunded(order_id: str, amount: str, refunded: str) -> Text:
-    body = f"We gave {amount} of your order {order_id} back, {refunded} altogether so far."
+    body = f"We refunded {amount} of your order {order_id}. This is {refunded} in total so far."
     return _text(Topic.PAYMENTS, f"Refund of {amount}", body)
 
 
@@ -58,7 +58,7 @@ def delivery_confirmed(order_id: str) -> Text:
 
 
 def delivery_failed(order_id: str) -> Text:
-    body = f"Your order {order_id} could not be delivered. We will see to it."
+    body = f"Your order {order_id} could not be delivered. We are taking care of it."
     return _text(Topic.DELIVERIES, f"Order {order_id} could not be delivered", body)
 
 
@@ -68,7 +68,7 @@ def reorder_needed(warehouse: str, sku: str, available: int, quantity: int) -> T
 
 
 def product_discontinued(sku: str) -> Text:
-    return _text(Topic.CATALOG, f"{sku} is discontinued", f"{sku} cannot be bought any more.")
+    return _text(Topic.CATALOG, f"{sku} is discontinued", f"{sku} can no longer be bought.")
 
 
 def _text(topic: Topic, subject: str, body: str) -> Text:

@@ -1,4 +1,4 @@
-"""The notification: one message to somebody by one channel, until it is sent, or will never be."""
+"""The notification aggregate: one message to one receiver by one channel, until it is sent or given up."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,7 +9,7 @@ from treaty.domain import Aggregate
 from services.commerce.notifications.domain.subscriptions import Channel, Topic
 
 COUNTED = 10
-"""So many attempts in vain are noted; those after them are made without a note."""
+"""The number of failed attempts that are recorded. Later attempts are made, but not recorded."""
 
 
 class Status(StrEnum):
@@ -22,7 +22,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """What is said, and of what. There is nothing personal in it: it names things by their ids."""
+    """The words of a message, and its topic. It contains no personal data: it names things by their ids."""
 
     topic: Topic
     subject: str
@@ -64,7 +64,7 @@ class NotificationFailed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationDropped:
-    """It is not wanted any more."""
+    """The notification is no longer wanted."""
 
     reason: str
 
@@ -81,7 +81,7 @@ NotificationEvent = (
 
 @dataclass(slots=True, kw_only=True)
 class Notification(Aggregate[NotificationEvent]):
-    """One message by one channel; a suppressed one has none. Its id is what receivers drop repeats by."""
+    """One message by one channel. A suppressed one has no channel. Receivers recognise repeats by the id."""
 
     status: Status = Status.NEW
     customer_id: str = ""
@@ -97,7 +97,7 @@ class Notification(Aggregate[NotificationEvent]):
     def schedule(
         self, *, customer_id: str, text: Text, channel: Channel, ref: str, now: datetime, due: datetime | None
     ) -> None:
-        """Is to be sent, at once or when it is due."""
+        """Records that the message must be sent, at `due` or, if that is None, at once."""
         if self.status is Status.NEW:
             self.record(
                 NotificationScheduled(
@@ -106,12 +106,12 @@ class Notification(Aggregate[NotificationEvent]):
             )
 
     def suppress(self, *, customer_id: str, text: Text, now: datetime, reason: str) -> None:
-        """Is sent to nobody."""
+        """Records that the message is sent to nobody."""
         if self.status is Status.NEW:
             self.record(NotificationSuppressed(customer_id=customer_id, text=text, created_at=now, reason=reason))
 
     def note_attempt(self, reason: str) -> None:
-        """Could not be sent; it is tried again."""
+        """Records a failed attempt. The message is tried again."""
         if self.status is Status.SCHEDULED and self.attempts < COUNTED:
             self.record(AttemptFailed(reason=reason))
 
@@ -120,12 +120,12 @@ class Notification(Aggregate[NotificationEvent]):
             self.record(NotificationSent(at=now))
 
     def fail(self, reason: str) -> None:
-        """Can never be sent."""
+        """Records that the message can never be sent."""
         if self.status is Status.SCHEDULED:
             self.record(NotificationFailed(reason=reason))
 
     def drop(self, reason: str) -> None:
-        """Is not wanted any more."""
+        """Records that the message is no longer wanted."""
         if self.status is Status.SCHEDULED:
             self.record(NotificationDropped(reason=reason))
 

@@ -1,4 +1,4 @@
-"""The subscription: by which channels a customer wants to hear of what, and when not."""
+"""The subscription aggregate: the channels, the muted topics and the quiet hours of a customer."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -29,26 +29,26 @@ class Topic(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuietHours:
-    """From one time of day up to another, "HH:MM" on the clocks of a time zone; midnight may lie between them."""
+    """From one time of day to another, "HH:MM" in a time zone. Midnight may be between them."""
 
     start: str
     end: str
     zone: str
 
     def check(self) -> None:
-        """Raises Invalid unless they make sense."""
+        """Raises Invalid unless the times and the time zone are valid."""
         for field, time in (("start", self.start), ("end", self.end)):
             if not _TIME.fullmatch(time):
-                raise Invalid(f"{time!r} is no time of day such as 22:30", field=field)
+                raise Invalid(f"{time!r} is not a time of day such as 22:30", field=field)
         if self.start == self.end:
-            raise Invalid("quiet hours that begin when they end are none", field="end")
+            raise Invalid("quiet hours must not start and end at the same time", field="end")
         try:
             ZoneInfo(self.zone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
-            raise Invalid(f"{self.zone!r} is no time zone such as Europe/London", field="time_zone") from None
+            raise Invalid(f"{self.zone!r} is not a time zone such as Europe/London", field="time_zone") from None
 
     def end_after(self, now: datetime) -> datetime | None:
-        """Returns when they end, if they are now."""
+        """Returns the end of the quiet hours, or None if `now` is outside of them."""
         local = now.astimezone(ZoneInfo(self.zone))
         if not self._hold(f"{local:%H:%M}"):
             return None
@@ -66,7 +66,7 @@ class QuietHours:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
-    """Where a channel leads; `ref` finds the address itself, as long as it was not erased."""
+    """A channel, and a reference to its address. `ref` finds the address until it is erased."""
 
     channel: Channel
     ref: str
@@ -103,37 +103,37 @@ SubscriptionEvent = Subscribed | Unsubscribed | QuietHoursSet | TopicsMuted | Cu
 
 @dataclass(slots=True, kw_only=True)
 class Subscription(Aggregate[SubscriptionEvent]):
-    """What one customer wants to hear; its id is the customer's. Asking for what is so already is no error."""
+    """The subscription of one customer. Its id is the customer's. A command that changes nothing is not an error."""
 
     addresses: tuple[Address, ...] = ()
     quiet: QuietHours | None = None
     muted: tuple[Topic, ...] = ()
 
     def subscribe(self, channel: Channel, ref: str) -> None:
-        """Wants a channel, or another address for it."""
+        """Adds a channel, or changes the address of the channel."""
         if Address(channel=channel, ref=ref) not in self.addresses:
             self.record(Subscribed(channel=channel, ref=ref))
 
     def unsubscribe(self, channel: Channel) -> None:
-        """Does not want a channel any more."""
+        """Removes a channel."""
         if self.wants(channel):
             self.record(Unsubscribed(channel=channel))
 
     def set_quiet_hours(self, hours: QuietHours | None) -> None:
-        """Wants to hear nothing at some times of the day, or has no such wish any more."""
+        """Sets the quiet hours, or removes them if `hours` is None."""
         if hours is not None:
             hours.check()
         if hours != self.quiet:
             self.record(QuietHoursSet(hours=hours))
 
     def mute(self, topics: Iterable[Topic]) -> None:
-        """Wants to hear nothing of these topics, and of all the others."""
+        """Mutes exactly these topics; all others are unmuted."""
         muted = tuple(sorted(set(topics)))
         if muted != self.muted:
             self.record(TopicsMuted(topics=muted))
 
     def forget(self) -> None:
-        """Is to be forgotten: no channel is left."""
+        """Removes all channels, because the customer is to be forgotten."""
         if self.addresses:
             self.record(CustomerForgotten())
 
@@ -141,7 +141,7 @@ class Subscription(Aggregate[SubscriptionEvent]):
         return any(address.channel is channel for address in self.addresses)
 
     def addresses_for(self, topic: Topic) -> Sequence[Address]:
-        """Returns where something on a topic is to be told."""
+        """Returns the addresses for a message on a topic. A muted topic has none."""
         return () if topic in self.muted else self.addresses
 
     def evolve(self, event: SubscriptionEvent) -> None:

@@ -1,4 +1,4 @@
-"""Ordering over gRPC: translate, call, translate."""
+"""The gRPC API of Ordering: translates requests, calls the use cases, translates their results."""
 
 from services.commerce.ordering.api.servicer import api
 

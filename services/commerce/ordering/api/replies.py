@@ -1,4 +1,4 @@
-"""What clients get, of Ordering's states and rows."""
+"""Translates the states and rows of Ordering to protobuf messages for clients."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -38,7 +38,7 @@ _RETURN_STATUS = {
 _NEXT: Mapping[Status, str] = {
     Status.DRAFT: "place it with PlaceDraft",
     Status.CONFIRMED: "the payment is taken and the parcel is prepared",
-    Status.CANCELLING: "it is cancelled once its shipment is stopped, or goes on if that is too late",
+    Status.CANCELLING: "it is cancelled if its shipment can still be stopped; otherwise it goes on",
     Status.DISPATCHED: "the carrier delivers it",
     Status.COMPLETED: "it may be sent back within 30 days with RequestReturn",
 }
@@ -78,7 +78,7 @@ def _add_totals(message: pb.Order, totals: Totals | None) -> None:
 
 def _next(order: Order) -> str:
     if order.status is Status.PENDING and order.answer_by is not None:
-        return f"stock and payment answer, at the latest by {order.answer_by:%Y-%m-%d %H:%M:%S} UTC"
+        return f"the answers on stock and payment arrive, at the latest by {order.answer_by:%Y-%m-%d %H:%M:%S} UTC"
     return _NEXT.get(order.status, "")
 
 

@@ -1,4 +1,4 @@
-"""What clients send, in Ordering's words."""
+"""Translates the protobuf messages of clients to values of Ordering."""
 
 from collections.abc import Iterable, Mapping
 
@@ -18,10 +18,10 @@ METHOD = {
 
 
 def lines_of(lines: Iterable[pb.OrderLine], name: str = "lines") -> list[Line]:
-    """Returns the lines.
+    """Returns the lines of a request.
 
     Raises:
-        Invalid: naming the line that makes no sense.
+        Invalid: if a line is not valid; `field` names the line.
     """
     return [_line(line, f"{name}[{index}]") for index, line in enumerate(lines)]
 

@@ -1,4 +1,4 @@
-"""The servicer. The id of a new order is its request_id, so that a repeated request meets the same order."""
+"""The gRPC servicer. The id of a new order is its request_id, so a repeated request finds the same order."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -136,7 +136,7 @@ class OrderingApi(pb_grpc.OrderingServiceServicer):
 
 
 def api(ordering: Ordering) -> Api:
-    """Returns Ordering's gRPC service."""
+    """Returns the gRPC service of Ordering."""
     add = pb_grpc.add_OrderingServiceServicer_to_server
     return Api(add, OrderingApi(ordering), pb.DESCRIPTOR.services_by_name["OrderingService"].full_name)
 

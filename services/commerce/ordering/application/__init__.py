@@ -1,1 +1,1 @@
-"""What Ordering can do: with orders, with returns, and with what it hears of products and customers."""
+"""The use cases of Ordering: orders, returns, and copies of products and customers."""

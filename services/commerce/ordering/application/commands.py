@@ -1,4 +1,4 @@
-"""What Ordering can be asked to do with orders."""
+"""The commands of the use cases of orders."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from services.commerce.ordering.domain.pricing import Line, Method
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """How and where to deliver; the address is personal and goes no further than `PersonalData`."""
+    """How and where to deliver. The address is personal data and is stored only in `PersonalData`."""
 
     method: Method
     address: Mapping[str, str]
@@ -50,7 +50,7 @@ class StopShipment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShipmentNews:
-    """What Shipping tells: that there is a shipment, that it left, arrived, or never will."""
+    """The progress of a shipment. `kind` is "prepared", "dispatched", "delivered" or "failed"."""
 
     order_id: str
     kind: str

@@ -1,4 +1,4 @@
-"""What Ordering keeps of the words of others: products as offers, customers as buyers."""
+"""The use cases that copy data of other contexts: products as offers, customers as buyers."""
 
 from dataclasses import dataclass
 
@@ -54,7 +54,7 @@ class NoteTier:
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """Notes what is heard. Each thing may be heard of first."""
+    """Records the events of other contexts in offers and buyers. The events may arrive in any sequence."""
 
     offers: Repository[Offer]
     buyers: Repository[Buyer]

@@ -1,4 +1,4 @@
-"""What Ordering can do with orders."""
+"""The use cases of orders."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,10 +44,10 @@ from services.commerce.ordering.sagas.returns import (
 
 
 class Shipments(Protocol):
-    """Shipping, as far as Ordering needs it."""
+    """The port to Shipping."""
 
     async def stop(self, order_id: str, reason: str) -> None:
-        """Sees to it that nothing of the order leaves. Raises Rejected if it has left already."""
+        """Stops the shipment of an order. Raises Rejected if it has left already."""
         ...
 
 
@@ -55,7 +55,7 @@ class Shipments(Protocol):
 class Ordering:
     """The use cases of Ordering.
 
-    `answer_within` is how long an order waits for stock and payment before it is cancelled.
+    `answer_within` is the time that an order waits for stock and payment before it is cancelled.
     """
 
     orders: Repository[Order]
@@ -70,7 +70,7 @@ class Ordering:
     answer_within: timedelta
 
     async def place_order(self, command: PlaceOrder) -> Committed[Order]:
-        """Places an order; it is pending until stock and payment have answered."""
+        """Places an order. It is pending until the answers on stock and payment have arrived."""
         now = self.clock.now()
         prices = await self._prices([line.sku for line in command.lines], now)
         tier = await self._tier(command.customer_id)
@@ -102,7 +102,7 @@ class Ordering:
         )
 
     async def place_draft(self, order_id: str, expected: Money | None) -> Committed[Order]:
-        """Places what a draft has become."""
+        """Places a draft with its current lines and delivery."""
         draft = (await self.orders.get(order_id)).state
         now = self.clock.now()
         prices = await self._prices([line.sku for line in draft.lines], now)
@@ -115,14 +115,13 @@ class Ordering:
         )
 
     async def change_address(self, order_id: str, address: Mapping[str, str]) -> Committed[Order]:
-        """Sends a placed order to another address."""
+        """Changes the delivery address of a placed order."""
         order = (await self.orders.get(order_id)).state
         method = order.delivery.method if order.delivery else Method.STANDARD
         delivery = await self._kept(order.customer_id or order_id, Destination(method=method, address=address))
         return await self.orders.change(order_id, lambda order: order.change_address(delivery))
 
     async def confirm_order(self, command: ConfirmOrder) -> Committed[Order]:
-        """Confirms a pending order."""
         return await self.orders.change(command.order_id, Order.confirm)
 
     async def cancel_order(self, command: CancelOrder) -> Committed[Order]:
@@ -130,7 +129,7 @@ class Ordering:
         return await self.orders.change(command.order_id, lambda order: order.cancel(command.reason))
 
     async def stop_shipment(self, command: StopShipment) -> None:
-        """Asks Shipping to keep a confirmed order back, and notes what it says."""
+        """Requests that Shipping stops the shipment of a confirmed order, and records the answer."""
         try:
             await self.shipments.stop(command.order_id, command.reason)
         except Rejected as late:
@@ -140,11 +139,11 @@ class Ordering:
             await self.orders.change(command.order_id, Order.shipment_stopped)
 
     async def note_shipment(self, news: ShipmentNews) -> Committed[Order]:
-        """Notes how far the shipment of an order is."""
+        """Records the progress of an order's shipment."""
         return await self.orders.add(news.order_id, lambda order: _noted(order, news))
 
     async def request_return(self, command: RequestReturn) -> Committed[Order]:
-        """Lets delivered goods come back."""
+        """Opens a return of delivered goods."""
         now = self.clock.now()
         return await self.orders.change(
             command.order_id,
@@ -152,35 +151,35 @@ class Ordering:
         )
 
     async def receive_return(self, order_id: str, return_id: str) -> Committed[Order]:
-        """Notes that the goods of a return are at the warehouse."""
+        """Records that the goods of a return are at the warehouse."""
         return await self.orders.change(order_id, lambda order: order.receive_return(return_id))
 
     async def finish_return(self, command: FinishReturn) -> Committed[Order]:
-        """The goods are in stock and the money is back."""
+        """Completes a return: its goods are in stock and its money is refunded."""
         now = self.clock.now()
         return await self.orders.change(command.order_id, lambda order: order.complete_return(command.return_id, now))
 
     async def close_return(self, command: CloseReturn) -> Committed[Order]:
-        """The return comes to nothing."""
+        """Closes a return that will not be completed."""
         return await self.orders.change(
             command.order_id, lambda order: order.close_return(command.return_id, command.reason)
         )
 
     async def get_order(self, order_id: str, *, version: int = 0, moment: datetime | None = None) -> Committed[Order]:
-        """Returns one order, as it is or as it was."""
+        """Returns the current state of an order, or its state at a version or a moment."""
         if version or moment is not None:
             return await self.orders.at(order_id, version=version, moment=moment)
         return await self.orders.get(order_id)
 
     def watch_order(self, order_id: str, after: int) -> AsyncIterator[Committed[Order]]:
-        """Yields an order after every change behind a version."""
+        """Yields an order after every change that follows version `after`."""
         return self.watching.changes(order_id, after=after)
 
     async def get_delivery(self, order_id: str) -> tuple[Order, Mapping[str, str]]:
-        """Returns an order and its address.
+        """Returns an order and its delivery address.
 
         Raises:
-            NotFound: if there is no order, or its customer's data was erased.
+            NotFound: if there is no order, if it has no address, or if its customer's data was erased.
         """
         order = (await self.orders.get(order_id)).state
         address = await self.personal_data.find(order.delivery.address) if order.delivery else None
@@ -191,7 +190,7 @@ class Ordering:
     async def list_orders(
         self, *, customer_id: str, status: str, size: int, after: Key | None, not_before: str = ""
     ) -> tuple[list[OrderRow], Key | None]:
-        """Returns a page of orders, the latest first, and where the next page starts."""
+        """Returns a page of orders, the latest first, and the key of the next page, or None at the end."""
         where = {"customer_id": customer_id, "status": status}
         chosen = {name: value for name, value in where.items() if value}
         return await self.summaries.page(chosen, after=after, limit=size, not_before=not_before)
@@ -199,18 +198,18 @@ class Ordering:
     async def search_offers(
         self, where: Where, *, size: int, after: Key | None, not_before: str = ""
     ) -> tuple[list[OfferRow], Key | None]:
-        """Returns a page of what can be ordered, by name."""
+        """Returns a page of current offers, sorted by name, and the key of the next page, or None at the end."""
         return await self.offers.page({"offered": True, **where}, after=after, limit=size, not_before=not_before)
 
     async def list_sales(
         self, *, first: str, last: str, size: int, after: Key | None, not_before: str = ""
     ) -> tuple[list[SalesRow], Key | None]:
-        """Returns a page of days, the latest first."""
+        """Returns a page of daily sales, the latest first, and the key of the next page, or None at the end."""
         days = {"day": Between(first or None, last or None)} if first or last else {}
         return await self.sales.page(days, after=after, limit=size, not_before=not_before)
 
     async def _prices(self, skus: Sequence[str], now: datetime) -> Mapping[str, Money]:
-        """Returns what everything that can be bought costs now, by SKU."""
+        """Returns the current price of each SKU that can be bought."""
         rows = await self.offers.rows(skus)
         return {
             sku: price_at(row.list_price, row.promotion, now)
@@ -225,7 +224,7 @@ class Ordering:
             return Tier.STANDARD
 
     async def _kept(self, subject: str, destination: Destination) -> Delivery:
-        """Keeps an address where it can be erased, and returns a delivery that refers to it."""
+        """Stores an address in the personal data, where it can be erased, and returns a delivery that refers to it."""
         ref = await self.personal_data.keep(subject, destination.address)
         return Delivery(method=destination.method, country=destination.address["country"], address=ref)
 
@@ -254,7 +253,7 @@ def _noted(order: Order, news: ShipmentNews) -> None:
 
 
 def follow_order(order: Order, event: OrderEvent) -> Iterator[Call]:
-    """Policy: what an order's own processes hear of it, and what is asked of Shipping."""
+    """Policy: sends an order's events to its sagas, and the request to stop a shipment to Shipping."""
     match event:
         case OrderPlaced():
             yield Call(CheckoutStarted(order_id=order.id, answer_by=event.answer_by))

@@ -1,4 +1,4 @@
-"""The steps of a return that other contexts take: asked over gRPC until they are answered."""
+"""The steps of a return in other contexts. Each step is requested over gRPC until it is answered."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,24 +19,24 @@ from services.commerce.ordering.sagas.returns import (
 
 
 class Stock(Protocol):
-    """Inventory, as far as a return needs it."""
+    """The port to Inventory."""
 
     async def take_back(self, order_id: str, return_id: str, pieces: Sequence[ReturnedPieces]) -> None:
-        """Puts pieces into stock again, once. Raises DomainError if it never will."""
+        """Puts pieces into stock again, once for each return. Raises DomainError if Inventory refuses for good."""
         ...
 
 
 class Refunds(Protocol):
-    """Payments, as far as a return needs it."""
+    """The port to Payments."""
 
     async def refund(self, order_id: str, refund_id: str, amount: Money) -> None:
-        """Sees to it that money is given back, once. Raises DomainError if it never will be."""
+        """Requests a refund, once for each `refund_id`. Raises DomainError if Payments refuses for good."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Returns:
-    """Takes the steps of a return and tells its saga what came of each."""
+    """Requests the steps of a return, and sends the results to its saga."""
 
     saga: Saga[Returning]
     stock: Stock
@@ -51,7 +51,7 @@ class Returns:
             await self.saga.tell(GoodsRestocked(return_id=command.return_id))
 
     async def refund(self, command: RefundReturn) -> None:
-        """Asks for the money; that it was given back is heard as an event."""
+        """Requests the refund. The saga receives its completion as an event."""
         try:
             await self.refunds.refund(command.order_id, command.return_id, command.amount)
         except DomainError as refusal:

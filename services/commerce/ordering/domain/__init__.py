@@ -1,1 +1,1 @@
-"""Orders, what they cost, and what Ordering knows of products and customers."""
+"""The aggregates of Ordering: orders, offers and buyers, with the rules for prices and returns."""

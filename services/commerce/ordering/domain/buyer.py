@@ -1,4 +1,4 @@
-"""What Ordering knows of a customer: the tier."""
+"""The buyer aggregate: Ordering's copy of a customer's tier."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ class TierNoted:
 
 @dataclass(slots=True, kw_only=True)
 class Buyer(Aggregate[TierNoted]):
-    """One customer; the id is the customer's."""
+    """One buyer. Its id is the customer's."""
 
     tier: Tier = Tier.STANDARD
 

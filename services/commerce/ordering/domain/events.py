@@ -1,4 +1,4 @@
-"""What happens to an order."""
+"""The events of an order."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +21,7 @@ class DraftChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderPlaced:
-    """Stored in version 2. Version 1 had one total, of the lines alone, and no delivery."""
+    """Stored in version 2. Version 1 had only the total of the lines, and no delivery."""
 
     customer_id: str
     lines: tuple[Line, ...]
@@ -44,14 +44,14 @@ class OrderConfirmed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancellationRequested:
-    """The shipment must be stopped first."""
+    """The order is cancelled once its shipment is stopped."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancellationRefused:
-    """It was too late to stop the shipment."""
+    """The order is not cancelled: it was too late to stop the shipment."""
 
     reason: str
 

@@ -1,4 +1,4 @@
-"""What Ordering knows of a product: what it is called, what it costs, how much of it there is."""
+"""The offer aggregate: Ordering's copy of a product's name, price and available pieces."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +10,7 @@ from services.commerce.money import Money
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promotion:
-    """A lower price for some time: from `starts_at`, up to but without `ends_at`."""
+    """A lower price from `starts_at` (inclusive) to `ends_at` (exclusive)."""
 
     price: Money
     starts_at: datetime
@@ -46,7 +46,7 @@ OfferEvent = OfferDescribed | OfferPriced | AvailabilityChanged | OfferWithdrawn
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shelf:
-    """What one warehouse has."""
+    """The number of pieces that are available in one warehouse."""
 
     warehouse: str
     available: int
@@ -54,7 +54,7 @@ class Shelf:
 
 @dataclass(slots=True, kw_only=True)
 class Offer(Aggregate[OfferEvent]):
-    """One product; its id is its SKU. Stock may be heard of before the product itself."""
+    """The offer of one product. Its id is the SKU. Its stock may be recorded before its name and price."""
 
     name: str = ""
     category: str = ""
@@ -94,7 +94,7 @@ class Offer(Aggregate[OfferEvent]):
 
 
 def price_at(list_price: Money, promotion: Promotion | None, now: datetime) -> Money:
-    """Returns what one piece costs at a moment."""
+    """Returns the price of one piece at a moment."""
     if promotion is not None and promotion.starts_at <= now < promotion.ends_at:
         return promotion.price
     return list_price

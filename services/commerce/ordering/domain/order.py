@@ -1,4 +1,4 @@
-"""The order: a draft perhaps, placed, confirmed, dispatched and completed, or cancelled."""
+"""The order aggregate: from an optional draft to the delivery, the cancellation or the return."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -39,12 +39,12 @@ from services.commerce.ordering.domain.returns import Return, ReturnStatus, line
 from services.commerce.ordering.domain.status import Status
 
 RETURN_WITHIN = timedelta(days=30)
-"""How long after the delivery goods may be sent back."""
+"""The time after the delivery within which goods may be sent back."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Order(Aggregate[OrderEvent]):
-    """One order. A guest's has no customer."""
+    """One order. The `customer_id` of a guest is empty."""
 
     status: Status = Status.NEW
     customer_id: str = ""
@@ -61,14 +61,20 @@ class Order(Aggregate[OrderEvent]):
     returns: tuple[Return, ...] = ()
 
     def draft(self, *, customer_id: str, lines: Sequence[Line]) -> None:
-        """Starts an order that can still be changed."""
+        """Starts the order as a draft, which can still be changed."""
         self._must_be_new()
         if lines:
             check_lines(lines)
         self.record(DraftStarted(customer_id=customer_id, lines=tuple(lines)))
 
     def change_draft(self, *, put: Sequence[Line], remove: Sequence[str], delivery: Delivery | None) -> None:
-        """Puts lines in, or in the place of those with the same SKU, and takes others out."""
+        """Changes the lines and the delivery of a draft.
+
+        Args:
+            put: lines to add. A line replaces the line with the same SKU.
+            remove: SKUs whose lines are removed.
+            delivery: the new delivery, or None to keep the current one.
+        """
         self._must_be(Status.DRAFT)
         gone = {*remove, *(line.sku for line in put)}
         lines = (*(line for line in self.lines if line.sku not in gone), *put)
@@ -90,7 +96,7 @@ class Order(Aggregate[OrderEvent]):
         placed_at: datetime,
         answer_by: datetime,
     ) -> None:
-        """Places the order, if it makes sense and costs what the customer saw and expects."""
+        """Places the order, if it is valid and has the prices and the total that the customer expects."""
         if self.status not in (Status.NEW, Status.DRAFT):
             raise Rejected(f"order {self.id} is placed already", reason="ORDER_PLACED_ALREADY")
         check_lines(lines)
@@ -119,7 +125,7 @@ class Order(Aggregate[OrderEvent]):
         placed_at: datetime,
         answer_by: datetime,
     ) -> None:
-        """Places what the draft has become."""
+        """Places the draft with its current lines and delivery."""
         self._must_be(Status.DRAFT)
         if self.delivery is None:
             raise Rejected(f"order {self.id} has no delivery address yet", reason="ADDRESS_MISSING")
@@ -135,24 +141,30 @@ class Order(Aggregate[OrderEvent]):
         )
 
     def change_address(self, delivery: Delivery) -> None:
-        """Delivers to another address; in the same country, because the tax is that country's."""
+        """Changes the delivery address. It must be in the same country, because the tax depends on the country."""
         if self.status not in (Status.PENDING, Status.CONFIRMED) or self.delivery is None:
             raise self._is_not_possible()
         if delivery.country != self.delivery.country:
-            raise Rejected("another country has another tax: cancel and order again", reason="COUNTRY_DIFFERS")
+            raise Rejected(
+                "the tax of another country differs: cancel this order and place a new one", reason="COUNTRY_DIFFERS"
+            )
         changed = replace(self.delivery, address=delivery.address)
         if changed != self.delivery:
             self.record(AddressChanged(delivery=changed))
 
     def confirm(self) -> None:
-        """Stock and payment are there. Told twice is not an error."""
+        """Confirms the order: stock and payment are there. Does nothing if it is confirmed already."""
         if self.status in (Status.NEW, Status.DRAFT, Status.CANCELLED):
             raise self._is_not_possible()
         if self.status is Status.PENDING:
             self.record(OrderConfirmed())
 
     def cancel(self, reason: str) -> None:
-        """Ends the order without delivery, or asks for its shipment to be stopped; told twice is not an error."""
+        """Cancels the order.
+
+        If the order is confirmed, its shipment must be stopped first, so this only requests the cancellation. Does
+        nothing if the order is cancelled already, or if its cancellation is requested already.
+        """
         why = reason or "cancelled by the customer"
         match self.status:
             case Status.DRAFT | Status.PENDING:
@@ -163,12 +175,12 @@ class Order(Aggregate[OrderEvent]):
                 raise self._is_not_possible()
 
     def shipment_stopped(self) -> None:
-        """Nothing of it will leave."""
+        """Cancels the order: its shipment is stopped."""
         if self.status is Status.CANCELLING:
             self.record(OrderCancelled(reason=self.reason))
 
     def shipment_not_stopped(self, why: str) -> None:
-        """It was too late: the order goes on."""
+        """Records that it was too late to stop the shipment. The order goes on."""
         if self.status is Status.CANCELLING:
             self.record(CancellationRefused(reason=f"it could not be cancelled: {why}"))
 
@@ -177,27 +189,27 @@ class Order(Aggregate[OrderEvent]):
             self.record(ShipmentPrepared())
 
     def dispatched(self, *, carrier: str, tracking_number: str, at: datetime) -> None:
-        """The carrier has it, whatever anybody wanted meanwhile."""
+        """Records that the carrier has the goods, even if a cancellation was requested meanwhile."""
         if self.status in (Status.PENDING, Status.CONFIRMED, Status.CANCELLING):
             self.record(OrderDispatched(carrier=carrier, tracking_number=tracking_number, dispatched_at=at))
 
     def delivered(self, at: datetime) -> None:
-        """The customer has it."""
+        """Completes the order: the customer has the goods."""
         if self.status is Status.DISPATCHED and self.totals is not None:
             pieces = sum(line.quantity for line in self.lines)
             self.record(OrderCompleted(completed_at=at, total=self.totals.total, pieces=pieces))
 
     def not_delivered(self, why: str) -> None:
-        """It never will be: the goods go back, and so does the money."""
+        """Cancels the order: it can never be delivered. The goods go back, and the money is refunded."""
         if self.status in (Status.CONFIRMED, Status.CANCELLING, Status.DISPATCHED):
             self.record(OrderCancelled(reason=f"it could not be delivered: {why}"))
 
     def request_return(self, return_id: str, wanted: Mapping[str, int], reason: str, now: datetime) -> None:
-        """Lets delivered goods come back, within the time for it."""
+        """Opens a return of delivered goods, within the time for returns."""
         if self.status is not Status.COMPLETED or self.completed_at is None or self.totals is None:
             raise self._is_not_possible()
         if now > self.completed_at + RETURN_WITHIN:
-            raise Rejected(f"goods come back within {RETURN_WITHIN.days} days", reason="RETURN_TOO_LATE")
+            raise Rejected(f"goods can only be returned within {RETURN_WITHIN.days} days", reason="RETURN_TOO_LATE")
         lines = lines_to_return(self.lines, self.returns, wanted)
         self.record(
             ReturnRequested(
@@ -210,7 +222,7 @@ class Order(Aggregate[OrderEvent]):
         )
 
     def receive_return(self, return_id: str) -> None:
-        """The goods are at the warehouse; told twice is not an error."""
+        """Records that the goods are at the warehouse. Does nothing if that is recorded already."""
         one = self.return_of(return_id)
         if one.status is ReturnStatus.CLOSED:
             raise Rejected(f"return {return_id} is closed: {one.reason}", reason="RETURN_CLOSED")
@@ -218,13 +230,13 @@ class Order(Aggregate[OrderEvent]):
             self.record(ReturnReceived(return_id=return_id))
 
     def complete_return(self, return_id: str, now: datetime) -> None:
-        """The goods are in stock and the money is back."""
+        """Completes the return: its goods are in stock and its money is refunded."""
         one = self.return_of(return_id)
         if one.status is not ReturnStatus.COMPLETED:
             self.record(ReturnCompleted(return_id=return_id, refund=one.refund, completed_at=now))
 
     def close_return(self, return_id: str, reason: str) -> None:
-        """It comes to nothing."""
+        """Closes a return that will not be completed."""
         if self.return_of(return_id).status in (ReturnStatus.OPEN, ReturnStatus.RECEIVED):
             self.record(ReturnClosed(return_id=return_id, reason=reason))
 
@@ -243,7 +255,9 @@ class Order(Aggregate[OrderEvent]):
             raise self._is_not_possible()
 
     def _is_not_possible(self) -> Rejected:
-        return Rejected(f"order {self.id} is {self.status}", reason=f"ORDER_{self.status.upper()}")
+        return Rejected(
+            f"this is not possible: order {self.id} is {self.status}", reason=f"ORDER_{self.status.upper()}"
+        )
 
     def evolve(self, event: OrderEvent) -> None:
         match event:

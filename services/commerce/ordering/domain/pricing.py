@@ -1,4 +1,4 @@
-"""What an order costs: its lines, its delivery, and the tax on both."""
+"""The price of an order: its lines, its delivery, and the tax on both."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from services.commerce.money import CURRENCIES, Money, share, total
 
 
 class Tier(StrEnum):
-    """How well the customer is treated."""
+    """The tier of a customer. Higher tiers have more free deliveries."""
 
     STANDARD = "standard"
     GOLD = "gold"
@@ -18,7 +18,7 @@ class Tier(StrEnum):
 
 
 class Method(StrEnum):
-    """How an order is delivered."""
+    """The method of a delivery."""
 
     STANDARD = "standard"
     EXPRESS = "express"
@@ -26,10 +26,10 @@ class Method(StrEnum):
 
 
 CHARGES: Mapping[Method, int] = {Method.STANDARD: 4, Method.EXPRESS: 9, Method.OVERNIGHT: 19}
-"""What a delivery costs, in whole units of the order's currency."""
+"""The price of a delivery, in major units of the order's currency."""
 
 FREE_FROM = 50
-"""Standard delivery is free from this subtotal on, in whole units."""
+"""The subtotal from which standard delivery is free, in major units of the order's currency."""
 
 FREE_FOR: Mapping[Tier, frozenset[Method]] = {
     Tier.STANDARD: frozenset(),
@@ -38,12 +38,12 @@ FREE_FOR: Mapping[Tier, frozenset[Method]] = {
 }
 
 TAX_PERCENT: Mapping[str, int] = {"GB": 20, "IE": 23, "DE": 19, "FR": 20, "NL": 21, "ES": 21, "IT": 22, "SE": 25}
-"""Tax by the country of delivery; elsewhere it is an export without tax."""
+"""The tax by country of delivery. A delivery to another country is an export without tax."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """Some pieces of one SKU, at the price of one piece without tax."""
+    """Pieces of one SKU. `unit_price` is the price of one piece without tax."""
 
     sku: str
     quantity: int
@@ -53,7 +53,7 @@ class Line:
         if self.quantity <= 0:
             raise Invalid(f"{self.quantity} pieces of {self.sku} cannot be ordered", field="lines.quantity")
         if self.unit_price.minor_units < 0:
-            raise Invalid(f"{self.sku} cannot cost less than nothing", field="lines.unit_price")
+            raise Invalid(f"the price of {self.sku} cannot be negative", field="lines.unit_price")
 
     @property
     def price(self) -> Money:
@@ -62,7 +62,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """How and where to. `address` is a reference: the address itself is kept where it can be erased."""
+    """How and where to deliver. `address` is a reference to the personal data, where the address can be erased."""
 
     method: Method
     country: str
@@ -71,7 +71,7 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """What an order costs; `total` is the sum of the others."""
+    """The price of an order. `total` is the sum of the other amounts."""
 
     subtotal: Money
     shipping: Money
@@ -80,7 +80,7 @@ class Totals:
 
 
 def totals_of(lines: Sequence[Line], delivery: Delivery, tier: Tier) -> Totals:
-    """Returns what the lines cost, delivered."""
+    """Returns the price of the lines with their delivery and tax."""
     subtotal = total(line.price for line in lines)
     shipping = charge_for(delivery.method, tier, subtotal)
     tax = share(subtotal + shipping, TAX_PERCENT.get(delivery.country, 0), 100)
@@ -88,7 +88,7 @@ def totals_of(lines: Sequence[Line], delivery: Delivery, tier: Tier) -> Totals:
 
 
 def charge_for(method: Method, tier: Tier, subtotal: Money) -> Money:
-    """Returns what the delivery costs."""
+    """Returns the price of the delivery."""
     unit = 10 ** CURRENCIES[subtotal.currency]
     large = method is Method.STANDARD and subtotal.minor_units >= FREE_FROM * unit
     free = large or method in FREE_FOR[tier]
@@ -96,9 +96,10 @@ def charge_for(method: Method, tier: Tier, subtotal: Money) -> Money:
 
 
 def refund_for(returned: Iterable[Line], totals: Totals) -> Money:
-    """Returns what is given back for lines of a delivered order: their price and their part of the tax.
+    """Returns the refund for lines of a delivered order: their price and their part of the tax.
 
-    The delivery is not given back. The part is rounded down, so that many small returns never give back too much.
+    The price of the delivery is not refunded. The part of the tax is rounded down, so that many small returns are never
+    refunded too much.
     """
     price = total(line.price for line in returned)
     taxed = (totals.subtotal + totals.shipping).minor_units
@@ -107,20 +108,20 @@ def refund_for(returned: Iterable[Line], totals: Totals) -> Money:
 
 
 def check_lines(lines: Sequence[Line]) -> None:
-    """Raises Invalid if there are no lines, a SKU comes twice, or currencies are mixed."""
+    """Raises Invalid if there are no lines, two lines have the same SKU, or the currencies differ."""
     if not lines:
         raise Invalid("an order needs at least one line", field="lines")
     if len({line.sku for line in lines}) != len(lines):
-        raise Invalid("every SKU may stand in one line only", field="lines")
+        raise Invalid("every SKU may be in one line only", field="lines")
     if len({line.unit_price.currency for line in lines}) != 1:
-        raise Invalid("all prices of an order are in one currency", field="lines.unit_price.currency")
+        raise Invalid("all prices of an order must be in the same currency", field="lines.unit_price.currency")
 
 
 def check_prices(lines: Sequence[Line], prices: Mapping[str, Money]) -> None:
-    """Raises Rejected unless every line has the price that holds now.
+    """Raises Rejected unless every line has the current price.
 
     Args:
-        prices: by SKU, of everything that can be bought.
+        prices: the current prices by SKU, of all products that can be bought.
     """
     unknown = [line.sku for line in lines if line.sku not in prices]
     if unknown:

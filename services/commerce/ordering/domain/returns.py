@@ -1,4 +1,4 @@
-"""What may come back of a delivered order."""
+"""The returns of a delivered order, and the pieces that may still be returned."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +20,7 @@ class ReturnStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Return:
-    """Some of an order's pieces on their way back."""
+    """Pieces of an order that the customer sends back."""
 
     return_id: str
     lines: tuple[Line, ...]
@@ -31,10 +31,13 @@ class Return:
 
 
 def lines_to_return(lines: Sequence[Line], returns: Sequence[Return], wanted: Mapping[str, int]) -> tuple[Line, ...]:
-    """Returns the lines of a new return: what is wanted, or, if nothing is named, all that is still out.
+    """Returns the lines of a new return.
+
+    Args:
+        wanted: the pieces to return, by SKU. If it is empty, all pieces that the customer still has are returned.
 
     Raises:
-        Rejected: if more is wanted than was delivered and has not come back.
+        Rejected: if the customer has fewer pieces than are wanted, or has none.
         Invalid: if a SKU is not in the order.
     """
     out = _still_out(lines, returns)
@@ -44,12 +47,14 @@ def lines_to_return(lines: Sequence[Line], returns: Sequence[Return], wanted: Ma
     asked = wanted or {sku: pieces for sku, pieces in out.items() if pieces}
     beyond = [sku for sku, pieces in asked.items() if pieces > out[sku]]
     if beyond or not asked:
-        raise Rejected(f"no more of {', '.join(beyond[:5]) or 'it'} can be sent back", reason="NOTHING_TO_RETURN")
+        raise Rejected(
+            f"no more of {', '.join(beyond[:5]) or 'the order'} can be sent back", reason="NOTHING_TO_RETURN"
+        )
     return tuple(replace(line, quantity=asked[line.sku]) for line in lines if line.sku in asked)
 
 
 def _still_out(lines: Sequence[Line], returns: Sequence[Return]) -> dict[str, int]:
-    """Returns how many pieces of each SKU are with the customer and not in a return that is open or done."""
+    """Returns the number of delivered pieces of each SKU that are in no return, apart from closed returns."""
     out = {line.sku: line.quantity for line in lines}
     for one in returns:
         if one.status is not ReturnStatus.CLOSED:

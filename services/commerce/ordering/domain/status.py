@@ -1,4 +1,4 @@
-"""Where an order stands."""
+"""The status of an order."""
 
 from enum import StrEnum
 

@@ -1,1 +1,1 @@
-"""Ordering's processes: the checkout, which listens, and returns, which give orders."""
+"""The sagas of Ordering: the checkout, a choreography, and returns, an orchestration."""

@@ -1,4 +1,7 @@
-"""The checkout: from a placed order to a confirmed or cancelled one. Choreography: it listens, and decides alone."""
+"""The checkout saga: confirms or cancels a placed order.
+
+It is a choreography: it reacts to events of other contexts, and sends commands only to its own context.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -30,7 +33,7 @@ class PaymentAnswered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockLost:
-    """What was allocated is free again, though the order was not cancelled: it took too long."""
+    """The allocated pieces are free again, because their time has expired. The order was not cancelled."""
 
     order_id: str
 
@@ -70,7 +73,7 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkout:
-    """What is known so far. Once ended, only the loss of a confirmed order's stock changes anything."""
+    """The state of a checkout. After its end, only the loss of a confirmed order's stock changes anything."""
 
     stock: Answer = Answer.WAITING
     payment: Answer = Answer.WAITING
@@ -80,7 +83,7 @@ class Checkout:
 
 
 def checkout(state: Checkout, fact: CheckoutFact) -> tuple[Checkout, Sequence[Command]]:
-    """Confirms the order when both answers are yes, cancels it at the first no or when time is up."""
+    """Confirms the order when both answers are yes. Cancels it at the first no, or when the time is up."""
     if isinstance(fact, StockLost):
         return _lose_stock(state, fact)
     if state.ended:

@@ -1,7 +1,7 @@
-"""A return: goods come back, go into stock, and their money is given back. Orchestration: one step after another.
+"""The return saga: waits for the goods, puts them into stock, and refunds their money.
 
-Each step is asked of its context over gRPC, until it is answered. A no that nobody can wait out leaves the return stuck
-with its reason, for a person to resume or to end.
+It is an orchestration: it requests one step after another. Each step is requested from its context over gRPC until it
+is answered. After a permanent refusal the return is stuck, with the reason, until a person resumes or ends it.
 """
 
 from collections.abc import Sequence
@@ -51,7 +51,7 @@ class MoneyRefunded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRefused:
-    """A context said no to a step, and would again."""
+    """A context refused a step for good."""
 
     return_id: str
     reason: str
@@ -119,7 +119,7 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Returning:
-    """What is known so far. What arrives before the return is opened waits for it."""
+    """The state of a return. If the goods arrive before the return is opened, its steps start when it is opened."""
 
     order_id: str = ""
     pieces: tuple[ReturnedPieces, ...] = ()
@@ -132,7 +132,7 @@ class Returning:
 
 
 def returning(state: Returning, fact: ReturnFact) -> tuple[Returning, Sequence[Command]]:
-    """Restocks the goods when they are here, refunds them when they are in stock, then finishes the return."""
+    """Restocks the goods when they have arrived, then refunds their money, then finishes the return."""
     if state.ended:
         return state, ()
     match fact:
@@ -183,7 +183,7 @@ def _resumed(state: Returning, fact: ReturnResumed) -> tuple[Returning, Sequence
 
 
 def _go_on(state: Returning, return_id: str) -> tuple[Returning, Sequence[Command]]:
-    """Starts the first step once the goods are here, and ends with the last."""
+    """Starts the first step once the goods have arrived, and finishes the return once the money is refunded."""
     if state.order_id and state.arrived and state.step is Step.AWAITING_GOODS:
         after = replace(state, step=Step.RESTOCKING)
         return after, _asking(after, return_id)
@@ -193,7 +193,7 @@ def _go_on(state: Returning, return_id: str) -> tuple[Returning, Sequence[Comman
 
 
 def _asking(state: Returning, return_id: str) -> Sequence[Command]:
-    """Returns what the step at hand asks for."""
+    """Returns the commands of the current step."""
     if state.step is Step.RESTOCKING:
         return [Restock(return_id=return_id, order_id=state.order_id, pieces=state.pieces)]
     if state.step is Step.REFUNDING and state.refund is not None:

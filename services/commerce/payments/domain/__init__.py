@@ -1,1 +1,1 @@
-"""Payments of orders, and the ways in which customers pay."""
+"""The aggregates of Payments: payments of orders, and payment methods of customers."""

@@ -1,4 +1,4 @@
-"""What happens to a payment."""
+"""The events of a payment."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from services.commerce.money import Money
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentRequested:
-    """`token` is what the gateway knows the customer's way to pay by, `label` what people know it by."""
+    """`token` is the gateway's name for the customer's payment method; `label` is its name for people."""
 
     amount: Money
     customer_id: str = ""
@@ -17,7 +17,7 @@ class PaymentRequested:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictAwaited:
-    """The gateway will call back."""
+    """The gateway has not decided yet. It will send its verdict by a callback."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class PaymentAuthorised:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentFailed:
-    """`reversal` says that the gateway may hold money all the same, and has to be told to give it up."""
+    """`reversal` is true if the gateway may hold money nevertheless, and must release it."""
 
     reason: str
     reversal: bool
@@ -65,7 +65,7 @@ class PaymentVoided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundStarted:
-    """Stored in version 2. Version 1 knew one refund, of everything: `amount` is None for all that was captured."""
+    """Stored in version 2. Version 1 had one refund, of all the captured money: its `amount` is None."""
 
     refund_id: str
     amount: Money | None
@@ -81,7 +81,7 @@ class PaymentRefunded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovedTooLate:
-    """The gateway holds money that nobody waits for any more."""
+    """The gateway holds the money of a payment that has failed already."""
 
 
 PaymentEvent = (

@@ -1,4 +1,4 @@
-"""The way in which a customer pays."""
+"""The payment method aggregate."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,20 +15,20 @@ class MethodRegistered:
 
 @dataclass(slots=True, kw_only=True)
 class PaymentMethod(Aggregate[MethodRegistered]):
-    """What a customer pays with; the id is the customer's. `token` is the gateway's name for it, no card number."""
+    """The payment method of one customer. Its id is the customer's. `token` is the gateway's name, no card number."""
 
     token: str = ""
     label: str = ""
     expires_at: datetime | None = None
 
     def register(self, *, token: str, label: str, expires_at: datetime | None) -> None:
-        """Replaces the method; the same one again changes nothing."""
+        """Replaces the payment method. Does nothing if it is the same."""
         registered = MethodRegistered(token=token, label=label, expires_at=expires_at)
         if registered != MethodRegistered(token=self.token, label=self.label, expires_at=self.expires_at):
             self.record(registered)
 
     def is_good(self, now: datetime) -> bool:
-        """Tells whether it can be used at a moment."""
+        """Returns whether the payment method can be used at a moment."""
         return bool(self.token) and (self.expires_at is None or now < self.expires_at)
 
     def evolve(self, event: MethodRegistered) -> None:

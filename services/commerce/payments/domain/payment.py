@@ -1,4 +1,4 @@
-"""The payment of an order, through a gateway that may answer late, twice, or not at all."""
+"""The payment aggregate. Its gateway may answer late, twice, or not at all."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -24,7 +24,7 @@ from services.commerce.payments.domain.events import (
 )
 
 CANCELLATION = "cancellation"
-"""The refund of whatever is left when a paid order is cancelled."""
+"""The id of the refund that is made when a paid order is cancelled. It refunds all money that is left."""
 
 
 class Status(StrEnum):
@@ -40,7 +40,7 @@ class Status(StrEnum):
 
 
 class Kind(StrEnum):
-    """What a transaction does with the money."""
+    """The effect of a transaction on the money."""
 
     AUTHORISATION = "authorisation"
     CAPTURE = "capture"
@@ -50,7 +50,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transaction:
-    """One thing that was done with the money; `refund_id` names a refund."""
+    """A completed operation on the money. `refund_id` is set for a refund only."""
 
     kind: Kind
     amount: Money
@@ -59,7 +59,7 @@ class Transaction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
-    """Money on its way back; once it is there, it is a transaction."""
+    """Money that is being given back. Once it is given back, there is also a transaction."""
 
     refund_id: str
     amount: Money
@@ -68,10 +68,10 @@ class Refund:
 
 @dataclass(slots=True, kw_only=True)
 class Payment(Aggregate[PaymentEvent]):
-    """The payment of one order; its id is the order's.
+    """The payment of one order. Its id is the order's.
 
-    What the order wants (`confirmed`, `cancelled`) and where the money is (`status`) move apart, in any order; after
-    each step `_go_on` starts whatever brings them together again.
+    The state of the order (`confirmed`, `cancelled`) and the state of the money (`status`) change independently, in any
+    sequence. After each change, `_go_on` starts the operation that brings the money in line with the order.
     """
 
     status: Status = Status.NEW
@@ -87,18 +87,18 @@ class Payment(Aggregate[PaymentEvent]):
     refunds: tuple[Refund, ...] = ()
 
     def request(self, amount: Money, *, customer_id: str = "", token: str = "", label: str = "") -> None:
-        """Asks for the money, unless the order was cancelled before we heard of it."""
+        """Requests the money. Does nothing if it was requested before, or if the order was cancelled first."""
         if self.status is Status.NEW and not self.cancelled:
             self.record(PaymentRequested(amount=amount, customer_id=customer_id, token=token, label=label))
 
     def await_verdict(self) -> None:
-        """The gateway will call back; whoever cannot wait any longer gives the money up."""
+        """Records that the gateway will call back. If the order is cancelled already, the payment fails."""
         if self.status is Status.REQUESTED and not self.awaiting:
             self.record(VerdictAwaited())
             self._go_on()
 
     def authorised(self) -> None:
-        """The gateway holds the money. If nobody waits for it any more, it is given up again."""
+        """Records that the gateway holds the money. If the payment has failed already, the money is released again."""
         if self.status is Status.REQUESTED:
             self.record(PaymentAuthorised())
             self._go_on()
@@ -106,18 +106,18 @@ class Payment(Aggregate[PaymentEvent]):
             self.record(ApprovedTooLate())
 
     def fail(self, reason: str, *, reversal: bool) -> None:
-        """The gateway declined, or did not answer in time."""
+        """Records that the gateway declined, or did not answer in time."""
         if self.status is Status.REQUESTED:
             self.record(PaymentFailed(reason=reason, reversal=reversal))
 
     def confirm(self) -> None:
-        """The order is confirmed: the money is ours to take."""
+        """Records that the order is confirmed, so the money may be taken."""
         if not self.confirmed:
             self.record(OrderConfirmed())
             self._go_on()
 
     def cancel(self) -> None:
-        """The order is cancelled: the money is not ours, wherever it is now."""
+        """Records that the order is cancelled, so the money must not be taken, or must be given back."""
         if not self.cancelled:
             self.record(OrderCancelled())
             self._go_on()
@@ -132,30 +132,34 @@ class Payment(Aggregate[PaymentEvent]):
             self.record(PaymentVoided())
 
     def refund(self, refund_id: str, amount: Money) -> None:
-        """Gives a part of the captured money back, or all that is left; told twice is not an error."""
+        """Starts a refund of a part of the captured money, or of all that is left. Does nothing if it is started."""
         known = next((one for one in self.refunds if one.refund_id == refund_id), None)
         if known is not None:
             if known.amount != amount:
-                raise Invalid(f"refund {refund_id} is one of {known.amount}", field="amount", reason="REFUND_DIFFERS")
+                raise Invalid(
+                    f"refund {refund_id} is started with {known.amount} already",
+                    field="amount",
+                    reason="REFUND_DIFFERS",
+                )
             return
         left = self.left
         if left is None:
-            raise Rejected(f"the money of order {self.id} was not taken", reason="NOT_CAPTURED")
+            raise Rejected(f"the money of order {self.id} is not captured", reason="NOT_CAPTURED")
         if amount.minor_units <= 0 or amount.currency != left.currency:
-            raise Invalid(f"{amount} of {left} cannot be given back", field="amount")
+            raise Invalid(f"a refund of {left} must be positive and in its currency, not {amount}", field="amount")
         if amount.minor_units > left.minor_units:
-            raise Rejected(f"{left} is left of order {self.id}, not {amount}", reason="REFUND_TOO_LARGE")
+            raise Rejected(f"only {left} of order {self.id} can be refunded, not {amount}", reason="REFUND_TOO_LARGE")
         self.record(RefundStarted(refund_id=refund_id, amount=amount))
 
     def refunded(self, refund_id: str) -> None:
-        """The gateway has given it back."""
+        """Records that the gateway has made a refund."""
         for one in self.refunds:
             if one.refund_id == refund_id and not one.done:
                 self.record(PaymentRefunded(refund_id=refund_id, amount=one.amount))
 
     @property
     def left(self) -> Money | None:
-        """What of the captured money nobody has asked back yet; None if none was captured."""
+        """The captured money that is in no refund yet; None if no money was captured."""
         if self.amount is None or self.status not in (Status.CAPTURED, Status.REFUNDED):
             return None
         asked = sum(one.amount.minor_units for one in self.refunds)
@@ -163,7 +167,7 @@ class Payment(Aggregate[PaymentEvent]):
 
     @property
     def given_back(self) -> Money | None:
-        """What has been given back so far."""
+        """The sum of the completed refunds; None before the payment is requested."""
         if self.amount is None:
             return None
         return Money(sum(one.amount.minor_units for one in self.refunds if one.done), self.amount.currency)

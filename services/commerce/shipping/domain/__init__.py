@@ -1,1 +1,1 @@
-"""The shipment, what can happen to it, and what the carrier reports of it."""
+"""The shipment aggregate, its events, and the carrier's reports."""

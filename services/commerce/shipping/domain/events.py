@@ -1,4 +1,4 @@
-"""What can happen to a shipment, and what it consists of."""
+"""The events of a shipment, and its lines and parcels."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class ShippedLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parcel:
-    """What leaves from one warehouse."""
+    """The pieces of a shipment that leave from one warehouse."""
 
     warehouse: str
     pieces: int
@@ -67,7 +67,7 @@ class ShipmentBooked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookedTooLate:
-    """The carrier booked what was not wanted any more."""
+    """The carrier booked a shipment that was no longer wanted."""
 
     carrier: str
     tracking_number: str
@@ -80,7 +80,7 @@ class ShipmentDispatched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParcelTracked:
-    """A report, and where the shipment stands with it."""
+    """A report of the carrier, and the status of the shipment after it."""
 
     report: TrackingEvent
     status: Status
@@ -108,7 +108,7 @@ class BookingCancelled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecallRefused:
-    """The carrier had collected the parcel before it heard of the cancellation."""
+    """The carrier had collected the parcel before it received the cancellation."""
 
 
 ShipmentEvent = (

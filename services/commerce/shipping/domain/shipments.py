@@ -1,4 +1,4 @@
-"""The shipment: awaited, created, booked with a carrier, followed until it is delivered or will never be."""
+"""The shipment aggregate: created, booked with a carrier, and tracked until it is delivered or has failed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,15 +35,16 @@ from services.commerce.shipping.domain.tracking import (
 )
 
 KEPT = 50
-"""So many reports of the carrier are kept, the latest ones."""
+"""The number of reports of the carrier that are kept. The latest are kept."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Shipment(Aggregate[ShipmentEvent]):
-    """The shipment of one order; its id is the order's.
+    """The shipment of one order. Its id is the order's.
 
-    It comes into being when confirmation, money and stock were heard of, in whatever order. `before` is where the
-    parcel stood before the first report that is kept; `recall_refused` tells a person to stop a parcel on its way.
+    It is created when the confirmation, the money and the stock of the order are recorded, in any sequence. `before` is
+    the status before the first report that is kept. If `recall_refused` is true, a person must stop the parcel on its
+    way.
     """
 
     status: Status = Status.NEW
@@ -64,42 +65,49 @@ class Shipment(Aggregate[ShipmentEvent]):
     recall_refused: bool = False
 
     def confirm(self, customer_id: str, now: datetime) -> None:
-        """The order is confirmed."""
+        """Records that the order is confirmed."""
         if self._waits and not self.confirmed:
             self.record(OrderConfirmed(customer_id=customer_id))
             self._create_if_ready(now)
 
     def pay(self, now: datetime) -> None:
-        """The order's money is ours."""
+        """Records that the money of the order is received."""
         if self._waits and not self.paid:
             self.record(MoneyReceived())
             self._create_if_ready(now)
 
     def allocate(self, lines: Sequence[ShippedLine], now: datetime) -> None:
-        """The order's goods are set aside."""
+        """Records that the goods of the order are reserved."""
         if self._waits and not self.allocated:
             self.record(StockAllocated(lines=tuple(lines)))
             self._create_if_ready(now)
 
     def start_booking(self) -> None:
-        """The carrier is about to be asked: from now on it may have booked the shipment, whatever we hear."""
+        """Records that the booking is about to be requested.
+
+        From now on the carrier may have booked the shipment, even if we receive no answer.
+        """
         if self.status is Status.CREATED and not self.booking:
             self.record(BookingStarted())
 
     def booked(self, carrier: str, tracking_number: str) -> None:
-        """The carrier has booked it; if it is not wanted any more, that has to be taken back."""
+        """Records that the carrier has booked the shipment. If it is no longer wanted, it must be cancelled."""
         if self.status is Status.CREATED:
             self.record(ShipmentBooked(carrier=carrier, tracking_number=tracking_number))
         elif self.status in (Status.CANCELLED, Status.FAILED) and not self.tracking_number:
             self.record(BookedTooLate(carrier=carrier, tracking_number=tracking_number))
 
     def fail(self, reason: str) -> None:
-        """It cannot be booked, ever."""
+        """Records that the shipment can never be booked."""
         if self.status is Status.CREATED:
             self.record(ShipmentFailed(reason=reason))
 
     def cancel(self, reason: str) -> None:
-        """Stops the shipment before the carrier has the parcel; nothing starts after that. Told twice is no error."""
+        """Stops the shipment, which can then never start again. Does nothing if it is stopped or failed already.
+
+        Raises:
+            Rejected: if the carrier has the parcel already.
+        """
         if self.status in (Status.CANCELLED, Status.FAILED):
             return
         if self.status not in AT_HOME:
@@ -109,20 +117,20 @@ class Shipment(Aggregate[ShipmentEvent]):
         self.record(ShipmentCancelled(reason=reason or "cancelled"))
 
     def give_up(self, reason: str) -> None:
-        """The order is cancelled, which nobody can refuse any more: stops the shipment if that is still possible."""
+        """Stops the shipment if that is still possible. The order is cancelled already, so this cannot be refused."""
         if self.status in AT_HOME:
             self.cancel(reason)
 
     def recalled(self, cancelled: bool) -> None:
-        """The carrier has taken the booking back, or could not any more."""
+        """Records whether the carrier has cancelled the booking."""
         if self.status in (Status.CANCELLED, Status.FAILED):
             self.record(BookingCancelled() if cancelled else RecallRefused())
 
     def track(self, carrier: str, tracking_number: str, report: TrackingEvent) -> None:
-        """Takes a report of the carrier, which may come late, twice or out of order.
+        """Records a report of the carrier. Reports may arrive late, twice or out of sequence.
 
-        A report can be faster than the answer to the booking that it belongs to. One that only a parcel on its way can
-        have tells that it was dispatched.
+        A report may arrive before the answer to its booking. Then the booking is recorded too. If only a dispatched
+        parcel can have such a report, the dispatch is recorded too.
         """
         if not self._expects(tracking_number) or report in self.tracking:
             return

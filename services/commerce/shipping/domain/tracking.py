@@ -1,4 +1,4 @@
-"""Where a shipment stands, and what the carrier reports of it."""
+"""The status of a shipment, and the carrier's reports."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ class Status(StrEnum):
 
 
 AT_HOME = frozenset({Status.NEW, Status.AWAITED, Status.CREATED, Status.BOOKED})
-"""The carrier does not have the parcel yet."""
+"""The statuses in which the carrier does not have the parcel yet."""
 
 ENDS = frozenset({Status.DELIVERED, Status.FAILED, Status.CANCELLED})
 
 
 class Report(StrEnum):
-    """What the carrier can say of a parcel; a note is anything that says nothing of where it stands."""
+    """The kinds of reports of the carrier. A `NOTE` is any report that does not change the status of the shipment."""
 
     COLLECTED = "collected"
     IN_TRANSIT = "in-transit"
@@ -40,7 +40,7 @@ class Report(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackingEvent:
-    """One report of the carrier: what it means, the carrier's own word, when and where."""
+    """One report of the carrier: its meaning, the carrier's own word for it, the time and the place."""
 
     status: Report
     word: str
@@ -49,12 +49,15 @@ class TrackingEvent:
 
 
 def in_order(reports: Iterable[TrackingEvent]) -> list[TrackingEvent]:
-    """Returns the reports by the carrier's own time, whenever they came."""
+    """Returns the reports, sorted by the carrier's time, not by their arrival."""
     return sorted(reports, key=lambda report: report.at)
 
 
 def standing(status: Status, reports: Iterable[TrackingEvent]) -> Status:
-    """Returns where a dispatched parcel stands after reports: it never goes back, but may go on after an exception."""
+    """Returns the status of a dispatched parcel after reports.
+
+    The status never goes back to an earlier one, except that a parcel may go on after an exception.
+    """
     for report in reports:
         match report.status:
             case Report.EXCEPTION:

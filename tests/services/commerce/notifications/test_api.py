@@ -146,7 +146,10 @@ async def test_what_was_unsubscribed_meanwhile_is_not_sent() -> None:
         await desk.listed(1, waiting=1)
         await desk.ask("Unsubscribe", channel=pb.CHANNEL_EMAIL)
         [one] = await desk.listed(1)
-        assert (one.status, one.reason) == (pb.NOTIFICATION_STATUS_SUPPRESSED, "it is not wanted any more")
+        assert (one.status, one.reason) == (
+            pb.NOTIFICATION_STATUS_SUPPRESSED,
+            "the customer no longer uses this channel",
+        )
 
 
 async def test_a_forgotten_customer_is_told_nothing_and_no_address_is_left(desk: Desk) -> None:

@@ -1,0 +1,92 @@
+"""A follower on its way through the log: how far it has come, and the batches that it has not finished."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from treaty.commits.commit import Commit
+from treaty.commits.log import Batch, Place
+from treaty.concurrency.tasks import Broken
+
+
+class Follower(Protocol):
+    """Does something with every commit."""
+
+    @property
+    def name(self) -> str: ...
+
+    def begin(self) -> None:
+        """Starts again: the work that an earlier reading had open was given up, and its commits come again."""
+        ...
+
+    def take(self, commits: Sequence[Commit], epoch: int) -> Awaitable[None] | None:
+        """Starts on the commits, in order. The awaitable ends when each is done with or safely kept elsewhere."""
+        ...
+
+
+@dataclass(slots=True)
+class Track:
+    """One follower's way, independent of every other.
+
+    Attributes:
+        place: the work on every commit up to here is done. It never goes back.
+        saved: the place that the store holds.
+        open: the batches that the follower has taken and not finished, the oldest first.
+        failures: how often in a row it failed.
+        halted: it failed, and has not succeeded since.
+    """
+
+    follower: Follower
+    place: Place
+    saved: Place
+    open: deque[tuple[Place, "asyncio.Future[None] | None"]] = field(default_factory=deque)
+    failures: int = 0
+    halted: bool = False
+
+    def feed(self, batch: Batch, epoch: int) -> None:
+        """Gives the follower a batch, unless its place is behind that batch already.
+
+        Places are compared inside a change stream only. A scan by position is not quite in the order of the log, so
+        the follower takes all of it: its work has no second effect.
+        """
+        if not batch.again and self.place.token and batch.place.token <= self.place.token:
+            return
+        work = self.follower.take(batch.commits, epoch) if batch.commits else None
+        self.open.append((batch.place, None if work is None else asyncio.ensure_future(work)))
+        self.advance()
+
+    def advance(self) -> None:
+        """Advances the place past finished batches.
+
+        Raises:
+            Exception: the follower's error; its place stays before the batch that failed.
+        """
+        while self.open:
+            place, work = self.open[0]
+            if work is not None:
+                if not work.done():
+                    return
+                if work.cancelled():
+                    raise Broken(f"the work of {self.follower.name} was cancelled from within")
+                work.result()
+                self.failures = 0
+            self.open.popleft()
+            if place.token or place.position > self.place.position:
+                self.place = Place(place.token, max(place.position, self.place.position))
+
+    async def settle(self) -> None:
+        """Waits for the oldest open batch."""
+        work = self.open[0][1]
+        if work is not None:
+            await asyncio.wait([work])
+        self.advance()
+
+    async def abandon(self) -> None:
+        """Gives up the open batches, and waits until that is over."""
+        works = [work for _, work in self.open if work is not None]
+        self.open.clear()
+        for work in works:
+            work.cancel()
+        await asyncio.gather(*works, return_exceptions=True)
