@@ -1,19 +1,22 @@
 """The contract suites on MongoDB, with both drivers, and what only a real server can do to us."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from treaty.commits.log import CommitLog, CommitRefused, Place, VersionTaken
+from treaty.commits.commit import commit_id
+from treaty.commits.log import CommitLog, CommitRefused, Place, StoreAway, VersionTaken
 from treaty.mongo.driver import Driver, close, connect
 from treaty.mongo.stores import MongoStores
 from treaty.probes import NoProbe, Probe
 from treaty.service.stores import Stores
 from treaty.surroundings import Surroundings
 from treaty.testing.recorder import Recorder
-from treaty.testing.samples import NOTES, plain_commit
+from treaty.testing.samples import NOTES, full_commit, plain_commit
 from treaty.testing.suites.commit_log import CommitLogSuite, MakeLog, ids, read_until, seen
 from treaty.testing.suites.leases import CheckpointsSuite, LeasesSuite
 from treaty.testing.suites.pending import PendingSuite
@@ -201,3 +204,52 @@ class TestMotorUnknownOutcomes(_WithMotor, _UnknownOutcomes):
 
 class TestPyMongoUnknownOutcomes(_WithPyMongo, _UnknownOutcomes):
     pass
+
+
+async def test_documents_of_the_next_version_are_read_over_their_unknown_fields(stores_of_next: MongoStores) -> None:
+    log = stores_of_next.log
+    commit = full_commit("thing-1")
+    await log.append(commit)
+    commits = stores_of_next._database.get_collection("commits")
+    more = {"new": 1, "causes.$[].new": 2, "outbox.$[].new": 3, "calls.$[].new": {"deep": 4}}
+    await commits.update_one({"_id": commit.id}, {"$set": more})
+    head = await log.head("thing-1")
+    assert head is not None
+    assert replace(head, position=(0, 0)) == replace(commit, position=(0, 0))
+    async with contextlib.aclosing(log.follow(Place())) as batches:
+        async for batch in batches:
+            if batch.commits:
+                assert [c.id for c in batch.commits] == [commit.id]
+                break
+
+
+@pytest.fixture
+async def stores_of_next(servers: dict[str, str], context: str) -> AsyncIterator[MongoStores]:
+    client = connect(servers["MONGODB_URI"], "motor")
+    stores = MongoStores(client, context, surroundings=Surroundings())
+    await stores.prepare([])
+    yield stores
+    await close(client)
+
+
+async def test_a_dropped_index_on_causes_is_noticed_and_made_again(stores_of_next: MongoStores) -> None:
+    log, commits = stores_of_next.log, stores_of_next._database.get_collection("commits")
+    await log.append(plain_commit("thing-1", causes=["once"]))
+    await commits.drop_index("causes")
+    await stores_of_next.ping()
+    with pytest.raises(VersionTaken):
+        await log.append(plain_commit("thing-1", 2, causes=["once"]))
+
+
+async def test_no_commit_is_taken_while_duplicates_keep_the_index_on_causes_away(stores_of_next: MongoStores) -> None:
+    log, commits = stores_of_next.log, stores_of_next._database.get_collection("commits")
+    await commits.drop_index("causes")
+    for version in (1, 2):
+        await log.append(plain_commit("thing-1", version, causes=["twice"]))
+    with pytest.raises(StoreAway, match="the unique index on causes is missing"):
+        await stores_of_next.ping()
+    with pytest.raises(StoreAway, match="a repeat would take effect again"):
+        await log.append(plain_commit("thing-2"))
+    await commits.delete_one({"_id": commit_id("thing-1", 2)})
+    await stores_of_next.ping()
+    await log.append(plain_commit("thing-2"))

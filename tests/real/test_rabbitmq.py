@@ -6,7 +6,7 @@ import aio_pika
 import pytest
 from treaty.chance import RandomIds
 from treaty.messaging.broker import Broker, BrokerAway, TopologyDiffers
-from treaty.rabbit.broker import RabbitBroker
+from treaty.rabbit.broker import RabbitBroker, _with_heartbeat
 from treaty.testing.suites.broker import BrokerSuite, MakeBroker, subscriber
 
 
@@ -40,3 +40,16 @@ async def test_a_broker_that_is_away_is_called_that() -> None:
     with pytest.raises(BrokerAway):
         await broker.declare(subscriber("test.away", "test.producer"))
     await broker.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("amqp://h/v", "amqp://h/v?heartbeat=7"),
+        ("amqp://h/v?timeout=3", "amqp://h/v?timeout=3&heartbeat=7"),
+        ("amqp://h/v?heartbeat=30", "amqp://h/v?heartbeat=30"),
+    ],
+)
+def test_the_heartbeat_is_ours_unless_the_url_has_one(url: str, expected: str) -> None:
+    assert _with_heartbeat(url, 7) == expected
+    assert _with_heartbeat(url, 0) == url

@@ -16,10 +16,10 @@ from treaty.commits.codec import Names
 from treaty.commits.commit import Committed
 from treaty.commits.decider import Decide, Decider
 from treaty.commits.log import CommitLog
-from treaty.commits.stored import Stored
+from treaty.commits.stored import LONGEST_ID, Stored, is_safe_id
 from treaty.commits.streams import RequestReused, Streams
 from treaty.commits.writer import Asked, Writer
-from treaty.domain import Aggregate, NotFound, Policy
+from treaty.domain import Aggregate, Invalid, NotFound, Policy
 from treaty.surroundings import Surroundings
 
 A = TypeVar("A", bound=Aggregate[Any])
@@ -118,7 +118,17 @@ class Repository(Generic[A]):
         return await self._submit(id, decide, cause, must_exist=True)
 
     async def add(self, id: str, decide: Decide[A], *, cause: Cause | None = None) -> Committed[A]:
-        """Changes an aggregate as `change` does, or makes a new one: then `decide` gets its blank state."""
+        """Changes an aggregate as `change` does, or makes a new one: then `decide` gets its blank state.
+
+        Raises:
+            Invalid: if the id of a new aggregate is too long or has an `@`; see also `change`.
+        """
+        if not is_safe_id(id) and not (await self._writer.load(self._stored.stream_of(id))).exists:
+            raise Invalid(
+                f"{id[:40]!r} cannot be the id of a new {self._stored.kind.__name__}: use 1 to {LONGEST_ID} bytes of "
+                "printable characters without @",
+                reason="INVALID_ID",
+            )
         return await self._submit(id, decide, cause, must_exist=False)
 
     async def _submit(self, id: str, decide: Decide[A], cause: Cause | None, *, must_exist: bool) -> Committed[A]:

@@ -76,6 +76,19 @@ class Stored(Generic[A]):
         return {**forms, "state": self._state.shape}
 
 
+LONGEST_ID = 200
+"""Bytes of an aggregate's id in UTF-8: with its stream's name and its version it fits into an AMQP property."""
+
+
+def is_safe_id(id: str) -> bool:
+    """Returns whether a new aggregate may have this id: not empty, not too long, and without `@` or control characters.
+
+    The `@` divides a stream from its version in the ids of commits and events.
+    """
+    printable = all(character.isprintable() for character in id)
+    return 0 < len(id.encode(errors="surrogatepass")) <= LONGEST_ID and printable and "@" not in id
+
+
 def event_documents(names: Names, events: Sequence[object]) -> list[dict[str, Any]]:
     """Returns the stored forms of events."""
     return [names.encode(event) for event in events]

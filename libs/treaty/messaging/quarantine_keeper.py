@@ -95,8 +95,13 @@ class QuarantineKeeper:
         item = self._quarantined(envelope, error, "" if replay and error else self._holds.waits_for(envelope, replay))
         self._probe.reach("quarantine.adding")
         await self._quarantine.add(item)
-        self._probe.reach("quarantine.added")
         known = await self._quarantine.get(item.id)
+        if known is not None and known.key != item.key:
+            # Another message has this id. Both are kept: acknowledging this one must not lose it.
+            item = replace(item, id=f"{item.id}/{item.key}")
+            await self._quarantine.add(item)
+            known = await self._quarantine.get(item.id)
+        self._probe.reach("quarantine.added")
         if known is not None and known.discarded:
             return
         self._held.add(envelope.partition_key)

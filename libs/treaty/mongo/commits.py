@@ -14,7 +14,7 @@ from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 
 from treaty.commits.commit import Commit
 from treaty.commits.group_commit import Inserted, OutcomeUnknown
-from treaty.commits.log import Batch, Behind, Place
+from treaty.commits.log import Batch, Behind, Place, StoreAway
 from treaty.mongo.documents import from_document, to_document
 from treaty.mongo.driver import LOCAL, reaching, session
 
@@ -43,6 +43,7 @@ class MongoCommits:
         self._database = database
         self._commits = database.get_collection("commits")
         self._local = database.get_collection("commits", read_concern=LOCAL)
+        self._unguarded = ""
 
     async def prepare(self) -> None:
         """Makes the indexes: a cause once per stream, and the order for scans after a lost token."""
@@ -50,8 +51,31 @@ class MongoCommits:
             await self._commits.create_index([("stream", 1), ("causes.id", 1)], unique=True, name="causes")
             await self._commits.create_index([("position", 1)], name="position")
 
+    async def check(self) -> None:
+        """Makes the unique index on causes again if somebody dropped it. Without it a repeat takes effect again.
+
+        Raises:
+            StoreAway: the index is missing and cannot be made now; until it is there, no commit is taken.
+        """
+        with reaching():
+            known = await self._commits.index_information()
+        if known.get("causes", {}).get("unique"):
+            self._unguarded = ""
+            return
+        self._unguarded = "the unique index on causes is missing, so a repeat would take effect again"
+        logger.error("the unique index on causes is missing; no commit is taken until it is there again")
+        try:
+            await self.prepare()
+        except StoreAway as failure:
+            self._unguarded += f", and it cannot be made: {failure}"
+            raise StoreAway(self._unguarded) from None
+        self._unguarded = ""
+        logger.warning("the unique index on causes was made again")
+
     async def insert(self, commits: Sequence[Commit]) -> Sequence[Inserted]:
         """Inserts with `insert_many`, also a single one: it reports a missing majority beside a duplicate."""
+        if self._unguarded:
+            raise StoreAway(self._unguarded)
         documents = [_encoded(commit) for commit in commits]
         outcomes = [Inserted.REFUSED if document is None else Inserted.STORED for document in documents]
         sent = [index for index, document in enumerate(documents) if document is not None]
@@ -79,7 +103,8 @@ class MongoCommits:
     async def read(self, stream: str, *, first: int = 1, last: int | None = None) -> Sequence[Commit]:
         with reaching():
             lowest, end = f"{stream}@{first:012d}", f"{stream}@:" if last is None else f"{stream}@{last + 1:012d}"
-            found = self._commits.find({"_id": {"$gte": lowest, "$lt": end}}).sort("_id", 1)
+            within = {"_id": {"$gte": lowest, "$lt": end}, "stream": stream}
+            found = self._commits.find(within).sort("_id", 1)
             return [from_document(document) for document in await found.to_list(None)]
 
     async def caused_by(self, stream: str, causes: Sequence[str]) -> Sequence[Commit]:
@@ -131,21 +156,22 @@ class MongoCommits:
             return [from_document(document) for document in await found.to_list(None)]
 
     async def streams(self, prefix: str, limit: int) -> Sequence[str]:
-        """Jumps from stream to stream in the index, however long each is."""
+        """Jumps from stream to stream in the index of causes, however long each is."""
         found: list[str] = []
-        lowest, end = prefix, f"{prefix}\U0010ffff"
+        within: dict[str, Any] = {"$gte": prefix, "$lt": f"{prefix}\U0010ffff"}
         while len(found) < limit:
-            within = {"_id": {"$gte": lowest, "$lt": end}}
             with reaching():
-                first = await self._commits.find(within, {"stream": 1}).sort("_id", 1).limit(1).to_list(1)
+                first = (
+                    await self._commits.find({"stream": within}, {"stream": 1}).sort("stream", 1).limit(1).to_list(1)
+                )
             if not first:
                 break
             found.append(first[0]["stream"])
-            lowest = f"{found[-1]}@:"
+            within = {"$gt": found[-1], "$lt": f"{prefix}\U0010ffff"}
         return found
 
     async def _latest(self, commits: Any, stream: str, causal: Any) -> Commit | None:
-        within = {"_id": {"$gte": f"{stream}@", "$lt": f"{stream}@:"}}
+        within = {"_id": {"$gte": f"{stream}@", "$lt": f"{stream}@:"}, "stream": stream}
         found = await commits.find(within, session=causal).sort("_id", -1).limit(1).to_list(1)
         return from_document(found[0]) if found else None
 

@@ -42,18 +42,36 @@ def _cause(entry: CauseEntry) -> dict[str, Any]:
     return document
 
 
+def _entry(cause: Mapping[str, Any]) -> CauseEntry:
+    return CauseEntry(
+        id=cause["id"],
+        digest=cause["digest"],
+        actor=cause["actor"],
+        tenant=cause["tenant"],
+        trace=cause["trace"],
+        correlation=cause["correlation"],
+        events=cause["events"],
+        refusal=cause.get("refusal"),
+    )
+
+
 def from_document(document: Mapping[str, Any]) -> Commit:
-    """Returns the commit; without a state if that was projected away."""
+    """Returns the commit; without a state if that was projected away.
+
+    Unknown fields are read over: the next version of the code may write them while this one still runs.
+    """
     position: Timestamp = document["position"]
     return Commit(
         stream=document["stream"],
         version=document["version"],
-        causes=[CauseEntry(**cause) for cause in document["causes"]],
+        causes=[_entry(cause) for cause in document["causes"]],
         events=document["events"],
         state=document.get("state", {}),
-        outbox=[Outgoing(**outgoing) for outgoing in document["outbox"]],
+        outbox=[Outgoing(type=o["type"], body=o["body"], time=o["time"], cause=o["cause"]) for o in document["outbox"]],
         sequence=document["sequence"],
-        calls=[PendingCall(**call) for call in document["calls"]],
+        calls=[
+            PendingCall(type=c["type"], body=c["body"], cause=c["cause"], due=c.get("due")) for c in document["calls"]
+        ],
         token=document["token"],
         position=(position.time, position.inc),
     )

@@ -137,10 +137,21 @@ def _intent(intent: Intent) -> dict[str, Any]:
     }
 
 
+def _intent_from(document: Mapping[str, Any]) -> Intent:
+    """Returns the intent. Unknown fields are read over."""
+    return Intent(
+        action=document["action"],
+        reason=document["reason"],
+        at=document["at"],
+        by=document["by"],
+        body=document["body"],
+    )
+
+
 def _answered(document: Mapping[str, Any]) -> Answered:
     return Answered(
         message=document["message"],
-        intent=Intent(**document["intent"]),
+        intent=_intent_from(document["intent"]),
         at=document["at"],
         outcome=document["outcome"],
         before=document["before"],
@@ -159,7 +170,7 @@ def _item(document: Mapping[str, Any]) -> Quarantined:
         detail=document["detail"],
         attempts=document["attempts"],
         next_try=document["next_try"],
-        intent=Intent(**document["intent"]) if document["intent"] else None,
+        intent=_intent_from(document["intent"]) if document["intent"] else None,
         discarded=document["discarded"],
         schema=document.get("schema", False),
         waits_for=document.get("waits_for", ""),

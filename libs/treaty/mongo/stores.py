@@ -19,6 +19,9 @@ from treaty.mongo.rows import MongoRows
 from treaty.projections.projection import Projection
 from treaty.surroundings import Surroundings
 
+CHECK_SECONDS = 10.0
+"""Seconds between looks at the index on which idempotence rests."""
+
 
 class MongoStores:
     """The stores of one context.
@@ -34,6 +37,7 @@ class MongoStores:
     ) -> None:
         self._client = client
         self._patience = patience
+        self._check_at = 0.0
         self._majority = Majority(patience)
         self._database = database(client, context)
         self.commits = MongoCommits(client, self._database)
@@ -70,3 +74,7 @@ class MongoStores:
         if self._majority.lags(hello, asyncio.get_running_loop().time()):
             raise StoreAway("the majority does not follow the primary: no commit can become durable")
         self.log.check(self._patience)
+        now = asyncio.get_running_loop().time()
+        if now >= self._check_at:
+            await self.commits.check()
+            self._check_at = now + CHECK_SECONDS

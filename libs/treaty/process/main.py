@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ctypes
 import gc
+import math
 import os
 import signal
 import socket
@@ -20,6 +21,9 @@ from treaty.rabbit.broker import RabbitBroker
 from treaty.service.contexts import Build, load_context
 from treaty.settings import ProcessSettings
 from treaty.surroundings import Surroundings
+
+_SHORTEST_HEARTBEAT = 5
+"""Seconds. A process with a shorter AMQP heartbeat loses its connection when its event loop is busy for a while."""
 
 _SETTLED_SECONDS = 2.0
 """The time after which a process has opened its connections and prepared its stores."""
@@ -49,7 +53,12 @@ async def running(
         load(name)
     surroundings = Surroundings()
     client = connect(settings.mongodb_uri.get_secret_value(), settings.mongodb_driver)
-    broker = RabbitBroker(settings.amqp_url.get_secret_value(), name="+".join(contexts), ids=surroundings.ids)
+    broker = RabbitBroker(
+        settings.amqp_url.get_secret_value(),
+        name="+".join(contexts),
+        ids=surroundings.ids,
+        heartbeat=max(math.ceil(settings.lease_seconds), _SHORTEST_HEARTBEAT),
+    )
     host = Host(
         contexts=contexts,
         settings=settings,

@@ -6,9 +6,11 @@ the toolkit detects a lost channel and drops the messages in its buffers.
 
 import asyncio
 import contextlib
+import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import aio_pika
 import structlog
@@ -23,6 +25,9 @@ from treaty.messaging.replays import END_HEADER, REPLAY_HEADER
 from treaty.rabbit.topology import declare
 
 logger = structlog.get_logger()
+
+_LONGEST_PROPERTY = 255
+"""Bytes of an AMQP property or routing key."""
 
 _FAILURES = (
     AMQPError,
@@ -83,9 +88,14 @@ class RabbitBroker:
         name: a prefix of the names of the connections.
         prefetch: unacknowledged messages per partition.
         timeout: seconds for each request to the broker; after that the outcome is unknown.
+        heartbeat: seconds between AMQP heartbeats, unless the URL has its own. The broker gives the messages of a
+            frozen process to another one after about 2.4 of them; 0 leaves it to the broker (60 s).
     """
 
-    def __init__(self, url: str, *, name: str, ids: Ids, prefetch: int = 128, timeout: float = 5.0) -> None:
+    def __init__(
+        self, url: str, *, name: str, ids: Ids, prefetch: int = 128, timeout: float = 5.0, heartbeat: int = 0
+    ) -> None:
+        url = _with_heartbeat(url, heartbeat)
         self._publishing = _Link(url, f"{name} publishing", timeout)
         self._consuming = _Link(url, f"{name} consuming", timeout)
         self._ids, self._prefetch, self._timeout = ids, prefetch, timeout
@@ -121,11 +131,11 @@ class RabbitBroker:
             headers={**envelope.headers(), **beside},
             content_type=CONTENT_TYPE,
             delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-            message_id=f"{envelope.id}/{self._run}-{self._attempts}",
-            correlation_id=envelope.correlation,
+            message_id=_bounded(f"{envelope.id}/{self._run}-{self._attempts}"),
+            correlation_id=_bounded(envelope.correlation),
             timestamp=envelope.time,
-            type=envelope.type,
-            app_id=envelope.producer,
+            type=_bounded(envelope.type),
+            app_id=_bounded(envelope.producer),
         )
         await self._confirmed(target, message, envelope.type, envelope.id)
 
@@ -138,6 +148,8 @@ class RabbitBroker:
 
     async def _confirmed(self, target: AbstractExchange, message: aio_pika.Message, key: str, what: str) -> None:
         """Publishes a message, and returns when the broker has confirmed it."""
+        if len(key.encode(errors="surrogatepass")) > _LONGEST_PROPERTY:
+            raise NotAccepted(f"{what}: AMQP has no routing key of more than {_LONGEST_PROPERTY} bytes")
         try:
             confirmed = await target.publish(message, key, mandatory=True, timeout=self._timeout)
         except PublishError as error:
@@ -148,6 +160,10 @@ class RabbitBroker:
             if not isinstance(error, TimeoutError):
                 self._channel = None
             raise BrokerAway(f"{type(error).__name__}: {error}") from error
+        except (TypeError, ValueError) as error:
+            # The client cannot encode this message. It may have counted it already, so its channel is not used again.
+            self._channel = None
+            raise NotAccepted(f"{what}: {type(error).__name__}: {error}") from error
         if not isinstance(confirmed, Basic.Ack):
             raise NotAccepted(f"{what}: the broker answered {type(confirmed).__name__}")
 
@@ -218,6 +234,22 @@ class _RabbitDelivery:
     async def ack(self) -> None:
         with contextlib.suppress(*_FAILURES):
             await self._message.ack()
+
+
+def _bounded(text: str) -> str:
+    """Returns a text for an AMQP property, which holds 255 bytes: a longer one as its digest. Headers have it whole."""
+    data = text.encode(errors="surrogatepass")
+    if len(data) <= _LONGEST_PROPERTY:
+        return text
+    return f"blake2b:{hashlib.blake2b(data, digest_size=32).hexdigest()}"
+
+
+def _with_heartbeat(url: str, seconds: int) -> str:
+    """Returns the URL with a heartbeat, unless it has one."""
+    parts = urlsplit(url)
+    if not seconds or "heartbeat" in parse_qs(parts.query):
+        return url
+    return urlunsplit(parts._replace(query="&".join(filter(None, [parts.query, f"heartbeat={seconds}"]))))
 
 
 async def _watch(channel: AbstractChannel, tag: str, lost: asyncio.Event) -> None:

@@ -7,7 +7,7 @@ import pytest
 from treaty.commits.codec import Newer
 from treaty.memory.quarantine import MemoryQuarantine
 from treaty.messaging.envelope import Envelope
-from treaty.messaging.quarantine import SCHEDULE, Quarantined
+from treaty.messaging.quarantine import SCHEDULE, Intent, Quarantined
 from treaty.testing import eventually
 from treaty.testing.samples import NOON, envelope
 
@@ -254,3 +254,19 @@ async def test_what_waits_behind_nothing_is_released(desk: Desk) -> None:
     async with running(desk.consumer().run()):
         await eventually(lambda: desk.holds_nothing())
     assert of("a", desk.done) == ["a2", "a3"]
+
+
+async def test_two_messages_with_one_id_and_different_keys_are_both_kept() -> None:
+    desk = await Desk(poison={"same"}).declared()
+    for key in ("a", "b"):
+        desk.broker.deliver(DESK.context, envelope("test.bank", "same", key=key))
+    async with running(desk.consumer().run()):
+        await desk.idle()
+        items = await desk.quarantine.held(0)
+        assert sorted((item.key, item.id) for item in items) == [("a", "test.bank/same"), ("b", "test.bank/same/b")]
+        desk.poison.clear()
+        for item in items:
+            intent = Intent(action="retry", reason="it was mended", at=desk.clock.now())
+            assert await desk.quarantine.intend(item.id, intent)
+        await eventually(desk.holds_nothing)
+    assert desk.done == ["same", "same"]

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 
 import pytest
 
 from treaty.chance import RandomIds
-from treaty.messaging.broker import Broker, BrokerAway, Delivery, Topology, Unroutable, exchange_of
+from treaty.messaging.broker import Broker, BrokerAway, Delivery, NotAccepted, Topology, Unroutable, exchange_of
 from treaty.messaging.envelope import parse
 from treaty.messaging.replays import END_HEADER, REPLAY_HEADER, named
 from treaty.testing.eventually import eventually
@@ -73,6 +74,25 @@ class BrokerSuite:
         for topology in [producer_of(producer), *topologies]:
             await broker.declare(topology)
         return topologies
+
+    @pytest.mark.parametrize("length", [250, 255, 256, 300, 4000])
+    async def test_long_ids_travel_whole(self, broker: Broker, producer: str, length: int) -> None:
+        [topology] = await self._bound(broker, producer, "a")
+        sent = replace(envelope(producer, "i" * length), correlation="ä" * length)
+        await broker.publish(exchange_of(producer), sent)
+        receiver = Receiver()
+        async with broker.consume(topology, 0, receiver):
+            [delivery] = await eventually(lambda: receiver.deliveries)
+            assert parse(delivery.headers, delivery.body) == sent
+            await delivery.ack()
+
+    async def test_an_event_that_cannot_be_sent_is_refused_alone(self, broker: Broker, producer: str) -> None:
+        [topology] = await self._bound(broker, producer, "a")
+        for n in range(3):
+            with pytest.raises((NotAccepted, Unroutable)):
+                await broker.publish(exchange_of(producer), envelope(producer, "a", type=f"{producer}.{'T' * 300}"))
+            await broker.publish(exchange_of(producer), envelope(producer, f"b{n}"))
+        await eventually(lambda: _is_queued(broker, topology, 3))
 
     async def test_an_event_reaches_every_context_that_wants_it(self, broker: Broker, producer: str) -> None:
         topologies = await self._bound(broker, producer, "a", "b")

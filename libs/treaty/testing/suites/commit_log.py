@@ -80,6 +80,20 @@ class CommitLogSuite:
         await log.append(plain_commit("thing-2", causes=["a"]))
         assert len(await log.read("thing-2")) == 1
 
+    async def test_streams_whose_names_begin_alike_are_apart(self, log: CommitLog) -> None:
+        names = ["thing-joe", "thing-joe@2024.example.com", "thing-joe@000000000009", "thing-joe@:"]
+        for name in names:
+            for version in (1, 2):
+                await log.append(plain_commit(name, version))
+        for name in names:
+            for fresh in (False, True):
+                head = await log.head(name, fresh=fresh)
+                assert head is not None
+                assert (head.stream, head.version) == (name, 2)
+            assert [(c.stream, c.version) for c in await log.read(name)] == [(name, 1), (name, 2)]
+            assert [c.stream for c in await log.read(name, first=2, last=2)] == [name]
+        assert sorted(await log.streams("thing-joe", 10)) == sorted(names)
+
     async def test_the_head_is_the_latest_commit(self, log: CommitLog) -> None:
         assert await log.head("thing-1") is None
         assert await log.head("thing-1", fresh=True) is None

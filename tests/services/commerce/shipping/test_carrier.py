@@ -112,7 +112,7 @@ def test_what_is_no_object_is_refused(body: bytes) -> None:
 
 
 class Desk:
-    """Takes reports, after some refusals."""
+    """Takes reports, after some refusals; a repeat of one changes nothing."""
 
     def __init__(self, refusals: int = 0) -> None:
         self.refusals = refusals
@@ -124,8 +124,9 @@ class Desk:
         if self.refusals:
             self.refusals -= 1
             raise RuntimeError("not now")
-        self.told.append(report_from(body))
-        self.causes.append(current_cause().id)
+        if current_cause().id not in self.causes:
+            self.told.append(report_from(body))
+            self.causes.append(current_cause().id)
 
     @property
     def kinds(self) -> list[Report]:
