@@ -79,7 +79,7 @@ class Following:
     longest_pause: float = 60.0
     _main: _Group = field(default_factory=lambda: _Group("main"), init=False)
     _late: _Group = field(default_factory=lambda: _Group("late"), init=False)
-    _halted: list[tuple[float, Track]] = field(default_factory=list, init=False)
+    _later: list[tuple[float, Track]] = field(default_factory=list, init=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     async def run(self, epoch: int) -> None:
@@ -129,7 +129,7 @@ class Following:
         self._wake.clear()
         waking = asyncio.create_task(self._wake.wait())
         now = asyncio.get_running_loop().time()
-        timeout = min((max(at - now, 0.0) for at, _ in self._halted), default=None)
+        timeout = min((max(at - now, 0.0) for at, _ in self._later), default=None)
         tasks = [group.task for group in (self._main, self._late) if group.task is not None]
         try:
             await asyncio.wait([waking, *tasks], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
@@ -140,14 +140,14 @@ class Following:
         """Lets the followers of the other reading, which have caught up, go on with the main one."""
         self._main.add(*self._late.tracks)
         for track in self._late.tracks:
-            track.failures = 0
+            track.failures = track.stalls = 0
         self._late.tracks, self._late.changed = [], False
 
     def _revive(self) -> None:
         """Lets halted followers whose time has come read again, by the other reading."""
         now = asyncio.get_running_loop().time()
-        due = [track for at, track in self._halted if at <= now]
-        self._halted = [(at, track) for at, track in self._halted if at > now]
+        due = [track for at, track in self._later if at <= now]
+        self._later = [(at, track) for at, track in self._later if at > now]
         self._late.add(*due)
 
     def _has_caught_up(self, batch: Batch) -> bool:
@@ -179,22 +179,29 @@ class Following:
                 await self._halting(group, track, track.settle)
 
     async def _give(self, group: _Group, track: Track, batch: Batch, epoch: int) -> None:
-        """Feeds one follower; one that has no room for long goes on by the other reading."""
+        """Feeds one follower; one that has no room for long does not hold up the others of its group."""
 
         async def feed() -> None:
-            has_room = await self._has_room(track, len(group.tracks) > 1 and group is self._main)
+            has_room = await self._has_room(track, may_stall=len(group.tracks) > 1)
             if track not in group.tracks:
                 return
             if has_room:
                 track.feed(batch, epoch)
-            else:
-                logger.warning("a follower falls behind and goes on by itself", follower=track.follower.name)
-                await self._leave(group, track)
+                return
+            logger.warning("a follower falls behind and goes on by itself", follower=track.follower.name)
+            await self._leave(group, track)
+            if group is self._main:
                 self._late.add(track)
+            else:
+                self._try_later(track, backoff(track.stalls, self.stall_seconds, self.longest_pause))
+                track.stalls += 1
 
         await self._halting(group, track, feed)
 
-    async def _has_room(self, track: Track, may_stall: bool) -> bool:
+    def _try_later(self, track: Track, pause: float) -> None:
+        self._later.append((asyncio.get_running_loop().time() + pause, track))
+
+    async def _has_room(self, track: Track, *, may_stall: bool) -> bool:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.stall_seconds if may_stall else None):
                 while len(track.open) >= self.window:
@@ -217,7 +224,7 @@ class Following:
             pause = self.surroundings.chance.jitter(backoff(track.failures, self.first_pause, self.longest_pause))
             track.failures += 1
             track.halted = True
-            self._halted.append((asyncio.get_running_loop().time() + pause, track))
+            self._try_later(track, pause)
             self.surroundings.probe.gauge("treaty.follower.halted", 1, follower=track.follower.name)
             logger.exception(
                 "a follower is halted", follower=track.follower.name, failures=track.failures, again_in=round(pause, 1)

@@ -36,6 +36,7 @@ class Track:
         open: the batches that the follower has taken and not finished, the oldest first.
         failures: how often in a row it failed.
         halted: it failed, and has not succeeded since.
+        stalls: how often it had no room while others waited, since it last kept up.
     """
 
     follower: Follower
@@ -44,6 +45,7 @@ class Track:
     open: deque[tuple[Place, "asyncio.Future[None] | None"]] = field(default_factory=deque)
     failures: int = 0
     halted: bool = False
+    stalls: int = 0
 
     def feed(self, batch: Batch, epoch: int) -> None:
         """Gives the follower a batch, unless its place is behind that batch already.

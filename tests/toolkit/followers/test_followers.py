@@ -299,3 +299,21 @@ async def test_a_follower_that_is_stuck_does_not_hold_up_the_others_and_misses_n
         stuck.holding.clear()
         await scene.saved_all("stuck", "quick")
     assert list(dict.fromkeys(stuck.taken)) == [*first, *more, *later]
+
+
+async def test_a_stuck_follower_does_not_hold_up_one_that_was_halted_and_works_again(scene: Scene) -> None:
+    stuck, broken, quick = Noting("stuck"), Noting("broken", breaking={"thing-2"}), Noting("quick")
+    following = scene.following(stuck, broken, quick, window=2)
+    following.stall_seconds = 0.02
+    async with running(following.run(1)):
+        await scene.write("thing-1", 1)
+        await scene.saved_all("stuck", "broken", "quick")
+        stuck.holding.add("thing-2")
+        more = await scene.write("thing-2", *range(1, 20))
+        await eventually(lambda: set(more) <= set(quick.taken))
+        await eventually(lambda: "broken broke" in str(scene.checkpoints._errors))
+        broken.breaking.clear()
+        await scene.saved_all("broken", "quick")
+        stuck.holding.clear()
+        await scene.saved_all("stuck", "broken", "quick")
+    assert set(more) <= set(stuck.taken)
