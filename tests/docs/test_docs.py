@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,15 @@ def _missing_paths(text: str) -> list[str]:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_path_in_backticks_is_there(page: Path) -> None:
     assert _missing_paths(_prose(page)) == []
+
+
+def test_the_table_of_the_toolkit_has_every_package_in_the_order_of_the_floors() -> None:
+    table = re.findall(r"^\| (`.*?) \|", (ROOT / pages.DRAWING).read_text(), re.MULTILINE)
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    [layers] = [contract["layers"] for contract in contracts if contract["id"] == "floors"]
+    floors = {name: -floor for floor, names in enumerate(layers) for name in re.findall(r"\w+", names)}
+    found = [floors[name] for name in re.findall(r"`(\w+)`", " ".join(table))]
+    assert found == sorted(floors.values())
 
 
 def test_a_path_that_is_not_there_is_noticed() -> None:

@@ -101,7 +101,7 @@ async def test_a_command_for_what_is_not_there_says_so(shop: Town) -> None:
     assert "no message nothing" in output
     code, output = await treaty(shop, "quarantine", "release", INVENTORY, "--type", "OrderPlaced", "--reason", "x")
     assert code == 2
-    assert "nothing in the quarantine" in output
+    assert "no message in the quarantine" in output
     code, output = await treaty(shop, "quarantine", "list", INVENTORY, "--older-than", "soon")
     assert code == 2
     assert "is no age" in output

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from treaty.cli.context import fail
 from treaty.memory.stores import MemoryStores
 from treaty.messaging.subscriptions import by_producer
 from treaty.service.context_map import EXTERNAL, Relation
@@ -13,10 +14,15 @@ from treaty.service.contexts import find_contexts, load_context
 from treaty.service.ports import Ports
 from treaty.service.service import Service
 from treaty.surroundings import Surroundings
+from treaty.wiring import WiringError
 
 
 def services() -> Sequence[Service]:
-    """Builds every context on memory adapters, for inspection; building a service checks its relations."""
+    """Builds every context on memory adapters, for inspection; building a service checks its relations.
+
+    Raises:
+        WiringError: if a context is built wrongly.
+    """
     surroundings = Surroundings()
     ports = Ports(stores=MemoryStores(surroundings), surroundings=surroundings, environ={})
     return [load_context(name)(ports) for name in find_contexts()]
@@ -24,7 +30,10 @@ def services() -> Sequence[Service]:
 
 def context_map(as_json: Annotated[bool, typer.Option("--json", help="print JSON for a machine")] = False) -> None:
     """Print the context map, a Mermaid diagram and a table, as it is in docs/reference/context-map.md."""
-    found = services()
+    try:
+        found = services()
+    except WiringError as error:
+        fail(str(error))
     if as_json:
         relations = {s.name: [{"upstream": r.upstream, "pattern": r.pattern} for r in s.relations] for s in found}
         typer.echo(json.dumps(relations))

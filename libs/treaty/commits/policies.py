@@ -41,7 +41,7 @@ def effects_of(policy: Policy, state: Any, event: Any) -> Iterator[Effect]:
     listed = _listed(policy)
     for effect in policy(state, event):
         if listed is not None and not isinstance(effect, Call) and type(effect) not in listed:
-            raise unlisted(policy, type(effect))
+            raise _unlisted(policy, type(effect))
         yield effect
 
 
@@ -54,12 +54,18 @@ def _listed(policy: Policy) -> frozenset[type] | None:
         return None
 
 
-def unlisted(policy: Policy, event: type) -> WiringError:
-    """Returns the error for an event that a policy yields but its context does not publish."""
-    name = event.__name__
+def unpublished(policy: Policy, event: type) -> WiringError:
+    """Returns the error for an event that a policy may yield but its context does not publish."""
     return WiringError(
-        f"the policy {_name(policy)} yields {_full_name(event)}, which is not listed as published: "
-        f"add {name} to the annotation of the policy's result and to `publishes` in service.py"
+        f"the policy {_name(policy)} may yield {_full_name(event)}, which the context does not publish: "
+        f"add {event.__name__} to `publishes` in service.py"
+    )
+
+
+def _unlisted(policy: Policy, event: type) -> WiringError:
+    return WiringError(
+        f"the policy {_name(policy)} yields {_full_name(event)}, which the annotation of its result does not list: "
+        f"add {event.__name__} there, and to `publishes` in service.py"
     )
 
 

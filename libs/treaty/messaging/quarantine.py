@@ -15,6 +15,9 @@ same with another body; to pass over the message for good."""
 SCHEDULE = (10.0, 60.0, 300.0, 1800.0, 7200.0)
 """Seconds until the owner of the partition tries again; after the last it is left to a person."""
 
+AWAY_AT_MOST = 2
+"""While a dependency is away, the attempts of a message count no further: it is tried every 5 minutes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:

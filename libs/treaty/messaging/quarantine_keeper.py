@@ -9,8 +9,17 @@ from itertools import takewhile
 import structlog
 
 from treaty.commits.codec import NeedsDeploy
+from treaty.dependencies import DependencyAway
 from treaty.messaging.envelope import Envelope
-from treaty.messaging.quarantine import Answered, Intent, Quarantine, Quarantined, in_order, next_try
+from treaty.messaging.quarantine import (
+    AWAY_AT_MOST,
+    Answered,
+    Intent,
+    Quarantine,
+    Quarantined,
+    in_order,
+    next_try,
+)
 from treaty.messaging.replay_holds import ReplayHolds
 from treaty.messaging.replays import Replays
 from treaty.surroundings import Surroundings
@@ -224,7 +233,10 @@ class QuarantineKeeper:
         )
 
     def _failed_again(self, item: Quarantined, error: Exception) -> Quarantined:
-        attempts, schema = item.attempts + 1, isinstance(error, NeedsDeploy)
+        schema = isinstance(error, NeedsDeploy)
+        attempts = item.attempts + 1
+        if isinstance(error, DependencyAway):  # not the message's fault: it never comes to a person by this
+            attempts = max(item.attempts, min(attempts, AWAY_AT_MOST))
         return replace(
             item,
             attempts=attempts,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from treaty.commits.policies import events_of, unlisted
+from treaty.commits.policies import events_of, unpublished
 from treaty.service.ports import Ports
 from treaty.service.service import Service
 from treaty.wiring import WiringError
@@ -52,7 +52,7 @@ def checked(name: str, build: Build) -> Build:
             )
         for policy in own.policies:
             for event in sorted(events_of(policy) - set(service.publishes), key=lambda kind: kind.__name__):
-                raise unlisted(policy, event)
+                raise unpublished(policy, event)
         return service
 
     return built

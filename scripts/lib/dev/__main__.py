@@ -11,7 +11,7 @@ import typer
 from scripts.lib import dev
 from scripts.lib.signals import interrupt_on_kill
 
-app = typer.Typer(help=dev.__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+app = typer.Typer(help=dev.__doc__, add_completion=False, pretty_exceptions_enable=False)
 
 
 class Name(StrEnum):
@@ -46,8 +46,10 @@ def status() -> None:
 @app.command()
 def env() -> None:
     """Print the exports of .dev/env, to be used as: eval "$(scripts/dev env)"."""
-    if dev.env_file().exists():
-        print(dev.env_file().read_text(), end="")
+    exports = dev.env_file().read_text() if dev.env_file().exists() else ""
+    if not exports and not all(os.environ.get(server.variable) for server in dev.servers()):
+        sys.exit("scripts/dev: no server runs here; start them: scripts/dev up")
+    print(exports, end="")
 
 
 @app.command()
@@ -76,7 +78,7 @@ def _row(line: dev.Status) -> tuple[str, str, str, str, str]:
 def main() -> None:
     interrupt_on_kill()
     try:
-        app()
+        app(prog_name=os.environ.get("TREATY_COMMAND", "scripts/dev"))
     except dev.Failed as failure:
         sys.exit(str(failure))
     except subprocess.CalledProcessError as failure:

@@ -23,9 +23,9 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 def new_service(
     context: Annotated[str, typer.Argument(help="The name, <domain>.<context>, such as media.library.")],
     aggregate: Annotated[str, typer.Option(help="The name of its aggregate, such as Book or LoanCard.")] = "Item",
-    generate: Annotated[
-        bool, typer.Option("--generate/--no-generate", help="Also write the files that are generated from its sources.")
-    ] = True,
+    no_generate: Annotated[
+        bool, typer.Option("--no-generate", help="Leave out the files that are generated from its sources.")
+    ] = False,
 ) -> None:
     """Write a bounded context that runs and has tests, for you to change into your own."""
     root = ROOT
@@ -34,11 +34,11 @@ def new_service(
     test = templates.test_of(names)
     templates.write(files, root)
     try:
-        made = _generate(names, root) if generate else []
+        made = [] if no_generate else _generate(names, root)
     except protos.Broken as error:
         typer.echo(f"{error}\nnew-service: a proto does not compile, so nothing was generated", err=True)
         raise typer.Exit(1) from None
-    _report(names, [*files, *made], test, generated=generate)
+    _report(names, [*files, *made], test, generated=not no_generate)
 
 
 def _checked(context: str, aggregate: str, root: Path) -> Names:
@@ -60,8 +60,9 @@ def _generate(names: Names, root: Path) -> list[str]:
     golden = "tests/services/test_stored_shapes.py"
     _run([sys.executable, "-m", "pytest", "-q", golden, "-k", f"{names.full}]"], root, REGENERATE_GOLDEN="1")
     _run([sys.executable, "-m", "scripts.lib.reference"], root)
+    workload = kustomization.Context(f"{names.domain}/{names.context}").workload
     made = [f"libs/contracts/{names.domain}/{names.context}", f"tests/golden/{names.full}.json"]
-    return [*made, f"k8s/contexts/{kustomization.Context(f'{names.domain}/{names.context}').workload}", *pages.PAGES]
+    return [*made, f"k8s/contexts/{workload}", f"{kustomization.CONTEXTS}/kustomization.yaml", pages.EVENTS]
 
 
 def _run(command: list[str], root: Path, **environ: str) -> None:
@@ -77,13 +78,13 @@ def _report(names: Names, paths: Iterable[str], test: str, *, generated: bool) -
     for path in paths:
         typer.echo(f"  {path}")
     if not generated:
-        typer.echo("Generate the rest: scripts/protos && scripts/manifests && scripts/reference,")
-        typer.echo(f"  then REGENERATE_GOLDEN=1 scripts/test tests/services/test_stored_shapes.py -k {names.full}")
-    typer.echo(f"Test it:   scripts/test {test}")
-    typer.echo(f'Run it:    scripts/dev up && eval "$(scripts/dev env)" && .venv/bin/treaty run {names.full}')
+        typer.echo("Generate the rest: ./scripts/protos && ./scripts/manifests && ./scripts/reference,")
+        typer.echo(f"  then REGENERATE_GOLDEN=1 ./scripts/test tests/services/test_stored_shapes.py -k {names.full}")
+    typer.echo(f"Test it:   ./scripts/test {test}")
+    typer.echo(f'Run it:    ./scripts/dev up && eval "$(./scripts/dev env)" && .venv/bin/treaty run {names.full}')
     typer.echo("Change it: first the words in its __init__.py, then the protos and domain.py; docs/tutorial.md shows")
-    typer.echo("  each step. Run scripts/check, and scripts/protos --baseline once others rely on its contracts.")
+    typer.echo("  each step. Run ./scripts/check, and ./scripts/protos --baseline once others rely on its contracts.")
 
 
 if __name__ == "__main__":
-    app()
+    app(prog_name=os.environ.get("TREATY_COMMAND", "scripts/new-service"))

@@ -3,6 +3,7 @@ in k8s/alerts the rule for events that nobody is bound to.
 """
 
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -10,15 +11,16 @@ from treaty.cli.context_map import page, services
 from treaty.messaging.subscriptions import by_producer
 from treaty.service.service import Service
 from treaty.telemetry.metrics import METRICS
+from treaty.wiring import WiringError
 
 from scripts.lib.command_line import parser_of
 from scripts.lib.paths import ROOT
 from scripts.lib.reference import drawing, toolkit
 
-CONTEXT_MAP, EVENTS, TELEMETRY = PAGES = tuple(
-    f"docs/reference/{name}.md" for name in ("context-map", "events", "telemetry")
+CONTEXT_MAP, EVENTS, TELEMETRY, TOOLKIT = (
+    f"docs/reference/{name}.md" for name in ("context-map", "events", "telemetry", "toolkit")
 )
-TOOLKIT, DRAWING = "docs/reference/toolkit.md", "docs/explanation/toolkit.md"
+DRAWING = "docs/explanation/toolkit.md"
 HEAD = "| context | publishes |\n|---|---|\n"
 UNROUTABLE = "k8s/alerts/unroutable.yaml"
 _RULE = """\
@@ -117,10 +119,21 @@ def _name(kind: type) -> str:
 def main() -> int:
     parser = parser_of("reference")
     parser.add_argument("--check", action="store_true")
-    if parser.parse_args().check:
-        found = list(stale(ROOT))
-        print("\n".join(found) or "reference: as the services declare it")
-        return 1 if found else 0
+    only_check = parser.parse_args().check
+    try:
+        return _check() if only_check else _write()
+    except WiringError as error:
+        print(f"reference: a context cannot be built: {error}", file=sys.stderr)
+        return 2
+
+
+def _check() -> int:
+    found = list(stale(ROOT))
+    print("\n".join(found) or "reference: as the services declare it")
+    return 1 if found else 0
+
+
+def _write() -> int:
     for path, text in written(ROOT).items():
         (ROOT / path).write_text(text)
     return 0

@@ -1,13 +1,15 @@
 """Quarantine: a poison message waits there with all that follows on its key, in order; nothing else is held up."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 from treaty.commits.codec import Newer
+from treaty.dependencies import DependencyAway
 from treaty.memory.quarantine import MemoryQuarantine
 from treaty.messaging.envelope import Envelope
-from treaty.messaging.quarantine import SCHEDULE, Intent, Quarantined
+from treaty.messaging.quarantine import AWAY_AT_MOST, SCHEDULE, Intent, Quarantined
 from treaty.testing import eventually
 from treaty.testing.samples import NOON, envelope
 
@@ -53,6 +55,29 @@ async def test_at_its_time_the_key_is_released_in_order(desk: Desk) -> None:
         desk.deliver("a4")
         await desk.idle()
     assert of("a", desk.done) == ["a1", "a2", "a3", "a4"]
+
+
+async def test_an_outage_of_hours_leaves_no_message_to_a_person(desk: Desk) -> None:
+    error: list[Exception] = [ValueError("as in the first tries")]
+
+    async def handle(event: Envelope) -> None:
+        desk.started.append(event.id)
+        if event.id == "a1" and error:
+            raise error[0]
+        desk.done.append(event.id)
+
+    async with running(desk.consumer(handle).run()):
+        await desk.idle()
+        error[0] = DependencyAway("the store is away")
+        for round in range(3 * len(SCHEDULE)):
+            before = (await desk.known("a1")).next_try
+            desk.clock.advance(SCHEDULE[min(round, AWAY_AT_MOST)])
+            await eventually(partial(_is_planned_anew, desk, before))
+            assert (await desk.known("a1")).next_try is not None
+        error.clear()
+        desk.clock.advance(SCHEDULE[AWAY_AT_MOST])
+        await eventually(lambda: desk.holds_nothing())
+    assert of("a", desk.done) == ["a1", "a2", "a3"]
 
 
 async def test_before_its_time_nothing_is_tried(desk: Desk) -> None:
@@ -270,3 +295,7 @@ async def test_two_messages_with_one_id_and_different_keys_are_both_kept() -> No
             assert await desk.quarantine.intend(item.id, intent)
         await eventually(desk.holds_nothing)
     assert desk.done == ["same", "same"]
+
+
+async def _is_planned_anew(desk: Desk, before: datetime | None) -> bool:
+    return (await desk.known("a1")).next_try != before

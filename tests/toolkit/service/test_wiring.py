@@ -75,7 +75,7 @@ def test_a_name_that_is_not_the_folders_is_named(ports: Ports) -> None:
 
 def test_an_event_that_is_not_published_is_named(ports: Ports) -> None:
     with pytest.raises(
-        WiringError, match=r"announce yields google\.protobuf\.Int64Value.*add Int64Value to .*`publishes`"
+        WiringError, match=r"announce may yield google\.protobuf\.Int64Value.*add Int64Value to .*`publishes`"
     ):
         build(announce, publishes=[])(ports)
 
