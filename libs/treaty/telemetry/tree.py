@@ -76,7 +76,7 @@ def _below(
     following = children.get(span.span_id, ())
     for child in following:
         last = child is following[-1]
-        yield from _below(child, beyond + ("└─ " if last else "├─ "), beyond + ("   " if last else "│  "), children)
+        yield from _below(child, beyond + ("└ " if last else "├ "), beyond + ("  " if last else "│ "), children)
 
 
 def parents_of(spans: Sequence[FinishedSpan]) -> dict[str, str]:

@@ -36,7 +36,7 @@ STUCK_SECONDS = 60.0
 
 def main() -> int:
     arguments = _arguments()
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = Console(width=None if sys.stdout.isatty() else 140)
     # Without this handler, SIGTERM would end the demo and leave its processes running.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
@@ -50,7 +50,8 @@ def main() -> int:
     if arguments.json:
         show_json(results)
     if not results.balanced:
-        console.print("[red]the demo did not balance: see .dev/demo/*.log[/]")
+        where = "the lines above" if arguments.embedded else ".dev/demo/*.log"
+        console.print(f"[red]the demo did not balance: see {where}[/]")
     return 0 if results.balanced else 1
 
 

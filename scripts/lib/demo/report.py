@@ -92,12 +92,12 @@ def show(results: Results, console: Console) -> None:
     console.print(
         f"\n[bold]{figures['orders']} orders[/] through {figures['contexts']} contexts: "
         f"{figures['delivered']} delivered, {figures['cancelled']} cancelled, {figures['refused']} refused; "
-        f"{figures['cancellations']} cancellations ({figures['cancellations_refused']} refused), "
-        f"{figures['returns']} returns, {figures['repriced']} at a price that had changed"
+        f"cancellations: {figures['cancellations']} accepted, {figures['cancellations_refused']} refused; "
+        f"returns: {figures['returns']}; placed again at a new price: {figures['repriced']}"
     )
     console.print(
-        f"{figures['promotions']} customers promoted, {figures['mails']} mails; "
-        + ", ".join(f"{name} {_adds_up(figures[f'{name}_balanced'])}" for name in ("stock", "money", "messages"))
+        f"customers promoted: {figures['promotions']}; mails: {figures['mails']}; adds up: "
+        + ", ".join(f"{name} {_yes(figures[f'{name}_balanced'])}" for name in ("stock", "money", "messages"))
     )
     for message in results.balance.missing:
         console.print(f"[red]not balanced:[/] {message}", highlight=False)
@@ -112,7 +112,8 @@ def show(results: Results, console: Console) -> None:
     if results.tree:
         console.print(f"\n[bold]One order's trace[/]: {results.trace_spans} spans in {results.trace_services} services")
         for line in results.tree:
-            console.print(line, markup=False, highlight=False, soft_wrap=True)
+            console.print(line, markup=False, highlight=False, no_wrap=True, overflow="ellipsis")
+    console.print("\nNext: --keep leaves it running; docs/tutorial.md builds a context.", highlight=False)
 
 
 def show_json(results: Results) -> None:
@@ -122,6 +123,8 @@ def show_json(results: Results) -> None:
 
 def _bad_rows(results: Results, console: Console) -> None:
     bad = results.invoices.bad_rows
+    if bad:
+        console.print(f"{len(bad)} rows of the file are not invoices, and are left out:", highlight=False)
     for line, reason in bad[:_SHOWN]:
         console.print(f"[yellow]line {line}[/]: {reason}", highlight=False, soft_wrap=True)
     if len(bad) > _SHOWN:
@@ -137,8 +140,9 @@ def _outcomes(outcomes: Sequence[Outcome], console: Console) -> None:
         "returns": "cyan",
         "placed": "magenta",
     }
-    table = Table("invoice", "customer", "outcome", "why", title="The outcome of each invoice")
-    for outcome in outcomes[:_SHOWN]:
+    special = [outcome for outcome in outcomes if outcome.state != "delivered" or outcome.reason]
+    table = Table("invoice", "customer", "outcome", "why", title="The invoices that were not simply delivered")
+    for outcome in special[:_SHOWN]:
         colour = colours[outcome.state]
         table.add_row(
             outcome.invoice.number,
@@ -147,14 +151,14 @@ def _outcomes(outcomes: Sequence[Outcome], console: Console) -> None:
             outcome.reason,
         )
     console.print(table)
-    if len(outcomes) > _SHOWN:
-        console.print(f"… and {len(outcomes) - _SHOWN} more; by outcome and reason:")
-        for (state, reason), count in Counter((o.state, _kind(o.reason)) for o in outcomes).most_common(20):
+    if len(special) > _SHOWN:
+        console.print(f"… and {len(special) - _SHOWN} more; by outcome and reason:")
+        for (state, reason), count in Counter((o.state, _kind(o.reason)) for o in special).most_common(20):
             console.print(f"  {count:6} {state} {reason}", highlight=False, soft_wrap=True)
 
 
-def _adds_up(balanced: bool) -> str:
-    return "adds up" if balanced else "[red]does NOT add up[/]"
+def _yes(balanced: bool) -> str:
+    return "yes" if balanced else "[red]NO[/]"
 
 
 def _kind(reason: str) -> str:

@@ -47,13 +47,13 @@ TREE = """\
 trace 77777777777777777777777777777777 · 8 spans · 4 services · 113.0 ms
 start   took  service    span
   0.0   12.0  shop       PlaceOrder
-  1.0    9.5  ordering   └─ PlaceOrder
-  1.5    0.4  ordering      ├─ decide order
-  2.0    8.0  ordering      ├─ commit order
- 11.0    1.0  ordering      └─ publish events OrderPlaced
- 12.5    3.0  inventory        └─ process inventory.p0 OrderPlaced
- 13.0  100.0  payments            ├─ call capture ✗ GatewayAway: the gateway is away
- 14.0    1.0  inventory           └─ commit stock"""
+  1.0    9.5  ordering   └ PlaceOrder
+  1.5    0.4  ordering     ├ decide order
+  2.0    8.0  ordering     ├ commit order
+ 11.0    1.0  ordering     └ publish events OrderPlaced
+ 12.5    3.0  inventory      └ process inventory.p0 OrderPlaced
+ 13.0  100.0  payments         ├ call capture ✗ GatewayAway: the gateway is away
+ 14.0    1.0  inventory        └ commit stock"""
 
 SPANS = [CALL, ANSWER, DECIDE, COMMIT, PUBLISH, PROCESS, FAILED, LAST]
 
