@@ -10,11 +10,13 @@ help_if_asked() {
     for argument in "$@"; do
         case "$argument" in
         -h | --help)
-            awk -v typed="$0" -v name="scripts/${0##*/}" '
+            typed="$0" name="scripts/$(basename "$(readlink -f "${BASH_SOURCE[1]}")")" awk '
                 NR == 1 { next }
                 !/^#/ { exit }
-                { sub(/^# ?/, ""); while (i = index($0, name)) $0 = substr($0, 1, i - 1) "\1" substr($0, i + length(name))
-                  gsub(/\1/, typed); print }' "${BASH_SOURCE[1]}"
+                { sub(/^# ?/, ""); line = ""
+                  while (i = index($0, ENVIRON["name"])) {
+                      line = line substr($0, 1, i - 1) ENVIRON["typed"]; $0 = substr($0, i + length(ENVIRON["name"])) }
+                  print line $0 }' "${BASH_SOURCE[1]}"
             exit 0
             ;;
         --) return ;;

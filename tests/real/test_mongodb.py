@@ -13,6 +13,7 @@ from treaty.commits.log import CommitLog, CommitRefused, Place, StoreAway, Versi
 from treaty.mongo.driver import Driver, close, connect
 from treaty.mongo.stores import MongoStores
 from treaty.probes import NoProbe, Probe
+from treaty.projections.rows import Row, RowRefused
 from treaty.service.stores import Stores
 from treaty.surroundings import Surroundings
 from treaty.testing.recorder import Recorder
@@ -241,6 +242,33 @@ async def test_a_dropped_index_on_causes_is_noticed_and_made_again(stores_of_nex
         await log.append(plain_commit("thing-1", 2, causes=["once"]))
 
 
+async def test_a_unique_index_on_causes_may_have_another_name(stores_of_next: MongoStores) -> None:
+    commits = stores_of_next._database.get_collection("commits")
+    await commits.drop_index("causes")
+    await commits.create_index([("stream", 1), ("causes.id", 1)], unique=True, name="guard")
+    await stores_of_next.ping()
+    await stores_of_next.prepare([])
+    await stores_of_next.log.append(plain_commit("thing-1"))
+
+
+async def test_an_index_that_is_only_called_causes_does_not_guard(stores_of_next: MongoStores) -> None:
+    commits = stores_of_next._database.get_collection("commits")
+    await commits.drop_index("causes")
+    await commits.create_index([("position", 1), ("causes.id", 1)], unique=True, name="causes")
+    with pytest.raises(StoreAway, match="the unique index on causes is missing"):
+        await stores_of_next.ping()
+
+
+async def test_a_row_that_mongodb_refuses_is_no_outage(stores_of_next: MongoStores) -> None:
+    rows = stores_of_next.rows(NOTES)
+    await rows.prepare()
+    await rows._rows(0).create_index([("values.owner", 1), ("values.rank", 1)])
+    for refused in ({"owner": ["a", "b"], "rank": [1, 2]}, {"owner": "a" * 17_000_000, "rank": 1}):
+        with pytest.raises(RowRefused, match="MongoDB refuses a row of view_"):
+            await rows.store([Row("fits", 1, {"owner": "a", "rank": 1}), Row("no", 1, refused)], 1, 0)
+        assert not await rows.load(["fits", "no"])
+
+
 async def test_no_commit_is_taken_while_duplicates_keep_the_index_on_causes_away(stores_of_next: MongoStores) -> None:
     log, commits = stores_of_next.log, stores_of_next._database.get_collection("commits")
     await commits.drop_index("causes")
@@ -251,5 +279,8 @@ async def test_no_commit_is_taken_while_duplicates_keep_the_index_on_causes_away
     with pytest.raises(StoreAway, match="a repeat would take effect again"):
         await log.append(plain_commit("thing-2"))
     await commits.delete_one({"_id": commit_id("thing-1", 2)})
+    with pytest.raises(StoreAway, match="the unique index on causes is missing"):
+        await stores_of_next.ping()  # a look, which may build an index, is not taken with each ping
+    stores_of_next._check_at = 0.0
     await stores_of_next.ping()
     await log.append(plain_commit("thing-2"))

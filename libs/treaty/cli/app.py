@@ -60,5 +60,5 @@ def run(
         typer.echo(f"treaty: {error}", err=True)
         raise typer.Exit(2) from None
     except StoreAway as error:
-        typer.echo(f"treaty: the store cannot be reached: {error}", err=True)
+        typer.echo(f"treaty: the store cannot be used: {error}", err=True)
         raise typer.Exit(1) from None

@@ -173,7 +173,10 @@ class _Field:
 
 
 def _fields(kind: Any) -> list[_Field]:
-    hints = typing.get_type_hints(kind, include_extras=True)
+    try:
+        hints = typing.get_type_hints(kind, include_extras=True)
+    except Exception as error:  # an annotation in quotes may be any expression
+        raise NotStorable(f"the fields of {kind.__name__} cannot be read: {error}: correct its annotations") from None
     return [
         _Field(
             name=f.name,

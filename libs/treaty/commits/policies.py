@@ -4,9 +4,11 @@ The annotation of the result lists them:
 `def publish(order: Order, event: OrderEvent) -> Iterator[pb.OrderPlaced | Call]`.
 """
 
+import inspect
 import types
 import typing
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -14,19 +16,25 @@ from treaty.domain import Call, Effect, Policy
 from treaty.wiring import WiringError
 
 
-@cache
 def events_of(policy: Policy) -> frozenset[type]:
     """Returns the protobuf classes of the integration events that a policy may yield.
 
     Raises:
-        WiringError: if the annotation of its result does not list them.
+        WiringError: if it is no function of a state and an event, or if the annotation of its result does not list the
+            events.
     """
+    if inspect.iscoroutinefunction(policy) or inspect.isasyncgenfunction(policy):
+        raise WiringError(f"the policy {_name(policy)} is async: a policy is pure, so write `def` without `async`")
+    try:
+        inspect.signature(policy).bind(object(), object())
+    except TypeError:
+        raise WiringError(f"the policy {_name(policy)} must take a state and an event: (state, event)") from None
     try:
         result = typing.get_type_hints(policy)["return"]
         [yielded] = typing.get_args(result)
-        kinds = frozenset(_members(yielded)) - {Call, type(None)}
-    except (KeyError, ValueError, NameError, TypeError):
-        raise _unclear(policy) from None
+        kinds = frozenset(_members(yielded)) - {Call}
+    except Exception as error:  # an annotation in quotes may be any expression
+        raise _unclear(policy, f" ({type(error).__name__}: {error})" if isinstance(error, NameError) else "") from None
     if not all(isinstance(kind, type) and hasattr(kind, "DESCRIPTOR") and kind.__name__ != "Message" for kind in kinds):
         raise _unclear(policy)
     return kinds
@@ -38,18 +46,31 @@ def effects_of(policy: Policy, state: Any, event: Any) -> Iterator[Effect]:
     Raises:
         WiringError: if the policy yields an integration event that its annotation does not list.
     """
-    listed = _listed(policy)
+    listed = _listed(_Same(policy))
     for effect in policy(state, event):
         if listed is not None and not isinstance(effect, Call) and type(effect) not in listed:
             raise _unlisted(policy, type(effect))
         yield effect
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Same:
+    """A policy as a key of a cache; it need not be hashable itself."""
+
+    policy: Policy
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.policy is other.policy
+
+    def __hash__(self) -> int:
+        return id(self.policy)
+
+
 @cache
-def _listed(policy: Policy) -> frozenset[type] | None:
+def _listed(same: _Same) -> frozenset[type] | None:
     """Returns the events that a policy lists, or None without a list. No context starts with such a policy."""
     try:
-        return events_of(policy)
+        return events_of(same.policy)
     except WiringError:
         return None
 
@@ -69,9 +90,9 @@ def _unlisted(policy: Policy, event: type) -> WiringError:
     )
 
 
-def _unclear(policy: Policy) -> WiringError:
+def _unclear(policy: Policy, why: str = "") -> WiringError:
     return WiringError(
-        f"the policy {_name(policy)} must name the events that it may yield: annotate its result, "
+        f"the policy {_name(policy)} must name the events that it may yield{why}: annotate its result, "
         "such as `-> Iterator[events.OrderPlaced | events.OrderCancelled]`, or `-> Iterator[Call]` for calls only"
     )
 
@@ -85,8 +106,11 @@ def _members(annotation: Any) -> Iterator[Any]:
         yield annotation
 
 
-def _name(policy: Policy) -> str:
-    return f"{policy.__module__}.{getattr(policy, '__qualname__', policy)}"
+def _name(policy: Any) -> str:
+    """Returns where a policy stands; of a partial, or of an object, that of its function or its class."""
+    named: Any = getattr(policy, "func", policy)
+    named = named if hasattr(named, "__qualname__") else type(named)
+    return f"{named.__module__}.{named.__qualname__}"
 
 
 def _full_name(event: Any) -> str:

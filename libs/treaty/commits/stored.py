@@ -96,11 +96,28 @@ def event_documents(names: Names, events: Sequence[object]) -> list[dict[str, An
 
 def recorded_by(kind: type) -> Sequence[type]:
     """Returns the events that an aggregate can record: the union in its base, `Aggregate[OrderPlaced | …]`."""
-    for base in getattr(kind, "__orig_bases__", ()):
-        if typing.get_origin(base) is Aggregate:
-            [events] = typing.get_args(base)
-            if isinstance(events, typing.ForwardRef):
-                events = eval(events.__forward_arg__, vars(sys.modules[kind.__module__]))
-            members = typing.get_args(events) or (events,)
-            return [member for member in members if dataclasses.is_dataclass(member) and isinstance(member, type)]
-    return ()
+    events = _union_of(kind, {})
+    members = typing.get_args(events) or (events,)
+    return [member for member in members if dataclasses.is_dataclass(member) and isinstance(member, type)]
+
+
+def _union_of(kind: type, known: Mapping[Any, Any]) -> Any:
+    """Returns the argument of `Aggregate[…]`, also through generic bases; `known` has the values of their variables."""
+    for base in getattr(kind, "__orig_bases__", kind.__bases__):
+        origin, given = typing.get_origin(base) or base, [known.get(one, one) for one in typing.get_args(base)]
+        if origin is Aggregate:
+            return _evaluated(given[0], kind) if given else None
+        if isinstance(origin, type) and issubclass(origin, Aggregate):
+            return _union_of(origin, dict(zip(getattr(origin, "__parameters__", ()), given, strict=False)))
+    return None
+
+
+def _evaluated(events: Any, kind: type) -> Any:
+    if not isinstance(events, typing.ForwardRef):
+        return events
+    try:
+        return eval(events.__forward_arg__, vars(sys.modules[kind.__module__]))
+    except Exception as error:
+        raise NotStorable(
+            f"{kind.__name__} names its events in quotes, and they are not there ({error}): correct Aggregate[…]"
+        ) from None

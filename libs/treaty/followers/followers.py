@@ -92,11 +92,15 @@ class Following:
             Superseded: if a read model has a new generation; then all followers are put together again.
         """
         places = await self.checkpoints.load()
+        halted = await self.checkpoints.halted()
         for follower in self.followers:
             place = places.get(follower.name, Place())
             group = self._main if place.token else self._late
-            group.add(Track(follower, place, place))
-            self.surroundings.probe.gauge("treaty.follower.halted", 0, follower=follower.name)
+            track = Track(follower, place, place)
+            if follower.name in halted:  # in an earlier run; that is over once it succeeds
+                track.failures, track.halted = 1, True
+            group.add(track)
+            self.surroundings.probe.gauge("treaty.follower.halted", int(track.halted), follower=follower.name)
         if not self._main.tracks:
             self._join_main()
         try:

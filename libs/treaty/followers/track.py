@@ -56,6 +56,8 @@ class Track:
         if not batch.again and self.place.token and batch.place.token <= self.place.token:
             return
         work = self.follower.take(batch.commits, epoch) if batch.commits else None
+        if batch.commits and work is None:
+            self.failures = 0
         self.open.append((batch.place, None if work is None else asyncio.ensure_future(work)))
         self.advance()
 

@@ -29,7 +29,8 @@ class MemoryRows:
         self._served = generation
 
     async def retain(self, *generations: int) -> Sequence[int]:
-        others = sorted(self._generations.keys() - set(generations))
+        older = {generation for generation in self._generations if generation < max(generations)}
+        others = sorted(older - set(generations))
         for generation in others:
             del self._generations[generation]
         return others

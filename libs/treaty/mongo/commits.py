@@ -31,6 +31,9 @@ _BUSY, _WORTH_A_ROUND_TRIP, _GATHER_SECONDS = 4, 100, 0.01
 
 _CODEC: CodecOptions[Any] = CodecOptions(tz_aware=True)
 _DUPLICATE_KEY = 11000
+_GUARD = [("stream", 1), ("causes.id", 1)]
+"""The key of the unique index on which idempotence rests."""
+
 _PASSING = {6, 7, 13, 18, 43, 50, 63, 89, 91, 133, 150, 189, 234, 237, 262, 9001, 10107, 11600, 11602, 13435, 13436}
 """Errors of a reading that another one may not meet: unreachable hosts, elections, killed cursors, missing rights."""
 
@@ -48,7 +51,8 @@ class MongoCommits:
     async def prepare(self) -> None:
         """Makes the indexes: a cause once per stream, and the order for scans after a lost token."""
         with reaching():
-            await self._commits.create_index([("stream", 1), ("causes.id", 1)], unique=True, name="causes")
+            if not await self._is_guarded():
+                await self._commits.create_index(_GUARD, unique=True, name="causes")
             await self._commits.create_index([("position", 1)], name="position")
 
     async def check(self) -> None:
@@ -58,8 +62,8 @@ class MongoCommits:
             StoreAway: the index is missing and cannot be made now; until it is there, no commit is taken.
         """
         with reaching():
-            known = await self._commits.index_information()
-        if known.get("causes", {}).get("unique"):
+            guarded = await self._is_guarded()
+        if guarded:
             self._unguarded = ""
             return
         self._unguarded = "the unique index on causes is missing, so a repeat would take effect again"
@@ -71,6 +75,19 @@ class MongoCommits:
             raise StoreAway(self._unguarded) from None
         self._unguarded = ""
         logger.warning("the unique index on causes was made again")
+
+    async def _is_guarded(self) -> bool:
+        """Returns whether there is a unique index on a stream's causes, under any name."""
+        known = await self._commits.index_information()
+        return any(
+            index.get("unique") and index["key"] == _GUARD and not index.keys() & {"partialFilterExpression", "sparse"}
+            for index in known.values()
+        )
+
+    @property
+    def unguarded(self) -> str:
+        """Why no commit is taken, or nothing."""
+        return self._unguarded
 
     async def insert(self, commits: Sequence[Commit]) -> Sequence[Inserted]:
         """Inserts with `insert_many`, also a single one: it reports a missing majority beside a duplicate."""

@@ -6,14 +6,14 @@ from itertools import combinations
 from typing import Any
 
 from pymongo import ReplaceOne, ReturnDocument
-from pymongo.errors import BulkWriteError
+from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure, PyMongoError
 
 from treaty.followers.leases import LeaseLost
 from treaty.mongo.driver import reaching, session, snapshot
 from treaty.projections.projection import Projection
-from treaty.projections.rows import Between, Key, Outdated, Row, Superseded, Where, Words
+from treaty.projections.rows import Between, Key, Outdated, Row, RowRefused, Superseded, Where, Words
 
-_DUPLICATE_KEY = 11000
+_DUPLICATE_KEY, _TOO_LARGE = 11000, 10334
 
 
 class MongoRows:
@@ -68,7 +68,8 @@ class MongoRows:
     async def retain(self, *generations: int) -> Sequence[int]:
         with reaching():
             found = await self._database.list_collection_names()
-            others = sorted(set(self._generations(found)) - set(generations))
+            older = {generation for generation in self._generations(found) if generation < max(generations)}
+            others = sorted(older - set(generations))
             for generation in others:
                 await self._rows(generation).drop()
         return others
@@ -97,16 +98,27 @@ class MongoRows:
                 await self._pass_fence(epoch, generation, own)
             try:
                 done = await target.bulk_write(writes, ordered=False, session=own)
-            except BulkWriteError as error:
-                if any(failed["code"] == _DUPLICATE_KEY for failed in (error.details or {}).get("writeErrors", ())):
-                    raise Outdated(f"a row of {self._name} was changed since it was loaded") from None
-                raise
+            except (BulkWriteError, DocumentTooLarge, OperationFailure) as error:
+                raise self._meaning(error) from None
             if done.matched_count + done.upserted_count != len(writes):
                 raise Outdated(f"a row of {self._name} was changed since it was loaded")
 
         with reaching():
             async with session(self._client) as own:
                 await own.with_transaction(transaction)
+
+    def _meaning(self, error: Exception) -> Exception:
+        """Returns what an error of a write means: a changed row, a refused row, or the error itself."""
+        if isinstance(error, PyMongoError) and error.has_error_label("TransientTransactionError"):
+            return error
+        failed = (error.details or {}).get("writeErrors", ()) if isinstance(error, BulkWriteError) else ()
+        if any(one["code"] == _DUPLICATE_KEY for one in failed):
+            return Outdated(f"a row of {self._name} was changed since it was loaded")
+        if failed:
+            return RowRefused(f"MongoDB refuses a row of {self._name}: {failed[0].get('errmsg')}")
+        if isinstance(error, DocumentTooLarge) or getattr(error, "code", None) == _TOO_LARGE:
+            return RowRefused(f"MongoDB refuses a row of {self._name}: {error}")
+        return error
 
     async def find(self, where: Where, after: Key | None, limit: int) -> Sequence[Row]:
         conditions = _all(where)

@@ -76,5 +76,7 @@ class MongoStores:
         self.log.check(self._patience)
         now = asyncio.get_running_loop().time()
         if now >= self._check_at:
-            await self.commits.check()
             self._check_at = now + CHECK_SECONDS
+            await self.commits.check()
+        if self.commits.unguarded:
+            raise StoreAway(self.commits.unguarded)

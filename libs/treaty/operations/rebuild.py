@@ -82,14 +82,14 @@ async def rebuild(
     except (LeaseLost, Superseded) as lost:
         raise RebuildLost(
             f"the rebuild of {projection.name} stopped, because another process may have begun one: {lost}; "
-            "queries still read the old read model; run the rebuild again"
+            "queries read a complete read model, as before; run the rebuild again"
         ) from lost
 
 
 async def _rebuild(projection: Projection[Any], stores: Stores, verify: bool, patience: float) -> Rebuilt:
     rows = stores.rows(projection)
-    served = await rows.generation()
     building = _Building(projection, rows, await rows.begin())
+    served = await rows.generation()  # from here on, no earlier rebuild can be served
     here = await stores.log.end()
     different = await _compare(building, stores.log, served, patience) if verify else None
     if not verify:

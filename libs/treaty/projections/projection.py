@@ -1,11 +1,14 @@
 """Projections: read models as pure functions, `project(id, row, event) → row | None`, built from the own commits."""
 
+import dataclasses
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from treaty.commits.codec import Codec, codec_of
 from treaty.commits.stored import Stored
+from treaty.wiring import WiringError
 
 R = TypeVar("R")
 
@@ -34,6 +37,21 @@ class Projection(Generic[R]):
     filters: Sequence[str] = ()
     descending: bool = True
     key: Callable[[str, Any], str | None] | None = None
+
+    def __post_init__(self) -> None:
+        types = {field.name: str(field.type) for field in dataclasses.fields(cast(Any, self.row))}
+        for name in (self.order_by, *self.filters):
+            if name not in types:
+                raise WiringError(
+                    f"the projection {self.name} has no field {name} in {self.row.__name__}: "
+                    f"it has {', '.join(types)}; correct order_by or filters"
+                )
+        several = [name for name in self.filters if re.match(r"(typing\.)?(tuple|Sequence|frozenset)\b", types[name])]
+        if len(several) > 1:
+            raise WiringError(
+                f"the projection {self.name} filters by {' and '.join(several)}, which have several values each; "
+                "MongoDB can index one such field: keep one of them in filters"
+            )
 
     @property
     def codec(self) -> Codec:

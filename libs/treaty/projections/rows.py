@@ -72,7 +72,10 @@ class Rows(Protocol):
         ...
 
     async def retain(self, *generations: int) -> Sequence[int]:
-        """Drops all other generations, and returns their numbers."""
+        """Drops all others that are older than the newest of these, and returns their numbers.
+
+        Newer ones are not touched: another rebuild may be writing them.
+        """
         ...
 
     async def load(self, ids: Sequence[str], generation: int | None = None) -> Mapping[str, Row]:
@@ -92,6 +95,7 @@ class Rows(Protocol):
             LeaseLost: if a newer epoch has stored rows.
             Superseded: if another generation is served by now.
             Outdated: if a row no longer has its version in `before`. Then nothing was stored.
+            RowRefused: if a row cannot be stored as it is, such as one that is too large. Then nothing was stored.
         """
         ...
 
@@ -110,6 +114,10 @@ class Rows(Protocol):
 
 class Outdated(Exception):
     """A row was changed since it was loaded: load it again."""
+
+
+class RowRefused(Exception):
+    """A row cannot be stored as it is, however often it is tried."""
 
 
 class Superseded(Exception):

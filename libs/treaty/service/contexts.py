@@ -45,6 +45,8 @@ def checked(name: str, build: Build) -> Build:
     def built(ports: Ports) -> Service:
         own = replace(ports)  # without the policies of other contexts
         service = build(own)
+        if not isinstance(service, Service):
+            raise WiringError(f"`build` of {name} returns {service!r}: return the Service in service.py")
         if service.name != name:
             raise WiringError(
                 f"services/{name.replace('.', '/')}/service.py builds a service that is called {service.name}: "
@@ -53,6 +55,12 @@ def checked(name: str, build: Build) -> Build:
         for policy in own.policies:
             for event in sorted(events_of(policy) - set(service.publishes), key=lambda kind: kind.__name__):
                 raise unpublished(policy, event)
+        for command in own.commands:
+            if command not in service.handlers:
+                raise WiringError(
+                    f"{name} stores the command {command.__name__}, and nothing carries it out: "
+                    "write `commands=` and `calls=` in Service(…) in service.py"
+                )
         return service
 
     return built

@@ -18,6 +18,7 @@ from treaty.sagas import Progress, Run, Saga, StoredSaga, runs_of
 from treaty.service.stores import Stores
 from treaty.settings import Settings, read_settings
 from treaty.surroundings import Surroundings
+from treaty.wiring import WiringError
 
 A = TypeVar("A", bound=Aggregate[Any])
 S = TypeVar("S", bound=Progress)
@@ -32,6 +33,7 @@ class Ports:
     Attributes:
         address: returns the address of another context.
         policies: the policies of all its repositories; their events are compared with the published ones.
+        commands: the commands of all its repositories; the service must carry them out.
     """
 
     stores: Stores
@@ -40,6 +42,7 @@ class Ports:
     limits: Limits = field(default_factory=Limits)
     address: Callable[[str], str] = lambda context: context
     policies: list[Policy] = field(default_factory=list, init=False)
+    commands: list[type] = field(default_factory=list, init=False)
 
     @property
     def clock(self) -> Clock:
@@ -54,9 +57,12 @@ class Ports:
     def repository(
         self, stored: Stored[A], *, policies: Iterable[Policy] = (), commands: Names | None = None
     ) -> Repository[A]:
-        """Returns the repository of one kind of aggregate, and records its policies."""
+        """Returns the repository of one kind of aggregate, and records its policies and commands."""
+        if callable(policies):
+            raise WiringError(f"the repository of {stored.stream} needs a list of policies: write policies=[…]")
         policies = tuple(policies)
         self.policies.extend(policies)
+        self.commands.extend(shape.kind for shape in (commands or Names(())).shapes)
         return Repository(
             self.stores.log,
             stored,

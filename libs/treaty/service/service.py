@@ -55,6 +55,7 @@ class Service:
 
     def __post_init__(self) -> None:
         self._check_calls()
+        self._check_names()
         names = [(subscription.type, subscription.name) for subscription in self.subscriptions]
         for type, name in names:
             if names.count((type, name)) > 1:
@@ -84,6 +85,26 @@ class Service:
             raise WiringError(
                 f"{self.name}: no handler carries out the command {kind.__name__}: "
                 f"add `{kind.__name__}: <its use case>` to `calls` in service.py"
+            )
+
+    def _check_names(self) -> None:
+        """Checks that published events are protobuf messages, and that read models and facts are told apart."""
+        for event in self.publishes:
+            if not hasattr(event, "DESCRIPTOR"):
+                raise WiringError(
+                    f"{self.name}: {event!r} is no protobuf message: remove it from `publishes` in service.py"
+                )
+        facts = [kind.__name__ for saga in self.sagas for kind in saga.facts]
+        for fact in sorted(name for name in set(facts) if facts.count(name) > 1):
+            raise WiringError(
+                f"{self.name}: several sagas have the fact {fact}, and a fact goes to one: "
+                "give each saga a fact of its own in storage.py"
+            )
+        models = [model.name for model in self.read_models]
+        for model in sorted(name for name in set(models) if models.count(name) > 1):
+            raise WiringError(
+                f"{self.name}: several read models are called {model}, and would share their rows: "
+                "give one of them another name in storage.py"
             )
 
     @property

@@ -15,7 +15,7 @@ from scripts.lib.signals import POLITE, interrupt_on_kill
 from scripts.lib.test import infra_selected
 
 FAST = "--fast"
-_FAST_ONES = ("-m", "not slow and not infra", "-n", "auto", "-q")
+_FAST_ONES = "not slow and not infra"
 _ALL = ("-n", "auto", "-q")
 """The tests on real servers stay together in one worker: see tests/conftest.py."""
 
@@ -24,7 +24,12 @@ def main() -> int:
     arguments = [argument for argument in sys.argv[1:] if argument != FAST]
     interrupt_on_kill()
     if FAST in sys.argv[1:]:
-        return _pytest([*_FAST_ONES, *arguments], os.environ)
+        wanted = _FAST_ONES
+        if "-m" in arguments[:-1]:  # pytest takes only the last one
+            at = arguments.index("-m")
+            wanted = f"({arguments[at + 1]}) and {_FAST_ONES}"
+            del arguments[at : at + 2]
+        return _pytest(["-m", wanted, *_ALL, *arguments], os.environ)
     if not arguments:
         arguments = [*_ALL]
     try:

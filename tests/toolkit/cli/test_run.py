@@ -47,7 +47,7 @@ async def test_contexts_are_found() -> None:
         ("commerce.nowhere", AWAY, 2, "there is no context commerce.nowhere"),
         ("commerce.inventory", {**AWAY, "MONGODB_URI": ""}, 2, "MONGODB_URI must be set"),
         ("commerce.inventory", {**AWAY, "TREATY_PARTITIONS": "0"}, 2, "TREATY_PARTITIONS"),
-        ("commerce.inventory", AWAY, 1, "the store cannot be reached"),
+        ("commerce.inventory", AWAY, 1, "the store cannot be used"),
     ],
 )
 async def test_a_process_that_cannot_run_says_why_in_a_sentence(
@@ -75,7 +75,7 @@ async def test_a_port_that_somebody_else_has_is_named() -> None:
     ("file", "old", "new", "sentence"),
     [
         ("service.py", 'name="commerce.catalog"', 'name="commerce.katalog"', 'write name="commerce.catalog" there'),
-        ("service.py", "events.PriceChanged, ", "", "add PriceChanged to the annotation"),
+        ("service.py", "events.PriceChanged, ", "", "add PriceChanged to `publishes`"),
         (
             "storage.py",
             '        Shape("product-discontinued", products.ProductDiscontinued),\n',

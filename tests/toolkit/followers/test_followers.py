@@ -221,6 +221,19 @@ async def test_a_halted_follower_is_tried_again_and_goes_on_where_it_failed(scen
     assert await eventually(lambda: _nothing_is_halted(scene))
 
 
+async def test_a_halt_is_over_when_a_later_process_succeeds(scene: Scene) -> None:
+    await scene.write("thing-0", 1)
+    broken, mended = Noting("read model", breaking={"thing-1"}), Noting("read model")
+    async with running(scene.following(broken).run(1)):
+        await scene.saved_all("read model")
+        await scene.write("thing-1", 1)
+        await eventually(lambda: scene.probe.gauges.get("treaty.follower.halted") == 1)
+    async with running(scene.following(mended).run(2)):
+        await scene.saved_all("read model")
+        assert await eventually(lambda: _nothing_is_halted(scene))
+    assert scene.probe.gauges["treaty.follower.halted"] == 0
+
+
 async def _nothing_is_halted(scene: Scene) -> bool:
     return not await scene.checkpoints.halted()
 

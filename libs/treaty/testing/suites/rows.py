@@ -130,7 +130,8 @@ class RowsSuite(OnStores):
         for number in (1, 2, 3):
             await rows.begin()
             await rows.store([row("b", number)], -1, number)
-        assert list(await rows.retain(0, 3)) == [1, 2]
+        assert list(await rows.retain(0, 2)) == [1], "a later generation may be in the making"
+        assert list(await rows.retain(0, 3)) == [2]
         assert [r.id for r in await rows.everything(0)] == ["a"]
         assert [r.values for r in await rows.everything(3)] == [row("b", 3).values]
         assert list(await rows.retain(0, 3)) == []
