@@ -52,7 +52,7 @@ def build(ports: Ports) -> Service:
             Relation(
                 upstream="commerce.ordering",
                 pattern=Pattern.ANTI_CORRUPTION_LAYER,
-                why="A completed order is a purchase here, and what it is worth is all that counts.",
+                why="a completed order is a purchase; only its amount matters",
             )
         ],
     )

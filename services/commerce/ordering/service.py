@@ -102,7 +102,7 @@ def build(ports: Ports) -> Service:
         relations=[
             Relation("commerce.catalog", LANGUAGE, "a product becomes an offer"),
             Relation("commerce.customers", LANGUAGE, "a customer becomes a buyer with a tier"),
-            Relation("commerce.inventory", ACL, "stock becomes availability, an allocation a yes or a no"),
+            Relation("commerce.inventory", ACL, "stock becomes availability, an allocation becomes a yes or a no"),
             Relation("commerce.payments", SUPPLIER, "a payment becomes a yes or a no; refunds are asked for"),
             Relation("commerce.shipping", SUPPLIER, "a shipment becomes progress; stopping it is asked for"),
         ],

@@ -64,7 +64,7 @@ def build(ports: Ports) -> Service:
         webhooks=[webhook],
         relations=[
             Relation("commerce.ordering", Pattern.ANTI_CORRUPTION_LAYER, "an order becomes a payment"),
-            Relation("external.gateway", Pattern.ANTI_CORRUPTION_LAYER, "bars and codes become verdicts"),
+            Relation("external.gateway", Pattern.ANTI_CORRUPTION_LAYER, "response codes become verdicts"),
         ],
         resources=[gateway],
     )

@@ -68,9 +68,9 @@ def build(ports: Ports) -> Service:
         webhooks=[webhook],
         relations=[
             Relation("commerce.ordering", Pattern.ANTI_CORRUPTION_LAYER, "its orders are our shipments"),
-            Relation("commerce.payments", Pattern.ANTI_CORRUPTION_LAYER, "nothing leaves before its money is there"),
+            Relation("commerce.payments", Pattern.ANTI_CORRUPTION_LAYER, "a parcel leaves only after its payment"),
             Relation("commerce.inventory", Pattern.ANTI_CORRUPTION_LAYER, "it supplies what we ship"),
-            Relation("external.carrier", Pattern.ANTI_CORRUPTION_LAYER, "its words of tracking are its own"),
+            Relation("external.carrier", Pattern.ANTI_CORRUPTION_LAYER, "its tracking statuses are translated to ours"),
         ],
         resources=[carrier],
     )

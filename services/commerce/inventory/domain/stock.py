@@ -155,8 +155,10 @@ class StockItem(Aggregate[StockEvent]):
 
     def manage(self, *, bar_code: str, reorder_point: int, reorder_quantity: int) -> None:
         """Sets the bar code, the reorder point and the reorder quantity."""
-        if reorder_point < 0 or reorder_quantity < 0:
-            raise Invalid("the reorder point and the reorder quantity cannot be negative", field="reorder_point")
+        if reorder_point < 0:
+            raise Invalid("the reorder point cannot be negative", field="reorder_point")
+        if reorder_quantity < 0:
+            raise Invalid("the reorder quantity cannot be negative", field="reorder_quantity")
         if (bar_code, reorder_point, reorder_quantity) != (self.bar_code, self.reorder_point, self.reorder_quantity):
             self.record(ItemManaged(bar_code=bar_code, reorder_point=reorder_point, reorder_quantity=reorder_quantity))
             self._call_for_more()

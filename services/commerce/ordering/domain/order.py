@@ -35,7 +35,7 @@ from services.commerce.ordering.domain.pricing import (
     refund_for,
     totals_of,
 )
-from services.commerce.ordering.domain.returns import Return, ReturnStatus, lines_to_return
+from services.commerce.ordering.domain.returns import Return, ReturnStatus, lines_to_return, returns_after
 from services.commerce.ordering.domain.status import Status
 
 RETURN_WITHIN = timedelta(days=30)
@@ -285,29 +285,10 @@ class Order(Aggregate[OrderEvent]):
             case OrderCompleted():
                 self.status, self.completed_at = Status.COMPLETED, event.completed_at
             case ReturnRequested() | ReturnReceived() | ReturnCompleted() | ReturnClosed():
-                self._evolve_return(event)
+                self.returns = returns_after(self.returns, event)
 
     def _evolve_placed(self, event: OrderPlaced) -> None:
         self.status = Status.PENDING
         self.customer_id, self.lines, self.tier = event.customer_id, event.lines, event.tier
         self.totals, self.delivery = event.totals, event.delivery
         self.placed_at, self.answer_by = event.placed_at, event.answer_by
-
-    def _evolve_return(self, event: ReturnRequested | ReturnReceived | ReturnCompleted | ReturnClosed) -> None:
-        match event:
-            case ReturnRequested():
-                fresh = Return(
-                    return_id=event.return_id, lines=event.lines, refund=event.refund, arrive_by=event.arrive_by
-                )
-                self.returns = (*self.returns, fresh)
-            case ReturnReceived():
-                self._replace_return(event.return_id, ReturnStatus.RECEIVED, "")
-            case ReturnCompleted():
-                self._replace_return(event.return_id, ReturnStatus.COMPLETED, "")
-            case ReturnClosed():
-                self._replace_return(event.return_id, ReturnStatus.CLOSED, event.reason)
-
-    def _replace_return(self, return_id: str, status: ReturnStatus, reason: str) -> None:
-        self.returns = tuple(
-            replace(one, status=status, reason=reason) if one.return_id == return_id else one for one in self.returns
-        )

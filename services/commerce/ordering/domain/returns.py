@@ -8,6 +8,12 @@ from enum import StrEnum
 from treaty.domain import Invalid, Rejected
 
 from services.commerce.money import Money
+from services.commerce.ordering.domain.events import (
+    ReturnClosed,
+    ReturnCompleted,
+    ReturnReceived,
+    ReturnRequested,
+)
 from services.commerce.ordering.domain.pricing import Line
 
 
@@ -61,3 +67,24 @@ def _still_out(lines: Sequence[Line], returns: Sequence[Return]) -> dict[str, in
             for line in one.lines:
                 out[line.sku] -= line.quantity
     return out
+
+
+def returns_after(
+    returns: Sequence[Return], event: ReturnRequested | ReturnReceived | ReturnCompleted | ReturnClosed
+) -> tuple[Return, ...]:
+    """Returns an order's returns after an event."""
+    match event:
+        case ReturnRequested(return_id=id):
+            return (*returns, Return(return_id=id, lines=event.lines, refund=event.refund, arrive_by=event.arrive_by))
+        case ReturnReceived(return_id=id):
+            return _with_status(returns, id, ReturnStatus.RECEIVED)
+        case ReturnCompleted(return_id=id):
+            return _with_status(returns, id, ReturnStatus.COMPLETED)
+        case ReturnClosed(return_id=id):
+            return _with_status(returns, id, ReturnStatus.CLOSED, event.reason)
+
+
+def _with_status(
+    returns: Sequence[Return], return_id: str, status: ReturnStatus, reason: str = ""
+) -> tuple[Return, ...]:
+    return tuple(replace(one, status=status, reason=reason) if one.return_id == return_id else one for one in returns)
