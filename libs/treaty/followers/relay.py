@@ -19,8 +19,8 @@ from treaty.surroundings import Surroundings
 
 logger = structlog.get_logger()
 
-ROUTED = "routed "
-"""Goes before the type of an event that somebody was bound to, where the relay keeps its place."""
+ROUTED, EXPECTED = "routed ", "expected "
+"""Go before the type of an event that somebody was, or may have been, bound to, where the relay keeps its place."""
 
 
 class Relay:
@@ -60,13 +60,18 @@ class Relay:
         self._slots = asyncio.Semaphore(in_flight)
         self._attempts = attempts
         self._unbound_seconds = unbound_seconds
+        self._noted: set[str] = set()
         self._routed: set[str] = set()
+        self._unheard: set[str] = set()
         self._unbound_since: dict[str, float] = {}
 
     async def load(self) -> None:
         """Reads which event types had a binding; must run before `take`."""
         known = await self._checkpoints.load()
-        self._routed = {name.removeprefix(ROUTED) for name in known if name.startswith(ROUTED)}
+        self._noted = {name.removeprefix(ROUTED) for name in known if name.startswith(ROUTED)}
+        expected = {name.removeprefix(EXPECTED) for name in known if name.startswith(EXPECTED)}
+        self._routed = self._noted | expected
+        self._unheard = set()
 
     def begin(self) -> None:
         self._failure = None
@@ -142,6 +147,7 @@ class Relay:
 
     async def _publish_once(self, envelope: Envelope, span: Span) -> None:
         """Publishes one event; one that nobody is bound to is no failure."""
+        await self._expect(envelope.type)
         try:
             self._probe.reach("relay.publishing")
             await self._broker.publish(self._topology.exchange, envelope)
@@ -156,22 +162,34 @@ class Relay:
             await self._remember(envelope.type)
             self._probe.count("treaty.relay.published", type=envelope.type)
 
+    async def _expect(self, type: str) -> None:
+        """Notes, before its first event, that a type may have a binding: afterwards the note could be lost."""
+        if type not in self._routed and type not in self._unheard:
+            await self._checkpoints.save({EXPECTED + type: Place()}, self._epoch)
+
     async def _remember(self, type: str) -> None:
         self._unbound_since.pop(type, None)
-        if type not in self._routed:
+        self._routed.add(type)
+        self._unheard.discard(type)
+        if type not in self._noted:
             await self._checkpoints.save({ROUTED + type: Place()}, self._epoch)
-            self._routed.add(type)
+            self._noted.add(type)
 
     async def _may_come_back(self, type: str) -> bool:
         """Returns whether to wait for a binding that was there before; not for ever, since it may be gone for good."""
         if type not in self._routed:
+            if type not in self._unheard:
+                self._unheard.add(type)
+                await self._checkpoints.forget([EXPECTED + type])
             return False
         now = asyncio.get_running_loop().time()
         if now < self._unbound_since.setdefault(type, now) + self._unbound_seconds:
             return True
-        await self._checkpoints.forget([ROUTED + type])
         self._routed.discard(type)
+        self._noted.discard(type)
+        self._unheard.add(type)
         self._unbound_since.pop(type, None)
+        await self._checkpoints.forget([ROUTED + type, EXPECTED + type])
         return False
 
     async def run_item(self, item: Item) -> None:

@@ -1,6 +1,7 @@
 """The relay: every integration event reaches the broker, in order for each stream, whatever the broker says."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -211,6 +212,43 @@ async def test_an_event_that_nobody_wants_is_counted_and_passed() -> None:
     assert await wire.parking.is_empty()
 
 
+class EndingBroker(MemoryBroker):
+    """Confirms an event just when the store goes away, and the process ends."""
+
+    def __init__(self, checkpoints: Forgetful) -> None:
+        super().__init__()
+        self._checkpoints = checkpoints
+
+    async def publish(self, exchange: str, event: Envelope, *, replay: str = "") -> None:
+        await super().publish(exchange, event, replay=replay)
+        self._checkpoints.fails = True
+
+
+async def test_a_binding_is_known_even_if_the_process_ends_with_its_first_event() -> None:
+    checkpoints = Forgetful()
+    wire = Wire(broker=EndingBroker(checkpoints), checkpoints=checkpoints)
+    await wire.broker.declare(DESK)
+    with contextlib.suppress(StoreAway):
+        await wire.take(publishing("thing-1", 1))
+    checkpoints.fails = False
+    wire.broker.unbind()
+    wire.restart()
+    await wire.relay.load()
+    async with running(wire.take(publishing("thing-1", 2))):
+        await eventually(lambda: wire.probe.counts["treaty.relay.unroutable"] >= 2)
+        await wire.broker.declare(DESK)
+        await eventually(lambda: id_of("thing-1", 2) in wire.published)
+
+
+async def test_a_type_that_got_its_first_binding_later_is_waited_for_too(wire: Wire) -> None:
+    wire.broker.unbind()
+    await wire.take(publishing("thing-1", 1))
+    assert not await wire.checkpoints.load()
+    await wire.broker.declare(DESK)
+    await wire.take(publishing("thing-1", 2))
+    assert [*await wire.checkpoints.load()] == ["routed test.bank.v1.Happened"]
+
+
 class CountingBroker(MemoryBroker):
     """Counts the events of each stream that are on their way at the same time."""
 
@@ -258,4 +296,4 @@ async def test_after_a_failure_nothing_of_a_later_commit_is_published(wire: Wire
     with pytest.raises(StoreAway):
         await wire.take(publishing("thing-1", 1, events=3), publishing("thing-1", 2))
     await asyncio.sleep(0)
-    assert wire.published == [id_of("thing-1", 1)]
+    assert wire.published == []
