@@ -140,8 +140,8 @@ PLANTS: Mapping[str, Plant] = {
             ),
             Change(
                 "mongo/commits.py",
-                '            found = self._commits.find({"_id": {"$gte": lowest, "$lt": end}}).sort("_id", 1)',
-                '            found = self._local.find({"_id": {"$gte": lowest, "$lt": end}}).sort("_id", 1)',
+                '            found = self._commits.find(within).sort("_id", 1)',
+                '            found = self._local.find(within).sort("_id", 1)',
             ),
         ],
     ),
