@@ -197,7 +197,7 @@ class Following:
             if group is self._main:
                 self._late.add(track)
             else:
-                self._try_later(track, backoff(track.stalls, self.stall_seconds, self.longest_pause))
+                self._try_later(track, backoff(track.stalls, self.stall_seconds, 5 * self.stall_seconds))
                 track.stalls += 1
 
         await self._halting(group, track, feed)
