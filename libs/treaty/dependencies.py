@@ -43,13 +43,24 @@ class Breakers:
     def admit(self, dependency: str) -> bool:
         """Returns whether the caller may try now; while the breaker is open, it admits one try at a time."""
         breaker = self._breakers.get(dependency)
-        if breaker is None or breaker.failures < AFTER:
+        if breaker is None or not self.is_open(dependency):
             return True
         now = asyncio.get_running_loop().time()
         if now < breaker.retry_at:
             return False
         breaker.retry_at = now + _TRIAL_SECONDS
         return True
+
+    def is_open(self, dependency: str) -> bool:
+        """Returns whether only one try at a time is admitted."""
+        breaker = self._breakers.get(dependency)
+        return breaker is not None and breaker.failures >= AFTER
+
+    def pause(self, dependency: str) -> float:
+        """Returns the seconds until the next try is admitted."""
+        if not self.is_open(dependency):
+            return 0.0
+        return max(self._breakers[dependency].retry_at - asyncio.get_running_loop().time(), 0.0)
 
     def failed(self, dependency: str) -> None:
         """Records that a call failed because the dependency was away."""

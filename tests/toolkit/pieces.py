@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from treaty.commits.commit import Commit, Outgoing, PendingCall
-from treaty.followers.pending import Item, PendingWork
+from treaty.followers.pending import Item
+from treaty.followers.pending_work import PendingWork
 from treaty.memory.broker import MemoryBroker
 from treaty.memory.pending import MemoryPending
 from treaty.memory.quarantine import MemoryQuarantine
@@ -52,25 +54,43 @@ def calling(stream: str, version: int, *texts: str, **known: Any) -> Commit:
     return replace(plain_commit(stream, version), calls=calls)
 
 
+class CountingPending(MemoryPending):
+    """Pending work that counts how often the time was asked for."""
+
+    asked = 0
+
+    async def now(self) -> datetime:
+        self.asked += 1
+        return await super().now()
+
+
 @dataclass(slots=True)
 class Parking:
     """Pending work with a clock that is moved by hand."""
 
     clock: ManualClock = field(default_factory=ManualClock)
     probe: Recorder = field(default_factory=Recorder)
-    store: MemoryPending = field(init=False)
+    store: CountingPending = field(init=False)
 
     def __post_init__(self) -> None:
-        self.store = MemoryPending(self.clock)
+        self.store = CountingPending(self.clock)
 
     def work(self, run: Callable[[Item], Awaitable[None]]) -> PendingWork:
         """Returns what the holder of the lease would have."""
         return PendingWork(
-            self.store, run, surroundings=Surroundings(chance=SeededChance(scale=0.1), probe=self.probe), interval=0.002
+            self.store,
+            run,
+            surroundings=Surroundings(chance=SeededChance(scale=0.1), probe=self.probe),
+            look_every=0.01,
         )
 
     async def is_empty(self) -> bool:
-        return not await self.store.lanes()
+        return not await self.store.find(1)
+
+    async def looked(self, times: int) -> None:
+        """Waits until the pending work has asked for the time so many times more."""
+        before = self.store.asked
+        await eventually(lambda: self.store.asked >= before + times)
 
 
 @dataclass(slots=True)

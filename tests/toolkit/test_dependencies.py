@@ -7,7 +7,8 @@ import pytest
 from treaty.clock import SystemClock
 from treaty.commits.log import StoreAway
 from treaty.dependencies import AFTER, Breakers, DependencyAway, GivenUp
-from treaty.followers.pending import Item, PendingWork
+from treaty.followers.pending import Item
+from treaty.followers.pending_work import PendingWork
 from treaty.memory.pending import MemoryPending
 from treaty.messaging.envelope import Envelope
 from treaty.rpc.peers import PeerAway
@@ -95,10 +96,11 @@ async def test_calls_to_one_peer_that_is_away_do_not_all_try() -> None:
             raise PeerAway("test.other", "no answer")
 
     work = PendingWork(
-        store, run, surroundings=Surroundings(chance=SeededChance(scale=0.02), probe=Recorder()), interval=0.001
+        store, run, surroundings=Surroundings(chance=SeededChance(scale=0.02), probe=Recorder()), look_every=0.01
     )
     items = [Item(id=f"s{n}@1!0", lane=f"calls of s{n}", kind="call", body={}) for n in range(50)]
     await store.add(items)
+    await work.load()
     async with running(work.work()):
         await eventually(lambda: len(tries) > 60)
         rounds = max(tries.count(item.id) for item in items)

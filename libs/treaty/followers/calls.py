@@ -16,7 +16,8 @@ from treaty.commits.codec import Names
 from treaty.commits.commit import CauseEntry, Commit, PendingCall
 from treaty.concurrency.lanes import Lanes
 from treaty.domain import DomainError
-from treaty.followers.pending import Item, PendingWork
+from treaty.followers.pending import Item
+from treaty.followers.pending_work import PendingWork
 from treaty.probes import Probe
 
 logger = structlog.get_logger()

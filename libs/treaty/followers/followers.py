@@ -14,7 +14,7 @@ import structlog
 from treaty.chance import backoff
 from treaty.commits.log import Batch, CommitLog, Place, StoreAway
 from treaty.concurrency.tasks import until_one_ends
-from treaty.followers.leases import Checkpoints, LeaseLost
+from treaty.followers.leases import Checkpoints, LeaseLost, Sure, without_lease
 from treaty.followers.track import Follower, Track
 from treaty.projections.rows import Superseded
 from treaty.surroundings import Surroundings
@@ -66,6 +66,7 @@ class Following:
         stall_seconds: how long the others wait for one that has no room.
         save_every: seconds between checkpoints; what came after the last one is done again after a crash.
         first_pause, longest_pause: seconds until a halted follower is tried again.
+        sure: returns when this process is sure to hold the lease.
     """
 
     log: CommitLog
@@ -77,6 +78,7 @@ class Following:
     save_every: float = 0.2
     first_pause: float = 0.5
     longest_pause: float = 60.0
+    sure: Sure = without_lease
     _main: _Group = field(default_factory=lambda: _Group("main"), init=False)
     _late: _Group = field(default_factory=lambda: _Group("late"), init=False)
     _later: list[tuple[float, Track]] = field(default_factory=list, init=False)
@@ -174,6 +176,7 @@ class Following:
             async for batch in batches:
                 if batch.again and batch.commits:
                     logger.info("reading history again", commits=len(batch.commits), reading=group.name)
+                await self.sure()
                 for track in list(group.tracks):
                     await self._give(group, track, batch, epoch)
                 if until(batch) or not group.tracks:

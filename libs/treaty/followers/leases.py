@@ -2,8 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -16,13 +16,20 @@ logger = structlog.get_logger()
 
 T = TypeVar("T")
 
+Sure = Callable[[], Awaitable[None]]
+"""Returns when this process is sure to hold the lease of its work. Work calls it before it starts something new."""
+
+
+async def without_lease() -> None:
+    """Returns at once, for work that needs no lease."""
+
 
 class LeaseTaken(Exception):
     """Another process holds the lease."""
 
 
 class LeaseLost(Exception):
-    """Another process holds the lease by now, or may. Stop at once."""
+    """Another process holds the lease, or the store has not answered for so long that one may. Stop at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +46,13 @@ class Leases(Protocol):
 
     async def acquire(self, name: str, owner: str, seconds: float) -> int | None:
         """Takes or renews the lease. Returns its epoch, which grows with each new owner, or None: somebody has it."""
+        ...
+
+    async def renew(self, owners: Mapping[str, str], seconds: float) -> Collection[str]:
+        """Renews leases, {name: owner}, with one request; returns the names of those that still belong to their owner.
+
+        An expired lease that nobody else has taken still belongs to its owner, with the same epoch.
+        """
         ...
 
     async def release(self, name: str, owner: str) -> None:
@@ -78,52 +92,124 @@ class Checkpoints(Protocol):
         ...
 
 
-async def hold(leases: Leases, name: str, owner: str, seconds: float, work: Callable[[int], Awaitable[T]]) -> T:
-    """Does the work while this owner holds the lease, and gives the lease up at the end.
+@dataclass(eq=False, slots=True)
+class Lease:
+    """A lease that this process holds.
 
-    The lease is renewed meanwhile. When it is lost, or could be, the work is cancelled before another process starts.
+    While its renewal is late, this process cannot be sure to hold it: then the work starts nothing new. It goes on
+    where it was once the renewal shows that nobody else has taken the lease.
+    """
+
+    name: str
+    owner: str
+    epoch: int
+    sure_until: float
+    _lost: "asyncio.Future[None]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    _renewed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def sure(self) -> None:
+        """Returns when this process is sure to hold the lease, by its own clock."""
+        while asyncio.get_running_loop().time() >= self.sure_until:
+            self._renewed.clear()
+            await self._renewed.wait()
+
+    async def lost(self) -> None:
+        """Waits until the lease is lost, and raises LeaseLost."""
+        await asyncio.shield(self._lost)
+
+    def extend(self, sure_until: float) -> None:
+        self.sure_until = sure_until
+        self._renewed.set()
+
+    def lose(self, why: str) -> None:
+        if not self._lost.done():
+            self._lost.set_exception(LeaseLost(f"{self.name} {why}"))
+            self._lost.exception()  # it need not be awaited
+
+
+@dataclass(slots=True)
+class LeaseKeeper:
+    """Holds the leases of one process and context, and renews all of them with one request.
 
     Args:
-        owner: different each time, because what an earlier holding sent may still arrive.
-        work: gets the epoch of the lease.
-
-    Raises:
-        LeaseTaken: another process holds the lease; nothing was done.
-        LeaseLost: the lease was lost before the work was done.
+        seconds: for which a lease is held without a renewal. A process that gets no answer from the store for twice as
+            long gives its leases up: its rivals may have taken them.
     """
-    epoch = await leases.acquire(name, owner, seconds)
-    if epoch is None:
-        raise LeaseTaken(f"{name} is held by another process")
-    working = asyncio.ensure_future(work(epoch))
-    renewing = asyncio.create_task(_renew(leases, name, owner, epoch, seconds))
-    try:
-        await asyncio.wait([working, renewing], return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            renewing.result()
-        return working.result()
-    finally:
-        for task in (working, renewing):
-            task.cancel()
-        await asyncio.gather(working, renewing, return_exceptions=True)
-        with contextlib.suppress(Exception):
-            await leases.release(name, owner)
 
+    leases: Leases
+    seconds: float
+    _held: dict[str, Lease] = field(default_factory=dict)
+    _renewing: "asyncio.Task[None] | None" = None
 
-async def _renew(leases: Leases, name: str, owner: str, epoch: int, seconds: float) -> None:
-    """Renews a lease until it is lost, or could be."""
-    loop = asyncio.get_running_loop()
-    sure_until = loop.time() + seconds
-    while True:
-        await asyncio.sleep(seconds / 4)
-        asked = loop.time()
+    async def hold(self, name: str, owner: str, work: Callable[[Lease], Awaitable[T]]) -> T:
+        """Does the work while this process holds the lease, and gives the lease up at the end.
+
+        Args:
+            owner: different each time, because a request of an earlier holding may still arrive.
+
+        Raises:
+            LeaseTaken: another process holds the lease; nothing was done.
+            LeaseLost: the lease was lost before the work was done.
+        """
+        asked = asyncio.get_running_loop().time()
+        epoch = await self.leases.acquire(name, owner, self.seconds)
+        if epoch is None:
+            raise LeaseTaken(f"{name} is held by another process")
+        lease = self._held[name] = Lease(name, owner, epoch, asked + self.seconds)
+        if self._renewing is None:
+            self._renewing = asyncio.create_task(self._renew())
+        working = asyncio.ensure_future(work(lease))
+        losing = asyncio.create_task(lease.lost())
         try:
-            async with asyncio.timeout_at(sure_until - seconds / 10):
-                renewed = await leases.acquire(name, owner, seconds)
-        except TimeoutError:
-            raise LeaseLost(f"{name} could not be renewed in time") from None
+            await asyncio.wait([working, losing], return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                losing.result()
+            return working.result()
+        finally:
+            for task in (working, losing):
+                task.cancel()
+            await asyncio.gather(working, losing, return_exceptions=True)
+            await self._give_up(lease)
+
+    async def _give_up(self, lease: Lease) -> None:
+        del self._held[lease.name]
+        if not self._held and self._renewing is not None:
+            self._renewing.cancel()
+            self._renewing = None
+        with contextlib.suppress(Exception):
+            await self.leases.release(lease.name, lease.owner)
+
+    async def _renew(self) -> None:
+        pause = self.seconds / 4
+        while True:
+            await asyncio.sleep(pause)
+            pause = self.seconds / (4 if await self._renew_all() else 20)
+
+    async def _renew_all(self) -> bool:
+        """Renews all leases; returns whether the store has answered."""
+        held = list(self._held.values())
+        asked = asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(self.seconds):
+                kept = await self.leases.renew({lease.name: lease.owner for lease in held}, self.seconds)
         except Exception as error:
-            logger.warning("a lease could not be renewed yet", lease=name, error=str(error))
-            continue
-        if renewed != epoch:
-            raise LeaseLost(f"{name} belongs to another process")
-        sure_until = asked + seconds
+            why = str(error) or "the store does not answer"
+            logger.warning("the leases could not be renewed yet", leases=sorted(self._held), error=why)
+            self._lose_overdue(held, asked)
+            return False
+        for lease in held:
+            if lease.name in kept:
+                lease.extend(asked + self.seconds)
+            else:
+                lease.lose("belongs to another process")
+        return True
+
+    def _lose_overdue(self, held: Sequence[Lease], asked: float) -> None:
+        """Gives up leases that the store has not confirmed for long, though it was asked after they became unsure.
+
+        A process that was frozen in the middle of a request asks again first.
+        """
+        now = asyncio.get_running_loop().time()
+        for lease in held:
+            if asked > lease.sure_until and now > lease.sure_until + self.seconds:
+                lease.lose("could not be renewed, so another process may have it")

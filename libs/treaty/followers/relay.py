@@ -11,7 +11,8 @@ from treaty.commits.commit import Commit
 from treaty.commits.log import Place
 from treaty.concurrency.lanes import Lanes
 from treaty.followers.leases import Checkpoints
-from treaty.followers.pending import Item, PendingWork
+from treaty.followers.pending import Item
+from treaty.followers.pending_work import PendingWork
 from treaty.messaging.broker import Broker, BrokerAway, NotAccepted, Topology, Unroutable
 from treaty.messaging.envelope import Envelope, envelopes, messaging_attributes, parse
 from treaty.probes import Span

@@ -1,6 +1,6 @@
 """Leases and checkpoints in memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -22,6 +22,13 @@ class MemoryLeases:
         epoch += holder != owner
         self._held[name] = (owner, now + timedelta(seconds=seconds), epoch)
         return epoch
+
+    async def renew(self, owners: Mapping[str, str], seconds: float) -> Collection[str]:
+        until = self._clock.now() + timedelta(seconds=seconds)
+        kept = [name for name, owner in owners.items() if self._held.get(name, ("", until, 0))[0] == owner]
+        for name in kept:
+            self._held[name] = (owners[name], until, self._held[name][2])
+        return kept
 
     async def release(self, name: str, owner: str) -> None:
         holder, _, epoch = self._held.get(name, ("", None, 0))

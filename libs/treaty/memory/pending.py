@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from treaty.clock import Clock
-from treaty.followers.pending import Item
+from treaty.followers.pending import First, Item
 from treaty.probes import Waiting
 
 
@@ -18,12 +18,15 @@ class MemoryPending:
         for item in items:
             self._items.setdefault(item.id, item)
 
-    async def due(self, limit: int) -> Sequence[Item]:
-        first: dict[str, Item] = {}
-        for item in sorted(self._items.values(), key=lambda item: item.id):
-            first.setdefault(item.lane, item)
-        now = self._clock.now()
-        return [item for item in first.values() if item.due is None or item.due <= now][:limit]
+    async def first(self, lanes: Sequence[str]) -> Mapping[str, First]:
+        wanted, found = set(lanes), dict[str, Item]()
+        for item in self._items.values():
+            if item.lane in wanted and (item.lane not in found or item.id < found[item.lane].id):
+                found[item.lane] = item
+        return {lane: First(item, self._wait(item)) for lane, item in found.items()}
+
+    def _wait(self, item: Item) -> float:
+        return 0.0 if item.due is None else max((item.due - self._clock.now()).total_seconds(), 0.0)
 
     async def delay(self, item: Item, seconds: float) -> None:
         self._items[item.id] = replace(item, due=self._clock.now() + timedelta(seconds=seconds))
@@ -32,7 +35,15 @@ class MemoryPending:
         self._items.pop(id, None)
 
     async def lanes(self) -> Mapping[str, str]:
-        return {item.lane: item.id for item in sorted(self._items.values(), key=lambda item: item.id)}
+        parked = [item for item in self._items.values() if not item.is_timer]
+        return {item.lane: item.id for item in sorted(parked, key=lambda item: item.id)}
+
+    async def timers(self, limit: int) -> Mapping[str, datetime]:
+        due = {item.id: item.due for item in self._items.values() if item.is_timer and item.due is not None}
+        return dict(sorted(due.items(), key=lambda one: one[1])[:limit])
+
+    async def now(self) -> datetime:
+        return self._clock.now()
 
     async def find(self, limit: int) -> Sequence[Item]:
         return sorted(self._items.values(), key=lambda item: item.id)[:limit]

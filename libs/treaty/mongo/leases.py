@@ -1,6 +1,6 @@
 """Leases and checkpoints in MongoDB. All times are by the server's clock."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pymongo import ReturnDocument, UpdateOne
@@ -9,12 +9,13 @@ from pymongo.errors import BulkWriteError
 from treaty.commits.log import Place
 from treaty.followers.leases import Holder, LeaseLost
 from treaty.mongo.documents import later
-from treaty.mongo.driver import reaching
+from treaty.mongo.driver import LOCAL, reaching
 
 
 class MongoLeases:
     def __init__(self, database: Any) -> None:
         self._leases = database.get_collection("leases")
+        self._latest = database.get_collection("leases", read_concern=LOCAL)
 
     async def acquire(self, name: str, owner: str, seconds: float) -> int | None:
         mine = {"$eq": ["$owner", {"$literal": owner}]}
@@ -30,6 +31,15 @@ class MongoLeases:
                 {"_id": name}, [{"$set": taken}], upsert=True, return_document=ReturnDocument.AFTER
             )
         return int(lease["epoch"]) if lease["owner"] == owner else None
+
+    async def renew(self, owners: Mapping[str, str], seconds: float) -> Collection[str]:
+        mine = {"$or": [{"_id": name, "owner": owner} for name, owner in owners.items()]}
+        with reaching():
+            result = await self._leases.update_many(mine, [{"$set": {"expires": later(seconds)}}])
+            if result.matched_count == len(owners):
+                return owners.keys()
+            found = await self._latest.find(mine, {"_id": 1}).to_list(None)
+        return {document["_id"] for document in found}
 
     async def release(self, name: str, owner: str) -> None:
         with reaching():

@@ -1,11 +1,13 @@
 """Pending work in MongoDB. All times are by the server's clock."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from pymongo.errors import BulkWriteError
 
-from treaty.followers.pending import Item
+from treaty.followers.pending import First, Item
 from treaty.mongo.documents import count_waiting, later
 from treaty.mongo.driver import reaching
 from treaty.probes import Waiting
@@ -32,30 +34,30 @@ class MongoPending:
                 if details.get("writeConcernErrors") or any(e["code"] != 11000 for e in details["writeErrors"]):
                     raise
 
-    async def due(self, limit: int) -> Sequence[Item]:
-        due = {"$expr": {"$lte": ["$due", "$$NOW"]}}
+    async def first(self, lanes: Sequence[str]) -> Mapping[str, First]:
         with reaching():
-            timers = await self._items.find({"timer": True, **due}).sort("due", 1).limit(limit).to_list(None)
-            first = await self._first_of_lanes()
-            heads = {"_id": {"$in": first}, "$or": [{"due": None}, due]}
-            runnable = await self._items.find(heads).limit(limit).to_list(None) if first else []
-        return [_item(document) for document in [*timers, *runnable]]
+            timers = await self._find([{"$match": {"_id": {"$in": list(lanes)}, "timer": True}}])
+            others = set(lanes) - timers.keys()
+            found = await asyncio.gather(*(self._find(_first_of(lane)) for lane in others))
+        return timers | {lane: first for one in found for lane, first in one.items()}
 
-    async def _first_of_lanes(self) -> list[str]:
-        """Returns the ids of up to 1,000 items that are the first of their lane; reads the index only."""
-        pipeline = [
-            {"$match": {"timer": False}},
-            {"$sort": {"timer": 1, "lane": 1, "_id": 1}},
-            {"$group": {"_id": "$lane", "first": {"$first": "$_id"}}},
-            {"$limit": 1000},
-        ]
-        answer = await self._database.command(
-            {"aggregate": "pending", "pipeline": pipeline, "cursor": {"batchSize": 1000}}
-        )
-        return [document["first"] for document in answer["cursor"]["firstBatch"]]
+    async def _find(self, pipeline: Sequence[Mapping[str, Any]]) -> dict[str, First]:
+        """Returns {lane: item} of the items that a pipeline finds."""
+        left = {"$divide": [{"$subtract": [{"$ifNull": ["$due", "$$NOW"]}, "$$NOW"]}, 1000]}
+        asked = {
+            "aggregate": "pending",
+            "pipeline": [*pipeline, {"$set": {"wait": left}}],
+            "cursor": {"batchSize": 1000},
+        }
+        answer = await self._database.command(asked, codec_options=self._items.codec_options)
+        return {
+            document["lane"]: First(_item(document), max(document["wait"], 0.0))
+            for document in answer["cursor"]["firstBatch"]
+        }
 
     async def delay(self, item: Item, seconds: float) -> None:
-        values = {"due": later(seconds), "attempts": item.attempts, "error": {"$literal": item.error}}
+        texts = {"error": {"$literal": item.error}, "missing": {"$literal": item.missing}}
+        values = {"due": later(seconds), "attempts": item.attempts, **texts}
         with reaching():
             await self._items.update_one({"_id": item.id}, [{"$set": values}])
 
@@ -64,9 +66,22 @@ class MongoPending:
             await self._items.delete_one({"_id": id})
 
     async def lanes(self) -> Mapping[str, str]:
+        """Reads the index of lanes only."""
         with reaching():
-            found = await self._items.find({"timer": False}, {"lane": 1}).sort("_id", 1).to_list(None)
-        return {document["lane"]: document["_id"] for document in found}
+            found = self._items.find({"timer": False}, {"lane": 1})
+            ordered = found.sort([("timer", 1), ("lane", 1), ("_id", 1)]).hint("lanes")
+            return {document["lane"]: document["_id"] for document in await ordered.to_list(None)}
+
+    async def timers(self, limit: int) -> Mapping[str, datetime]:
+        with reaching():
+            found = self._items.find({"timer": True}, {"due": 1}).sort("due", 1).limit(limit)
+            return {document["_id"]: document["due"] for document in await found.to_list(None)}
+
+    async def now(self) -> datetime:
+        with reaching():
+            answer = await self._database.command("hello", codec_options=self._items.codec_options)
+        now: datetime = answer["localTime"]
+        return now
 
     async def find(self, limit: int) -> Sequence[Item]:
         with reaching():
@@ -75,6 +90,10 @@ class MongoPending:
 
     async def waiting(self) -> Waiting:
         return await count_waiting(self._items, {"timer": False})
+
+
+def _first_of(lane: str) -> Sequence[Mapping[str, Any]]:
+    return [{"$match": {"timer": False, "lane": lane}}, {"$sort": {"_id": 1}}, {"$limit": 1}]
 
 
 def _document(item: Item) -> dict[str, Any]:
@@ -88,6 +107,7 @@ def _document(item: Item) -> dict[str, Any]:
         "attempts": item.attempts,
         "error": item.error,
         "since": item.since,
+        "missing": item.missing,
     }
 
 
@@ -101,4 +121,5 @@ def _item(document: Mapping[str, Any]) -> Item:
         attempts=document["attempts"],
         error=document["error"],
         since=document.get("since"),
+        missing=document.get("missing", ""),
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from treaty.commits.commit import Commit
 from treaty.commits.log import Batch, CommitLog, Place
-from treaty.followers.leases import LeaseLost, LeaseTaken, hold
+from treaty.followers.leases import Lease, LeaseKeeper, LeaseLost, LeaseTaken
 from treaty.projections.projection import Projection
 from treaty.projections.projector import apply, follower_of
 from treaty.projections.rows import Rows, Superseded
@@ -72,11 +72,12 @@ async def rebuild(
         RebuildLost: the lease was lost; this rebuild stopped writing, and its generation is never served.
     """
 
-    async def work(_: int) -> Rebuilt:
+    async def work(_: Lease) -> Rebuilt:
         return await _rebuild(projection, stores, verify, patience)
 
     try:
-        return await hold(stores.leases, f"rebuild {projection.name}", owner, lease_seconds, work)
+        keeper = LeaseKeeper(stores.leases, lease_seconds)
+        return await keeper.hold(f"rebuild {projection.name}", owner, work)
     except LeaseTaken:
         raise AlreadyRebuilding(f"{projection.name} is being rebuilt by another process") from None
     except (LeaseLost, Superseded) as lost:

@@ -14,8 +14,9 @@ from treaty.chance import retrying
 from treaty.concurrency.tasks import until_one_ends
 from treaty.followers.calls import Caller
 from treaty.followers.followers import Following
-from treaty.followers.leases import LeaseTaken, hold
-from treaty.followers.pending import Item, PendingWork
+from treaty.followers.leases import Lease, LeaseKeeper, LeaseTaken
+from treaty.followers.pending import Item
+from treaty.followers.pending_work import PendingWork
 from treaty.followers.relay import Relay
 from treaty.followers.track import Follower
 from treaty.messaging.broker import Broker, BrokerAway, Topology
@@ -57,7 +58,11 @@ class Runner:
     _stopping: bool = False
     _owner: str = ""
     _owners: dict[str, str] = field(default_factory=dict)
+    _keeper: LeaseKeeper = field(init=False)
     _resources: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
+
+    def __post_init__(self) -> None:
+        self._keeper = LeaseKeeper(self.stores.leases, self.lease_seconds)
 
     @property
     def topology(self) -> Topology:
@@ -137,7 +142,7 @@ class Runner:
             self.ready = not self._stopping
         return self.ready
 
-    async def _consume(self, partition: int, epoch: int) -> None:
+    async def _consume(self, partition: int, lease: Lease) -> None:
         consumer = PartitionConsumer(
             self.topology,
             partition,
@@ -154,13 +159,13 @@ class Runner:
         finally:
             self._consumers.pop(partition, None)
 
-    async def _follow(self, epoch: int) -> None:
+    async def _follow(self, lease: Lease) -> None:
         """Runs the followers until it is cancelled; starts them again when a read model has a new generation."""
         superseded = True
         while superseded:
             superseded = False
             try:
-                await self._follow_generations(epoch)
+                await self._follow_generations(lease)
             except Superseded:
                 logger.info("a read model was rebuilt; the followers go on with the new one", context=self.service.name)
                 superseded = True
@@ -169,9 +174,15 @@ class Runner:
         rows = self.stores.rows(projection)
         return Projector(projection, rows, await rows.generation(), self.surroundings.probe)
 
-    async def _follow_generations(self, epoch: int) -> None:
+    async def _follow_generations(self, lease: Lease) -> None:
         runs: dict[str, Callable[[Item], Awaitable[None]]] = {}
-        pending = PendingWork(self.stores.pending, lambda item: runs[item.kind](item), surroundings=self.surroundings)
+        pending = PendingWork(
+            self.stores.pending,
+            lambda item: runs[item.kind](item),
+            surroundings=self.surroundings,
+            sure=lease.sure,
+            look_every=5 * self.patience.look_every,
+        )
         relay = Relay(
             self.topology,
             self.broker,
@@ -189,6 +200,7 @@ class Runner:
             checkpoints=self.stores.checkpoints,
             followers=followers,
             surroundings=self.surroundings,
+            sure=lease.sure,
         )
         gauges = Gauges(
             service=self.service,
@@ -201,17 +213,17 @@ class Runner:
         await until_one_ends(
             asyncio.create_task(gauges.run()),
             asyncio.create_task(pending.work()),
-            asyncio.create_task(following.run(epoch)),
+            asyncio.create_task(following.run(lease.epoch)),
         )
 
-    async def _hold(self, name: str, work: Callable[[int], Awaitable[None]]) -> None:
+    async def _hold(self, name: str, work: Callable[[Lease], Awaitable[None]]) -> None:
         """Runs the work whenever this process holds the lease, until the runner stops."""
         for holding in count(1):
             if self._stopping:
                 return
             self._owners[name] = owner = f"{self._owner}#{holding}"
             try:
-                await hold(self.stores.leases, name, owner, self.lease_seconds, work)
+                await self._keeper.hold(name, owner, work)
             except LeaseTaken:
                 pass
             except Exception:

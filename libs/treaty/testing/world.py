@@ -88,9 +88,8 @@ class World:
             return False
         waiting = [await self.broker.queued(runner.topology) for runner in self.host.runners]
         lanes = [await stores.pending.lanes() for stores in self.stores.values()]
-        parked = [lane for last in lanes for lane, id in last.items() if lane != id]
         held = [await stores.quarantine.find() for stores in self.stores.values()]
-        return not any(waiting) and not parked and not any(held)
+        return not any(waiting) and not any(lanes) and not any(held)
 
 
 @asynccontextmanager

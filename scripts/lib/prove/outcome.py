@@ -64,7 +64,8 @@ class Looking:
         for name, stores in self.stores.items():
             ports = Ports(stores=stores, surroundings=Surroundings())
             found = await backlog(load(name)(ports), stores, self.broker, PARTITIONS)
-            timers = len(await stores.pending.due(1000))
+            now = await stores.pending.now()
+            timers = sum(due <= now for due in (await stores.pending.timers(1000)).values())
             if not found.empty or timers:
                 left.append(f"{name}: {found}, {timers} timers")
         return "; ".join(left)

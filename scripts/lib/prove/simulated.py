@@ -194,7 +194,7 @@ class _Scene:
         )
         for name, stores in self.cluster.stores.items():
             found = await self._backlog(name)
-            timers = [lane for lane, id in (await stores.pending.lanes()).items() if lane == id]
+            timers = await stores.pending.timers(1000)
             if not found.empty or timers:
                 left.append(f"{name}: {found}, {len(timers)} timers")
         return "; ".join(left)

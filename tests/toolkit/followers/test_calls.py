@@ -10,7 +10,8 @@ from treaty.causes import Cause, current_cause
 from treaty.commits.commit import Commit
 from treaty.domain import Rejected
 from treaty.followers.calls import Caller
-from treaty.followers.pending import Item, PendingWork
+from treaty.followers.pending import Item
+from treaty.followers.pending_work import PendingWork
 from treaty.testing import eventually
 from treaty.testing.recorder import Recorder
 
@@ -171,18 +172,8 @@ async def test_a_call_that_is_made_twice_takes_effect_once() -> None:
     assert (await accounts.get("tips")).state == Account(id="tips", balance=4)
 
 
-async def test_an_item_that_was_settled_while_the_store_was_asked_is_not_run_again() -> None:
+async def test_an_item_whose_first_attempt_still_runs_is_not_run_beside_it() -> None:
     parking, ran = Parking(), []
-    asked, answer = asyncio.Event(), asyncio.Event()
-    due = parking.store.due
-
-    async def slowly(limit: int) -> list[Item]:
-        found = list(await due(limit))
-        asked.set()
-        await answer.wait()
-        return found
-
-    parking.store.due = slowly  # type: ignore[method-assign]
 
     async def run(item: Item) -> None:
         ran.append(item.id)
@@ -198,12 +189,11 @@ async def test_an_item_that_was_settled_while_the_store_was_asked_is_not_run_aga
 
     await pending.park(item, started=asyncio.create_task(first_attempt()))
     await pending.park(behind)
+    await pending.load()
     async with running(pending.work()):
-        await asked.wait()
+        await parking.looked(3)
+        assert not ran
         released.set()
-        await eventually(lambda: ran)
-        await eventually(lambda: item.id not in pending._busy)
-        answer.set()
         await eventually(parking.is_empty)
     assert ran == [item.id, behind.id]
 

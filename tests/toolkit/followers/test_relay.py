@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from treaty.commits.commit import Commit
 from treaty.commits.log import Place, StoreAway
-from treaty.followers.pending import Item, PendingWork
+from treaty.followers.pending import Item
+from treaty.followers.pending_work import PendingWork
 from treaty.followers.relay import Relay
 from treaty.memory.broker import MemoryBroker
 from treaty.memory.leases import MemoryCheckpoints

@@ -39,6 +39,26 @@ class LeasesSuite(OnStores):
         assert second > first
         assert await stores.leases.acquire("followers", "ann", 60) is None
 
+    async def test_several_leases_are_renewed_at_once(self, stores: Stores) -> None:
+        mine = {name: f"ann {name}" for name in ("p0", "p1", "p2")}
+        epochs = {name: await stores.leases.acquire(name, owner, 60) for name, owner in mine.items()}
+        assert set(await stores.leases.renew(mine, 120)) == set(mine)
+        await stores.leases.release("p1", mine["p1"])
+        await stores.leases.acquire("p1", "bob", 60)
+        assert set(await stores.leases.renew({**mine, "unknown": "ann"}, 240)) == {"p0", "p2"}
+        holders = await stores.leases.holders()
+        assert {name: holder.owner for name, holder in holders.items()} == {**mine, "p1": "bob"}
+        assert {name: holders[name].epoch for name in ("p0", "p2")} == {name: epochs[name] for name in ("p0", "p2")}
+        assert holders["p0"].until > holders["p1"].until
+
+    async def test_an_expired_lease_that_nobody_took_is_renewed_in_place(self, stores: Stores) -> None:
+        await stores.leases.acquire("followers", "ann", 60)
+        epoch = await stores.leases.acquire("p0", "ann", 0.05)
+        assert await eventually(lambda: _without(stores, "p0")) is not None
+        assert set(await stores.leases.renew({"p0": "ann"}, 60)) == {"p0"}
+        assert (await stores.leases.holders())["p0"].epoch == epoch
+        assert await stores.leases.acquire("p0", "bob", 60) is None
+
     async def test_only_the_owner_releases(self, stores: Stores) -> None:
         await stores.leases.acquire("followers", "ann", 60)
         await stores.leases.release("followers", "bob")

@@ -20,43 +20,59 @@ def call(id: str, lane: str, *, due: datetime | None = None, attempts: int = 0, 
 class PendingSuite(OnStores):
     """The contract tests of pending work: override the fixture `stores`."""
 
-    async def _due(self, stores: Stores) -> list[str]:
-        return sorted(item.id for item in await stores.pending.due(100))
+    async def _due(self, stores: Stores, *lanes: str) -> list[str]:
+        return sorted(first.item.id for first in (await stores.pending.first(lanes)).values() if not first.wait)
 
-    async def test_only_the_first_of_a_lane_is_due(self, stores: Stores) -> None:
-        await stores.pending.add([call("a@2", "a"), call("b@1", "b"), call("a@1", "a")])
-        assert await self._due(stores) == ["a@1", "b@1"]
+    async def test_the_first_of_each_lane_comes(self, stores: Stores) -> None:
+        await stores.pending.add([call("a@2", "a"), call("b@1", "b"), call("a@1", "a"), call("c@1", "c")])
+        assert await self._due(stores, "a", "b", "empty") == ["a@1", "b@1"]
         await stores.pending.done("a@1")
-        assert await self._due(stores) == ["a@2", "b@1"]
+        assert await self._due(stores, "a", "b") == ["a@2", "b@1"]
+        assert await self._due(stores) == []
 
     async def test_an_item_that_is_put_off_holds_its_lane(self, stores: Stores) -> None:
         await stores.pending.add([call("a@1", "a"), call("a@2", "a")])
         await stores.pending.delay(call("a@1", "a", attempts=1, error="no"), 60)
-        assert await self._due(stores) == []
+        found = await stores.pending.first(["a"])
+        assert found["a"].item.id == "a@1"
+        assert 0 < found["a"].wait <= 60
 
     async def test_an_item_comes_when_its_time_has_come(self, stores: Stores) -> None:
         await stores.pending.add([call("a@1", "a")])
-        [item] = await stores.pending.due(10)
-        await stores.pending.delay(replace(item, attempts=3, error="no"), 0.2)
-        [again] = await eventually(lambda: stores.pending.due(10))
-        assert (again.attempts, again.error, dict(again.body)) == (3, "no", dict(item.body))
+        item = (await stores.pending.first(["a"]))["a"].item
+        await stores.pending.delay(replace(item, attempts=3, error="$no", missing="test.other"), 0.2)
+        assert await eventually(lambda: self._due(stores, "a")) == ["a@1"]
+        again = (await stores.pending.first(["a"]))["a"].item
+        assert (again.attempts, again.error, again.missing) == (3, "$no", "test.other")
+        assert dict(again.body) == dict(item.body)
 
     async def test_a_timer_is_due_at_its_time(self, stores: Stores) -> None:
         await stores.pending.add([call("t@1", "t@1", due=NOON), call("t@2", "t@2", due=NOON + timedelta(days=50_000))])
-        assert await self._due(stores) == ["t@1"]
+        assert await self._due(stores, "t@1", "t@2") == ["t@1"]
+
+    async def test_the_earliest_timers_are_listed_by_their_times(self, stores: Stores) -> None:
+        due = {f"t@{n}": NOON + timedelta(hours=n) for n in (3, 1, 2)}
+        await stores.pending.add([call("a@1", "a"), *(call(id, id, due=at) for id, at in due.items())])
+        assert list((await stores.pending.timers(2)).items()) == [(id, due[id]) for id in ("t@1", "t@2")]
+        assert list(await stores.pending.timers(10)) == ["t@1", "t@2", "t@3"]
+
+    async def test_the_servers_clock_goes_on(self, stores: Stores) -> None:
+        first = await stores.pending.now()
+        assert first.tzinfo is not None
+        await eventually(lambda: self._is_later(stores, first))
+
+    async def _is_later(self, stores: Stores, than: datetime) -> bool:
+        return await stores.pending.now() > than
 
     async def test_adding_again_changes_nothing(self, stores: Stores) -> None:
         await stores.pending.add([call("a@1", "a")])
         await stores.pending.delay(call("a@1", "a", attempts=1), 60)
         await stores.pending.add([call("a@1", "a"), call("b@1", "b")])
-        assert await self._due(stores) == ["b@1"]
-
-    async def test_no_more_are_due_than_asked_for(self, stores: Stores) -> None:
-        await stores.pending.add([call(f"{n}@1", str(n)) for n in range(5)])
-        assert len(await stores.pending.due(3)) == 3
+        assert await self._due(stores, "a", "b") == ["b@1"]
 
     async def test_lanes_name_their_last_item(self, stores: Stores) -> None:
-        await stores.pending.add([call("a@2", "a"), call("a@1", "a"), call("b@1", "b")])
+        timer = call("t@1", "t@1", due=NOON)
+        await stores.pending.add([call("a@2", "a"), call("a@1", "a"), call("b@1", "b"), timer])
         await stores.pending.done("b@1")
         assert dict(await stores.pending.lanes()) == {"a": "a@2"}
 
