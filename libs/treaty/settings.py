@@ -30,6 +30,7 @@ class ProcessSettings(Settings):
     digest_key: SecretStr = Field(SecretStr(DEVELOPMENT_SECRET), alias="TREATY_DIGEST_KEY")
     partitions: int = Field(4, alias="TREATY_PARTITIONS", ge=1, le=256)
     lease_seconds: float = Field(5.0, alias="TREATY_LEASE_SECONDS", ge=0.3, le=300)
+    inbox_wait_seconds: float = Field(600.0, alias="TREATY_INBOX_WAIT_SECONDS", ge=0, le=86_400)
     grpc_host: str = Field("0.0.0.0", alias="GRPC_HOST")
     grpc_port: int = Field(50051, alias="GRPC_PORT", ge=0, le=65535)
     grpc_listeners: int = Field(4, alias="GRPC_LISTENERS", ge=1, le=64)

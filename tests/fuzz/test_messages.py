@@ -4,11 +4,14 @@ import asyncio
 import random
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from treaty.followers.inbox import note_mark
 from treaty.memory.broker import MemoryBroker, _Message
+from treaty.memory.leases import MemoryCheckpoints
 from treaty.memory.quarantine import MemoryQuarantine
 from treaty.memory.replays import MemoryReplays
 from treaty.messaging.consumer import PartitionConsumer, Patience
@@ -104,6 +107,7 @@ async def test_what_is_good_among_noise_takes_effect_and_the_noise_is_kept() -> 
         handle,
         quarantine,
         MemoryReplays(),
+        note_mark=partial(note_mark, MemoryCheckpoints(), 0),
         surroundings=Surroundings(chance=SeededChance(scale=0.001), probe=Recorder()),
         patience=Patience(tries=2, pause=0.001),
     )

@@ -5,12 +5,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Seque
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from treaty.commits.commit import Commit, Outgoing, PendingCall
+from treaty.followers.inbox import note_mark
 from treaty.followers.pending import Item
 from treaty.followers.pending_work import PendingWork
 from treaty.memory.broker import MemoryBroker
+from treaty.memory.leases import MemoryCheckpoints
 from treaty.memory.pending import MemoryPending
 from treaty.memory.quarantine import MemoryQuarantine
 from treaty.memory.replays import MemoryReplays
@@ -100,6 +103,7 @@ class Desk:
     broker: MemoryBroker = field(default_factory=MemoryBroker)
     quarantine: MemoryQuarantine = field(default_factory=MemoryQuarantine)
     replays: MemoryReplays = field(default_factory=MemoryReplays)
+    checkpoints: MemoryCheckpoints = field(default_factory=MemoryCheckpoints)
     clock: ManualClock = field(default_factory=ManualClock)
     probe: Recorder = field(default_factory=Recorder)
     poison: set[str] = field(default_factory=set)
@@ -128,6 +132,7 @@ class Desk:
             self.quarantine,
             self.replays,
             surroundings=Surroundings(clock=self.clock, chance=SeededChance(scale=0.02), probe=self.probe),
+            note_mark=partial(note_mark, self.checkpoints, 0),
             patience=Patience(tries=3, pause=0.01, look_every=0.02),
         )
 

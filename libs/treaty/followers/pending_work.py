@@ -3,8 +3,9 @@
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 
@@ -22,6 +23,12 @@ _AT_ONCE = 32
 
 _LOOKS_UNTIL_LOADED = 12
 """After so many looks at the clock all lanes are read again."""
+
+_NOW = 0.0
+"""The time of lanes that are due at once, also if the server's clock is set back."""
+
+_GATHER_SECONDS = 0.1
+"""Timers that fall due within this time wait together for the inbox to be read."""
 
 _UNKNOWN = ""
 """The group of lanes whose first item was not read yet."""
@@ -71,7 +78,7 @@ class PendingWork:
         self._tasks: set[asyncio.Task[None]] = set()
         self._overdue: list[str] = []
         self._may_fire: set[str] = set()
-        self._reading: asyncio.Task[None] | None = None
+        self._gathering = False
         self._timers_until = math.inf
         self._clock_ahead = 0.0
         self._wake = asyncio.Event()
@@ -111,7 +118,7 @@ class PendingWork:
         if item.is_timer and item.due is not None:
             self._expect_timer(item.lane, item.due)
         elif item.lane not in self._busy and item.lane not in self._turns:
-            self._put(item.lane, self._now(), item.group)
+            self._put(item.lane, _NOW, item.group)
 
     def _expect_timer(self, id: str, due: datetime) -> None:
         at = due.timestamp()
@@ -128,7 +135,7 @@ class PendingWork:
         for lane, last in (await self._pending.lanes()).items():
             if lane not in self._last:
                 self._last[lane] = last
-                self._put(lane, self._now(), _UNKNOWN)
+                self._put(lane, _NOW, _UNKNOWN)
         await self._load_timers()
 
     async def _load_timers(self) -> None:
@@ -154,7 +161,7 @@ class PendingWork:
                 finally:
                     waiting.cancel()
         finally:
-            tasks = {looking, *self._tasks, *([self._reading] if self._reading else [])}
+            tasks = {looking, *self._tasks}
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -231,25 +238,27 @@ class PendingWork:
             self._release(item.lane, wait, item.group)
         elif item.is_timer and not item.attempts and item.lane not in self._may_fire:
             self._overdue.append(item.lane)
-            if self._reading is None or self._reading.done():
-                self._reading = asyncio.create_task(self._let_overdue_fire())
+            if not self._gathering:
+                self._gathering = True
+                self._run_beside(self._let_overdue_fire())
         elif item.group != group and (self._running[item.group] >= _AT_ONCE or self._breakers.is_open(item.group)):
             self._release(item.lane, 0.0, item.group)
         else:
             self._start(item, None)
 
     async def _let_overdue_fire(self) -> None:
-        while self._overdue:
-            lanes, self._overdue = self._overdue, []
-            await self._read_inbox()
-            self._may_fire.update(lanes)
-            for lane in lanes:
-                self._release(lane, 0.0, _UNKNOWN)
+        """Gathers timers for a moment, and lets them fire when the inbox has been read."""
+        await asyncio.sleep(_GATHER_SECONDS)
+        lanes, self._overdue, self._gathering = self._overdue, [], False
+        await self._read_inbox()
+        self._may_fire.update(lanes)
+        for lane in lanes:
+            self._release(lane, 0.0, _UNKNOWN)
 
     def _release(self, lane: str, seconds: float, group: str) -> None:
         """Lets a lane that was busy wait for its next turn."""
         self._busy.discard(lane)
-        self._put(lane, self._now() + seconds, group)
+        self._put(lane, self._now() + seconds if seconds else _NOW, group)
 
     def _forget(self, lane: str, last: str | None) -> None:
         """Drops a lane that is empty in the store, unless an item of it is on its way there."""
@@ -260,12 +269,15 @@ class PendingWork:
         if self._last.get(lane) == last:
             self._last.pop(lane, None)
         else:
-            self._put(lane, self._now(), _UNKNOWN)
+            self._put(lane, _NOW, _UNKNOWN)
 
     def _start(self, item: Item, started: "asyncio.Task[None] | None") -> None:
         self._busy.add(item.lane)
         self._running[item.group] += 1
-        task = asyncio.create_task(self._attempt(item, started))
+        self._run_beside(self._attempt(item, started))
+
+    def _run_beside(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -287,4 +299,4 @@ class PendingWork:
         if self._last.get(item.lane, "") <= item.id:
             self._last.pop(item.lane, None)
         else:
-            self._put(item.lane, self._now(), _UNKNOWN)
+            self._put(item.lane, _NOW, _UNKNOWN)

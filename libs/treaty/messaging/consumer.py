@@ -17,7 +17,7 @@ from treaty.messaging.broker import Broker, BrokerAway, Delivery, Topology
 from treaty.messaging.envelope import PARTITION_HEADER, Envelope, Malformed, parse
 from treaty.messaging.quarantine import Quarantine
 from treaty.messaging.quarantine_keeper import QuarantineKeeper, Verdict
-from treaty.messaging.replays import END_HEADER, REPLAY_HEADER, Replays, named
+from treaty.messaging.replays import END_HEADER, REPLAY_HEADER, Replays, is_mark, named
 from treaty.surroundings import Surroundings
 
 logger = structlog.get_logger()
@@ -55,12 +55,13 @@ class PartitionConsumer:
         quarantine: Quarantine,
         replays: Replays,
         *,
+        note_mark: Callable[[str], Awaitable[None]],
         surroundings: Surroundings,
         patience: Patience | None = None,
         breakers: Breakers | None = None,
     ) -> None:
         self._topology, self._partition, self._broker = topology, partition, broker
-        self._queue, self._handle = topology.queue(partition), handle
+        self._queue, self._handle, self._note_mark = topology.queue(partition), handle, note_mark
         self._clock, self._chance, self._probe = surroundings.clock, surroundings.chance, surroundings.probe
         self._patience = patience or Patience()
         self._breakers = breakers or Breakers(surroundings)
@@ -108,7 +109,8 @@ class PartitionConsumer:
     def _accept(self, lanes: Lanes, delivery: Delivery) -> None:
         self._probe.count("treaty.consumer.delivered", queue=self._queue)
         if END_HEADER in delivery.headers:
-            lanes.submit(_ENDS, lanes.behind_all(partial(self._end_replay, lanes, delivery)))
+            end = partial(self._pass_end, lanes, delivery, named(delivery.headers, END_HEADER))
+            lanes.submit(_ENDS, lanes.behind_all(end))
             return
         try:
             envelope = parse(delivery.headers, delivery.body)
@@ -181,20 +183,20 @@ class PartitionConsumer:
             if isinstance(failure, DependencyAway):
                 await self._breakers.turn(missing, self._draining)
 
-    async def _end_replay(self, lanes: Lanes, delivery: Delivery) -> None:
-        """Lets go of what waited for a replay, after all of that which came before this is done with."""
-        id = named(delivery.headers, END_HEADER)
+    async def _pass_end(self, lanes: Lanes, delivery: Delivery, name: str) -> None:
+        """Records the end of a replay, or a mark of the inbox, after everything before it was handled."""
         async for _ in retrying(self._chance, first=1.0, most=1.0):
             if self._draining.is_set():
                 return
-            if not self._keeper.is_replaying(id):
-                break
             try:
-                await self._keeper.end_replay(id)
-                await self._release_due(lanes)
+                if is_mark(name):
+                    await self._note_mark(name)
+                elif self._keeper.is_replaying(name):
+                    await self._keeper.end_replay(name)
+                    await self._release_due(lanes)
                 break
             except Exception as away:
-                logger.warning("the end of a replay cannot be noted", queue=self._queue, replay=id, error=str(away))
+                logger.warning("the end of a replay cannot be noted", queue=self._queue, name=name, error=str(away))
         await delivery.ack()
 
     async def _release_due(self, lanes: Lanes) -> None:

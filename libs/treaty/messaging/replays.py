@@ -18,6 +18,10 @@ REPLAY_HEADER = "treaty-replay"
 END_HEADER = "treaty-replay-end"
 """On a message without an event, the last of a replay in its partition: the replay that ends here."""
 
+MARK = "inbox "
+"""Begins the name of a mark, which stands where the end of a replay has the replay. A consumer that does not know marks
+takes one for the end of an unknown replay, and acknowledges it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
@@ -69,6 +73,11 @@ def named(headers: Mapping[str, object], header: str) -> str:
     """Returns the replay that a header names, or nothing."""
     value = headers.get(header, "")
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def is_mark(name: str) -> bool:
+    """Returns whether the header of a replay's end names a mark of the inbox instead of a replay."""
+    return name.startswith(MARK)
 
 
 class Replays(Protocol):

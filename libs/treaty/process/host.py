@@ -108,6 +108,7 @@ class Host:
             environment=self.settings.environment,
             partitions=self.settings.partitions,
             lease_seconds=self.settings.lease_seconds,
+            inbox_wait_seconds=self.settings.inbox_wait_seconds,
             drain_seconds=self.settings.grpc_drain_seconds,
             patience=self.patience,
         )

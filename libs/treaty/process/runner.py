@@ -14,6 +14,7 @@ from treaty.chance import retrying
 from treaty.concurrency.tasks import until_one_ends
 from treaty.followers.calls import Caller
 from treaty.followers.followers import Following
+from treaty.followers.inbox import InboxReader, note_mark
 from treaty.followers.leases import Lease, LeaseKeeper, LeaseTaken
 from treaty.followers.pending import Item
 from treaty.followers.pending_work import PendingWork
@@ -51,6 +52,7 @@ class Runner:
     lease_seconds: float = 5.0
     drain_seconds: float = 10.0
     verify_seconds: float = 10.0
+    inbox_wait_seconds: float = 600.0
     patience: Patience = field(default_factory=Patience)
     ready: bool = False
     _tasks: list["asyncio.Task[None]"] = field(default_factory=list)
@@ -150,6 +152,7 @@ class Runner:
             Dispatcher(self.service.subscriptions, self.topology.queue(partition), self.surroundings.probe),
             self.stores.quarantine,
             self.stores.replays,
+            note_mark=partial(note_mark, self.stores.checkpoints, partition),
             surroundings=self.surroundings,
             patience=self.patience,
         )
@@ -160,12 +163,25 @@ class Runner:
             self._consumers.pop(partition, None)
 
     async def _follow(self, lease: Lease) -> None:
-        """Runs the followers until it is cancelled; starts them again when a read model has a new generation."""
+        """Runs the followers until it is cancelled; marks of the inbox are numbered on as long as the lease is held."""
+        inbox = InboxReader(
+            topology=self.topology,
+            broker=self.broker,
+            checkpoints=self.stores.checkpoints,
+            epoch=lease.epoch,
+            surroundings=self.surroundings,
+            longest=self.inbox_wait_seconds,
+        )
+        following = asyncio.create_task(self._follow_generations(lease, inbox))
+        await until_one_ends(asyncio.create_task(inbox.run()), following)
+
+    async def _follow_generations(self, lease: Lease, inbox: InboxReader) -> None:
+        """Runs the followers; starts them again when a read model has a new generation."""
         superseded = True
         while superseded:
             superseded = False
             try:
-                await self._follow_generations(lease)
+                await self._follow_generation(lease, inbox)
             except Superseded:
                 logger.info("a read model was rebuilt; the followers go on with the new one", context=self.service.name)
                 superseded = True
@@ -174,13 +190,14 @@ class Runner:
         rows = self.stores.rows(projection)
         return Projector(projection, rows, await rows.generation(), self.surroundings.probe)
 
-    async def _follow_generations(self, lease: Lease) -> None:
+    async def _follow_generation(self, lease: Lease, inbox: InboxReader) -> None:
         runs: dict[str, Callable[[Item], Awaitable[None]]] = {}
         pending = PendingWork(
             self.stores.pending,
             lambda item: runs[item.kind](item),
             surroundings=self.surroundings,
             sure=lease.sure,
+            read_inbox=inbox.read,
             look_every=5 * self.patience.look_every,
         )
         relay = Relay(

@@ -74,6 +74,8 @@ METRICS: Mapping[str, Metric] = {
     "treaty.quarantine.added": Metric("{message}", "Messages that moved to quarantine.", by=("queue",)),
     "treaty.quarantine.released": Metric("{message}", "Messages that were handled and left quarantine.", by=("queue",)),
     "treaty.quarantine.size": Metric("{message}", "Messages in quarantine now.", gauge=True, by=("queue",)),
+    "treaty.timers.held": Metric("s", "Time that overdue timers have waited for the inbox to be read.", gauge=True),
+    "treaty.timers.unread": Metric("{event}", "Times that timers fired though the inbox was not read."),
     "treaty.quarantine.age": Metric("s", "Time that the oldest message has been in quarantine.", gauge=True),
     "treaty.pending.retries": Metric("{attempt}", "Failed attempts at pending calls, timers and events.", by=("kind",)),
     "treaty.pending.size": Metric("{item}", "Calls and events that are pending now, without timers.", gauge=True),
