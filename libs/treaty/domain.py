@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 E = TypeVar("E")
@@ -93,10 +93,19 @@ class Aggregate(Generic[E]):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A command, as a dataclass, to carry out once the commit is durable: at once, or at `due`."""
+    """A command, as a dataclass, to carry out once the commit is durable: at once, `after` some time, or at `due`.
+
+    A deadline is given with `after`: it is counted from the commit by the server's clock, to the second, so it does not
+    depend on the clock of any process. `due` is for moments that people or calendars give.
+    """
 
     command: object
     due: datetime | None = None
+    after: timedelta | None = None
+
+    def __post_init__(self) -> None:
+        if self.due is not None and self.after is not None:
+            raise ValueError(f"{self.command!r} can be due at a moment or after a time, not both")
 
 
 class Message(Protocol):

@@ -1,9 +1,9 @@
 """Codecs between values and documents: compiled once per type, and strict about the types that can be stored.
 
-A stored shape is a dataclass whose fields are str, int, bool, float, bytes, aware datetimes, enums, NewTypes, other
-dataclasses, `tuple[X, ...]`, `frozenset[X]`, `Mapping[str, X]` or `X | None`. Mutable fields are refused, because a
-fork of an aggregate is a shallow copy. A field's stored name is the attribute's name, or `metadata={"stored": name}`
-after a rename.
+A stored shape is a dataclass whose fields are str, int, bool, float, bytes, aware datetimes, timedeltas (stored as
+seconds), enums, NewTypes, other dataclasses, `tuple[X, ...]`, `frozenset[X]`, `Mapping[str, X]` or `X | None`. Mutable
+fields are refused, because a fork of an aggregate is a shallow copy. A field's stored name is the attribute's name, or
+`metadata={"stored": name}` after a rename.
 """
 
 import collections.abc
@@ -14,7 +14,7 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -74,6 +74,8 @@ def codec_of(kind: Any) -> Codec:
         return Codec(_same, _same, kind.__name__)
     if kind is datetime:
         return Codec(_to_utc, _from_utc, "datetime")
+    if kind is timedelta:
+        return Codec(timedelta.total_seconds, _from_seconds, "seconds")
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         return _enum(kind)
     if dataclasses.is_dataclass(kind):
@@ -115,6 +117,10 @@ def _to_utc(value: datetime) -> datetime:
 
 def _from_utc(value: datetime) -> datetime:
     return value if value.tzinfo is not None else value.replace(tzinfo=UTC)
+
+
+def _from_seconds(value: float) -> timedelta:
+    return timedelta(seconds=value)
 
 
 def _enum(kind: type[enum.Enum]) -> Codec:

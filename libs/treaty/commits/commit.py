@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from treaty.domain import Aggregate
@@ -45,12 +45,21 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingCall:
-    """A command to carry out after the commit: at once, or at `due` (then it is a timer)."""
+    """A command to carry out after the commit: at once, or at its time (then it is a timer).
+
+    `after` is a number of seconds, counted from the commit by the server's clock. Beside it, `due` is an estimate by
+    the clock of the process that decided.
+    """
 
     type: str
     body: Document
     cause: int
     due: datetime | None = None
+    after: float | None = None
+
+    def due_after(self, commit: datetime) -> datetime | None:
+        """Returns when the command is due, if the commit was stored at the given time; None is at once."""
+        return self.due if self.after is None else commit + timedelta(seconds=self.after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

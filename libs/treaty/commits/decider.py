@@ -172,7 +172,10 @@ class _Writing(Generic[A]):
 
     def _pending(self, call: Call, cause: int) -> PendingCall:
         document = self._decider.commands.encode(call.command)
-        return PendingCall(type=document["type"], body=document, cause=cause, due=call.due)
+        if call.after is None:
+            return PendingCall(type=document["type"], body=document, cause=cause, due=call.due)
+        estimate, seconds = self._now + call.after, call.after.total_seconds()
+        return PendingCall(type=document["type"], body=document, cause=cause, due=estimate, after=seconds)
 
 
 def _entry(cause: Cause, events: int, refusal: Document | None = None) -> CauseEntry:

@@ -131,11 +131,12 @@ def _item(commit: Commit, index: int) -> Item:
     call: PendingCall = commit.calls[index]
     cause: CauseEntry = commit.causes[call.cause]
     id = f"{commit.id}!{index:04d}"
+    due = call.due_after(commit.stored_at)
     return Item(
         id=id,
-        lane=f"calls of {commit.stream}" if call.due is None else id,
+        lane=f"calls of {commit.stream}" if due is None else id,
         kind="call",
-        due=call.due,
+        due=due,
         since=commit.stored_at,
         body={
             "type": call.type,

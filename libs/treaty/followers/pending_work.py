@@ -174,15 +174,14 @@ class PendingWork:
             looks += 1
             try:
                 self._note_time(await self._pending.now())
-                if self._timers_until < math.inf and (self._now() >= self._timers_until or self._has_room()):
+                if self._timers_until < math.inf and (
+                    self._now() >= self._timers_until or len(self._turns) < self._most_timers / 2
+                ):
                     await self._load_timers()
                 if looks % _LOOKS_UNTIL_LOADED == 0:
                     await self.load()
             except Exception as away:
                 logger.debug("pending work cannot be looked at now", why=str(away))
-
-    def _has_room(self) -> bool:
-        return len(self._turns) < self._most_timers / 2
 
     def _now(self) -> float:
         """Returns the server's time in seconds, as far as it is known."""

@@ -22,9 +22,14 @@ def to_document(commit: Commit) -> dict[str, Any]:
         "state": commit.state,
         "outbox": [{"type": o.type, "body": o.body, "time": o.time, "cause": o.cause} for o in commit.outbox],
         "sequence": commit.sequence,
-        "calls": [{"type": c.type, "body": c.body, "cause": c.cause, "due": c.due} for c in commit.calls],
+        "calls": [_call(c) for c in commit.calls],
         "token": commit.token,
     }
+
+
+def _call(call: PendingCall) -> dict[str, Any]:
+    document = {"type": call.type, "body": call.body, "cause": call.cause, "due": call.due}
+    return document if call.after is None else {**document, "after": call.after}
 
 
 def _cause(entry: CauseEntry) -> dict[str, Any]:
@@ -70,7 +75,8 @@ def from_document(document: Mapping[str, Any]) -> Commit:
         outbox=[Outgoing(type=o["type"], body=o["body"], time=o["time"], cause=o["cause"]) for o in document["outbox"]],
         sequence=document["sequence"],
         calls=[
-            PendingCall(type=c["type"], body=c["body"], cause=c["cause"], due=c.get("due")) for c in document["calls"]
+            PendingCall(type=c["type"], body=c["body"], cause=c["cause"], due=c.get("due"), after=c.get("after"))
+            for c in document["calls"]
         ],
         token=document["token"],
         position=(position.time, position.inc),

@@ -56,7 +56,7 @@ def full_commit(stream: str) -> Commit:
         sequence=41,
         calls=[
             PendingCall(type="ring", body={"type": "ring", "v": 1, "data": values}, cause=0),
-            PendingCall(type="ring", body={"type": "ring", "v": 1, "data": {}}, cause=1, due=NOON),
+            PendingCall(type="ring", body={"type": "ring", "v": 1, "data": {}}, cause=1, due=NOON, after=0.5),
         ],
         token="a-token",
     )

@@ -92,7 +92,7 @@ _allocation_commands = st.one_of(
     st.sampled_from(
         [
             lambda allocation: allocation.request(_lines),
-            lambda allocation: allocation.complete(NOW),
+            lambda allocation: allocation.complete(NOW, timedelta(minutes=15)),
             lambda allocation: allocation.refuse("tea", "none left"),
             Allocation.confirm,
             Allocation.fulfil,
@@ -113,7 +113,7 @@ def test_the_events_of_an_allocation_give_its_state(commands: list[Callable[[All
 
 @given(st.lists(_allocation_commands, max_size=20))
 def test_never_more_comes_back_than_went_out(commands: list[Callable[[Allocation], object]]) -> None:
-    delivered = [lambda a: a.request(_lines), lambda a: a.complete(NOW), Allocation.fulfil]
+    delivered = [lambda a: a.request(_lines), lambda a: a.complete(NOW, timedelta(minutes=15)), Allocation.fulfil]
     state, events = carried_out(Allocation(id="o"), [*delivered, *commands])
     back = [line.quantity for event in events if isinstance(event, PiecesReturned) for line in event.lines]
     assert state.status is Status.FULFILLED

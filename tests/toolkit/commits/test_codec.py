@@ -32,6 +32,7 @@ class Everything:
     yes: bool
     raw: bytes
     at: datetime
+    within: timedelta
     colour: Colour
     part: Part
     parts: tuple[Part, ...]
@@ -54,6 +55,7 @@ _everything = st.builds(
     yes=st.booleans(),
     raw=st.binary(max_size=8),
     at=st.datetimes(timezones=st.just(UTC)).map(_milliseconds),
+    within=st.timedeltas(timedelta(days=-30), timedelta(days=30)),
     colour=st.sampled_from(Colour),
     part=_parts,
     parts=st.lists(_parts, max_size=3).map(tuple),
@@ -146,6 +148,7 @@ def _example() -> Everything:
         count=1,
         yes=True,
         raw=b"",
+        within=timedelta(minutes=1),
         at=datetime(2024, 1, 1, tzinfo=UTC),
         colour=Colour.RED,
         part=Part("p", 1.0),

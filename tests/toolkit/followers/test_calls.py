@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
@@ -155,6 +155,21 @@ async def test_a_timer_fires_at_its_time_and_once(phone: Phone) -> None:
         phone.parking.clock.advance(1)
         await eventually(phone.parking.is_empty)
     assert phone.rung == ["now", "other", "late"]
+
+
+async def test_a_deadline_counts_from_the_commit_by_the_servers_clock(phone: Phone) -> None:
+    server = phone.parking.clock.now()
+    by_a_wrong_clock = server - timedelta(minutes=5)
+    commit = calling("thing-1", 1, "late", due=by_a_wrong_clock, after=30.0)
+    await phone.take(replace(commit, position=(int(server.timestamp()), 1)))
+    await phone.pending.load()
+    async with running(phone.pending.work()):
+        phone.parking.clock.advance(29)
+        await phone.parking.looked(3)
+        assert not phone.rung
+        phone.parking.clock.advance(1)
+        await eventually(phone.parking.is_empty)
+    assert phone.rung == ["late"]
 
 
 async def test_a_call_that_is_made_twice_takes_effect_once() -> None:

@@ -88,7 +88,7 @@ class Allocating:
         if refused is None:
             until = self.clock.now() + self.held
             completed = await self.allocations.change(
-                command.order_id, lambda a: a.complete(until), cause=step("complete")
+                command.order_id, lambda a: a.complete(until, self.held), cause=step("complete")
             )
             await self._give_out(completed.state)
             return
@@ -217,7 +217,7 @@ def _once(step: str, id: str) -> Cause:
 def expire(allocation: Allocation, event: AllocationEvent) -> Iterator[Call]:
     """Policy: sets the expiry of an allocation. It frees the pieces if the order is not confirmed in time."""
     match event:
-        case OrderAllocated() if event.expires_at is not None:
-            yield Call(ExpireAllocation(order_id=allocation.id), due=event.expires_at)
+        case OrderAllocated() if event.held is not None:
+            yield Call(ExpireAllocation(order_id=allocation.id), after=event.held)
         case _:
             return

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from treaty.domain import Aggregate, Invalid, Rejected
@@ -62,6 +62,7 @@ class AllocationRequested:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderAllocated:
     expires_at: datetime | None = None
+    held: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,10 +145,13 @@ class Allocation(Aggregate[AllocationEvent]):
         if self.status is Status.NEW:
             self.record(AllocationRequested(lines=tuple(lines)))
 
-    def complete(self, expires_at: datetime) -> None:
-        """Records that all lines are reserved: until `expires_at`, if the order is not confirmed."""
+    def complete(self, expires_at: datetime, held: timedelta) -> None:
+        """Records that all lines are reserved and `held` for so long, unless the order is confirmed.
+
+        `expires_at` is an estimate of when that time ends.
+        """
         self._must_be(Status.REQUESTED)
-        self.record(OrderAllocated(expires_at=expires_at))
+        self.record(OrderAllocated(expires_at=expires_at, held=held))
         self._go_on()
 
     def refuse(self, sku: str, reason: str) -> None:

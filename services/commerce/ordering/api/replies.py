@@ -78,7 +78,7 @@ def _add_totals(message: pb.Order, totals: Totals | None) -> None:
 
 def _next(order: Order) -> str:
     if order.status is Status.PENDING and order.answer_by is not None:
-        return f"the answers on stock and payment arrive, at the latest by {order.answer_by:%Y-%m-%d %H:%M:%S} UTC"
+        return f"the answers on stock and payment arrive by about {order.answer_by:%Y-%m-%d %H:%M:%S} UTC"
     return _NEXT.get(order.status, "")
 
 

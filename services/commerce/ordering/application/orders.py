@@ -256,7 +256,8 @@ def follow_order(order: Order, event: OrderEvent) -> Iterator[Call]:
     """Policy: sends an order's events to its sagas, and the request to stop a shipment to Shipping."""
     match event:
         case OrderPlaced():
-            yield Call(CheckoutStarted(order_id=order.id, answer_by=event.answer_by))
+            within = event.answer_by - event.placed_at
+            yield Call(CheckoutStarted(order_id=order.id, answer_by=event.answer_by, answer_within=within))
         case CancellationRequested():
             yield Call(StopShipment(order_id=order.id, reason=event.reason))
         case OrderCancelled():

@@ -5,7 +5,7 @@ It is a choreography: it reacts to events of other contexts, and sends commands 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from treaty.domain import Call
@@ -15,6 +15,7 @@ from treaty.domain import Call
 class CheckoutStarted:
     order_id: str
     answer_by: datetime
+    answer_within: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +91,7 @@ def checkout(state: Checkout, fact: CheckoutFact) -> tuple[Checkout, Sequence[Co
         return state, ()
     match fact:
         case CheckoutStarted():
-            return state, [Call(AnswerOverdue(order_id=fact.order_id), due=fact.answer_by)]
+            return state, [_timer(fact)]
         case StockAnswered():
             return _conclude(replace(state, stock=_answer(fact.allocated)), fact.order_id, fact.reason)
         case PaymentAnswered():
@@ -100,6 +101,13 @@ def checkout(state: Checkout, fact: CheckoutFact) -> tuple[Checkout, Sequence[Co
             return replace(state, ended=True), [CancelOrder(order_id=fact.order_id, reason=reason)]
         case OrderEnded():
             return replace(state, ended=True), ()
+
+
+def _timer(fact: CheckoutStarted) -> Call:
+    overdue = AnswerOverdue(order_id=fact.order_id)
+    if fact.answer_within is None:  # a fact that was stored before deadlines were durations
+        return Call(overdue, due=fact.answer_by)
+    return Call(overdue, after=fact.answer_within)
 
 
 def _lose_stock(state: Checkout, fact: StockLost) -> tuple[Checkout, Sequence[Command]]:

@@ -12,6 +12,7 @@ from enum import StrEnum
 from treaty.domain import Call
 
 from services.commerce.money import Money
+from services.commerce.ordering.domain.order import RETURN_WITHIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +159,7 @@ def _opened(state: Returning, fact: ReturnOpened) -> tuple[Returning, Sequence[C
     if state.order_id:
         return state, ()
     opened = replace(state, order_id=fact.order_id, pieces=fact.pieces, refund=fact.refund)
-    timer = Call(GoodsOverdue(return_id=fact.return_id), due=fact.arrive_by)
+    timer = Call(GoodsOverdue(return_id=fact.return_id), after=RETURN_WITHIN)
     after, commands = _go_on(opened, fact.return_id)
     return after, [timer, *commands]
 

@@ -1,7 +1,7 @@
 """Allocations, in their own words: what an order has come to and where its pieces are may change in any order."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
 import pytest
@@ -29,10 +29,11 @@ from services.commerce.inventory.storage import ALLOCATIONS
 
 LINES = (AllocatedLine(sku="tea", warehouse="main", quantity=2), AllocatedLine(sku="cup", warehouse="main", quantity=1))
 UNTIL = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
+HELD_FOR = timedelta(minutes=15)
 REQUESTED = AllocationRequested(lines=LINES)
 REFUSED = OrderNotAllocated(sku="cup", reason="none left")
 RELEASED = OrderReleased(lines=LINES)
-HELD = [REQUESTED, OrderAllocated(expires_at=UNTIL)]
+HELD = [REQUESTED, OrderAllocated(expires_at=UNTIL, held=HELD_FOR)]
 SECURED = [*HELD, OrderConfirmed(), AllocationSecured()]
 FULFILLED = [*SECURED, OrderCompleted(), AllocationFulfilled()]
 
@@ -42,7 +43,7 @@ def request(allocation: Allocation) -> None:
 
 
 def complete(allocation: Allocation) -> None:
-    allocation.complete(UNTIL)
+    allocation.complete(UNTIL, HELD_FOR)
 
 
 def refuse(allocation: Allocation) -> None:
@@ -59,7 +60,7 @@ def test_an_allocation_of_a_cancelled_order_is_not_even_requested() -> None:
 
 
 def test_an_allocation_ends_allocated_or_refused() -> None:
-    held = given(Allocation, "o", [REQUESTED]).when(complete).then([OrderAllocated(expires_at=UNTIL)])
+    held = given(Allocation, "o", [REQUESTED]).when(complete).then([OrderAllocated(expires_at=UNTIL, held=HELD_FOR)])
     assert (held.status, held.expires_at) == (Status.ALLOCATED, UNTIL)
     refused = given(Allocation, "o", [REQUESTED]).when(refuse).then([REFUSED])
     assert (refused.status, refused.lines) == (Status.REFUSED, ())
@@ -81,7 +82,7 @@ def test_the_pieces_of_a_confirmed_order_are_secured_and_expire_no_longer() -> N
 def test_a_confirmation_that_comes_first_is_remembered(past: list[AllocationEvent]) -> None:
     given(Allocation, "o", past).when(Allocation.confirm).then([OrderConfirmed()])
     given(Allocation, "o", [OrderConfirmed(), REQUESTED]).when(complete).then(
-        [OrderAllocated(expires_at=UNTIL), AllocationSecured()]
+        [OrderAllocated(expires_at=UNTIL, held=HELD_FOR), AllocationSecured()]
     )
 
 
@@ -94,7 +95,7 @@ def test_the_pieces_of_a_completed_order_are_gone(past: list[AllocationEvent]) -
 def test_a_completion_that_comes_first_is_remembered() -> None:
     given(Allocation, "o", [REQUESTED]).when(Allocation.fulfil).then([OrderCompleted()])
     given(Allocation, "o", [OrderCompleted(), REQUESTED]).when(complete).then(
-        [OrderAllocated(expires_at=UNTIL), AllocationFulfilled()]
+        [OrderAllocated(expires_at=UNTIL, held=HELD_FOR), AllocationFulfilled()]
     )
 
 

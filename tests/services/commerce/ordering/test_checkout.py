@@ -23,7 +23,8 @@ from services.commerce.ordering.sagas.checkout import (
 )
 
 BY = datetime(2024, 5, 6, tzinfo=UTC) + timedelta(minutes=1)
-STARTED = CheckoutStarted(order_id="o", answer_by=BY)
+WITHIN = timedelta(minutes=1)
+STARTED = CheckoutStarted(order_id="o", answer_by=BY, answer_within=WITHIN)
 STOCK, NO_STOCK = (
     StockAnswered(order_id="o", allocated=True),
     StockAnswered(order_id="o", allocated=False, reason="out of stock"),
@@ -39,7 +40,9 @@ NOT_HELD = CancelOrder(order_id="o", reason="the stock was not held any longer")
 
 
 def test_a_started_checkout_sets_its_deadline() -> None:
-    given_facts(checkout, Checkout()).when(STARTED).then([Call(OVERDUE, due=BY)])
+    given_facts(checkout, Checkout()).when(STARTED).then([Call(OVERDUE, after=WITHIN)])
+    stored_earlier = CheckoutStarted(order_id="o", answer_by=BY)
+    given_facts(checkout, Checkout()).when(stored_earlier).then([Call(OVERDUE, due=BY)])
 
 
 def test_one_answer_alone_decides_nothing_if_it_is_yes() -> None:

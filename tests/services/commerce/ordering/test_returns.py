@@ -108,7 +108,7 @@ OPENED = ReturnOpened(return_id="r", order_id="o", pieces=PIECES, refund=gbp(150
 ARRIVED, OVERDUE = GoodsArrived(return_id="r"), GoodsOverdue(return_id="r")
 RESTOCKED, REFUNDED = GoodsRestocked(return_id="r"), MoneyRefunded(return_id="r")
 REFUSED = StepRefused(return_id="r", reason="no such order")
-TIMER = Call(OVERDUE, due=NOW)
+TIMER = Call(OVERDUE, after=RETURN_WITHIN)
 RESTOCK = Restock(return_id="r", order_id="o", pieces=PIECES)
 REFUND = RefundReturn(return_id="r", order_id="o", amount=gbp(150))
 FINISH = FinishReturn(return_id="r", order_id="o")

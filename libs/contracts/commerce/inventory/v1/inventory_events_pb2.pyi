@@ -91,7 +91,7 @@ class StockAllocated(_message.Message):
 
     @_builtins.property
     def expires_at(self) -> _timestamp_pb2.Timestamp:
-        """When the pieces are free again if the order is not confirmed by then."""
+        """About when the pieces are free again if the order is not confirmed by then: an estimate."""
 
     def __init__(
         self,

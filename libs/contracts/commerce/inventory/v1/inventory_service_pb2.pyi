@@ -705,7 +705,7 @@ class Allocation(_message.Message):
 
     @_builtins.property
     def expires_at(self) -> _timestamp_pb2.Timestamp:
-        """When they are free again if the order is not confirmed by then."""
+        """About when they are free again if the order is not confirmed by then: an estimate."""
 
     def __init__(
         self,

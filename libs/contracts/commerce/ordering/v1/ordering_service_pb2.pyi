@@ -194,7 +194,7 @@ class Return(_message.Message):
 
     @_builtins.property
     def arrive_by(self) -> _timestamp_pb2.Timestamp:
-        """Until when the goods are awaited."""
+        """About until when the goods are awaited: an estimate."""
 
     def __init__(
         self,
