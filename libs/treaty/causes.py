@@ -1,9 +1,10 @@
 """The cause of a commit: a command, message or call. The edges of a service set it in a context variable."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from typing import TypedDict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -11,9 +12,9 @@ class Cause:
     """The command, message, call or timer that leads to a commit: its id, its actor and its trace.
 
     `id` is unique on a stream for ever; this makes commands and messages idempotent. `digest` is a keyed hash of a
-    command's body. `trace` is a W3C traceparent. A `durable` cause (a message, a call or a timer) is delivered again
-    until it is done, so it always commits, even to record a refusal. A client's command commits only when it takes
-    effect.
+    command's body. `trace` is a W3C traceparent; the caller's `tracestate` and `baggage` go on unchanged with all that
+    follows from the cause. A `durable` cause (a message, a call or a timer) is delivered again until it is done,
+    so it always commits, even to record a refusal. A client's command commits only when it takes effect.
     """
 
     id: str
@@ -23,6 +24,40 @@ class Cause:
     trace: str = ""
     correlation: str = ""
     durable: bool = False
+    tracestate: str = ""
+    baggage: str = ""
+
+    @property
+    def carried(self) -> Mapping[str, str]:
+        """The headers of a call that follows from this cause, besides the traceparent; empty ones are left out."""
+        headers = {"tracestate": self.tracestate, "baggage": self.baggage}
+        return {name: value for name, value in headers.items() if value}
+
+
+_MOST_CHARACTERS = {"tracestate": 512, "baggage": 8192}
+"""The lengths that W3C Trace Context and W3C Baggage ask every service to pass on; longer values are dropped."""
+
+
+class Carried(TypedDict):
+    """The arguments of a Cause that its caller has sent only to be passed on."""
+
+    tracestate: str
+    baggage: str
+
+
+def carried_by(headers: Mapping[str, object]) -> Carried:
+    """Returns the `tracestate` and `baggage` in the headers of a request.
+
+    A value that is too long or not printable ASCII is dropped, and so is a tracestate without a traceparent.
+    """
+    tracestate = _passed_on("tracestate", headers) if headers.get("traceparent") else ""
+    return Carried(tracestate=tracestate, baggage=_passed_on("baggage", headers))
+
+
+def _passed_on(name: str, headers: Mapping[str, object]) -> str:
+    value = headers.get(name, "")
+    fits = isinstance(value, str) and len(value) <= _MOST_CHARACTERS[name] and value.isascii() and value.isprintable()
+    return str(value) if fits else ""
 
 
 _current: ContextVar[Cause] = ContextVar("treaty.cause")

@@ -28,6 +28,8 @@ class CauseEntry:
     correlation: str
     events: int
     refusal: Document | None = None
+    tracestate: str = ""
+    baggage: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

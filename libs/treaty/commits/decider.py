@@ -188,6 +188,8 @@ def _entry(cause: Cause, events: int, refusal: Document | None = None) -> CauseE
         correlation=cause.correlation,
         events=events,
         refusal=refusal,
+        tracestate=cause.tracestate,
+        baggage=cause.baggage,
     )
 
 

@@ -114,6 +114,8 @@ class Caller:
                 trace=span.trace or item.body["trace"],
                 correlation=item.body["correlation"],
                 durable=True,
+                tracestate=item.body.get("tracestate", ""),
+                baggage=item.body.get("baggage", ""),
             )
             with acting(cause):
                 try:
@@ -145,5 +147,7 @@ def _item(commit: Commit, index: int) -> Item:
             "tenant": cause.tenant,
             "trace": cause.trace,
             "correlation": cause.correlation or cause.id,
+            "tracestate": cause.tracestate,
+            "baggage": cause.baggage,
         },
     )

@@ -67,6 +67,8 @@ class Dispatcher:
             trace=trace,
             correlation=envelope.correlation,
             durable=True,
+            tracestate=envelope.tracestate,
+            baggage=envelope.baggage,
         )
         with acting(cause):
             try:

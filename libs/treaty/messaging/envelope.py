@@ -38,6 +38,7 @@ class Envelope:
     causation: str = ""
     trace: str = ""
     tracestate: str = ""
+    baggage: str = ""
     tenant: str = ""
     environment: str = ""
 
@@ -62,6 +63,7 @@ class Envelope:
             "causationid": self.causation,
             "traceparent": self.trace,
             "tracestate": self.tracestate,
+            "baggage": self.baggage,
             "tenant": self.tenant,
             "environment": self.environment,
         }
@@ -93,6 +95,7 @@ def parse(headers: Mapping[str, object], body: bytes) -> Envelope:
         causation=attributes.get("causationid", ""),
         trace=attributes.get("traceparent", ""),
         tracestate=attributes.get("tracestate", ""),
+        baggage=attributes.get("baggage", ""),
         tenant=attributes.get("tenant", ""),
         environment=attributes.get("environment", ""),
     )
@@ -156,6 +159,8 @@ def envelopes(commit: Commit, *, context: str, environment: str = "") -> Iterato
             correlation=cause.correlation or cause.id,
             causation=cause.id,
             trace=cause.trace,
+            tracestate=cause.tracestate,
+            baggage=cause.baggage,
             tenant=cause.tenant,
             environment=environment,
         )

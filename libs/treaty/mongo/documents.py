@@ -44,6 +44,10 @@ def _cause(entry: CauseEntry) -> dict[str, Any]:
     }
     if entry.refusal is not None:
         document["refusal"] = dict(entry.refusal)
+    if entry.tracestate:
+        document["tracestate"] = entry.tracestate
+    if entry.baggage:
+        document["baggage"] = entry.baggage
     return document
 
 
@@ -57,6 +61,8 @@ def _entry(cause: Mapping[str, Any]) -> CauseEntry:
         correlation=cause["correlation"],
         events=cause["events"],
         refusal=cause.get("refusal"),
+        tracestate=cause.get("tracestate", ""),
+        baggage=cause.get("baggage", ""),
     )
 
 

@@ -125,10 +125,11 @@ class RabbitBroker:
     async def publish(self, exchange: str, envelope: Envelope, *, replay: str = "") -> None:
         target = await self._exchange(exchange)
         self._attempts += 1
-        beside = {name: value for name, value in ((REPLAY_HEADER, replay), ("traceparent", envelope.trace)) if value}
+        beside = {REPLAY_HEADER: replay, "traceparent": envelope.trace}
+        beside |= {"tracestate": envelope.tracestate, "baggage": envelope.baggage}
         message = aio_pika.Message(
             envelope.body,
-            headers={**envelope.headers(), **beside},
+            headers={**envelope.headers(), **{name: value for name, value in beside.items() if value}},
             content_type=CONTENT_TYPE,
             delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
             message_id=_bounded(f"{envelope.id}/{self._run}-{self._attempts}"),

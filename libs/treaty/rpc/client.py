@@ -1,7 +1,7 @@
 """gRPC channels to other services: each call has a deadline and the trace; a call without an answer is retried."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
 import grpc
@@ -31,7 +31,14 @@ def channel(target: str) -> Any:
 
 
 async def call_traced(
-    probe: Probe, method: Callable[..., Awaitable[T]], path: str, request: Any, *, timeout: float, parent: str = ""
+    probe: Probe,
+    method: Callable[..., Awaitable[T]],
+    path: str,
+    request: Any,
+    *,
+    timeout: float,
+    parent: str = "",
+    carried: Mapping[str, str] | None = None,
 ) -> T:
     """Makes one call inside a client span.
 
@@ -39,10 +46,11 @@ async def call_traced(
         path: `package.Service/Method`, for the span.
         timeout: seconds.
         parent: the W3C traceparent that the call belongs to.
+        carried: the W3C tracestate and baggage to send, by these names.
     """
     attributes: dict[str, str | int | float | bool] = {"rpc.system.name": "grpc", "rpc.method": path}
     with probe.span(path, kind="client", parent=parent, attributes=attributes) as span:
-        metadata = (("traceparent", span.trace),) if span.trace else ()
+        metadata = tuple({**({"traceparent": span.trace} if span.trace else {}), **(carried or {})}.items())
         try:
             answer = await method(request, timeout=timeout, metadata=metadata)
         except grpc.aio.AioRpcError as error:

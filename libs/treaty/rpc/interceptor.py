@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -13,7 +13,7 @@ import structlog
 from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 
-from treaty.causes import Cause, acting
+from treaty.causes import Cause, acting, carried_by
 from treaty.probes import Probe
 from treaty.rpc.errors import InvalidRequest, internal, overloaded, status_of
 
@@ -161,10 +161,10 @@ class _Call:
         ) as span:
             try:
                 if context.time_remaining() is not None:
-                    response = await self._caused(request, context, span.trace)
+                    response = await self._caused(request, context, span.trace, metadata)
                 else:
                     async with asyncio.timeout(self._interceptor.deadline):
-                        response = await self._caused(request, context, span.trace)
+                        response = await self._caused(request, context, span.trace, metadata)
             except Exception as error:
                 status = self._status(error)
                 span.note(rpc_status_code=_code_name(status), error_type=type(error).__name__)
@@ -172,7 +172,7 @@ class _Call:
             span.note(rpc_status_code="OK")
             return response
 
-    async def _caused(self, request: Any, context: Any, trace: str) -> Any:
+    async def _caused(self, request: Any, context: Any, trace: str, metadata: Mapping[str, object]) -> Any:
         _validate(request)
         request_id = getattr(request, "request_id", None)
         if request_id is None:
@@ -183,6 +183,7 @@ class _Call:
             digest=self._interceptor.digest(request),
             trace=trace,
             correlation=request_id,
+            **carried_by(metadata),
         )
         with acting(cause):
             return await self._method(request, context)

@@ -65,8 +65,11 @@ class Peer:
         """
         path = f"{request.DESCRIPTOR.full_name.rpartition('.')[0]}.{stub.__name__.removesuffix('Stub')}/{method}"
         asking = getattr(self._stub(stub), method)
+        cause = current_cause()
         try:
-            return await call_traced(self._probe, asking, path, request, timeout=timeout, parent=current_cause().trace)
+            return await call_traced(
+                self._probe, asking, path, request, timeout=timeout, parent=cause.trace, carried=cause.carried
+            )
         except grpc.aio.AioRpcError as error:
             raise _raised(error, self.context) from error
 

@@ -40,7 +40,15 @@ def full_commit(stream: str) -> Commit:
     values = {"text": "ä€😀", "whole": 2**53 + 1, "yes": True, "part": 0.1, "raw": b"\x00\xff", "at": NOON}
     nested = {**values, "none": None, "list": [1, "two", {"three": b"3"}], "map": {"inner": {"deep": -1}}, "empty": []}
     first = CauseEntry(
-        id="Deposit/1", digest="d1", actor="ann", tenant="t", trace="00-aa-bb-01", correlation="c-1", events=2
+        id="Deposit/1",
+        digest="d1",
+        actor="ann",
+        tenant="t",
+        trace="00-aa-bb-01",
+        correlation="c-1",
+        events=2,
+        tracestate="v=1",
+        baggage="a=b",
     )
     refusal = {"error": "Rejected", "message": "no", "reason": "NO", "field": ""}
     second = CauseEntry(

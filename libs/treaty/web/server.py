@@ -7,7 +7,7 @@ from dataclasses import replace
 import structlog
 from aiohttp import web
 
-from treaty.causes import acting
+from treaty.causes import acting, carried_by
 from treaty.clock import Clock
 from treaty.commits.streams import RequestReused
 from treaty.domain import DomainError, Invalid
@@ -78,7 +78,7 @@ class WebhookServer:
         parent = request.headers.get("traceparent", "")
         with (
             probe.span(f"POST {webhook.path}", kind="server", parent=parent) as span,
-            acting(replace(cause, trace=span.trace)),
+            acting(replace(cause, trace=span.trace, **carried_by(request.headers))),
         ):
             return await self._carried_out(webhook, body)
 
