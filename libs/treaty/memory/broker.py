@@ -3,7 +3,7 @@
 import asyncio
 import zlib
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -119,6 +119,11 @@ class MemoryBroker:
         """Returns the contexts whose inbox receives a message of this type from the exchange."""
         inbox = exchange.removesuffix(".inbox")
         return {inbox} & set(self._inboxes) if inbox != exchange else self._bindings.get((exchange, type), set())
+
+    def inbox(self, context: str) -> Sequence[Mapping[str, object]]:
+        """Returns the headers of all messages in the partitions of a context, those of its consumers included."""
+        queues = self._inboxes.get(context, ())
+        return [message.headers for queue in queues for message in (*queue.unacked.values(), *queue.ready)]
 
     def deliver(self, context: str, envelope: Envelope, *, replay: str = "") -> None:
         """Puts an event into the inbox of a context; used by tests, and for duplicates."""

@@ -42,9 +42,16 @@ class Operation:
     asked: int = 0
 
 
+KINDS = ("lost", "duplicate_effects", "order_violations", "unknown_unresolved", "untrue", "unsettled")
+"""The kinds of faults, by the names of a verdict's lists."""
+
+
 @dataclass(slots=True)
 class Verdict:
-    """The faults, as sentences. If all lists are empty, nothing is wrong."""
+    """The faults, as sentences. If all lists are empty, nothing is wrong.
+
+    `unsettled` says which work was left when nothing moved any more; then it is not known whether something is lost.
+    """
 
     commands: int = 0
     events: int = 0
@@ -53,16 +60,11 @@ class Verdict:
     order_violations: list[str] = field(default_factory=list)
     unknown_unresolved: list[str] = field(default_factory=list)
     untrue: list[str] = field(default_factory=list)
+    unsettled: list[str] = field(default_factory=list)
 
     @property
     def faults(self) -> list[str]:
-        return [
-            *self.lost,
-            *self.duplicate_effects,
-            *self.order_violations,
-            *self.unknown_unresolved,
-            *self.untrue,
-        ]
+        return [fault for kind in KINDS for fault in getattr(self, kind)]
 
 
 async def check(operations: Iterable[Operation], stores: Mapping[str, Stores], *, settled: bool) -> Verdict:

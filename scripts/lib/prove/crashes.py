@@ -4,18 +4,22 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from treaty.process.crashes import EXIT_CODE, PLACES, VARIABLE
+from treaty.testing import while_moving
 
 from scripts.lib.prove.checker import Verdict
-from scripts.lib.prove.fleet import Clients, Fleet, fleet
+from scripts.lib.prove.fleet import Clients, Fleet, Service, fleet
 from scripts.lib.prove.ground import ACCOUNTS, LEDGER
 from scripts.lib.prove.outcome import Looking, looking
 from scripts.lib.prove.servers import Servers
 
 _IN_THE_LEDGER = ("consumer.", "quarantine.", "projection.")
-_WITHIN = 60.0
+_STILL = 60.0
+"""Seconds without a new commit after which a process that did not end at its crash point is given up."""
+
 _SETTINGS = {
     "TREATY_LEASE_SECONDS": "1",
     "PROVING_PATIENCE": "1",
@@ -41,43 +45,55 @@ class Crashed:
 async def crash_everywhere(servers: Servers, folder: Path, hits: Sequence[int]) -> Crashed:
     """Ends processes of both contexts, one after another, at every crash point, while clients keep sending commands."""
     found = Crashed()
-    amqp = f"amqp://guest:guest@127.0.0.1:{servers.amqp_port}/"
     uri = servers.mongodb_uri.replace("/?", "/crashes?")
-    async with fleet(uri, amqp, folder, **_SETTINGS) as services, looking(uri, amqp) as look:
+    async with (
+        servers.virtual_host("crashes") as amqp,
+        fleet(uri, amqp, folder, **_SETTINGS) as services,
+        looking(uri, amqp) as look,
+    ):
         await asyncio.gather(services.start(ACCOUNTS), services.start(LEDGER))
         clients = Clients(lambda: _address(services), pause=0.02)
         asking = asyncio.create_task(clients.run(8))
         mending = asyncio.create_task(_ask_for_retries(look))
         plan = [(place, hit) for hit in hits for place in PLACES]
         await asyncio.gather(
-            _one_after_another(services, ACCOUNTS, [p for p in plan if not p[0].startswith(_IN_THE_LEDGER)], found),
-            _one_after_another(services, LEDGER, [p for p in plan if p[0].startswith(_IN_THE_LEDGER)], found),
+            _one_after_another(look, services, ACCOUNTS, [p for p in plan if not _is_of_the_ledger(p)], found),
+            _one_after_another(look, services, LEDGER, [p for p in plan if _is_of_the_ledger(p)], found),
         )
         clients.stop()
         await asking
         mending.cancel()
-        left = await look.settled(90)
+        left = await look.settled()
         found.verdict = await look.verdict(clients.operations, settled=not left)
         if left:
-            found.verdict.lost.append(f"after the crashes some work was never done: {left}")
+            found.verdict.unsettled.append(f"after the crashes some work was not done: {left}")
     return found
 
 
-async def _one_after_another(services: Fleet, context: str, plan: Sequence[tuple[str, int]], found: Crashed) -> None:
+def _is_of_the_ledger(point: tuple[str, int]) -> bool:
+    return point[0].startswith(_IN_THE_LEDGER)
+
+
+async def _one_after_another(
+    look: Looking, services: Fleet, context: str, plan: Sequence[tuple[str, int]], found: Crashed
+) -> None:
     """Starts a process for each crash point. Each continues with the stores that the crashed one before it left."""
     for service in services.living(context):
         await services.kill(service)
     for place, hit in plan:
         service = await services.start(context, wait=False, **{VARIABLE: f"{place}:{hit}"})
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_WITHIN):
-                await service.process.wait()
+        with contextlib.suppress(AssertionError):
+            await while_moving(partial(_has_ended, service), look.moved, still=_STILL)
         if service.process.returncode == EXIT_CODE:
             found.places.append(f"{place}:{hit}")
         else:
             found.missed.append(f"{place}:{hit}")
             await services.kill(service)
     await services.start(context)
+
+
+def _has_ended(service: Service) -> bool:
+    return not service.alive
 
 
 async def _ask_for_retries(look: Looking) -> None:

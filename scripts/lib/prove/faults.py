@@ -25,6 +25,7 @@ class Faults:
     Args:
         to_broker: the proxy between the services and the broker.
         to_accounts: the proxy between the clients and the accounts.
+        amqp_url: the address of the broker's virtual host.
         lasting: the seconds that a fault lasts, for the faults whose duration can be chosen.
     """
 
@@ -33,6 +34,7 @@ class Faults:
     to_broker: Proxy
     to_accounts: Proxy
     chance: random.Random
+    amqp_url: str
     lasting: float = 3.0
 
     @property
@@ -143,7 +145,7 @@ class Faults:
 
     async def unroutable_window(self) -> None:
         """Deletes the ledger's binding. The ledger declares the binding again some seconds later."""
-        connection = await aio_pika.connect(f"amqp://guest:guest@127.0.0.1:{self.servers.amqp_port}/")
+        connection = await aio_pika.connect(self.amqp_url)
         async with connection:
             channel = await connection.channel()
             inbox = await channel.get_exchange(f"{LEDGER}.inbox", ensure=False)

@@ -1,12 +1,14 @@
 """Reads the stores of a proof from outside its processes: the work that is left, and the final verdict."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from treaty.chance import RandomIds
 from treaty.clock import SystemClock
+from treaty.commits.log import Place, StoreAway
 from treaty.messaging.quarantine import Intent
 from treaty.mongo.driver import close, connect
 from treaty.mongo.stores import MongoStores
@@ -14,6 +16,7 @@ from treaty.operations.backlog import backlog
 from treaty.rabbit.broker import RabbitBroker
 from treaty.service.ports import Ports
 from treaty.surroundings import Surroundings
+from treaty.testing import while_moving
 
 from scripts.lib.prove.checker import Operation, Verdict, check
 from scripts.lib.prove.ground import CONTEXTS, load
@@ -28,25 +31,40 @@ class Looking:
     stores: Mapping[str, MongoStores]
     broker: RabbitBroker
 
-    async def settled(self, within: float) -> str:
-        """Waits until no work is left, and requests retries of failed messages meanwhile.
+    async def settled(self, *, still: float = 60.0) -> str:
+        """Waits until no work is left, as long as something moves, and requests retries of failed messages meanwhile.
 
         Returns a description of the work that is left, empty if there is none.
+
+        Args:
+            still: seconds without any change after which the rest is given up.
         """
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + within
         quiet, left = 0, "the stores were not read in time"
-        while loop.time() < deadline:
+
+        async def is_quiet() -> bool:
+            nonlocal quiet, left
             try:
                 await self.ask_for_retries()
                 left = await self._left()
             except Exception as away:
                 left = f"{type(away).__name__}: {away}"
             quiet = 0 if left else quiet + 1
-            if quiet == 3:
-                return ""
             await asyncio.sleep(0.3)
+            return quiet >= 3
+
+        with contextlib.suppress(AssertionError):
+            await while_moving(is_quiet, lambda: self._progress(left), still=still, within=1800.0)
         return left
+
+    async def _progress(self, left: str) -> object:
+        return left, await self.moved()
+
+    async def moved(self) -> Sequence[int]:
+        """Returns numbers that change while work goes on: the numbers of commits."""
+        try:
+            return [(await stores.log.behind(Place())).commits for stores in self.stores.values()]
+        except StoreAway:
+            return ()
 
     async def ask_for_retries(self) -> None:
         """Requests a retry of every failed message in quarantine, as a person would do."""

@@ -121,6 +121,26 @@ PLANTS: Mapping[str, Plant] = {
             Change("mongo/leases.py", '    ahead = {"$gte": [[position, token], stored]}\n', "    ahead = True\n"),
         ],
     ),
+    "timer_before_inbox": Plant(
+        "a timer that fires before the inbox has been read overtakes an answer that came in time",
+        [
+            Change(
+                "followers/inbox.py",
+                "        if not self.topology.subscribes:\n            return\n",
+                "        return\n",
+            )
+        ],
+    ),
+    "unfair_pending": Plant(
+        "calls to a dependency that hangs take all places, and calls to one that answers wait behind them",
+        [
+            Change(
+                "followers/pending.py",
+                '        return self.missing or str(self.body.get("type", self.kind))\n',
+                '        return ""\n',
+            )
+        ],
+    ),
     "read_back_unknown": Plant(
         "a commit that the primary has is not yet a commit that a majority has",
         [

@@ -63,7 +63,7 @@ async def recover(servers: Servers, folder: Path) -> Recovered:
         found.lease_takeover = await _lose_holder(scene)
         await asyncio.sleep(2.0)
         await _lose_broker(servers, scene, found)
-        found.verdict = await scene.finish(within=120)
+        found.verdict = await scene.finish()
     return found
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scripts.lib.prove.checker import Verdict
+from scripts.lib.prove.checker import KINDS, Verdict
 from scripts.lib.prove.crashes import Crashed
 from scripts.lib.prove.nemesis import Befallen
 from scripts.lib.prove.recovery import Recovered
@@ -37,7 +37,7 @@ class Proof:
         for name, verdict in self._verdicts():
             total.commands += verdict.commands
             total.events += verdict.events
-            for kind in ("lost", "duplicate_effects", "order_violations", "unknown_unresolved", "untrue"):
+            for kind in KINDS:
                 getattr(total, kind).extend(f"{name}: {fault}" for fault in getattr(verdict, kind))
         return total
 
@@ -57,11 +57,7 @@ class Proof:
             "faults_by_kind": dict(sorted(kinds.items())),
             "events": found.events,
             "commands": found.commands,
-            "lost": len(found.lost),
-            "duplicate_effects": len(found.duplicate_effects),
-            "order_violations": len(found.order_violations),
-            "unknown_unresolved": len(found.unknown_unresolved),
-            "untrue": len(found.untrue),
+            **{kind: len(getattr(found, kind)) for kind in KINDS},
             "recovery_s": self.recovered.seconds() if self.recovered else {},
             **({"plant": self.plant} if self.plant else {}),
         }
@@ -88,7 +84,7 @@ def page(proof: Proof) -> Iterator[str]:
     yield "|---|---|"
     for name in ("seeds", "crash_points", "faults", "events", "commands"):
         yield f"| {name.replace('_', ' ')} | {figures[name]:,} |"
-    for name in ("lost", "duplicate_effects", "order_violations", "unknown_unresolved", "untrue"):
+    for name in KINDS:
         yield f"| **{name.replace('_', ' ')}** | **{figures[name]}** |"
     yield ""
     yield from _table("seconds to recover, and the settings that determine them", figures["recovery_s"])

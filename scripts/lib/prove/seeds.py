@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from scripts.lib.prove.checker import KINDS
 from scripts.lib.prove.simulated import Run, run_seed
 
 
@@ -43,15 +44,7 @@ def _run(first: int, count: int) -> Iterator[dict[str, Any]]:
 
 def _failure(run: Run) -> dict[str, Any]:
     verdict = run.verdict
-    return {
-        "seed": run.seed,
-        "faults": run.faults,
-        "lost": verdict.lost,
-        "duplicate_effects": verdict.duplicate_effects,
-        "order_violations": verdict.order_violations,
-        "unknown_unresolved": verdict.unknown_unresolved,
-        "untrue": verdict.untrue,
-    }
+    return {"seed": run.seed, "faults": run.faults, **{kind: getattr(verdict, kind) for kind in KINDS}}
 
 
 if __name__ == "__main__":

@@ -99,6 +99,16 @@ class Servers:
     async def ctl(self, *arguments: str) -> str:
         return await asyncio.to_thread(self.rabbit.ctl, *arguments)
 
+    @asynccontextmanager
+    async def virtual_host(self, name: str) -> AsyncIterator[str]:
+        """Yields the address of a new virtual host; it is deleted after the block, with all messages that are left."""
+        await self.ctl("add_vhost", name)
+        await self.ctl("set_permissions", "-p", name, "guest", ".*", ".*", ".*")
+        try:
+            yield f"amqp://guest:guest@{ports.HOST}:{self.amqp_port}/{name}"
+        finally:
+            await self.ctl("delete_vhost", name)
+
     async def broker_ready(self) -> None:
         while not await asyncio.to_thread(self.rabbit.ready):
             await asyncio.sleep(0.1)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from scripts.lib.prove.checker import Verdict
+from scripts.lib.prove.checker import KINDS, Verdict
 
 _CHUNK = 250
 
@@ -32,7 +32,7 @@ class Simulated:
 
     def add_to(self, verdict: Verdict) -> None:
         for failure in self.failures:
-            for name in ("lost", "duplicate_effects", "order_violations", "unknown_unresolved", "untrue"):
+            for name in KINDS:
                 getattr(verdict, name).extend(f"seed {failure['seed']}: {fault}" for fault in failure[name])
 
 

@@ -42,17 +42,17 @@ class Stage:
         """Returns the seconds since the clients began."""
         return asyncio.get_running_loop().time() - self.begun
 
-    async def finish(self, within: float) -> Verdict:
+    async def finish(self) -> Verdict:
         """Waits for the last answers and until no work is left; returns the verdict of the checker."""
         self.clients.stop()
         await self._asking
-        left = await self.look.settled(within)
+        left = await self.look.settled()
         for task in self._helping:
             task.cancel()
         await asyncio.gather(*self._helping, return_exceptions=True)
         verdict = await self.look.verdict(self.clients.operations, settled=not left)
         if left:
-            verdict.lost.append(f"after all faults had ended some work was never done: {left}")
+            verdict.unsettled.append(f"after all faults had ended some work was not done: {left}")
         return verdict
 
 
@@ -60,22 +60,22 @@ class Stage:
 async def stage(
     servers: Servers, folder: Path, name: str, *, seed: int = 1, clients: int = 12, pause: float = 0.1, **settings: str
 ) -> AsyncIterator[Stage]:
-    """Runs the processes, the clients and the subscriber inside the block, on new databases.
+    """Runs the processes, the clients and the subscriber inside the block, on new databases and a new virtual host.
 
     Args:
         folder: the folder for the logs of the processes.
-        name: the prefix of the databases' names.
+        name: the prefix of the databases' names, and the name of the broker's virtual host.
         clients: the number of clients.
         pause: about how many seconds a client waits between an answer and its next command.
         settings: additional settings of the services.
     """
     chance = random.Random(seed)
-    direct = f"amqp://guest:guest@127.0.0.1:{servers.amqp_port}/"
     uri = servers.mongodb_uri.replace("/?", f"/{name}?")
     flow: list[float] = []
     async with contextlib.AsyncExitStack() as stack:
+        direct = await stack.enter_async_context(servers.virtual_host(name))
         to_broker = await stack.enter_async_context(proxy(lambda: servers.amqp_port))
-        proxied = f"amqp://guest:guest@127.0.0.1:{to_broker.port}/?heartbeat=4"
+        proxied = f"amqp://guest:guest@127.0.0.1:{to_broker.port}/{name}"
         services = await stack.enter_async_context(fleet(uri, proxied, folder, **settings))
         to_accounts = await stack.enter_async_context(proxy(lambda: _port(services, chance)))
         await asyncio.gather(services.start(ACCOUNTS), services.start(LEDGER))
@@ -84,7 +84,7 @@ async def stage(
         asking = Clients(lambda: f"127.0.0.1:{to_accounts.port}", chance=random.Random(seed), pause=pause)
         yield Stage(
             services=services,
-            faults=Faults(servers, services, to_broker, to_accounts, chance),
+            faults=Faults(servers, services, to_broker, to_accounts, chance, direct),
             clients=asking,
             look=look,
             flow=flow,

@@ -16,7 +16,7 @@ from scripts.lib.prove.simulation import Simulated
 
 FIGURES = {
     *("seeds", "crash_points", "faults", "faults_by_kind", "events", "commands", "lost", "duplicate_effects"),
-    *("order_violations", "unknown_unresolved", "untrue", "recovery_s"),
+    *("order_violations", "unknown_unresolved", "untrue", "unsettled", "recovery_s"),
 }
 
 
@@ -52,7 +52,7 @@ def test_what_is_wrong_anywhere_is_counted_and_named(proof: Proof) -> None:
     assert proof.crashed is not None
     assert proof.befallen is not None
     nothing: dict[str, object] = dict.fromkeys(
-        ["duplicate_effects", "order_violations", "unknown_unresolved", "untrue"], ()
+        ["duplicate_effects", "order_violations", "unknown_unresolved", "untrue", "unsettled"], ()
     )
     proof.simulated.failures.append({"seed": 7, "lost": ["one"], **nothing})
     proof.crashed.missed.append("call.made:2")

@@ -1,11 +1,12 @@
 """The use cases of the accounts, and their policy."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from treaty.clock import Clock
 from treaty.commits import Committed, Repository
+from treaty.dependencies import DependencyAway
 from treaty.domain import Call, Rejected
 from treaty.sagas import Run, Saga
 
@@ -27,26 +28,51 @@ class Acknowledge:
     number: int
 
 
+class BankAway(DependencyAway):
+    """Another bank, which has some of the accounts, does not answer. The error is deliberate, for the proof."""
+
+    def __init__(self, bank: str) -> None:
+        super().__init__(f"{bank} does not answer")
+        self.dependency = bank
+
+
+HANGING, REFUSING = "hanging-bank", "refusing-bank"
+"""The banks that may be away: their accounts begin with the bank's name. One leaves its callers waiting."""
+
+AWAY: set[str] = set()
+"""The banks that are away, while the proof keeps them away."""
+
+_HANGS_SECONDS = 30.0
+
+
+async def _reach(account: str) -> None:
+    """Reaches the bank of an account."""
+    for bank in AWAY:
+        if account.startswith(bank):
+            await asyncio.sleep(_HANGS_SECONDS if bank == HANGING else 0.0)
+            raise BankAway(bank)
+
+
 @dataclass(frozen=True, slots=True)
 class Accounts:
     """The use cases. `patience` is the number of seconds after which the money of a transfer is given back."""
 
     accounts: Repository[Account]
     transfers: Saga[Transfer]
-    clock: Clock
     patience: float
 
     async def move(self, account: str, amount: int) -> Committed[Account]:
         return await self.accounts.add(account, lambda found: found.move(amount))
 
     async def transfer(self, id: str, source: str, target: str, amount: int) -> Committed[Run[Transfer]]:
-        until = self.clock.now() + timedelta(seconds=self.patience)
-        return await self.transfers.tell(Asked(transfer=id, source=source, target=target, amount=amount, until=until))
+        within = timedelta(seconds=self.patience)
+        return await self.transfers.tell(Asked(transfer=id, source=source, target=target, amount=amount, within=within))
 
     async def acknowledge(self, command: Acknowledge) -> None:
         await self.accounts.add(command.account, lambda account: account.acknowledge(command.number))
 
     async def take(self, command: Take) -> None:
+        await _reach(command.account)
         try:
             await self.accounts.add(
                 command.account, lambda account: account.move(-command.amount, transfer=command.transfer, step="take")

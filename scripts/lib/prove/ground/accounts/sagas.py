@@ -5,7 +5,7 @@ Any fact may come first, late, or never.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import timedelta
 
 from treaty.domain import Call
 
@@ -16,7 +16,7 @@ class Asked:
     source: str
     target: str
     amount: int
-    until: datetime
+    within: timedelta
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ def transfer(state: Transfer, fact: Fact) -> tuple[Transfer, Sequence[object]]:
         case Asked():
             begun = replace(state, source=fact.source, target=fact.target, amount=fact.amount)
             take = Take(transfer=fact.transfer, account=fact.source, amount=fact.amount)
-            return begun, [take, Call(TooLate(transfer=fact.transfer), due=fact.until)]
+            return begun, [take, Call(TooLate(transfer=fact.transfer), after=fact.within)]
         case Taken() if state.outcome == "":
             return replace(state, outcome="given"), [_give(state, fact.transfer, "give", state.target)]
         case Taken() if state.outcome == "late":
