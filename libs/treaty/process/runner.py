@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from treaty.chance import retrying
+from treaty.commits.log import StoreAway
 from treaty.concurrency.tasks import until_one_ends
 from treaty.followers.calls import Caller
 from treaty.followers.followers import Following
@@ -231,7 +232,20 @@ class Runner:
             asyncio.create_task(gauges.run()),
             asyncio.create_task(pending.work()),
             asyncio.create_task(following.run(lease.epoch)),
+            asyncio.create_task(self._watch_generations(projectors)),
         )
+
+    async def _watch_generations(self, projectors: Sequence[Projector]) -> None:
+        """Looks regularly whether a read model was rebuilt.
+
+        Raises:
+            Superseded: if one was. Commits that came just before may be missing in the new generation.
+        """
+        while True:
+            await asyncio.sleep(5 * self.patience.look_every)
+            for projector in projectors:
+                with contextlib.suppress(StoreAway):
+                    await projector.check()
 
     async def _hold(self, name: str, work: Callable[[Lease], Awaitable[None]]) -> None:
         """Runs the work whenever this process holds the lease, until the runner stops."""

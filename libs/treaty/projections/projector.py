@@ -11,7 +11,7 @@ import structlog
 from treaty.commits.commit import Commit
 from treaty.probes import Probe
 from treaty.projections.projection import Projection
-from treaty.projections.rows import Outdated, Row, Rows
+from treaty.projections.rows import Outdated, Row, Rows, Superseded
 
 logger = structlog.get_logger()
 
@@ -26,6 +26,11 @@ class Projector:
     @property
     def name(self) -> str:
         return follower_of(self._projection, self._generation)
+
+    async def check(self) -> None:
+        """Raises Superseded if another generation is served: without new commits no write would show it."""
+        if await self._rows.generation() != self._generation:
+            raise Superseded(self._projection.name)
 
     def begin(self) -> None:
         self._last = None

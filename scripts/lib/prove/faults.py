@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import random
 import signal
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 
 import aio_pika
 
@@ -17,6 +18,12 @@ from scripts.lib.prove.servers import Servers
 
 _WITHOUT_ALARM = "50MB"
 
+LONG = "service_frozen"
+"""The kind of fault that lasts long, and is injected more rarely than the others."""
+
+_FROZEN_SHARE = 0.7
+"""The share of a freeze after which events must flow again: the broker needs about 2.4 heartbeats of 5 s."""
+
 
 @dataclass(slots=True)
 class Faults:
@@ -26,7 +33,10 @@ class Faults:
         to_broker: the proxy between the services and the broker.
         to_accounts: the proxy between the clients and the accounts.
         amqp_url: the address of the broker's virtual host.
+        flow: the times at which a subscriber received the ledger's events.
         lasting: the seconds that a fault lasts, for the faults whose duration can be chosen.
+        frozen: the seconds for which `service_frozen` stops a process.
+        broken: a sentence for each promise that was broken during a fault.
     """
 
     servers: Servers
@@ -35,13 +45,17 @@ class Faults:
     to_accounts: Proxy
     chance: random.Random
     amqp_url: str
+    flow: Sequence[float] = ()
     lasting: float = 3.0
+    frozen: float = 40.0
+    broken: list[str] = field(default_factory=list)
 
     @property
     def all(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         return {
             "service_killed": self.service_killed,
             "service_stopped": self.service_stopped,
+            LONG: self.service_frozen,
             "service_deployed": self.service_deployed,
             "scaled_out_and_in": self.scaled_out_and_in,
             "primary_killed": self.primary_killed,
@@ -77,6 +91,24 @@ class Faults:
         service.signal(signal.SIGCONT)
         service.stopped = False
         await asyncio.sleep(self.lasting / 2)
+        await self.fleet.drain(service)
+
+    async def service_frozen(self) -> None:
+        """Stops the ledger's process for long, with another beside it. Events must flow again before it wakes."""
+        loop = asyncio.get_running_loop()
+        service = self._service(LEDGER)
+        await self.fleet.start(LEDGER)
+        began = loop.time()
+        service.stopped = True
+        service.signal(signal.SIGSTOP)
+        await asyncio.sleep(self.frozen)
+        moments = [began, *(moment for moment in self.flow if moment > began), loop.time()]
+        silence = max(after - before for before, after in pairwise(moments))
+        if silence > _FROZEN_SHARE * self.frozen:
+            self.broken.append(f"no event came for {silence:.0f} of the {self.frozen:.0f} s that a process was frozen")
+        service.signal(signal.SIGCONT)
+        service.stopped = False
+        await asyncio.sleep(self.lasting)
         await self.fleet.drain(service)
 
     async def service_deployed(self) -> None:

@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scripts.lib.prove.checker import Verdict
+from scripts.lib.prove.faults import LONG
 from scripts.lib.prove.servers import Servers
 from scripts.lib.prove.stage import Stage, stage
 
 QUIET_SECONDS = 1.0
+
+_ONE_LONG_IN = 50
 
 
 @dataclass(slots=True)
@@ -48,7 +51,7 @@ class Befallen:
 async def befall(servers: Servers, folder: Path, *, faults: int, events: int, clients: int, seed: int = 1) -> Befallen:
     """Runs until the number of faults and the number of events are reached.
 
-    Every kind of fault is injected equally often. The seed determines the order and all other random choices.
+    Every kind of fault is injected equally often, but for the long one. The seed determines the order and all other random choices.
     """
     found = Befallen()
     async with stage(
@@ -75,8 +78,12 @@ async def _inject(kind: str, scene: Stage, found: Befallen) -> None:
 
 
 def _order(kinds: Sequence[str], count: int, chance: random.Random) -> list[str]:
-    """Returns kinds in rounds. Each round has all kinds, in a random order."""
+    """Returns kinds in rounds, with a long fault among every fifty. Each round has all other kinds, in random order."""
+    short = [kind for kind in kinds if kind != LONG]
     order: list[str] = []
     while len(order) < count:
-        order += chance.sample(kinds, len(kinds))
-    return order[:count]
+        order += chance.sample(short, len(short))
+    order = order[:count]
+    for first in range(0, count, _ONE_LONG_IN):
+        order[chance.randrange(first, min(first + _ONE_LONG_IN, count))] = LONG
+    return order

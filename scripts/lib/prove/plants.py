@@ -27,10 +27,16 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Plant:
-    """A bug that an engineer could write. `why` is the reason why it is one."""
+    """A bug that an engineer could write.
+
+    Attributes:
+        why: the reason why it is a bug.
+        simulated: whether the simulation finds it; otherwise the faults on the real stack do.
+    """
 
     why: str
     changes: Sequence[Change]
+    simulated: bool = True
 
 
 PLANTS: Mapping[str, Plant] = {
@@ -140,6 +146,17 @@ PLANTS: Mapping[str, Plant] = {
                 '        return ""\n',
             )
         ],
+    ),
+    "frozen_consumer": Plant(
+        "without a heartbeat the broker keeps the messages of a frozen process for minutes",
+        [
+            Change(
+                "process/main.py",
+                "        heartbeat=max(math.ceil(settings.lease_seconds), _SHORTEST_HEARTBEAT),\n",
+                "        heartbeat=0,\n",
+            )
+        ],
+        simulated=False,
     ),
     "read_back_unknown": Plant(
         "a commit that the primary has is not yet a commit that a majority has",

@@ -15,6 +15,7 @@ from treaty.surroundings import Surroundings
 from treaty.testing.simulation import Cluster, Rates, Unanswered, simulate
 from treaty.testing.simulation.cluster import SimulatedChance
 from treaty.testing.simulation.nemesis import Nemesis
+from treaty.testing.simulation.operator import give_up_what_is_left
 from treaty.testing.world import SeededIds
 
 from scripts.lib.prove.checker import Operation, Verdict, check
@@ -143,6 +144,7 @@ class Scene:
         await asyncio.wait(self._clients, timeout=SETTLED_WITHIN)
         quiet = 0
         while loop.time() < deadline:
+            await give_up_what_is_left(cluster)  # a late request of an operator may have begun a replay
             await self._ask_for_retries()
             quiet = 0 if await self.left() else quiet + 1
             if quiet == 2:

@@ -51,6 +51,7 @@ class Stage:
             task.cancel()
         await asyncio.gather(*self._helping, return_exceptions=True)
         verdict = await self.look.verdict(self.clients.operations, settled=not left)
+        verdict.untrue += self.faults.broken
         if left:
             verdict.unsettled.append(f"after all faults had ended some work was not done: {left}")
         return verdict
@@ -84,7 +85,7 @@ async def stage(
         asking = Clients(lambda: f"127.0.0.1:{to_accounts.port}", chance=random.Random(seed), pause=pause)
         yield Stage(
             services=services,
-            faults=Faults(servers, services, to_broker, to_accounts, chance, direct),
+            faults=Faults(servers, services, to_broker, to_accounts, chance, direct, flow),
             clients=asking,
             look=look,
             flow=flow,

@@ -10,13 +10,15 @@ import pytest
 from treaty.memory.broker import MemoryBroker
 from treaty.memory.stores import MemoryStores
 from treaty.messaging.broker import BrokerAway, Topology, TopologyDiffers
+from treaty.messaging.consumer import Patience
 from treaty.process.runner import Runner
+from treaty.projections.rows import Rows
 from treaty.rpc.api import Api
 from treaty.service.service import Service
 from treaty.surroundings import Surroundings
 from treaty.testing import eventually
 from treaty.testing.recorder import Recorder
-from treaty.testing.samples import NOTES
+from treaty.testing.samples import NOTES, noted
 from treaty.testing.world import SeededChance, SeededIds
 
 from tests.toolkit.pieces import publishing
@@ -37,9 +39,12 @@ class Site:
     place: str = ""
 
     @asynccontextmanager
-    async def process(self, name: str, *, verify_seconds: float = 10.0, **parts: Any) -> AsyncIterator[Runner]:
+    async def process(
+        self, name: str, *, verify_seconds: float = 10.0, patience: Patience | None = None, **parts: Any
+    ) -> AsyncIterator[Runner]:
         runner = Runner(
             verify_seconds=verify_seconds,
+            patience=patience or Patience(),
             place=self.place,
             service=service(**parts),
             stores=self.stores,
@@ -220,3 +225,17 @@ async def test_a_lease_names_the_process_that_holds_it(site: Site) -> None:
     async with site.process("bob"):
         owner = await eventually(lambda: site.holder("followers"))
     assert owner == f"host/7/{SeededIds('bob').new()[:8]}"
+
+
+async def test_a_rebuilt_read_model_gets_what_came_while_it_was_put_in_place_without_another_commit(site: Site) -> None:
+    rows = site.stores.rows(NOTES)
+    async with site.process("one", projections=[NOTES], patience=Patience(look_every=0.02)):
+        await site.stores.log.append(noted("a", 1, "ann", 7))
+        await eventually(lambda: _shown(rows, 0))
+        generation = await rows.begin()
+        await rows.serve(generation)  # the last commit was missed
+        await eventually(lambda: _shown(rows, generation))
+
+
+async def _shown(rows: Rows, generation: int) -> bool:
+    return bool([row for row in await rows.everything(generation) if row.values is not None])

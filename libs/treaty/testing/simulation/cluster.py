@@ -125,6 +125,8 @@ class Cluster:
         environ: the settings of the contexts.
         rates: the faults of every wire; change them with `disturb`.
         speed: how much faster the wall clocks of the processes run than virtual time, for schedules of hours.
+        operators: the processes of people beside the services.
+        refusals: the errors with which the work of operators ended.
     """
 
     load: Callable[[str], Callable[[Ports], Service]]
@@ -142,6 +144,8 @@ class Cluster:
     stores: Mapping[str, MemoryStores] = field(init=False)
     nodes: list[Node] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    operators: list[Node] = field(default_factory=list)
+    refusals: list[str] = field(default_factory=list)
     _ids: SeededIds = field(init=False)
 
     def __post_init__(self) -> None:
@@ -157,17 +161,23 @@ class Cluster:
 
     def start(self, context: str) -> Node:
         """Starts another process of a context."""
-        process = Process(f"{context}/{len(self.nodes)}")
-        wires = tuple(Wire(self.loop, process, self.servers, self.rates, away=away) for away in (StoreAway, BrokerAway))
-        node = Node(
-            context,
-            process,
-            SimulatedClock(self.loop, self.speed),
-            (wires[0], wires[1]),
-            CrashingProbe(lambda: self.kill(node)),
-        )
+        node = self._node(context, f"{context}/{len(self.nodes)}")
         self.nodes.append(node)
+        process = node.process
         self.loop.create_task(self._serve(node), context=process.context.copy())
+        return node
+
+    def start_operator(self) -> Node:
+        """Starts the process of a person, which has access to all servers."""
+        node = self._node("", f"operator/{len(self.operators)}")
+        self.operators.append(node)
+        return node
+
+    def _node(self, context: str, name: str) -> Node:
+        process = Process(name)
+        wires = tuple(Wire(self.loop, process, self.servers, self.rates, away=away) for away in (StoreAway, BrokerAway))
+        clock = SimulatedClock(self.loop, self.speed)
+        node = Node(context, process, clock, (wires[0], wires[1]), CrashingProbe(lambda: self.kill(node)))
         return node
 
     def kill(self, node: Node) -> None:
@@ -194,13 +204,16 @@ class Cluster:
     def disturb(self, rates: Rates) -> None:
         """Changes the faults of every wire, also of processes that start later."""
         self.rates = rates
-        for node in self.nodes:
+        for node in [*self.nodes, *self.operators]:
             for wire in node.wires:
                 wire.rates = rates
 
     def living(self, context: str = "") -> list[Node]:
         """Returns the processes that were not killed, of one context or of all."""
         return [n for n in self.nodes if n.process.alive and (not context or n.context == context)]
+
+    def new_id(self) -> str:
+        return self._ids.new()
 
     async def up(self) -> None:
         """Waits until each context has been ready: a consumer misses events from before its binding."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from treaty.followers.relay import ROUTED
 from treaty.process.crashes import PLACES
 from treaty.testing.simulation.cluster import Cluster, Node
+from treaty.testing.simulation.operator import Operator, give_up_what_is_left
 
 
 @dataclass(slots=True)
@@ -40,6 +41,7 @@ class Nemesis:
         for fault in self._under_way:
             fault.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
+        await give_up_what_is_left(cluster)
         cluster.broker.away = False
         cluster.broker.refused.clear()
         for store in cluster.stores.values():
@@ -70,6 +72,8 @@ class Nemesis:
             self._clock_jump,
             self._server_clock_jump,
             self._scale_out,
+            self._rebuild,
+            self._replay,
         )
 
     def _somebody(self) -> Node | None:
@@ -114,6 +118,29 @@ class Nemesis:
         node = self._somebody()
         if node is not None and len(self.cluster.living(node.context)) < 3:
             self.cluster.start(node.context)
+
+    async def _rebuild(self) -> None:
+        """Rebuilds a read model; the operator's process may be killed or stopped in the middle."""
+        await self._operate(lambda operator, node: operator.rebuild(node))
+
+    async def _replay(self) -> None:
+        """Replays the history of one context to another; the operator's process may be killed or stopped."""
+        await self._operate(lambda operator, node: operator.replay(node))
+
+    async def _operate(self, begin: Callable[[Operator, Node], None]) -> None:
+        node = self._somebody()
+        if node is None:
+            return
+        operator, chance = Operator(self.cluster), self.cluster.loop.chance
+        begin(operator, node)
+        await self._pause(2.0)
+        fate = chance.choice(["goes on", "goes on", "is killed", "is stopped"])
+        if fate == "is killed":
+            self.cluster.kill(operator.node)
+        elif fate == "is stopped":
+            operator.node.process.stopped = True
+            await self._pause(3 * self.cluster.lease_seconds)
+            self.cluster.go_on(operator.node)
 
     async def _lose_channels(self) -> None:
         self.cluster.broker.drop()
