@@ -51,7 +51,8 @@ class Befallen:
 async def befall(servers: Servers, folder: Path, *, faults: int, events: int, clients: int, seed: int = 1) -> Befallen:
     """Runs until the number of faults and the number of events are reached.
 
-    Every kind of fault is injected equally often, but for the long one. The seed determines the order and all other random choices.
+    Every kind of fault is injected equally often, but for the long one. The seed determines the order and all other
+    random choices.
     """
     found = Befallen()
     async with stage(
