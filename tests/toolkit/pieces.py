@@ -117,7 +117,7 @@ class Desk:
             self.broker.deliver(DESK.context, envelope("test.bank", id, key=id[0]))
 
     async def held(self) -> list[str]:
-        return [item.id.removeprefix("test.bank/") for item in await self.quarantine.held(0)]
+        return [item.id.removeprefix("test.bank/") async for item in self.quarantine.held(0)]
 
     async def intend(self, id: str, action: Action) -> None:
         """Leaves a person's intent for a message in quarantine."""

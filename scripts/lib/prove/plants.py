@@ -186,7 +186,7 @@ PLANTS: Mapping[str, Plant] = {
             Change(
                 "messaging/quarantine_keeper.py",
                 "        try:\n            waiting = ",
-                "        self._held.discard(key)\n        try:\n            waiting = ",
+                "        self._keys.replace(key, ())\n        try:\n            waiting = ",
             ),
         ],
     ),
