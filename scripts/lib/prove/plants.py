@@ -168,8 +168,7 @@ PLANTS: Mapping[str, Plant] = {
             ),
             Change(
                 "rabbit/broker.py",
-                "            watching.cancel()\n            await _close(channel)\n",
-                "            watching.cancel()\n"
+                "            await _close(channel, seconds)\n",
                 "            await queue.cancel(tag)\n"
                 "            asyncio.get_running_loop().call_later(1.0, asyncio.ensure_future, _close(channel))\n",
             ),
