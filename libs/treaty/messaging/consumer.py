@@ -1,4 +1,7 @@
-"""The consumer of one partition: each key in order, effects once; what fails is quarantined with all behind it."""
+"""The consumer of one partition: each key in order, effects once.
+
+A message that fails goes to quarantine, and the later messages of its key follow it there.
+"""
 
 import asyncio
 import hashlib
@@ -91,7 +94,10 @@ class PartitionConsumer:
         self._draining.set()
 
     async def _consume(self) -> None:
-        """Consumes through one channel, with lanes of its own: they end before it, and what comes then comes again."""
+        """Consumes through one channel, with lanes of its own, which end before it.
+
+        Messages that are not acknowledged by then come again.
+        """
         lanes = Lanes()
         await self._keeper.open()
         async with self._broker.consume(self._topology, self._partition, partial(self._accept, lanes)) as lost:
@@ -182,7 +188,7 @@ class PartitionConsumer:
                 await self._breakers.turn(missing, self._draining)
 
     async def _end_replay(self, lanes: Lanes, delivery: Delivery) -> None:
-        """Lets go of what waited for a replay, after all of that which came before this is done with."""
+        """Ends a replay when all earlier messages are done, and releases the messages that waited for it."""
         id = named(delivery.headers, END_HEADER)
         async for _ in retrying(self._chance, first=1.0, most=1.0):
             if self._draining.is_set():
@@ -224,7 +230,8 @@ async def _first(*events: asyncio.Event) -> None:
 
 def _unreadable(delivery: Delivery, now: datetime) -> Envelope:
     """Returns an envelope for a message that has none, so that it can be kept and looked at."""
-    digest = hashlib.blake2s(repr(sorted(delivery.headers.items())).encode() + delivery.body, digest_size=12)
+    digest = hashlib.blake2s(repr(sorted(delivery.headers.items())).encode(), digest_size=12)
+    digest.update(delivery.body)
     return Envelope(
         id=digest.hexdigest(),
         type="unreadable",

@@ -150,8 +150,9 @@ class QuarantineKeeper:
         """
         self._probe.gauge("treaty.quarantine.size", len(self._keys), queue=self._queue)
         due = set(await self._quarantine.due(self._partition, self._clock.now())) | self._unsure
-        due |= {item.key for item in self._keys.free()}
-        new = sorted(key for key in due - self._releasing if not self._waits_for_replay(self._keys.first(key)))
+        due = {key for key in due if not self._waits_for_replay(self._keys.first(key))}
+        due |= {item.key for item in self._keys.free() if not self._waits_for_replay(item)}
+        new = sorted(due - self._releasing)
         chosen = new[: max(_KEYS_AT_ONCE - len(self._releasing), 0)]
         self._releasing.update(chosen)
         return chosen

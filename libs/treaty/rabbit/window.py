@@ -20,7 +20,7 @@ class Window:
         self._seen, self._largest = 0, 0
 
     def admits(self, size: int) -> bool:
-        """Notes the size of a message. Returns False if the channel has to be opened again, with another `count`."""
+        """Records the size of a message. Returns False if the channel has to be opened again, with another `count`."""
         self._seen += 1
         self._largest = max(self._largest, size)
         wanted = self._fitting(size)
