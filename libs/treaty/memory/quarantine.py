@@ -24,6 +24,9 @@ class MemoryQuarantine:
             if item.partition == partition and key in (None, item.key):
                 yield held(item)
 
+    async def size(self, partition: int) -> int:
+        return sum(item.partition == partition for item in self._waiting())
+
     async def due(self, partition: int, now: datetime) -> Sequence[str]:
         mine = [item for item in self._waiting() if item.partition == partition]
         return sorted({item.key for item in mine if item.intent or (item.next_try and item.next_try <= now)})

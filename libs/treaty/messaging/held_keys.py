@@ -1,6 +1,6 @@
 """The keys of one partition that have messages in quarantine, as the partition's owner remembers them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from treaty.messaging.quarantine import Held, in_order
@@ -29,6 +29,11 @@ class HeldKeys:
     def __len__(self) -> int:
         """Returns the number of messages."""
         return self._size
+
+    def differing(self, counts: Mapping[str, int]) -> set[str]:
+        """Returns the keys that have another number of messages than in `counts`."""
+        keys = self._keys.keys() | counts.keys()
+        return {key for key in keys if counts.get(key, 0) != (self._keys[key].count if key in self._keys else 0)}
 
     def first(self, key: str) -> Held | None:
         """Returns the message of a key that is to be handled first."""

@@ -167,6 +167,10 @@ class Quarantine(Protocol):
         """Yields the messages that wait in the partition, or of one key, in order. They are read in batches."""
         ...
 
+    async def size(self, partition: int) -> int:
+        """Returns how many messages wait in the partition."""
+        ...
+
     async def due(self, partition: int, now: datetime) -> Sequence[str]:
         """Returns keys of the partition with a message whose next try has come, or with an intent of a person.
 

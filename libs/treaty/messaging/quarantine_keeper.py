@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -22,6 +23,9 @@ logger = structlog.get_logger()
 
 _KEYS_AT_ONCE = 1000
 """Keys whose release has been asked for and is not over yet."""
+
+_COMPARE_EVERY = 10
+"""Looks at the quarantine after which the remembered number of messages is compared with the stored one."""
 
 _TRIES_AT_ONCE = 8
 """Messages in quarantine that are tried at the same time: few, so that other messages are not slowed down."""
@@ -61,6 +65,8 @@ class QuarantineKeeper:
         self._keys = HeldKeys()
         self._releasing: set[str] = set()
         self._unsure: set[str] = set()
+        self._deployed: set[str] = set()
+        self._looks = 0
         self._tries, self._large_tries = asyncio.Semaphore(_TRIES_AT_ONCE), asyncio.Lock()
         self._next_order = 0
 
@@ -71,12 +77,13 @@ class QuarantineKeeper:
         self._keys = HeldKeys()
         self._releasing.clear()
         self._unsure.clear()
+        self._deployed.clear()
         last = -1
         async for item in self._quarantine.held(self._partition):
             self._note(item)
             last = max(last, item.order)
             if item.schema:
-                self._unsure.add(item.key)
+                self._deployed.add(item.key)
         self._next_order = last + 1
 
     def judge(self, envelope: Envelope, replay: str = "") -> Verdict:
@@ -103,8 +110,22 @@ class QuarantineKeeper:
         await self._holds.pass_by(id)
 
     async def look(self) -> None:
-        """Reads which replays are open now."""
+        """Reads which replays are open now, and compares the quarantine with the store now and then."""
         await self._holds.look()
+        self._looks += 1
+        if self._looks % _COMPARE_EVERY == 0 and not self._releasing:
+            await self._compare()
+
+    async def _compare(self) -> None:
+        """Finds the keys that are to be read again because the store has more or fewer of their messages.
+
+        An owner that was frozen may have added a message late. The store may also have added one after this owner had
+        given up to wait for it.
+        """
+        if await self._quarantine.size(self._partition) == len(self._keys):
+            return
+        counts = Counter([item.key async for item in self._quarantine.held(self._partition)])
+        self._unsure |= self._keys.differing(counts)
 
     async def keep(self, envelope: Envelope, error: Exception | None, replay: str = "") -> None:
         """Keeps a message that failed, or that waits (no error). One that was discarded before stays discarded."""
@@ -146,10 +167,11 @@ class QuarantineKeeper:
         - the message that it waited behind is gone: an owner may have ended in the middle of a release
         - the code may have been deployed since
         - the replay that it waited for is over
-        - its last release ended with an error of the store
+        - the store may have other messages of it than this owner remembers; then it is only read
         """
         self._probe.gauge("treaty.quarantine.size", len(self._keys), queue=self._queue)
-        due = set(await self._quarantine.due(self._partition, self._clock.now())) | self._unsure
+        due = set(await self._quarantine.due(self._partition, self._clock.now()))
+        due |= self._unsure | self._deployed
         due = {key for key in due if not self._waits_for_replay(self._keys.first(key))}
         due |= {item.key for item in self._keys.free() if not self._waits_for_replay(item)}
         new = sorted(due - self._releasing)
@@ -162,8 +184,8 @@ class QuarantineKeeper:
         try:
             waiting = await self._read(key)
             if self._is_due(key, waiting):
-                self._unsure.discard(key)
                 self._replace(key, await self._released(waiting))
+                self._deployed.discard(key)
         except Exception as away:
             self._unsure.add(key)
             logger.warning("a key stays in quarantine", key=key, error=str(away))
@@ -173,12 +195,13 @@ class QuarantineKeeper:
     async def _read(self, key: str) -> list[Held]:
         waiting = in_order([item async for item in self._quarantine.held(self._partition, key=key)])
         self._replace(key, waiting)
+        self._unsure.discard(key)
         return waiting
 
     def _is_due(self, key: str, waiting: Sequence[Held]) -> bool:
         now = self._clock.now()
         asked = any(item.asked or (item.next_try is not None and item.next_try <= now) for item in waiting)
-        return asked or key in self._unsure or any(not item.failed for item in waiting[:1])
+        return asked or key in self._deployed or any(not item.failed for item in waiting[:1])
 
     async def _released(self, waiting: Sequence[Held]) -> list[Held]:
         """Tries the messages of a key; returns those that are left."""

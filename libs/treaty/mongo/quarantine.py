@@ -72,6 +72,10 @@ class MongoQuarantine:
             async for document in found:
                 yield _held(document)
 
+    async def size(self, partition: int) -> int:
+        with reaching():
+            return int(await self._items.count_documents({**_WAITING, "partition": partition}))
+
     async def due(self, partition: int, now: datetime) -> Sequence[str]:
         keys = set()
         for condition in (_ASKED, {"next_try": {"$lte": now}}):

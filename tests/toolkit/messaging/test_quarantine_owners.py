@@ -9,7 +9,7 @@ from treaty.memory.replays import MemoryReplays
 from treaty.messaging.envelope import Envelope
 from treaty.messaging.held_keys import HeldKeys
 from treaty.messaging.quarantine import Held, Intent, Quarantined
-from treaty.messaging.quarantine_keeper import QuarantineKeeper
+from treaty.messaging.quarantine_keeper import QuarantineKeeper, Verdict
 from treaty.surroundings import Surroundings
 from treaty.testing.recorder import Recorder
 from treaty.testing.samples import NOON
@@ -128,6 +128,28 @@ async def test_an_intent_that_comes_while_the_message_takes_effect_is_answered()
     assert await owner.release() == ["a", "b", "c"]
     assert [answered.outcome for answered in await owner.quarantine.answers()] == ["took effect"]
     assert await owner.quarantine.get("made.up/a") is None
+
+
+async def test_a_message_that_was_added_late_is_found_and_released() -> None:
+    owner = Owner()
+    await owner.keeper.open()
+    await owner.quarantine.add(kept("a", 1))
+    assert not await owner.keeper.due()
+    for _ in range(10):
+        await owner.keeper.look()
+    assert await owner.release_again() == ["a"]
+    assert not await owner.keeper.due()
+
+
+async def test_a_message_that_was_removed_elsewhere_holds_its_key_no_longer() -> None:
+    owner = Owner()
+    await owner.quarantine.add(replace(kept("a", 1), error="ValueError: no"))
+    await owner.keeper.open()
+    owner.quarantine.forget("a")
+    for _ in range(10):
+        await owner.keeper.look()
+    assert await owner.release_again() == []
+    assert owner.keeper.judge(kept("b", 2).envelope) is Verdict.HANDLE
 
 
 async def test_keys_are_released_in_batches_and_all_of_them() -> None:

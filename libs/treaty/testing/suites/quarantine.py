@@ -40,6 +40,7 @@ class QuarantineSuite(OnStores):
             await stores.quarantine.add(item)
         assert await _held(stores) == ["made.up/d", "made.up/a", "made.up/b"]
         assert await _held(stores, 1) == ["made.up/c"]
+        assert [await stores.quarantine.size(partition) for partition in range(3)] == [3, 1, 0]
 
     async def test_a_key_is_held_in_order(self, stores: Stores) -> None:
         for item in (kept("a", 3), kept("b", 2, key="other"), kept("c", 1), kept("d", 1, partition=1)):
