@@ -3,8 +3,7 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from enum import Enum
 from itertools import takewhile
@@ -27,8 +26,9 @@ _KEYS_AT_ONCE = 1000
 _COMPARE_EVERY = 10
 """Looks at the quarantine after which the remembered number of messages is compared with the stored one."""
 
-_TRIES_AT_ONCE = 8
-"""Messages in quarantine that are tried at the same time: few, so that other messages are not slowed down."""
+_RELEASES_AT_ONCE = 4
+"""Keys that are released at the same time: few, so that messages of other keys are not slowed down much. Of large
+messages, one at a time is in memory."""
 
 
 class Verdict(Enum):
@@ -67,7 +67,7 @@ class QuarantineKeeper:
         self._unsure: set[str] = set()
         self._deployed: set[str] = set()
         self._looks = 0
-        self._tries, self._large_tries = asyncio.Semaphore(_TRIES_AT_ONCE), asyncio.Lock()
+        self._turns, self._large = asyncio.Semaphore(_RELEASES_AT_ONCE), asyncio.Lock()
         self._next_order = 0
 
     async def open(self) -> None:
@@ -182,15 +182,19 @@ class QuarantineKeeper:
     async def release(self, key: str) -> None:
         """Handles the messages of a key, in order, until one fails, or has to wait for a replay."""
         try:
-            waiting = await self._read(key)
-            if self._is_due(key, waiting):
-                self._replace(key, await self._released(waiting))
-                self._deployed.discard(key)
+            async with self._turns:
+                await self._release_in_turn(key)
         except Exception as away:
             self._unsure.add(key)
             logger.warning("a key stays in quarantine", key=key, error=str(away))
         finally:
             self._releasing.discard(key)
+
+    async def _release_in_turn(self, key: str) -> None:
+        waiting = await self._read(key)
+        if self._is_due(key, waiting):
+            self._replace(key, await self._released(waiting))
+            self._deployed.discard(key)
 
     async def _read(self, key: str) -> list[Held]:
         waiting = in_order([item async for item in self._quarantine.held(self._partition, key=key)])
@@ -209,18 +213,12 @@ class QuarantineKeeper:
         left = list(waiting[len(ready) :])
         ready = await self._release.carry_out(ready)
         for index, item in enumerate(ready):
-            async with self._turn(item):
+            async with self._large if item.large else contextlib.nullcontext():
                 kept = await self._release.attempt(item)
             if kept is not None:
                 behind = [await self._release.answer_behind(later, kept) for later in ready[index + 1 :]]
                 return [kept, *behind, *left]
         return left
-
-    @asynccontextmanager
-    async def _turn(self, item: Held) -> AsyncIterator[None]:
-        """Waits for a turn to try a message. One large message at a time is in memory."""
-        async with self._tries, self._large_tries if item.large else contextlib.nullcontext():
-            yield
 
     def _waits_for_replay(self, item: Held | None) -> bool:
         return item is not None and self._holds.is_open(item.waits_for)

@@ -184,8 +184,8 @@ PLANTS: Mapping[str, Plant] = {
             ),
             Change(
                 "messaging/quarantine_keeper.py",
-                "        try:\n            waiting = ",
-                "        self._keys.replace(key, ())\n        try:\n            waiting = ",
+                "        try:\n            async with self._turns",
+                "        self._keys.replace(key, ())\n        try:\n            async with self._turns",
             ),
         ],
     ),
