@@ -10,6 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 from treaty.followers.inbox import note_mark
+from treaty.followers.leases import without_lease
 from treaty.memory.broker import MemoryBroker, _Message
 from treaty.memory.leases import MemoryCheckpoints
 from treaty.memory.quarantine import MemoryQuarantine
@@ -108,14 +109,15 @@ async def test_what_is_good_among_noise_takes_effect_and_the_noise_is_kept() -> 
         quarantine,
         MemoryReplays(),
         note_mark=partial(note_mark, MemoryCheckpoints(), 0),
+        sure=without_lease,
         surroundings=Surroundings(chance=SeededChance(scale=0.001), probe=Recorder()),
         patience=Patience(tries=2, pause=0.001),
     )
     running = asyncio.create_task(consumer.run())
     await eventually(lambda: not queue.ready and not queue.unacked)
     assert sorted(handled) == sorted(f"good-{number}" for number in range(0, 400, 20))
-    items = await quarantine.find(limit=1000)
-    assert {name_of(item.envelope.headers(), item.envelope.body) for item in items} == names
+    items = [await quarantine.get(item.id) for item in await quarantine.find(limit=1000)]
+    assert {name_of(item.envelope.headers(), item.envelope.body) for item in items if item} == names
     consumer.drain()
     await running
     assert unheard == []

@@ -1,13 +1,19 @@
 """The contract suite of a broker on RabbitMQ."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import aio_pika
 import pytest
 from treaty.chance import RandomIds
-from treaty.messaging.broker import Broker, BrokerAway, TopologyDiffers
+from treaty.messaging.broker import Broker, BrokerAway, NotAccepted, TopologyDiffers
+from treaty.messaging.envelope import Envelope
 from treaty.rabbit.broker import RabbitBroker, _with_heartbeat
-from treaty.testing.suites.broker import BrokerSuite, MakeBroker, subscriber
+from treaty.testing import eventually
+from treaty.testing.samples import envelope
+from treaty.testing.suites.broker import BrokerSuite, MakeBroker, Receiver, producer_of, subscriber
+
+from scripts.lib.dev.rabbitmq import MAX_MESSAGE_SIZE
 
 
 class TestRabbitBroker(BrokerSuite):
@@ -33,6 +39,54 @@ class TestRabbitBroker(BrokerSuite):
         with pytest.raises(TopologyDiffers, match="not as declared"):
             await broker.declare(topology)
         await broker.close()
+
+    async def test_an_event_that_is_too_large_for_the_broker_is_refused_alone(
+        self, broker: Broker, producer: str
+    ) -> None:
+        [topology] = await self._bound(broker, producer, "a")
+        small = [envelope(producer, f"small-{n}") for n in range(20)]
+        large = envelope(producer, "large", body=b"x" * (MAX_MESSAGE_SIZE + 1))
+
+        async def publish(event: Envelope) -> None:
+            while True:
+                try:
+                    return await broker.publish(producer_of(producer).exchange, event)
+                except BrokerAway:
+                    continue
+
+        async def refused() -> None:
+            with pytest.raises(NotAccepted, match="max_message_size"):
+                await publish(large)
+
+        await asyncio.gather(*(publish(event) for event in small[:10]), refused(), *(map(publish, small[10:])))
+        await refused()
+        receiver = Receiver()
+        async with broker.consume(topology, 0, receiver):
+            await eventually(lambda: {event.id for event in small} <= set(receiver.got))
+            assert "large" not in receiver.got
+
+    async def test_messages_that_were_in_flight_behind_a_large_one_come_again_in_order(
+        self, broker: Broker, producer: str
+    ) -> None:
+        [topology] = await self._bound(broker, producer, "a")
+        bodies = [b"x" * (1_000_000 if n == 20 else 10) for n in range(60)]
+        for n, body in enumerate(bodies):
+            await broker.publish(producer_of(producer).exchange, envelope(producer, f"{n:02}", body=body))
+        receiver = Receiver()
+        async with broker.consume(topology, 0, receiver) as lost:
+            await eventually(lost.is_set)
+        assert receiver.got == [f"{n:02}" for n in range(20)]
+        receiver.deliveries.clear()
+        async with broker.consume(topology, 0, receiver) as lost:
+            await eventually(lambda: len(receiver.got) == 32)
+            acked: list[str] = []
+
+            async def all_acked() -> bool:
+                acked.extend(await receiver.ack_all())
+                return acked == [f"{n:02}" for n in range(60)]
+
+            await eventually(all_acked)
+            assert not lost.is_set()
 
 
 async def test_a_broker_that_is_away_is_called_that() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from treaty.commits.commit import Commit, Outgoing, PendingCall
 from treaty.followers.inbox import note_mark
+from treaty.followers.leases import without_lease
 from treaty.followers.pending import Item
 from treaty.followers.pending_work import PendingWork
 from treaty.memory.broker import MemoryBroker
@@ -133,6 +134,7 @@ class Desk:
             self.replays,
             surroundings=Surroundings(clock=self.clock, chance=SeededChance(scale=0.02), probe=self.probe),
             note_mark=partial(note_mark, self.checkpoints, 0),
+            sure=without_lease,
             patience=Patience(tries=3, pause=0.01, look_every=0.02),
         )
 
@@ -142,7 +144,7 @@ class Desk:
             self.broker.deliver(DESK.context, envelope("test.bank", id, key=id[0]))
 
     async def held(self) -> list[str]:
-        return [item.id.removeprefix("test.bank/") for item in await self.quarantine.held(0)]
+        return [item.id.removeprefix("test.bank/") async for item in self.quarantine.held(0)]
 
     async def intend(self, id: str, action: Action) -> None:
         """Leaves a person's intent for a message in quarantine."""

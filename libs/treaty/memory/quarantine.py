@@ -1,9 +1,10 @@
 """The quarantine in memory."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 
-from treaty.messaging.quarantine import EVERYTHING, Answered, Intent, Quarantined, Wanted
+from treaty.messaging.quarantine import EVERYTHING, Answered, Held, Intent, Quarantined, Wanted, held
 from treaty.probes import Waiting
 
 
@@ -12,22 +13,41 @@ class MemoryQuarantine:
         self._items: dict[str, Quarantined] = {}
         self._answers: dict[object, Answered] = {}
 
-    async def add(self, item: Quarantined) -> None:
-        self._items.setdefault(item.id, item)
+    async def add(self, item: Quarantined) -> bool:
+        if item.id in self._items:
+            return False
+        self._items[item.id] = item
+        return True
 
-    async def held(self, partition: int, *, key: str | None = None) -> Sequence[Quarantined]:
-        return [i for i in self._waiting() if i.partition == partition and key in (None, i.key)]
+    async def held(self, partition: int, *, key: str | None = None) -> AsyncIterator[Held]:
+        for item in self._waiting():
+            if item.partition == partition and key in (None, item.key):
+                yield held(item)
 
-    async def update(self, item: Quarantined) -> None:
-        known = self._items.get(item.id)
-        if known is not None:
-            self._items[item.id] = replace(item, intent=known.intent)
+    async def size(self, partition: int) -> int:
+        return sum(item.partition == partition for item in self._waiting())
 
-    async def remove(self, id: str) -> None:
-        self._items.pop(id, None)
+    async def due(self, partition: int, now: datetime) -> Sequence[str]:
+        mine = [item for item in self._waiting() if item.partition == partition]
+        return sorted({item.key for item in mine if item.intent or (item.next_try and item.next_try <= now)})
+
+    async def update(self, known: Quarantined, new: Quarantined) -> bool:
+        stored = self._items.get(known.id)
+        if stored is None or not _is_still(stored, known):
+            return False
+        self._items[known.id] = replace(new, intent=stored.intent)
+        return True
+
+    async def remove(self, known: Quarantined) -> bool:
+        stored = self._items.get(known.id)
+        if stored is None or stored.intent is not None or not _is_still(stored, known):
+            return False
+        del self._items[known.id]
+        return True
 
     async def find(self, wanted: Wanted = EVERYTHING, *, limit: int = 100) -> Sequence[Quarantined]:
-        return [item for item in self._waiting() if _is_wanted(item, wanted)][:limit]
+        found = [item for item in self._waiting() if _is_wanted(item, wanted)][:limit]
+        return [replace(item, detail="", envelope=replace(item.envelope, body=b"")) for item in found]
 
     async def waiting(self) -> Waiting:
         waiting = self._waiting()
@@ -60,6 +80,10 @@ class MemoryQuarantine:
 
     def _waiting(self) -> list[Quarantined]:
         return sorted((i for i in self._items.values() if not i.discarded), key=lambda i: (i.partition, i.order))
+
+
+def _is_still(stored: Quarantined, known: Quarantined) -> bool:
+    return not stored.discarded and (stored.attempts, stored.next_try) == (known.attempts, known.next_try)
 
 
 def _is_wanted(item: Quarantined, wanted: Wanted) -> bool:

@@ -1,4 +1,7 @@
-"""The consumer of one partition: each key in order, effects once; what fails is quarantined with all behind it."""
+"""The consumer of one partition: each key in order, effects once.
+
+A message that fails goes to quarantine, and the later messages of its key follow it there.
+"""
 
 import asyncio
 import hashlib
@@ -44,7 +47,13 @@ class Patience:
 
 
 class PartitionConsumer:
-    """Owns one partition of a context's inbox, as long as the process holds its lease."""
+    """Owns one partition of a context's inbox, as long as the process holds its lease.
+
+    Args:
+        handle: handles one event, once.
+        note_mark: records that everything before a mark has been handled.
+        sure: returns when this process is sure to hold the lease; nothing is handled before.
+    """
 
     def __init__(
         self,
@@ -56,12 +65,14 @@ class PartitionConsumer:
         replays: Replays,
         *,
         note_mark: Callable[[str], Awaitable[None]],
+        sure: Callable[[], Awaitable[None]],
         surroundings: Surroundings,
         patience: Patience | None = None,
         breakers: Breakers | None = None,
     ) -> None:
         self._topology, self._partition, self._broker = topology, partition, broker
-        self._queue, self._handle, self._note_mark = topology.queue(partition), handle, note_mark
+        self._queue, self._handle = topology.queue(partition), handle
+        self._note_mark, self._sure = note_mark, sure
         self._clock, self._chance, self._probe = surroundings.clock, surroundings.chance, surroundings.probe
         self._patience = patience or Patience()
         self._breakers = breakers or Breakers(surroundings)
@@ -92,7 +103,10 @@ class PartitionConsumer:
         self._draining.set()
 
     async def _consume(self) -> None:
-        """Consumes through one channel, with lanes of its own: they end before it, and what comes then comes again."""
+        """Consumes through one channel, with lanes of its own, which end before it.
+
+        Messages that are not acknowledged by then come again.
+        """
         lanes = Lanes()
         await self._keeper.open()
         async with self._broker.consume(self._topology, self._partition, partial(self._accept, lanes)) as lost:
@@ -127,6 +141,7 @@ class PartitionConsumer:
         """
         replay = named(delivery.headers, REPLAY_HEADER)
         async for _ in retrying(self._chance, first=1.0, most=1.0):
+            await self._sure()
             if self._draining.is_set():
                 return
             try:
@@ -226,7 +241,8 @@ async def _first(*events: asyncio.Event) -> None:
 
 def _unreadable(delivery: Delivery, now: datetime) -> Envelope:
     """Returns an envelope for a message that has none, so that it can be kept and looked at."""
-    digest = hashlib.blake2s(repr(sorted(delivery.headers.items())).encode() + delivery.body, digest_size=12)
+    digest = hashlib.blake2s(repr(sorted(delivery.headers.items())).encode(), digest_size=12)
+    digest.update(delivery.body)
     return Envelope(
         id=digest.hexdigest(),
         type="unreadable",

@@ -1,6 +1,6 @@
 """The quarantine: messages that could not be handled, kept in order with all that follows on their key."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
@@ -17,6 +17,9 @@ SCHEDULE = (10.0, 60.0, 300.0, 1800.0, 7200.0)
 
 AWAY_AT_MOST = 2
 """While a dependency is away, the attempts of a message count no further: it is tried every 5 minutes."""
+
+LARGE = 1 << 20
+"""Bytes. A larger body is stored beside its message, and the consumer of a partition has few of them in memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,17 +92,58 @@ class Quarantined:
     waits_for: str = ""
 
 
-def in_order(items: Sequence[Quarantined]) -> list[Quarantined]:
-    """Returns the items of one key in the order in which they are to be handled.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A message in quarantine without its headers, body and error, as the owner of its partition remembers it.
+
+    Attributes:
+        failed: the message failed; otherwise it only waits.
+        asked: a person has left an intent.
+        large: its body has more than `LARGE` bytes, or may have.
+    """
+
+    id: str
+    key: str
+    order: int
+    source: str
+    sequence: str
+    failed: bool = False
+    next_try: datetime | None = None
+    schema: bool = False
+    waits_for: str = ""
+    asked: bool = False
+    large: bool = False
+
+
+def held(item: Quarantined) -> Held:
+    """Returns the part of a message that its owner remembers."""
+    return Held(
+        id=item.id,
+        key=item.key,
+        order=item.order,
+        source=item.envelope.source,
+        sequence=item.envelope.sequence,
+        failed=bool(item.error),
+        next_try=item.next_try,
+        schema=item.schema,
+        waits_for=item.waits_for,
+        asked=item.intent is not None,
+        large=len(item.envelope.body) > LARGE,
+    )
+
+
+def in_order(items: Sequence[Held]) -> list[Held]:
+    """Returns the messages of one key in the order in which they are to be handled.
 
     They have arrived in their order, but for those that came again, or by another way: so the events of each source
     take the places of that source in the order of their sequence.
     """
-    ordered: dict[str, list[Quarantined]] = {}
-    for item in items:
-        ordered.setdefault(item.envelope.source, []).append(item)
-    turns = {s: iter(sorted(own, key=lambda item: item.envelope.sequence)) for s, own in ordered.items()}
-    return [next(turns[item.envelope.source]) for item in items]
+    ordered: dict[str, list[Held]] = {}
+    arrived = sorted(items, key=lambda item: item.order)
+    for item in arrived:
+        ordered.setdefault(item.source, []).append(item)
+    turns = {s: iter(sorted(own, key=lambda item: item.sequence)) for s, own in ordered.items()}
+    return [next(turns[item.source]) for item in arrived]
 
 
 def next_try(attempts: int, now: datetime) -> datetime | None:
@@ -110,26 +154,50 @@ def next_try(attempts: int, now: datetime) -> datetime | None:
 
 
 class Quarantine(Protocol):
-    """Keeps the quarantine of one context. Only the owner of a partition adds, updates or removes."""
+    """Keeps the quarantine of one context. Only the owner of a partition adds, updates or removes.
 
-    async def add(self, item: Quarantined) -> None:
-        """Keeps the message, on a majority. An id that is there already stays as it is."""
+    An owner that was frozen may write late. Its writes change nothing once another owner has changed the message.
+    """
+
+    async def add(self, item: Quarantined) -> bool:
+        """Keeps the message, on a majority. Returns False if its id is there already; that message stays as it is."""
         ...
 
-    async def held(self, partition: int, *, key: str | None = None) -> Sequence[Quarantined]:
-        """Returns everything that waits in the partition, or of one key, in order."""
+    def held(self, partition: int, *, key: str | None = None) -> AsyncIterator[Held]:
+        """Yields the messages that wait in the partition, or of one key, in order. They are read in batches."""
         ...
 
-    async def update(self, item: Quarantined) -> None:
-        """Replaces what is known of a message, but for what a person has asked."""
+    async def size(self, partition: int) -> int:
+        """Returns how many messages wait in the partition."""
         ...
 
-    async def remove(self, id: str) -> None:
-        """Forgets a message that was handled."""
+    async def due(self, partition: int, now: datetime) -> Sequence[str]:
+        """Returns keys of the partition with a message whose next try has come, or with an intent of a person.
+
+        The number of keys is bounded: others follow when these are done.
+        """
+        ...
+
+    async def update(self, known: Quarantined, new: Quarantined) -> bool:
+        """Replaces a message, but for the intent of a person.
+
+        Returns False, and changes nothing, if it was removed, discarded or tried since it was read as `known`.
+        """
+        ...
+
+    async def remove(self, known: Quarantined) -> bool:
+        """Removes a message that was handled.
+
+        Returns False, and removes nothing, if it was removed, discarded or tried since it was read as `known`, or if a
+        person has left an intent.
+        """
         ...
 
     async def find(self, wanted: Wanted = EVERYTHING, *, limit: int = 100) -> Sequence[Quarantined]:
-        """Returns messages in quarantine, by partition and in order, for people to look at."""
+        """Returns messages in quarantine, by partition and in order, for people to look at.
+
+        They come without bodies and tracebacks: `body` and `detail` are empty.
+        """
         ...
 
     async def waiting(self) -> Waiting:
@@ -145,13 +213,13 @@ class Quarantine(Protocol):
         ...
 
     async def note(self, answered: Answered) -> None:
-        """Keeps what has come of an intent so far; the body before an edit stays what it was at first."""
+        """Keeps the outcome of an intent so far. The first body that is noted as the one before an edit is kept."""
         ...
 
     async def answer(self, answered: Answered) -> None:
-        """Keeps what came of an intent, and takes the intent away, unless a person has left another one meanwhile."""
+        """Keeps the outcome of an intent, and removes the intent, unless a person has left another one meanwhile."""
         ...
 
     async def answers(self, message: str = "", *, limit: int = 100) -> Sequence[Answered]:
-        """Returns what came of people's intents, the latest first, of one message or all."""
+        """Returns the outcomes of people's intents, the latest first, of one message or all."""
         ...

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from treaty.messaging.envelope import Envelope
-from treaty.messaging.quarantine import Quarantined
+from treaty.messaging.quarantine import Held
 from treaty.messaging.replays import Replay, Replays
 
 
@@ -61,23 +61,20 @@ class ReplayHolds:
         """Returns whether a message of the key is in quarantine for another reason than a replay."""
         return key in self._keys and self._keys[key].blocked
 
-    def load(self, items: Sequence[Quarantined]) -> None:
-        """Takes the state from all messages in quarantine."""
+    def clear(self) -> None:
+        """Removes the state of all keys."""
         self._keys = {}
-        for item in items:
-            self.note(item)
 
-    def note(self, item: Quarantined) -> None:
-        """Adds a message that went to quarantine."""
+    def note(self, item: Held) -> None:
+        """Adds a message that is in quarantine."""
         key = self._keys.setdefault(item.key, _Key())
         if not item.waits_for:
             key.blocked = True
             return
         key.replay = item.waits_for
-        source, sequence = item.envelope.source, item.envelope.sequence
-        key.first[source] = min(sequence, key.first.get(source, sequence))
+        key.first[item.source] = min(item.sequence, key.first.get(item.source, item.sequence))
 
-    def left(self, key: str, items: Sequence[Quarantined]) -> None:
+    def replace(self, key: str, items: Sequence[Held]) -> None:
         """Replaces the state of a key by the messages that are left after a release."""
         self._keys.pop(key, None)
         for item in items:

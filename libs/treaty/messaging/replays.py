@@ -1,4 +1,4 @@
-"""Replays: the history of one context, delivered again to one consumer, while what comes live waits for its end."""
+"""Replays: the history of one context, delivered again to one consumer. Live events wait until it ends."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 from treaty.messaging.envelope import Envelope
 
 Status = Literal["holding", "delivering", "done", "abandoned"]
-"""Its partitions begin to hold what comes live; history is on its way; all partitions have passed its end; given up."""
+"""The partitions begin to hold live events; history is on its way; all partitions have passed the end; given up."""
 
 OPEN: Sequence[Status] = ("holding", "delivering")
 
@@ -33,7 +33,7 @@ class Replay:
         streams: only the events of these; of all when it is empty.
         partitions: how many the consumer's inbox has.
         since: only what was committed then or later; `until`: then or before.
-        holding: the partitions that keep what comes live in quarantine.
+        holding: the partitions that keep live events in quarantine.
         passed: the partitions that have come to the end.
     """
 

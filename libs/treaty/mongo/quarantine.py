@@ -1,54 +1,109 @@
 """The quarantine in MongoDB, in the collection `quarantine` of the consuming context's database."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
 from treaty.messaging.envelope import parse
-from treaty.messaging.quarantine import EVERYTHING, Answered, Intent, Quarantined, Wanted
+from treaty.messaging.quarantine import EVERYTHING, LARGE, Answered, Held, Intent, Quarantined, Wanted
 from treaty.mongo.documents import count_waiting
 from treaty.mongo.driver import reaching
+from treaty.mongo.pieces import REFERENCE_BYTES, Pieces
 from treaty.probes import Waiting
 
 _WAITING = {"discarded": ""}
+_ASKED = {"intent.at": {"$exists": True}}
+
+_SIZE = {"$binarySize": "$body"}
+_HELD = {
+    "key": 1,
+    "order": 1,
+    "headers.ce-source": 1,
+    "headers.ce-sequence": 1,
+    "next_try": 1,
+    "schema": 1,
+    "waits_for": 1,
+    "failed": {"$ne": ["$error", ""]},
+    "asked": {"$gt": ["$intent", None]},
+    "large": {"$or": [{"$gt": [_SIZE, LARGE]}, {"$eq": [_SIZE, REFERENCE_BYTES]}]},
+}
+"""The projection of `Held`."""
+
+_BATCH = 500
+_MOST_DUE = 10_000
 
 
 class MongoQuarantine:
     def __init__(self, database: Any) -> None:
         self._items = database.get_collection("quarantine")
         self._answers = database.get_collection("quarantine_audit")
+        self._bodies = Pieces(database.get_collection("quarantine_pieces"))
+        self._answered_bodies = Pieces(database.get_collection("quarantine_audit_pieces"))
 
     async def prepare(self) -> None:
         with reaching():
             await self._items.create_index([("discarded", 1), ("partition", 1), ("order", 1)], name="order")
             await self._items.create_index([("key", 1), ("partition", 1), ("order", 1)], name="key")
+            await self._items.create_index([("partition", 1), ("next_try", 1)], name="next_try")
+            await self._items.create_index([("partition", 1)], name="asked", partialFilterExpression=_ASKED)
+            await self._items.create_index([("discarded", 1), ("since", 1)], name="since")
             await self._answers.create_index([("message", 1), ("at", -1)], name="message")
             await self._answers.create_index([("at", -1)], name="at")
+        await self._bodies.prepare()
+        await self._answered_bodies.prepare()
 
-    async def add(self, item: Quarantined) -> None:
+    async def add(self, item: Quarantined) -> bool:
+        document = await self._document(item)
         with reaching():
             try:
-                await self._items.insert_one(_document(item))
+                await self._items.insert_one(document)
             except DuplicateKeyError:
-                return
+                return False
+        return True
 
-    async def held(self, partition: int, *, key: str | None = None) -> Sequence[Quarantined]:
-        return await self._find({**_WAITING, "partition": partition, **({} if key is None else {"key": key})}, 0)
+    async def held(self, partition: int, *, key: str | None = None) -> AsyncIterator[Held]:
+        where = {**_WAITING, "partition": partition, **({} if key is None else {"key": key})}
+        found = self._items.find(where, _HELD, batch_size=_BATCH).sort("order", 1)
+        with reaching():
+            async for document in found:
+                yield _held(document)
 
-    async def update(self, item: Quarantined) -> None:
-        values = _document(item)
+    async def size(self, partition: int) -> int:
+        with reaching():
+            return int(await self._items.count_documents({**_WAITING, "partition": partition}))
+
+    async def due(self, partition: int, now: datetime) -> Sequence[str]:
+        keys = set()
+        for condition in (_ASKED, {"next_try": {"$lte": now}}):
+            where = {"partition": partition, **_WAITING, **condition}
+            with reaching():
+                found = self._items.find(where, {"_id": 0, "key": 1}).limit(_MOST_DUE)
+                keys |= {document["key"] for document in await found.to_list(None)}
+        return sorted(keys)
+
+    async def update(self, known: Quarantined, new: Quarantined) -> bool:
+        values = await self._document(new, body=new.envelope.body != known.envelope.body)
         del values["intent"]
         with reaching():
-            await self._items.update_one({"_id": item.id}, {"$set": values})
+            result = await self._items.update_one(_still(known), {"$set": values})
+        return bool(result.matched_count)
 
-    async def remove(self, id: str) -> None:
+    async def remove(self, known: Quarantined) -> bool:
         with reaching():
-            await self._items.delete_one({"_id": id})
+            found = await self._items.find_one_and_delete({**_still(known), "intent": None}, {"pieces": 1})
+        if found is not None and found.get("pieces"):
+            await self._bodies.sweep(known.id)
+        return found is not None
 
     async def find(self, wanted: Wanted = EVERYTHING, *, limit: int = 100) -> Sequence[Quarantined]:
-        return await self._find({**_WAITING, **_conditions(wanted)}, limit)
+        where, order = {**_WAITING, **_conditions(wanted)}, [("partition", 1), ("order", 1)]
+        with reaching():
+            found = self._items.find(where, {"body": 0, "detail": 0}).sort(order).limit(limit)
+            return [_item({**document, "body": b"", "detail": ""}) for document in await found.to_list(None)]
 
     async def waiting(self) -> Waiting:
         return await count_waiting(self._items, _WAITING)
@@ -56,20 +111,29 @@ class MongoQuarantine:
     async def get(self, id: str) -> Quarantined | None:
         with reaching():
             document = await self._items.find_one({"_id": id})
-        return _item(document) if document else None
+        if document is None:
+            return None
+        document["body"] = await self._bodies.get(id, document["body"])
+        if document["intent"]:
+            document["intent"]["body"] = await self._bodies.get(id, document["intent"]["body"])
+        return _item(document)
 
     async def intend(self, id: str, intent: Intent) -> bool:
+        document = await _intent(self._bodies, id, intent)
+        pieces = {"pieces": True} if len(intent.body) > LARGE else {}
         with reaching():
-            result = await self._items.update_one({"_id": id, **_WAITING}, {"$set": {"intent": _intent(intent)}})
+            result = await self._items.update_one({"_id": id, **_WAITING}, {"$set": {"intent": document, **pieces}})
         return bool(result.matched_count)
 
     async def note(self, answered: Answered) -> None:
-        intent = _intent(answered.intent)
-        id = f"{answered.message}/{intent['at'].isoformat()}/{intent['action']}"
-        known = {"message": answered.message, "intent": intent, "at": answered.at, "outcome": answered.outcome}
+        bodies, message = self._answered_bodies, answered.message
+        intent = await _intent(bodies, message, answered.intent)
+        before = await bodies.put(message, answered.before)
+        id = f"{message}/{intent['at'].isoformat()}/{intent['action']}"
+        known = {"message": message, "intent": intent, "at": answered.at, "outcome": answered.outcome}
         with reaching():
             await self._answers.update_one(
-                {"_id": id}, {"$set": known, "$setOnInsert": {"before": answered.before}}, upsert=True
+                {"_id": id}, {"$set": known, "$setOnInsert": {"before": before}}, upsert=True
             )
 
     async def answer(self, answered: Answered) -> None:
@@ -84,32 +148,47 @@ class MongoQuarantine:
     async def answers(self, message: str = "", *, limit: int = 100) -> Sequence[Answered]:
         with reaching():
             found = self._answers.find({"message": message} if message else {}).sort("at", -1).limit(limit)
-            return [_answered(document) for document in await found.to_list(None)]
+            documents = await found.to_list(None)
+        return [await self._answered(document) for document in documents]
 
-    async def _find(self, where: Mapping[str, Any], limit: int) -> Sequence[Quarantined]:
-        with reaching():
-            found = self._items.find(where).sort([("partition", 1), ("order", 1)]).limit(limit)
-            return [_item(document) for document in await found.to_list(None)]
+    async def _answered(self, document: Mapping[str, Any]) -> Answered:
+        message, intent = document["message"], _intent_from(document["intent"])
+        return Answered(
+            message=message,
+            intent=replace(intent, body=await self._answered_bodies.get(message, intent.body)),
+            at=document["at"],
+            outcome=document["outcome"],
+            before=await self._answered_bodies.get(message, document["before"]),
+        )
+
+    async def _document(self, item: Quarantined, *, body: bool = True) -> dict[str, Any]:
+        """Returns the document of a message, with its body or without it; writes the pieces of a large body."""
+        document: dict[str, Any] = {
+            "_id": item.id,
+            "partition": item.partition,
+            "key": item.key,
+            "order": item.order,
+            "headers": item.envelope.headers(),
+            "since": item.since,
+            "error": item.error,
+            "detail": item.detail,
+            "attempts": item.attempts,
+            "next_try": item.next_try,
+            "intent": None if item.intent is None else await _intent(self._bodies, item.id, item.intent),
+            "discarded": item.discarded,
+            "schema": item.schema,
+            "waits_for": item.waits_for,
+        }
+        if body:
+            document["body"] = await self._bodies.put(item.id, item.envelope.body)
+        if max(len(item.envelope.body), len(item.intent.body if item.intent else b"")) > LARGE:
+            document["pieces"] = True
+        return document
 
 
-def _document(item: Quarantined) -> dict[str, Any]:
-    return {
-        "_id": item.id,
-        "partition": item.partition,
-        "key": item.key,
-        "order": item.order,
-        "headers": item.envelope.headers(),
-        "body": item.envelope.body,
-        "since": item.since,
-        "error": item.error,
-        "detail": item.detail,
-        "attempts": item.attempts,
-        "next_try": item.next_try,
-        "intent": None if item.intent is None else _intent(item.intent),
-        "discarded": item.discarded,
-        "schema": item.schema,
-        "waits_for": item.waits_for,
-    }
+def _still(known: Quarantined) -> dict[str, Any]:
+    """Returns the condition that a message has not been discarded or tried since it was read."""
+    return {"_id": known.id, **_WAITING, "attempts": known.attempts, "next_try": known.next_try}
 
 
 def _conditions(wanted: Wanted) -> dict[str, Any]:
@@ -127,13 +206,13 @@ def _conditions(wanted: Wanted) -> dict[str, Any]:
     return conditions
 
 
-def _intent(intent: Intent) -> dict[str, Any]:
+async def _intent(bodies: Pieces, owner: str, intent: Intent) -> dict[str, Any]:
     return {
         "action": intent.action,
         "reason": intent.reason,
         "at": intent.at,
         "by": intent.by,
-        "body": intent.body,
+        "body": await bodies.put(owner, intent.body),
     }
 
 
@@ -148,13 +227,20 @@ def _intent_from(document: Mapping[str, Any]) -> Intent:
     )
 
 
-def _answered(document: Mapping[str, Any]) -> Answered:
-    return Answered(
-        message=document["message"],
-        intent=_intent_from(document["intent"]),
-        at=document["at"],
-        outcome=document["outcome"],
-        before=document["before"],
+def _held(document: Mapping[str, Any]) -> Held:
+    headers = document["headers"]
+    return Held(
+        id=document["_id"],
+        key=document["key"],
+        order=document["order"],
+        source=headers.get("ce-source", ""),
+        sequence=headers.get("ce-sequence", ""),
+        failed=document["failed"],
+        next_try=document["next_try"],
+        schema=document.get("schema", False),
+        waits_for=document.get("waits_for", ""),
+        asked=document["asked"],
+        large=document["large"],
     )
 
 

@@ -50,6 +50,6 @@ async def backlog(service: Service, stores: Stores, broker: Broker, partitions: 
         outbox=relayed.events + parked_events,
         calls=called.calls + sum(lane.startswith("calls of ") for lane in lanes),
         queued=await broker.queued(topology) if topology.subscribes else 0,
-        quarantined=len(await stores.quarantine.find(limit=10_000)),
+        quarantined=(await stores.quarantine.waiting()).count,
         projecting=sum(behind.commits for behind in projected),
     )

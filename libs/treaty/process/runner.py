@@ -154,6 +154,7 @@ class Runner:
             self.stores.quarantine,
             self.stores.replays,
             note_mark=partial(note_mark, self.stores.checkpoints, partition),
+            sure=lease.sure,
             surroundings=self.surroundings,
             patience=self.patience,
         )

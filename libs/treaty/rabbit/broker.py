@@ -22,12 +22,17 @@ from treaty.chance import Ids
 from treaty.messaging.broker import BrokerAway, Delivery, NotAccepted, Topology, TopologyDiffers, Unroutable
 from treaty.messaging.envelope import CONTENT_TYPE, Envelope
 from treaty.messaging.replays import END_HEADER, REPLAY_HEADER
+from treaty.rabbit.size_limit import SizeLimit
 from treaty.rabbit.topology import declare
+from treaty.rabbit.window import Window
 
 logger = structlog.get_logger()
 
 _LONGEST_PROPERTY = 255
 """Bytes of an AMQP property or routing key."""
+
+_CLOSE_SECONDS, _OF_LARGE_SECONDS = 2.0, 15.0
+"""Time to close a channel. The second one is for a channel with large messages under way, which all arrive before."""
 
 _FAILURES = (
     AMQPError,
@@ -86,7 +91,7 @@ class RabbitBroker:
     Args:
         url: amqp(s)://…
         name: a prefix of the names of the connections.
-        prefetch: unacknowledged messages per partition.
+        prefetch: unacknowledged messages per partition; fewer while they are large (`treaty.rabbit.window`).
         timeout: seconds for each request to the broker; after that the outcome is unknown.
         heartbeat: seconds between AMQP heartbeats, unless the URL has its own. The broker gives the messages of a
             frozen process to another one after about 2.4 of them; 0 leaves it to the broker (60 s).
@@ -102,6 +107,8 @@ class RabbitBroker:
         self._exchanges: dict[str, AbstractExchange] = {}
         self._channel: AbstractChannel | None = None
         self._opening = asyncio.Lock()
+        self._windows: dict[str, Window] = {}
+        self._limit = SizeLimit()
         self._attempts = 0
         self._run = ids.new()[:8]
 
@@ -151,6 +158,7 @@ class RabbitBroker:
         """Publishes a message, and returns when the broker has confirmed it."""
         if len(key.encode(errors="surrogatepass")) > _LONGEST_PROPERTY:
             raise NotAccepted(f"{what}: AMQP has no routing key of more than {_LONGEST_PROPERTY} bytes")
+        self._check_size(message, what)
         try:
             confirmed = await target.publish(message, key, mandatory=True, timeout=self._timeout)
         except PublishError as error:
@@ -160,6 +168,8 @@ class RabbitBroker:
         except _FAILURES as error:
             if not isinstance(error, TimeoutError):
                 self._channel = None
+            self._limit.learn(error, asyncio.get_running_loop().time())
+            self._check_size(message, what)
             raise BrokerAway(f"{type(error).__name__}: {error}") from error
         except (TypeError, ValueError) as error:
             # The client cannot encode this message. It may have counted it already, so its channel is not used again.
@@ -168,21 +178,35 @@ class RabbitBroker:
         if not isinstance(confirmed, Basic.Ack):
             raise NotAccepted(f"{what}: the broker answered {type(confirmed).__name__}")
 
+    def _check_size(self, message: aio_pika.Message, what: str) -> None:
+        refused = self._limit.refuses(len(message.body), asyncio.get_running_loop().time())
+        if refused:
+            raise NotAccepted(f"{what}: {refused}")
+
     @asynccontextmanager
     async def consume(
         self, topology: Topology, partition: int, receive: Callable[[Delivery], None]
     ) -> AsyncIterator[asyncio.Event]:
+        name = topology.queue(partition)
+        window = self._windows.setdefault(name, Window(self._prefetch))
+        prefetch = window.count
         channel = await self._consuming.channel(publisher_confirms=False)
         lost = asyncio.Event()
         channel.close_callbacks.add(lambda *_: lost.set())
 
         async def on_message(message: AbstractIncomingMessage) -> None:
-            receive(_RabbitDelivery(message))
+            if lost.is_set():
+                return  # it comes again
+            if window.admits(len(message.body)):
+                receive(_RabbitDelivery(message))
+            else:
+                logger.info("the prefetch changes with the size of messages", queue=name, prefetch=window.count)
+                lost.set()
 
         try:
             async with asyncio.timeout(2 * self._timeout):
-                await channel.set_qos(prefetch_count=self._prefetch)
-                queue = await channel.get_queue(topology.queue(partition), ensure=True)
+                await channel.set_qos(prefetch_count=prefetch)
+                queue = await channel.get_queue(name, ensure=True)
                 tag = await queue.consume(on_message)
         except _FAILURES as error:
             await _close(channel)
@@ -192,7 +216,8 @@ class RabbitBroker:
             yield lost
         finally:
             watching.cancel()
-            await _close(channel)
+            seconds = _CLOSE_SECONDS if window.count == prefetch else _OF_LARGE_SECONDS
+            await _close(channel, seconds)
 
     async def queued(self, topology: Topology) -> int:
         channel = await self._consuming.channel(publisher_confirms=False)
@@ -267,7 +292,7 @@ async def _depth(channel: AbstractChannel, queue: str) -> int:
     return declared.declaration_result.message_count or 0
 
 
-async def _close(channel: AbstractChannel) -> None:
+async def _close(channel: AbstractChannel, seconds: float = _CLOSE_SECONDS) -> None:
     with contextlib.suppress(Exception):
-        async with asyncio.timeout(2.0):
+        async with asyncio.timeout(seconds):
             await channel.close()

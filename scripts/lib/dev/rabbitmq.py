@@ -13,6 +13,9 @@ from scripts.lib.dev import packages, ports, processes
 PACKAGE = "rabbitmq-server"
 PLUGINS = ("rabbitmq_consistent_hash_exchange",)
 
+MAX_MESSAGE_SIZE = 4 << 20
+"""Bytes. The broker refuses a larger message when it is published."""
+
 _BIN = Path("/usr/lib/rabbitmq/bin")  # the programs themselves; the scripts in sbin need a system user
 _BEAM = "beam.smp"
 _PORTS = ("amqp", "dist", "epmd")
@@ -21,6 +24,7 @@ _PORTS = ("amqp", "dist", "epmd")
 _CONFIG = """\
 listeners.tcp.local = {host}:{amqp}
 disk_free_limit.absolute = 50MB
+max_message_size = {largest}
 raft.wal_max_size_bytes = 64000000
 log.file.level = info
 log.console = false
@@ -97,7 +101,7 @@ class RabbitMQ:
         return self.folder / "booted"
 
     def _write_settings(self, amqp: int) -> None:
-        (self.folder / "rabbitmq.conf").write_text(_CONFIG.format(host=ports.HOST, amqp=amqp))
+        (self.folder / "rabbitmq.conf").write_text(_CONFIG.format(host=ports.HOST, amqp=amqp, largest=MAX_MESSAGE_SIZE))
         (self.folder / "advanced.config").write_text("[].\n")
         (self.folder / "enabled_plugins").write_text(f"[{','.join(PLUGINS)}].\n")
         cookie = self.folder / ".erlang.cookie"

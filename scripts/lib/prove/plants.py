@@ -205,8 +205,7 @@ PLANTS: Mapping[str, Plant] = {
             ),
             Change(
                 "rabbit/broker.py",
-                "            watching.cancel()\n            await _close(channel)\n",
-                "            watching.cancel()\n"
+                "            await _close(channel, seconds)\n",
                 "            await queue.cancel(tag)\n"
                 "            asyncio.get_running_loop().call_later(1.0, asyncio.ensure_future, _close(channel))\n",
             ),
@@ -222,8 +221,8 @@ PLANTS: Mapping[str, Plant] = {
             ),
             Change(
                 "messaging/quarantine_keeper.py",
-                "        try:\n            waiting = ",
-                "        self._held.discard(key)\n        try:\n            waiting = ",
+                "        try:\n            async with self._turns",
+                "        self._keys.replace(key, ())\n        try:\n            async with self._turns",
             ),
         ],
     ),

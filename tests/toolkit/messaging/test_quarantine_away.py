@@ -14,11 +14,11 @@ class AwayQuarantine(MemoryQuarantine):
         super().__init__()
         self.refused = 0
 
-    async def add(self, item: Quarantined) -> None:
+    async def add(self, item: Quarantined) -> bool:
         if self.refused < 3:
             self.refused += 1
             raise OSError("the store is away")
-        await super().add(item)
+        return await super().add(item)
 
 
 async def test_nothing_is_acknowledged_while_the_quarantine_cannot_be_written() -> None:

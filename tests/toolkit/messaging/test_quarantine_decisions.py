@@ -1,13 +1,11 @@
 """What people decide about messages in quarantine, what waits for a deploy, and the order in which all are released."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 from treaty.messaging.dispatcher import UnknownType
 from treaty.messaging.envelope import Envelope
-from treaty.messaging.quarantine import SCHEDULE, Intent, Quarantined, in_order
+from treaty.messaging.quarantine import SCHEDULE, Held, Intent, in_order
 from treaty.testing import eventually
-from treaty.testing.samples import NOON, envelope
 
 from tests.toolkit.pieces import Desk, of, running
 
@@ -73,7 +71,7 @@ async def test_a_message_that_waits_for_a_deploy_is_tried_once_by_the_next_owner
         desk.probe.gauges.clear()
         await eventually(lambda: "treaty.quarantine.size" in desk.probe.gauges)
     assert tries == ["a1"]
-    assert [item.schema for item in await desk.quarantine.held(0)] == [True, False]
+    assert [item.schema for item in await desk.quarantine.find()] == [True, False]
     async with running(desk.consumer(handle).run()):
         await eventually(lambda: len(tries) == 2)
     known = True
@@ -83,9 +81,8 @@ async def test_a_message_that_waits_for_a_deploy_is_tried_once_by_the_next_owner
 
 
 async def test_a_release_restores_the_order_of_each_source() -> None:
-    def item(id: str, order: int, source: str, sequence: str) -> Quarantined:
-        event = replace(envelope("test.bank", id, key="a"), source=source, sequence=sequence)
-        return Quarantined(id=id, partition=0, key="a", order=order, envelope=event, since=NOON)
+    def item(id: str, order: int, source: str, sequence: str) -> Held:
+        return Held(id=id, key="a", order=order, source=source, sequence=sequence)
 
     arrived = [item("x3", 1, "x", "003"), item("y1", 2, "y", "001"), item("x1", 3, "x", "001")]
     assert [found.id for found in in_order(arrived)] == ["x1", "y1", "x3"]

@@ -17,6 +17,7 @@ from treaty.memory.broker import MemoryBroker
 from treaty.memory.stores import MemoryStores
 from treaty.messaging.broker import BrokerAway, Delivery, Topology
 from treaty.messaging.envelope import Envelope
+from treaty.messaging.quarantine import Held
 from treaty.probes import Probe
 from treaty.projections.projection import Projection
 from treaty.surroundings import Surroundings
@@ -78,6 +79,17 @@ class Remote:
         return ask
 
 
+class RemoteQuarantine(Remote):
+    """A quarantine, reached over a wire."""
+
+    async def held(self, partition: int, *, key: str | None = None) -> AsyncIterator[Held]:
+        async def read() -> Sequence[Held]:
+            return [item async for item in self._target.held(partition, key=key)]
+
+        for item in await self._wire.ask(read):
+            yield item
+
+
 class RemoteCommits:
     """A commit store, reached over a wire. An unknown outcome raises OutcomeUnknown, as with the real drivers."""
 
@@ -122,7 +134,7 @@ class RemoteStores:
         self.leases: Any = Remote(stores.leases, wire)
         self.checkpoints: Any = Remote(stores.checkpoints, wire)
         self.pending: Any = Remote(stores.pending, wire)
-        self.quarantine: Any = Remote(stores.quarantine, wire)
+        self.quarantine: Any = RemoteQuarantine(stores.quarantine, wire)
         self.personal_data: Any = Remote(stores.personal_data, wire)
 
     def __getattr__(self, name: str) -> Any:
