@@ -58,7 +58,7 @@ class Stored(Generic[A]):
 
     def restore(self, snapshot: Document) -> A | None:
         """Returns the state, or None if another version of the code wrote the snapshot: then fold the events."""
-        if snapshot.get("shape") != self._fingerprint:
+        if snapshot.get("shape") != self._fingerprint or "data" not in snapshot:
             return None
         state: A = self._state.decode(snapshot["data"])
         return state

@@ -1,13 +1,19 @@
 """Commits as MongoDB documents and back, and the expressions that several collections share."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
+from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.timestamp import Timestamp
 
 from treaty.commits.commit import CauseEntry, Commit, Outgoing, PendingCall
+from treaty.commits.log import Unreadable
 from treaty.mongo.driver import reaching
 from treaty.probes import Waiting
+
+CODEC: CodecOptions[Any] = CodecOptions(tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO)
+"""Reads a moment past the year 9999 as another type, so that one document is unreadable, and not its whole batch."""
 
 
 def to_document(commit: Commit) -> dict[str, Any]:
@@ -42,39 +48,103 @@ def _cause(entry: CauseEntry) -> dict[str, Any]:
     return document
 
 
-def _entry(cause: Mapping[str, Any]) -> CauseEntry:
-    return CauseEntry(
-        id=cause["id"],
-        digest=cause["digest"],
-        actor=cause["actor"],
-        tenant=cause["tenant"],
-        trace=cause["trace"],
-        correlation=cause["correlation"],
-        events=cause["events"],
-        refusal=cause.get("refusal"),
-    )
+def sorted_out(documents: Iterable[Any]) -> tuple[list[Commit], list[Unreadable]]:
+    """Returns the commits, and the documents that cannot be read, each in the order of the documents."""
+    commits: list[Commit] = []
+    unreadable: list[Unreadable] = []
+    for document in documents:
+        try:
+            commits.append(from_document(document))
+        except Unreadable as found:
+            unreadable.append(found)
+    return commits, unreadable
 
 
 def from_document(document: Mapping[str, Any]) -> Commit:
-    """Returns the commit; without a state if that was projected away.
+    """Returns the commit; without a state if that was projected away, or is none: then the events are folded.
 
     Unknown fields are read over: the next version of the code may write them while this one still runs.
+
+    Raises:
+        Unreadable: if a field is missing or of another type, or if the id is not that of the stream and the version.
     """
-    position: Timestamp = document["position"]
+    try:
+        commit = _commit(document)
+        if document["_id"] != commit.id:
+            raise ValueError(f"its fields are those of {commit.id}")
+    except (KeyError, TypeError, ValueError) as error:
+        raise Unreadable(document.get("_id"), f"{type(error).__name__}: {error}") from None
+    return commit
+
+
+def _commit(document: Mapping[str, Any]) -> Commit:
+    position: Timestamp = _of(Timestamp, document["position"])
+    state = document.get("state")
+    causes = [_entry(cause) for cause in _of(list, document["causes"])]
     return Commit(
-        stream=document["stream"],
-        version=document["version"],
-        causes=[_entry(cause) for cause in document["causes"]],
-        events=document["events"],
-        state=document.get("state", {}),
-        outbox=[Outgoing(type=o["type"], body=o["body"], time=o["time"], cause=o["cause"]) for o in document["outbox"]],
-        sequence=document["sequence"],
-        calls=[
-            PendingCall(type=c["type"], body=c["body"], cause=c["cause"], due=c.get("due")) for c in document["calls"]
-        ],
-        token=document["token"],
+        stream=_of(str, document["stream"]),
+        version=_of(int, document["version"]),
+        causes=causes,
+        events=[_named(event) for event in _of(list, document["events"])],
+        state=state if isinstance(state, Mapping) else {},
+        outbox=[_outgoing(outgoing, len(causes)) for outgoing in _of(list, document["outbox"])],
+        sequence=_of(int, document["sequence"]),
+        calls=[_call(call, len(causes)) for call in _of(list, document["calls"])],
+        token=_of(str, document["token"]),
         position=(position.time, position.inc),
     )
+
+
+def _of(kind: type[Any], value: Any) -> Any:
+    """Returns the value. Raises TypeError if it is of another type."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{str(value)[:80]!r} is no {kind.__name__}")
+    return value
+
+
+def _entry(cause: Mapping[str, Any]) -> CauseEntry:
+    refusal = cause.get("refusal") if isinstance(cause, Mapping) else None
+    return CauseEntry(
+        id=_of(str, cause["id"]),
+        digest=_of(str, cause["digest"]),
+        actor=_of(str, cause["actor"]),
+        tenant=_of(str, cause["tenant"]),
+        trace=_of(str, cause["trace"]),
+        correlation=_of(str, cause["correlation"]),
+        events=_of(int, cause["events"]),
+        refusal=None if refusal is None else _of(Mapping, refusal),
+    )
+
+
+def _named(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns a stored value of the form {type, v, data}."""
+    _of(str, event["type"]), _of(int, event["v"]), _of(Mapping, event["data"])
+    return event
+
+
+def _outgoing(outgoing: Mapping[str, Any], causes: int) -> Outgoing:
+    return Outgoing(
+        type=_of(str, outgoing["type"]),
+        body=_of(bytes, outgoing["body"]),
+        time=_of(datetime, outgoing["time"]),
+        cause=_index(outgoing["cause"], causes),
+    )
+
+
+def _call(call: Mapping[str, Any], causes: int) -> PendingCall:
+    due = _of(Mapping, call).get("due")
+    return PendingCall(
+        type=_of(str, call["type"]),
+        body=_of(Mapping, call["body"]),
+        cause=_index(call["cause"], causes),
+        due=None if due is None else _of(datetime, due),
+    )
+
+
+def _index(cause: Any, causes: int) -> int:
+    if not 0 <= _of(int, cause) < causes:
+        raise ValueError(f"there is no cause {cause}")
+    return int(cause)
 
 
 def later(seconds: float) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from typing import Any
 
 from treaty.chance import Chance
 from treaty.commits.commit import Commit
-from treaty.commits.group_commit import CommitStore, GroupCommitLog, Inserted, OutcomeUnknown
+from treaty.commits.group_commit import GroupCommitLog
 from treaty.commits.log import Batch, Place, StoreAway
+from treaty.commits.store import CommitStore, Inserted, OutcomeUnknown
 from treaty.memory.broker import MemoryBroker
 from treaty.memory.stores import MemoryStores
 from treaty.messaging.broker import BrokerAway, Delivery, Topology
@@ -85,6 +86,7 @@ class RemoteCommits:
         self._store, self._wire = store, wire
         reading: Any = Remote(store, wire)
         self.head, self.read, self.caused_by = reading.head, reading.read, reading.caused_by
+        self.under, self.replace = reading.under, reading.replace
         self.end, self.behind, self.peek, self.streams = reading.end, reading.behind, reading.peek, reading.streams
 
     async def insert(self, commits: Sequence[Commit]) -> Sequence[Inserted]:
