@@ -15,7 +15,7 @@ from treaty.commits.log import CommitLog, Place, Unreadable
 from treaty.domain import Invalid
 from treaty.mongo.documents import CODEC, to_document
 from treaty.mongo.driver import Driver, close, connect
-from treaty.mongo.reading import UNPLACED
+from treaty.mongo.reader import UNPLACED
 from treaty.mongo.stores import MongoStores
 from treaty.probes import NoProbe, Probe
 from treaty.surroundings import Surroundings

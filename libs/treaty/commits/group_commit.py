@@ -13,7 +13,7 @@ import structlog
 from treaty.chance import retrying
 from treaty.commits.commit import Commit
 from treaty.commits.log import Batch, CommitRefused, Place, StoreAway, Unreadable, VersionTaken
-from treaty.commits.reading import Reading
+from treaty.commits.reader import Reader
 from treaty.commits.store import CommitStore, Inserted, OutcomeUnknown
 from treaty.surroundings import Surroundings
 
@@ -78,7 +78,7 @@ class GroupCommitLog:
         await done
 
     def follow(self, place: Place) -> AsyncGenerator[Batch, None]:
-        return Reading(self._store, self.append, self._chance, self._probe).batches(place)
+        return Reader(self._store, self.append, self._chance, self._probe).batches(place)
 
     def check(self, patience: float) -> None:
         """Raises StoreAway if a commit has been waiting or on its way for more than `patience` seconds."""

@@ -8,6 +8,7 @@ of a commit is a stray: it has no stream to hold back, and is only listed.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from treaty.commits.commit import CauseEntry, Commit
@@ -140,7 +141,7 @@ async def mend(log: CommitLog, stream: str, *, by: str, reason: str) -> Hole:
     if after and (not around or around[-1].version != hole.version):
         raise Invalid(f"{hole.id} is missing, and the stream has later commits: put it back, or skip it")
     positions = [commit.position for commit in [*around, *after]]
-    if positions != sorted(positions):
+    if any(before >= after for before, after in pairwise(positions)):
         raise Invalid(f"the position of {hole.id} must be between those of the commits before and after it")
     return await _close(log, hole, MENDED, by, reason)
 

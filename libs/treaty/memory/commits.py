@@ -8,6 +8,7 @@ from enum import Enum
 
 from treaty.clock import Clock
 from treaty.commits.commit import Commit
+from treaty.commits.holes import HOLES
 from treaty.commits.log import MARGIN_SECONDS, Batch, Behind, Place, StoreAway, Unreadable
 from treaty.commits.store import Inserted, OutcomeUnknown
 
@@ -36,8 +37,9 @@ class MemoryCommits:
 
     `faults` is a queue: each batch that is inserted takes the next fault, if there is one. With `history_lost`, the
     next `follow` searches the whole log again. A commit with more than `largest` causes is refused. The seconds of a
-    position come from the clock, and never go back. `spoil` makes a commit `unreadable`; taking it out of that set
-    mends it, but in the order of the log it stays as it was written. `kept_aside` has the commits that were replaced.
+    position come from the clock, and never go back. `spoil` and `spoil_next` make a commit `unreadable`; taking it
+    out of that set mends it, but in the order of the log it stays as it was written. `kept_aside` has the commits that
+    were replaced.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -45,6 +47,7 @@ class MemoryCommits:
         self.faults: deque[Fault] = deque()
         self.history_lost = False
         self.largest = 1_000_000
+        self.spoil_next = False
         self.unreadable: set[str] = set()
         self.kept_aside: dict[str, Commit] = {}
         self._spoiled: set[str] = set()
@@ -208,6 +211,9 @@ class MemoryCommits:
             return Inserted.DUPLICATE
         stored = _Stored(replace(commit, position=self._position()), durable=not self._lagging)
         stream.append(stored)
+        if self.spoil_next and not commit.stream.startswith(HOLES):
+            self.spoil_next = False
+            self.spoil(commit.id)
         for cause in commit.causes:
             self._causes[commit.stream, cause.id] = stored
         if stored.durable:

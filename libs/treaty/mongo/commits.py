@@ -16,7 +16,7 @@ from treaty.commits.log import Batch, Behind, Place, StoreAway
 from treaty.commits.store import Inserted, OutcomeUnknown
 from treaty.mongo.documents import CODEC, from_document, sorted_out, to_document
 from treaty.mongo.driver import LOCAL, reaching, session
-from treaty.mongo.reading import Reading
+from treaty.mongo.reader import Reader
 
 logger = structlog.get_logger()
 
@@ -154,7 +154,7 @@ class MongoCommits:
         while True:
             try:
                 async with session(self._client) as own:
-                    async for batch in Reading(self._database, self._commits, own).batches(place):
+                    async for batch in Reader(self._database, self._commits, own).batches(place):
                         pause = 0.1
                         place = batch.place
                         yield batch
@@ -170,7 +170,7 @@ class MongoCommits:
     async def end(self) -> Place:
         with reaching():
             async with session(self._client) as own:
-                return await Reading(self._database, self._commits, own).end()
+                return await Reader(self._database, self._commits, own).end()
 
     async def behind(self, place: Place) -> Behind:
         total = {"events": {"$sum": _size("$outbox")}, "calls": {"$sum": _size("$calls")}}

@@ -29,7 +29,7 @@ _TOGETHER = 250
 """Commits of one stream that are read, and given to the followers, as one batch."""
 
 
-class Reading:
+class Reader:
     """One reading of a log, by the rules above.
 
     Args:
@@ -148,7 +148,7 @@ class Reading:
         return head.version if head else 0
 
     async def _note(self, found: Unreadable) -> None:
-        """Notes a hole in the log, unless that is done, and holds its stream from there on.
+        """Opens a hole in the log, unless that is done, and holds its stream from there on.
 
         If another reading has changed what is noted, this one only takes that over, and the caller looks again.
         """

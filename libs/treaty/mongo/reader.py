@@ -16,7 +16,7 @@ UNPLACED = {"position": {"$not": {"$gte": Timestamp(0, 1)}}}
 """The documents that a scan by position would not come to. The index on positions finds them."""
 
 
-class Reading:
+class Reader:
     """One reading of the change stream, in batches, with raw commands in one session.
 
     The drivers' own change streams hand over one event at a time; this is several times as fast.
