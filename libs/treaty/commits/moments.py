@@ -1,10 +1,11 @@
 """Finding a version of a stream by its position in the log: a binary search, because positions grow with versions."""
 
 from collections.abc import Awaitable, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from treaty.commits.commit import Commit, commit_id
-from treaty.commits.log import Unreadable
+from treaty.commits.log import CommitLog, Unreadable
 
 
 class Read(Protocol):
@@ -32,3 +33,16 @@ async def first_from(read: Read, stream: str, position: tuple[int, int], end: in
         else:
             high = middle
     return low
+
+
+async def version_at(log: CommitLog, stream: str, moment: datetime) -> int:
+    """Returns the version that a stream had at a moment of the server's clock (in whole seconds); 0 before its first.
+
+    Raises:
+        Unreadable: if it comes to a commit that cannot be read, or is missing.
+    """
+    head = await log.head(stream)
+    behind = (int(moment.timestamp() // 1) + 1, 0)
+    if head is None or head.position < behind:
+        return head.version if head else 0
+    return await first_from(log.read, stream, behind, head.version) - 1
