@@ -86,6 +86,20 @@ class Commit:
         return datetime.fromtimestamp(self.position[0], UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A state that a fold kept: that of a stream after a version, in the shape with this fingerprint.
+
+    `exists` says whether the stream has an event up to there.
+    """
+
+    stream: str
+    shape: str
+    version: int
+    state: Document
+    exists: bool
+
+
 def commit_id(stream: str, version: int) -> str:
     """Returns the id of a commit; within a stream, ids sort in the order of the versions."""
     return f"{stream}@{version:012d}"

@@ -65,6 +65,7 @@ class GroupCommitLog:
         self.read = store.read
         self.caused_by = store.caused_by
         self.under, self.replace = store.under, store.replace
+        self.kept, self.keep, self.forget = store.kept, store.keep, store.forget
         self.end = store.end
         self.behind = store.behind
         self.peek = store.peek

@@ -169,6 +169,7 @@ async def _open(log: CommitLog, wanted: Callable[[Hole], bool], name: str) -> Ho
 
 async def _close(log: CommitLog, hole: Hole, state: str, by: str, reason: str) -> Hole:
     closing = _closing(hole, state, by, reason)
+    await log.forget(hole.stream, hole.version)
     try:
         await log.append(closing)
     except VersionTaken:

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from treaty.commits.commit import Commit, parse_id
+from treaty.commits.commit import Commit, Fold, parse_id
 from treaty.dependencies import DependencyAway
 
 
@@ -100,12 +100,25 @@ class CommitLog(Protocol):
         ...
 
     async def read(
-        self, stream: str, *, first: int = 1, last: int | None = None, states: bool = True
+        self, stream: str, *, first: int = 1, last: int | None = None, states: bool = True, most: int = 0
     ) -> Sequence[Commit]:
         """Returns the commits of a stream from version `first` to version `last`, both included, in order.
 
-        Without `states` each `state` is empty, which saves most of the memory.
+        Without `states` each `state` is empty, which saves most of the memory. With `most`, it returns the first
+        commits only: at most so many and about 16 MB, but at least one.
         """
+        ...
+
+    async def kept(self, stream: str, shape: str, version: int) -> Fold | None:
+        """Returns the latest state of a stream that was kept in this shape, up to a version."""
+        ...
+
+    async def keep(self, fold: Fold) -> None:
+        """Keeps a state."""
+        ...
+
+    async def forget(self, stream: str, first: int) -> None:
+        """Drops the kept states of a stream from a version on, because its commits have changed there."""
         ...
 
     async def under(self, prefix: str) -> Sequence[Commit]:

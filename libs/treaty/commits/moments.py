@@ -12,7 +12,7 @@ class Read(Protocol):
     """Reads a part of a stream, as `CommitLog.read` does."""
 
     def __call__(
-        self, stream: str, *, first: int = 1, last: int | None = None, states: bool = True
+        self, stream: str, *, first: int = 1, last: int | None = None, states: bool = True, most: int = 0
     ) -> Awaitable[Sequence[Commit]]: ...
 
 

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Sequence
 from enum import Enum
 from typing import Protocol
 
-from treaty.commits.commit import Commit
+from treaty.commits.commit import Commit, Fold
 from treaty.commits.log import Batch, Behind, Place
 
 
@@ -37,8 +37,14 @@ class CommitStore(Protocol):
     async def head(self, stream: str, *, fresh: bool = False) -> Commit | None: ...
 
     async def read(
-        self, stream: str, *, first: int = 1, last: int | None = None, states: bool = True
+        self, stream: str, *, first: int = 1, last: int | None = None, states: bool = True, most: int = 0
     ) -> Sequence[Commit]: ...
+
+    async def kept(self, stream: str, shape: str, version: int) -> Fold | None: ...
+
+    async def keep(self, fold: Fold) -> None: ...
+
+    async def forget(self, stream: str, first: int) -> None: ...
 
     async def under(self, prefix: str) -> Sequence[Commit]: ...
 

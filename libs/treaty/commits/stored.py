@@ -40,6 +40,11 @@ class Stored(Generic[A]):
                 f'add {lines} to the events of Stored("{stream}", …) in storage.py'
             )
 
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint of the stored form of the state."""
+        return self._fingerprint
+
     def stream_of(self, id: str) -> str:
         return f"{self.stream}-{id}"
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from treaty.clock import Clock
-from treaty.commits.commit import Commit
+from treaty.commits.commit import Commit, Fold
 from treaty.commits.holes import HOLES
 from treaty.commits.log import MARGIN_SECONDS, Batch, Behind, Place, StoreAway, Unreadable
 from treaty.commits.store import Inserted, OutcomeUnknown
@@ -49,6 +49,7 @@ class MemoryCommits:
         self.largest = 1_000_000
         self.spoil_next = False
         self.unreadable: set[str] = set()
+        self.folds: dict[tuple[str, str, int], Fold] = {}
         self.kept_aside: dict[str, Commit] = {}
         self._spoiled: set[str] = set()
         self._streams: dict[str, list[_Stored]] = {}
@@ -118,11 +119,25 @@ class MemoryCommits:
         return self._read(durable[-1]) if durable else None
 
     async def read(
-        self, stream: str, *, first: int = 1, last: int | None = None, states: bool = True
+        self, stream: str, *, first: int = 1, last: int | None = None, states: bool = True, most: int = 0
     ) -> Sequence[Commit]:
         await asyncio.sleep(0)
         found = [c for c in self._durable(stream) if c.version >= first and (last is None or c.version <= last)]
+        found = found[:most] if most else found
         return [self._read(c) if states else replace(self._read(c), state={}) for c in found]
+
+    async def kept(self, stream: str, shape: str, version: int) -> Fold | None:
+        await asyncio.sleep(0)
+        found = [f for f in self.folds.values() if (f.stream, f.shape) == (stream, shape) and f.version <= version]
+        return max(found, key=lambda fold: fold.version, default=None)
+
+    async def keep(self, fold: Fold) -> None:
+        await asyncio.sleep(0)
+        self.folds[fold.stream, fold.shape, fold.version] = fold
+
+    async def forget(self, stream: str, first: int) -> None:
+        await asyncio.sleep(0)
+        self.folds = {key: f for key, f in self.folds.items() if f.stream != stream or f.version < first}
 
     async def under(self, prefix: str) -> Sequence[Commit]:
         await asyncio.sleep(0)

@@ -11,7 +11,7 @@ from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 
-from treaty.commits.commit import Commit
+from treaty.commits.commit import Commit, Fold
 from treaty.commits.log import Batch, Behind, Place, StoreAway
 from treaty.commits.store import Inserted, OutcomeUnknown
 from treaty.mongo.documents import CODEC, from_document, sorted_out, to_document
@@ -39,6 +39,7 @@ class MongoCommits:
         self._database = database
         self._commits = database.get_collection("commits", codec_options=CODEC)
         self._local = database.get_collection("commits", read_concern=LOCAL, codec_options=CODEC)
+        self._folds = database.get_collection("folds", codec_options=CODEC)
         self._unguarded = ""
 
     async def prepare(self) -> None:
@@ -47,6 +48,7 @@ class MongoCommits:
             if not await self._is_guarded():
                 await self._commits.create_index(_GUARD, unique=True, name="causes")
             await self._commits.create_index([("position", 1)], name="position")
+            await self._folds.create_index([("stream", 1), ("shape", 1), ("version", -1)], unique=True, name="stream")
 
     async def check(self) -> None:
         """Makes the unique index on causes again if somebody dropped it. Without it a repeat takes effect again.
@@ -111,11 +113,27 @@ class MongoCommits:
                 return await self._latest(self._commits, stream, causal)
 
     async def read(
-        self, stream: str, *, first: int = 1, last: int | None = None, states: bool = True
+        self, stream: str, *, first: int = 1, last: int | None = None, states: bool = True, most: int = 0
     ) -> Sequence[Commit]:
         with reaching():
             found = self._commits.find(_within(stream, first, last), None if states else {"state": 0}).sort("_id", 1)
-            return [from_document(document) for document in await found.to_list(None)]
+            one_reply = found.limit(-most)  # ends at 16 MB
+            return [from_document(document) for document in await one_reply.to_list(None)]
+
+    async def kept(self, stream: str, shape: str, version: int) -> Fold | None:
+        wanted = {"stream": stream, "shape": shape, "version": {"$lte": version}}
+        with reaching():
+            found = await self._folds.find(wanted).sort("version", -1).limit(1).to_list(1)
+        return Fold(stream, shape, found[0]["version"], found[0]["state"], found[0]["exists"]) if found else None
+
+    async def keep(self, fold: Fold) -> None:
+        key = {"stream": fold.stream, "shape": fold.shape, "version": fold.version}
+        with reaching():
+            await self._folds.replace_one(key, {**key, "state": fold.state, "exists": fold.exists}, upsert=True)
+
+    async def forget(self, stream: str, first: int) -> None:
+        with reaching():
+            await self._folds.delete_many({"stream": stream, "version": {"$gte": first}})
 
     async def under(self, prefix: str) -> Sequence[Commit]:
         within = {"stream": {"$gte": prefix, "$lt": f"{prefix}\U0010ffff"}}

@@ -87,6 +87,7 @@ class RemoteCommits:
         reading: Any = Remote(store, wire)
         self.head, self.read, self.caused_by = reading.head, reading.read, reading.caused_by
         self.under, self.replace = reading.under, reading.replace
+        self.kept, self.keep, self.forget = reading.kept, reading.keep, reading.forget
         self.end, self.behind, self.peek, self.streams = reading.end, reading.behind, reading.peek, reading.streams
 
     async def insert(self, commits: Sequence[Commit]) -> Sequence[Inserted]:
