@@ -16,7 +16,7 @@ from treaty.commits.log import Batch, Behind, Place, StoreAway
 from treaty.commits.store import Inserted, OutcomeUnknown
 from treaty.mongo.documents import CODEC, from_document, sorted_out, to_document
 from treaty.mongo.driver import LOCAL, reaching, session
-from treaty.mongo.reader import Reader
+from treaty.mongo.reader import OpeningTimedOut, Reader
 
 logger = structlog.get_logger()
 
@@ -167,7 +167,7 @@ class MongoCommits:
             return [from_document(document) for document in await found.to_list(None)]
 
     async def follow(self, place: Place) -> AsyncGenerator[Batch, None]:
-        """Follows the majority change stream; a place that is too old is searched for by position instead."""
+        """Follows the majority change stream; a place that it cannot resume from is searched for by position."""
         pause = 0.1
         while True:
             try:
@@ -177,7 +177,7 @@ class MongoCommits:
                         place = batch.place
                         yield batch
             except PyMongoError as error:
-                if place.token and isinstance(error, OperationFailure) and error.code not in _PASSING:
+                if place.token and _needs_a_scan(error):
                     logger.warning("the log is searched for a lost place", why=str(error))
                     place = Place("", place.position)
                     continue
@@ -229,6 +229,15 @@ class MongoCommits:
         within = _within(stream, 0, None)
         found = await commits.find(within, session=causal).sort("_id", -1).limit(1).to_list(1)
         return from_document(found[0]) if found else None
+
+
+def _needs_a_scan(error: PyMongoError) -> bool:
+    """Returns whether a stream cannot be resumed: its token is lost, or opening it takes longer than an answer may.
+
+    The latter would be so with every try, because each begins at the same token.
+    """
+    lost = isinstance(error, OperationFailure) and error.code not in _PASSING
+    return lost or isinstance(error, OpeningTimedOut)
 
 
 def _within(stream: str, first: int, last: int | None) -> dict[str, Any]:

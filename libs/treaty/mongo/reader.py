@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from bson.timestamp import Timestamp
+from pymongo.errors import NetworkTimeout, PyMongoError
 
 from treaty.commits.log import MARGIN_SECONDS, Batch, Place
 from treaty.mongo.documents import CODEC, sorted_out
@@ -14,6 +15,10 @@ _BUSY, _WORTH_A_ROUND_TRIP, _GATHER_SECONDS = 4, 100, 0.01
 
 UNPLACED = {"position": {"$not": {"$gte": Timestamp(0, 1)}}}
 """The documents that a scan by position would not come to. The index on positions finds them."""
+
+
+class OpeningTimedOut(PyMongoError):
+    """The change stream was not open in time: millions of changes elsewhere may lie behind its token."""
 
 
 class Reader:
@@ -27,7 +32,7 @@ class Reader:
 
     async def batches(self, place: Place) -> AsyncGenerator[Batch, None]:
         if place.token:
-            cursor = await self._open({"resumeAfter": {"_data": place.token}})
+            cursor = await self._resume(place.token)
         else:
             now = await self._now()
             cursor = await self._open({"startAtOperationTime": Timestamp(now.time, now.inc + 1)})
@@ -77,6 +82,12 @@ class Reader:
             commits, unreadable = sorted_out(documents)
             last: Timestamp = documents[-1]["position"]
             yield Batch(commits, Place("", (last.time, last.inc)), True, unreadable)
+
+    async def _resume(self, token: str) -> Any:
+        try:
+            return await self._open({"resumeAfter": {"_data": token}})
+        except NetworkTimeout as slow:
+            raise OpeningTimedOut(str(slow)) from slow
 
     async def _open(self, start: Mapping[str, Any]) -> Any:
         pipeline = [
