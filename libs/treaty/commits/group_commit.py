@@ -12,6 +12,7 @@ import structlog
 
 from treaty.chance import retrying
 from treaty.commits.commit import Commit
+from treaty.commits.duplicates import StreamDuplicated
 from treaty.commits.log import Batch, CommitRefused, Place, StoreAway, Unreadable, VersionTaken
 from treaty.commits.reader import Reader
 from treaty.commits.store import CommitStore, Inserted, OutcomeUnknown
@@ -72,6 +73,8 @@ class GroupCommitLog:
         self.streams = store.streams
 
     async def append(self, commit: Commit) -> None:
+        if commit.stream in self._store.refused:
+            raise StreamDuplicated(commit.stream)
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
         self._waiting.append(_Append(commit, done, loop.time()))

@@ -89,6 +89,7 @@ class CommitLog(Protocol):
         Raises:
             VersionTaken: another commit holds the version, or a cause of this one is in the stream already.
             CommitRefused: the store will never accept the commit.
+            StreamDuplicated: causes took effect twice on the stream, and nobody has accepted that yet.
         """
         ...
 

@@ -1,6 +1,6 @@
 """The port of a store of commits: it inserts a batch, returns the outcome of each commit, and reads."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Sequence, Set
 from enum import Enum
 from typing import Protocol
 
@@ -25,6 +25,11 @@ class CommitStore(Protocol):
 
     The batches of `follow` have the documents that cannot be read apart; nothing is held back.
     """
+
+    @property
+    def refused(self) -> Set[str]:
+        """The streams that take no commands, because causes took effect twice on them."""
+        ...
 
     async def insert(self, commits: Sequence[Commit]) -> Sequence[Inserted]:
         """Inserts each commit independently; returns their outcomes once a majority has them, duplicates included.

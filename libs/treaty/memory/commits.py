@@ -47,6 +47,7 @@ class MemoryCommits:
         self.faults: deque[Fault] = deque()
         self.history_lost = False
         self.largest = 1_000_000
+        self.refused: set[str] = set()
         self.spoil_next = False
         self.unreadable: set[str] = set()
         self.folds: dict[tuple[str, str, int], Fold] = {}

@@ -16,6 +16,7 @@ from treaty.commits.log import Batch, Behind, Place, StoreAway
 from treaty.commits.store import Inserted, OutcomeUnknown
 from treaty.mongo.documents import CODEC, from_document, sorted_out, to_document
 from treaty.mongo.driver import LOCAL, reaching, session
+from treaty.mongo.guard import Guard
 from treaty.mongo.reader import OpeningTimedOut, Reader
 
 logger = structlog.get_logger()
@@ -24,9 +25,6 @@ MAX_BYTES = 2_000_000
 """A larger commit is refused: MongoDB would take 16 MB, but every reader would have to as well."""
 
 _DUPLICATE_KEY = 11000
-_GUARD = [("stream", 1), ("causes.id", 1)]
-"""The key of the unique index on which idempotence rests."""
-
 _PASSING = {6, 7, 13, 18, 43, 50, 63, 89, 91, 133, 150, 189, 234, 237, 262, 9001, 10107, 11600, 11602, 13435, 13436}
 """Errors of a reading that another one may not meet: unreachable hosts, elections, killed cursors, missing rights."""
 
@@ -40,54 +38,36 @@ class MongoCommits:
         self._commits = database.get_collection("commits", codec_options=CODEC)
         self._local = database.get_collection("commits", read_concern=LOCAL, codec_options=CODEC)
         self._folds = database.get_collection("folds", codec_options=CODEC)
-        self._unguarded = ""
+        self._guard = Guard(self._commits)
 
     async def prepare(self) -> None:
         """Makes the indexes: a cause once per stream, and the order for scans after a lost token."""
+        await self._guard.prepare()
         with reaching():
-            if not await self._is_guarded():
-                await self._commits.create_index(_GUARD, unique=True, name="causes")
             await self._commits.create_index([("position", 1)], name="position")
             await self._folds.create_index([("stream", 1), ("shape", 1), ("version", -1)], unique=True, name="stream")
 
     async def check(self) -> None:
-        """Makes the unique index on causes again if somebody dropped it. Without it a repeat takes effect again.
+        """Makes the unique index on causes again if somebody dropped it, and reads which streams take no commands.
 
         Raises:
             StoreAway: the index is missing and cannot be made now; until it is there, no commit is taken.
         """
-        with reaching():
-            guarded = await self._is_guarded()
-        if guarded:
-            self._unguarded = ""
-            return
-        self._unguarded = "the unique index on causes is missing, so a repeat would take effect again"
-        logger.error("the unique index on causes is missing; no commit is taken until it is there again")
-        try:
-            await self.prepare()
-        except StoreAway as failure:
-            self._unguarded += f", and it cannot be made: {failure}"
-            raise StoreAway(self._unguarded) from None
-        self._unguarded = ""
-        logger.warning("the unique index on causes was made again")
-
-    async def _is_guarded(self) -> bool:
-        """Returns whether there is a unique index on a stream's causes, under any name."""
-        known = await self._commits.index_information()
-        return any(
-            index.get("unique") and index["key"] == _GUARD and not index.keys() & {"partialFilterExpression", "sparse"}
-            for index in known.values()
-        )
+        await self._guard.check()
 
     @property
     def unguarded(self) -> str:
         """Why no commit is taken, or nothing."""
-        return self._unguarded
+        return self._guard.missing
+
+    @property
+    def refused(self) -> frozenset[str]:
+        return self._guard.refused
 
     async def insert(self, commits: Sequence[Commit]) -> Sequence[Inserted]:
         """Inserts with `insert_many`, also a single one: it reports a missing majority beside a duplicate."""
-        if self._unguarded:
-            raise StoreAway(self._unguarded)
+        if self.unguarded:
+            raise StoreAway(self.unguarded)
         documents = [_encoded(commit) for commit in commits]
         outcomes = [Inserted.REFUSED if document is None else Inserted.STORED for document in documents]
         sent = [index for index, document in enumerate(documents) if document is not None]

@@ -54,6 +54,7 @@ async def test_nothing_waits_in_a_new_context(gauges: Gauges) -> None:
         "quarantine.age": 0,
         "holes.open": 0,
         "holes.strays": 0,
+        "duplicates.open": 0,
     }
 
 

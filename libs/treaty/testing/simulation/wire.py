@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -89,6 +89,10 @@ class RemoteCommits:
         self.under, self.replace = reading.under, reading.replace
         self.kept, self.keep, self.forget = reading.kept, reading.keep, reading.forget
         self.end, self.behind, self.peek, self.streams = reading.end, reading.behind, reading.peek, reading.streams
+
+    @property
+    def refused(self) -> Set[str]:
+        return self._store.refused
 
     async def insert(self, commits: Sequence[Commit]) -> Sequence[Inserted]:
         try:
