@@ -11,13 +11,13 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from treaty.commits.commit import CauseEntry, Commit
+from treaty.commits.commit import CauseEntry, Commit, Document
 from treaty.commits.log import CommitLog, Unreadable, VersionTaken
 from treaty.domain import Conflict, Invalid
 
 HOLES, STRAYS = "treaty.hole-", "treaty.stray-"
 
-MENDED, SKIPPED = "mended", "skipped"
+OPEN, MENDED, SKIPPED = "open", "mended", "skipped"
 
 _OPENED, _CLOSED = "Opened", "Closed"
 _SKIP = "skipped "
@@ -47,14 +47,14 @@ class Hole:
     id: str
     error: str
     since: datetime
-    state: str = "open"
+    state: str = OPEN
     by: str = ""
     reason: str = ""
     closed: tuple[int, int] = (0, 0)
 
     @property
     def is_open(self) -> bool:
-        return self.state == "open"
+        return self.state == OPEN
 
 
 def holes_of(commits: Iterable[Commit]) -> Sequence[Hole]:
@@ -64,6 +64,8 @@ def holes_of(commits: Iterable[Commit]) -> Sequence[Hole]:
         holes = found.setdefault(commit.stream, [])
         before = holes[-1] if holes else None
         hole = noted(commit, before)
+        if hole is None:
+            continue
         if before is not None and before.is_open:
             holes[-1] = hole
         else:
@@ -71,13 +73,13 @@ def holes_of(commits: Iterable[Commit]) -> Sequence[Hole]:
     return [hole for holes in found.values() for hole in holes]
 
 
-def noted(commit: Commit, before: Hole | None) -> Hole:
-    """Returns the latest hole of its stream after a commit that opens or closes it."""
-    [event] = commit.events
+def noted(commit: Commit, before: Hole | None) -> Hole | None:
+    """Returns the latest hole of its stream after a commit that opens or closes it; None if the commit does neither."""
+    event: Document = commit.events[0] if len(commit.events) == 1 else {"type": "", "data": {}}
     data = event["data"]
-    if before is not None and event["type"] == _CLOSED:
-        closing = {"state": data["state"], "by": commit.causes[0].actor, "reason": data["reason"]}
-        return replace(before, entry=commit.version, closed=commit.position, **closing)
+    if event["type"] not in (_OPENED, _CLOSED) or not data.keys() >= {"stream", "version", "id", "error"}:
+        return None
+    closed = event["type"] == _CLOSED
     return Hole(
         entries=commit.stream,
         entry=commit.version,
@@ -85,7 +87,11 @@ def noted(commit: Commit, before: Hole | None) -> Hole:
         version=data["version"],
         id=data["id"],
         error=data["error"],
-        since=commit.stored_at,
+        since=before.since if before is not None and closed else commit.stored_at,
+        state=data["state"] if closed else OPEN,
+        by=commit.causes[0].actor if closed else "",
+        reason=data["reason"] if closed else "",
+        closed=commit.position if closed else (0, 0),
     )
 
 
@@ -97,7 +103,8 @@ def opening(found: Unreadable, before: Hole | None) -> Commit:
 
 
 def _closing(hole: Hole, state: str, by: str, reason: str) -> Commit:
-    return _entry(hole.entries, hole.entry + 1, _CLOSED, {"state": state, "reason": reason}, by=by)
+    about = {"stream": hole.stream, "version": hole.version, "id": hole.id, "error": hole.error}
+    return _entry(hole.entries, hole.entry + 1, _CLOSED, {**about, "state": state, "reason": reason}, by=by)
 
 
 def _entry(entries: str, version: int, type: str, data: Mapping[str, Any], *, by: str) -> Commit:
@@ -174,7 +181,7 @@ async def _close(log: CommitLog, hole: Hole, state: str, by: str, reason: str) -
         await log.append(closing)
     except VersionTaken:
         raise Conflict(f"the hole {hole.id} was changed meanwhile: look at it again") from None
-    return noted(closing, hole)
+    return replace(hole, entry=closing.version, state=state, by=by, reason=reason)
 
 
 async def _empty(log: CommitLog, hole: Hole, by: str, reason: str) -> None:

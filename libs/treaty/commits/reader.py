@@ -93,7 +93,10 @@ class Reader:
         before = self._known.get(entry.stream.removeprefix(HOLES))
         if before is not None and entry.version <= before.entry:
             return
-        hole = self._known[entry.stream.removeprefix(HOLES)] = noted(entry, before)
+        hole = noted(entry, before)
+        if hole is None:
+            return
+        self._known[hole.stream] = hole
         if hole.is_open:
             self._held[hole.stream] = min(hole.version, self._held.get(hole.stream, hole.version))
         elif hole.stream in self._held:
@@ -166,7 +169,8 @@ class Reader:
                     return
             self._probe.count("treaty.holes.opened")
             logger.error("a commit cannot be read", commit=found.id, why=found.why, holds=found.stream or "nothing")
-            known = self._known[key] = noted(entry, known)
+            [known] = holes_of([entry])
+            self._known[key] = known
         self._hold(known)
 
     def _hold(self, hole: Hole) -> None:

@@ -72,7 +72,7 @@ def from_document(document: Mapping[str, Any]) -> Commit:
         commit = _commit(document)
         if document["_id"] != commit.id:
             raise ValueError(f"its fields are those of {commit.id}")
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise Unreadable(document.get("_id"), f"{type(error).__name__}: {error}") from None
     return commit
 
@@ -86,7 +86,7 @@ def _commit(document: Mapping[str, Any]) -> Commit:
         version=_of(int, document["version"]),
         causes=causes,
         events=[_named(event) for event in _of(list, document["events"])],
-        state=state if isinstance(state, Mapping) else {},
+        state=state if isinstance(state, dict) else {},
         outbox=[_outgoing(outgoing, len(causes)) for outgoing in _of(list, document["outbox"])],
         sequence=_of(int, document["sequence"]),
         calls=[_call(call, len(causes)) for call in _of(list, document["calls"])],
@@ -102,23 +102,28 @@ def _of(kind: type[Any], value: Any) -> Any:
     return value
 
 
-def _entry(cause: Mapping[str, Any]) -> CauseEntry:
-    refusal = cause.get("refusal") if isinstance(cause, Mapping) else None
+def _entry(cause: dict[str, Any]) -> CauseEntry:
+    id, digest, actor, tenant = cause["id"], cause["digest"], cause["actor"], cause["tenant"]
+    trace, correlation, events, refusal = cause["trace"], cause["correlation"], cause["events"], cause.get("refusal")
+    for text in (id, digest, actor, tenant, trace, correlation):
+        if not isinstance(text, str):
+            raise TypeError(f"{str(text)[:80]!r} is no str")
     return CauseEntry(
-        id=_of(str, cause["id"]),
-        digest=_of(str, cause["digest"]),
-        actor=_of(str, cause["actor"]),
-        tenant=_of(str, cause["tenant"]),
-        trace=_of(str, cause["trace"]),
-        correlation=_of(str, cause["correlation"]),
-        events=_of(int, cause["events"]),
-        refusal=None if refusal is None else _of(Mapping, refusal),
+        id=id,
+        digest=digest,
+        actor=actor,
+        tenant=tenant,
+        trace=trace,
+        correlation=correlation,
+        events=_of(int, events),
+        refusal=None if refusal is None else _of(dict, refusal),
     )
 
 
-def _named(event: Mapping[str, Any]) -> Mapping[str, Any]:
+def _named(event: dict[str, Any]) -> dict[str, Any]:
     """Returns a stored value of the form {type, v, data}."""
-    _of(str, event["type"]), _of(int, event["v"]), _of(Mapping, event["data"])
+    if not (isinstance(event["type"], str) and isinstance(event["v"], int) and isinstance(event["data"], dict)):
+        raise TypeError(f"{str(event)[:80]} is no stored event")
     return event
 
 
@@ -132,10 +137,10 @@ def _outgoing(outgoing: Mapping[str, Any], causes: int) -> Outgoing:
 
 
 def _call(call: Mapping[str, Any], causes: int) -> PendingCall:
-    due = _of(Mapping, call).get("due")
+    due = _of(dict, call).get("due")
     return PendingCall(
         type=_of(str, call["type"]),
-        body=_of(Mapping, call["body"]),
+        body=_of(dict, call["body"]),
         cause=_index(call["cause"], causes),
         due=None if due is None else _of(datetime, due),
     )
