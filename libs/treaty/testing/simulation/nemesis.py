@@ -50,7 +50,6 @@ class Nemesis:
         cluster.broker.refused.clear()
         for store in cluster.stores.values():
             await store.commits.catch_up()
-        await self._mend()
         for node in cluster.living():
             node.probe.crash_at = None
             if node.process.stopped:
@@ -60,6 +59,7 @@ class Nemesis:
         for context in cluster.contexts:
             if not cluster.living(context):
                 cluster.start(context)
+        await self._mend()
 
     @property
     def _faults(self) -> Sequence[Callable[[], Awaitable[None]]]:
