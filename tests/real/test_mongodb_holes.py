@@ -201,6 +201,16 @@ async def test_a_mended_document_must_be_at_its_place_in_the_order(stores: Mongo
     assert plain_commit("thing-1", 2).id in ids(batches)
 
 
+async def test_a_mended_document_at_the_end_is_not_ahead_of_the_log(stores: MongoStores, commits: Any) -> None:
+    await stores.log.append(plain_commit("thing-1"))
+    await commits.insert_one(damaged(plain_commit("thing-1", 2), {"position": None}))
+    await read_until(stores.log, Place(), seen(plain_commit("thing-1")))
+    ahead = {"$set": {"position": Timestamp(2**32 - 1, 1)}}
+    await commits.update_one({"_id": plain_commit("thing-1", 2).id}, ahead)
+    with pytest.raises(Invalid, match="position"):
+        await mend(stores.log, "thing-1", by="ann", reason="a guess")
+
+
 async def test_a_commit_in_doubt_whose_version_a_person_took_is_answered(stores: MongoStores, commits: Any) -> None:
     await commits.insert_one({"_id": plain_commit("thing-1").id})
     await stores.log.append(plain_commit("thing-2"))

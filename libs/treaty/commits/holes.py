@@ -143,12 +143,13 @@ async def mend(log: CommitLog, stream: str, *, by: str, reason: str) -> Hole:
     try:
         around = await log.read(stream, first=max(hole.version - 1, 1), last=hole.version, states=False)
         after = await _after(log, hole)
+        end = (await log.end()).position
     except Unreadable as still:
         raise Invalid(str(still)) from still
     if after and (not around or around[-1].version != hole.version):
         raise Invalid(f"{hole.id} is missing, and the stream has later commits: put it back, or skip it")
     positions = [commit.position for commit in [*around, *after]]
-    if any(before >= after for before, after in pairwise(positions)):
+    if any(before >= after for before, after in pairwise(positions)) or max(positions, default=end) > end:
         raise Invalid(f"the position of {hole.id} must be between those of the commits before and after it")
     return await _close(log, hole, MENDED, by, reason)
 
