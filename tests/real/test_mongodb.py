@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from treaty.commits.commit import commit_id
 from treaty.commits.log import CommitLog, CommitRefused, Place, StoreAway, VersionTaken
 from treaty.mongo.driver import Driver, close, connect
 from treaty.mongo.stores import MongoStores
@@ -267,20 +266,3 @@ async def test_a_row_that_mongodb_refuses_is_no_outage(stores_of_next: MongoStor
         with pytest.raises(RowRefused, match="MongoDB refuses a row of view_"):
             await rows.store([Row("fits", 1, {"owner": "a", "rank": 1}), Row("no", 1, refused)], 1, 0)
         assert not await rows.load(["fits", "no"])
-
-
-async def test_no_commit_is_taken_while_duplicates_keep_the_index_on_causes_away(stores_of_next: MongoStores) -> None:
-    log, commits = stores_of_next.log, stores_of_next._database.get_collection("commits")
-    await commits.drop_index("causes")
-    for version in (1, 2):
-        await log.append(plain_commit("thing-1", version, causes=["twice"]))
-    with pytest.raises(StoreAway, match="the unique index on causes is missing"):
-        await stores_of_next.ping()
-    with pytest.raises(StoreAway, match="a repeat would take effect again"):
-        await log.append(plain_commit("thing-2"))
-    await commits.delete_one({"_id": commit_id("thing-1", 2)})
-    with pytest.raises(StoreAway, match="the unique index on causes is missing"):
-        await stores_of_next.ping()  # a look, which may build an index, is not taken with each ping
-    stores_of_next._check_at = 0.0
-    await stores_of_next.ping()
-    await log.append(plain_commit("thing-2"))

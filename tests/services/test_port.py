@@ -153,6 +153,18 @@ async def test_a_store_that_is_away_is_unavailable() -> None:
     assert "secret" not in refused.message
 
 
+async def test_a_commit_that_cannot_be_read_makes_its_stream_unavailable_and_no_other() -> None:
+    async with embedded("commerce.ordering") as world:
+        shop = Shop(world)
+        await shop.offer("tea", money(100))
+        request = shop.order()
+        world.stores["commerce.ordering"].commits.spoil(f"order-{request.request_id}@{1:012d}")
+        await shop.place(request)
+        refused = await refusal(shop.get(request.request_id))
+        assert (refused.code, refused.reason) == (grpc.StatusCode.UNAVAILABLE, "STREAM_UNREADABLE")
+        await shop.place(shop.order())
+
+
 async def test_stopping_finishes_what_runs_and_refuses_what_comes() -> None:
     async with embedded("commerce.ordering", environ={"GRPC_DRAIN_SECONDS": "20"}) as world:
         shop = Shop(world)

@@ -8,9 +8,10 @@ from google.protobuf.wrappers_pb2 import Int64Value
 from treaty.causes import Cause
 from treaty.commits.codec import Names, Shape
 from treaty.commits.commit import Commit, Committed
-from treaty.commits.group_commit import GroupCommitLog, Inserted, OutcomeUnknown
+from treaty.commits.group_commit import GroupCommitLog
 from treaty.commits.log import CommitLog
 from treaty.commits.repository import Limits, Repository
+from treaty.commits.store import Inserted, OutcomeUnknown
 from treaty.commits.stored import Stored
 from treaty.domain import Aggregate, Call, Invalid, Policy, Rejected
 from treaty.memory.commits import MemoryCommits

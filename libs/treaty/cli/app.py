@@ -10,7 +10,9 @@ import uvloop
 
 from treaty.cli import projections, quarantine, replay, sagas, streams
 from treaty.cli.context_map import context_map
+from treaty.cli.duplicates import duplicates
 from treaty.cli.followers import followers
+from treaty.cli.holes import holes
 from treaty.cli.outbox import outbox
 from treaty.cli.pending import pending
 from treaty.commits.log import StoreAway
@@ -28,6 +30,8 @@ app.add_typer(replay.app, name="replay")
 app.add_typer(projections.app, name="projections")
 app.add_typer(sagas.app, name="sagas")
 app.add_typer(streams.app, name="streams")
+app.command("holes")(holes)
+app.command("duplicates")(duplicates)
 app.command("outbox")(outbox)
 app.command("followers")(followers)
 app.command("pending")(pending)

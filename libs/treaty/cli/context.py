@@ -11,7 +11,7 @@ from typing import NoReturn, TypeVar
 import typer
 
 from treaty.chance import RandomChance
-from treaty.commits.log import StoreAway
+from treaty.commits.log import StoreAway, Unreadable
 from treaty.domain import DomainError
 from treaty.mongo.driver import close, connect
 from treaty.mongo.stores import MongoStores
@@ -68,7 +68,7 @@ def in_context(context: str, ask: Callable[[Opened], Awaitable[T]]) -> T:
 
     try:
         return asyncio.run(asking())
-    except (SettingsError, StoreAway, DomainError, WiringError) as error:
+    except (SettingsError, StoreAway, Unreadable, DomainError, WiringError) as error:
         fail(str(error))
 
 

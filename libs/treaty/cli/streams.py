@@ -9,6 +9,8 @@ import typer
 from treaty.cli.context import Opened, fail, in_context, moment
 from treaty.cli.tables import Json, as_json, table, text
 from treaty.commits.commit import Commit
+from treaty.commits.log import CommitLog, Unreadable
+from treaty.commits.moments import version_at
 
 app = typer.Typer(help="Show the histories of aggregates.", no_args_is_help=True)
 
@@ -69,8 +71,15 @@ def at(
 async def listed(opened: Opened, prefix: str, limit: int) -> Sequence[Mapping[str, Any]]:
     """Returns {stream, version, committed} of streams."""
     log = opened.stores.log
-    heads = [await log.head(name) for name in await log.streams(prefix, limit)]
-    return [{"stream": h.stream, "version": h.version, "committed": h.stored_at} for h in heads if h is not None]
+    return [row for name in await log.streams(prefix, limit) if (row := await _listed(log, name)) is not None]
+
+
+async def _listed(log: CommitLog, stream: str) -> Mapping[str, Any] | None:
+    try:
+        head = await log.head(stream)
+    except Unreadable as hole:
+        return {"stream": stream, "version": hole.version, "committed": "cannot be read"}
+    return {"stream": stream, "version": head.version, "committed": head.stored_at} if head else None
 
 
 async def history(opened: Opened, stream: str) -> Sequence[Mapping[str, Any]]:
@@ -84,12 +93,12 @@ async def history(opened: Opened, stream: str) -> Sequence[Mapping[str, Any]]:
 
 async def state(opened: Opened, stream: str, version: int | None, then: datetime | None) -> Mapping[str, Any]:
     """Returns {stream, version, committed, state} of a stream after a version, or at a moment."""
-    commits = await opened.stores.log.read(stream, last=version)
-    if then is not None:
-        commits = [commit for commit in commits if commit.stored_at <= then]
-    if not commits or (version is not None and commits[-1].version != version):
+    log = opened.stores.log
+    asked = version or (await version_at(log, stream, then) if then is not None else 0)
+    commits = await log.read(stream, first=asked, last=asked) if asked else ()
+    if not commits:
         fail(f"{opened.service.name} has no {stream} {f'in version {version}' if version else f'at {text(then)}'}")
-    last = commits[-1]
+    last = commits[0]
     data = last.state.get("data", last.state)
     return {"stream": stream, "version": last.version, "committed": last.stored_at, "state": data}
 

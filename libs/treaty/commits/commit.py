@@ -1,5 +1,6 @@
 """A commit: one step of one stream, written as one document; and the answer to a command."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -8,6 +9,8 @@ from typing import Any, Generic, TypeVar
 from treaty.domain import Aggregate
 
 A = TypeVar("A", bound=Aggregate[Any])
+
+_VERSION = re.compile(r"[0-9]{12}")
 
 Document = Mapping[str, Any]
 """A tree that BSON can hold: of str, int, bool, float, bytes, datetime, None, lists and mappings."""
@@ -94,9 +97,29 @@ class Commit:
         return datetime.fromtimestamp(self.position[0], UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class Fold:
+    """A state that a fold kept: that of a stream after a version, in the shape with this fingerprint.
+
+    `exists` says whether the stream has an event up to there.
+    """
+
+    stream: str
+    shape: str
+    version: int
+    state: Document
+    exists: bool
+
+
 def commit_id(stream: str, version: int) -> str:
     """Returns the id of a commit; within a stream, ids sort in the order of the versions."""
     return f"{stream}@{version:012d}"
+
+
+def parse_id(id: object) -> tuple[str, int] | None:
+    """Returns the stream and the version of a commit's id, or None if it is not the id of a commit."""
+    stream, _, digits = id.rpartition("@") if isinstance(id, str) else ("", "", "")
+    return (stream, int(digits)) if stream and _VERSION.fullmatch(digits) and int(digits) else None
 
 
 def revision(stream: str, version: int) -> str:

@@ -7,14 +7,15 @@ share one flush of the journal. A store only has to insert a batch and return th
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
-from enum import Enum
-from typing import Protocol
 
 import structlog
 
 from treaty.chance import retrying
 from treaty.commits.commit import Commit
-from treaty.commits.log import Batch, Behind, CommitRefused, Place, StoreAway, VersionTaken
+from treaty.commits.duplicates import StreamDuplicated
+from treaty.commits.log import Batch, CommitRefused, Place, StoreAway, Unreadable, VersionTaken
+from treaty.commits.reader import Reader
+from treaty.commits.store import CommitStore, Inserted, OutcomeUnknown
 from treaty.surroundings import Surroundings
 
 logger = structlog.get_logger()
@@ -22,46 +23,6 @@ logger = structlog.get_logger()
 
 _BUSY = 4
 """The size of a batch from which on the log waits for more commits, because more probably follow."""
-
-
-class Inserted(Enum):
-    """The outcome of one commit of a batch."""
-
-    STORED = "stored"
-    DUPLICATE = "duplicate"
-    REFUSED = "refused"
-
-
-class OutcomeUnknown(Exception):
-    """All, some or none of the batch may be stored, now or later: the connection broke, or no majority was in time."""
-
-
-class CommitStore(Protocol):
-    """A store for commits. See `treaty.commits.log.CommitLog` for the methods that read."""
-
-    async def insert(self, commits: Sequence[Commit]) -> Sequence[Inserted]:
-        """Inserts each commit independently; returns their outcomes once a majority has them, duplicates included.
-
-        Raises:
-            OutcomeUnknown: the outcome of every commit of the batch is unknown.
-        """
-        ...
-
-    async def head(self, stream: str, *, fresh: bool = False) -> Commit | None: ...
-
-    async def read(self, stream: str, *, first: int = 1, last: int | None = None) -> Sequence[Commit]: ...
-
-    async def caused_by(self, stream: str, causes: Sequence[str]) -> Sequence[Commit]: ...
-
-    def follow(self, place: Place) -> AsyncGenerator[Batch, None]: ...
-
-    async def end(self) -> Place: ...
-
-    async def behind(self, place: Place) -> Behind: ...
-
-    async def peek(self, place: Place, limit: int, *, publishing: bool = False) -> Sequence[Commit]: ...
-
-    async def streams(self, prefix: str, limit: int) -> Sequence[str]: ...
 
 
 @dataclass(slots=True)
@@ -104,18 +65,24 @@ class GroupCommitLog:
         self.head = store.head
         self.read = store.read
         self.caused_by = store.caused_by
-        self.follow = store.follow
+        self.under, self.replace = store.under, store.replace
+        self.kept, self.keep, self.forget = store.kept, store.keep, store.forget
         self.end = store.end
         self.behind = store.behind
         self.peek = store.peek
         self.streams = store.streams
 
     async def append(self, commit: Commit) -> None:
+        if commit.stream in self._store.refused:
+            raise StreamDuplicated(commit.stream)
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
         self._waiting.append(_Append(commit, done, loop.time()))
         self._send_soon()
         await done
+
+    def follow(self, place: Place) -> AsyncGenerator[Batch, None]:
+        return Reader(self._store, self.append, self._chance, self._probe).batches(place)
 
     def check(self, patience: float) -> None:
         """Raises StoreAway if a commit has been waiting or on its way for more than `patience` seconds."""
@@ -193,6 +160,8 @@ class GroupCommitLog:
             try:
                 found = await self._store.read(commit.stream, first=commit.version, last=commit.version)
                 return bool(found) and found[0].token == commit.token
+            except Unreadable:
+                return False
             except Exception as away:
                 logger.warning("a commit cannot be looked up yet", commit=commit.id, why=str(away))
         raise AssertionError("attempts never end")

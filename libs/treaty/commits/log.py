@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from treaty.commits.commit import Commit
+from treaty.commits.commit import Commit, Fold, parse_id
 from treaty.dependencies import DependencyAway
 
 
@@ -22,6 +22,25 @@ class StoreAway(DependencyAway):
     dependency = "store"
 
 
+class Unreadable(Exception):
+    """A document among the commits cannot be read: a field is missing or of another type, or it is no commit at all.
+
+    Attributes:
+        id: the id of the document, as text; at most 1,000 characters.
+        stream, version: from the id; an empty text and 0 if the id is not that of a commit.
+    """
+
+    def __init__(self, id: object, why: str) -> None:
+        self.id = id[:1000] if isinstance(id, str) else repr(id)[:1000]
+        self.stream, self.version = parse_id(id) or ("", 0)
+        self.why = why
+        super().__init__(f"the commit {self.id} cannot be read ({why}); `treaty holes` shows what a person can do")
+
+
+MARGIN_SECONDS = 10
+"""How far positions may be out of the order of the log: a commit behind a place is at most so much older than it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """A follower's position in the log: `token` is private to the log, `position` is that of the last commit read."""
@@ -34,13 +53,15 @@ class Place:
 class Batch:
     """Commits in the order of the log, and the place behind them.
 
-    With `again`, the log searched for the commits (from the beginning, or because the place was too old to resume
-    from), so the follower may have read some of them before.
+    With `again`, the log searched for the commits (from the beginning, because the place was too old to resume from, or
+    because a hole was closed), so the follower may have read some of them before. `unreadable` has the documents that
+    a store could not read; a log has noted them as holes, so its batches have none.
     """
 
     commits: Sequence[Commit]
     place: Place
     again: bool = False
+    unreadable: Sequence[Unreadable] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +76,8 @@ class Behind:
 class CommitLog(Protocol):
     """Keeps the commits of one context.
 
-    Every implementation passes `treaty.testing.suites.commit_log`.
+    Every implementation passes `treaty.testing.suites.commit_log`. A method that returns commits raises Unreadable, for
+    the first of them that cannot be read; `follow`, `peek` and `under` pass over it.
     """
 
     async def append(self, commit: Commit) -> None:
@@ -67,6 +89,7 @@ class CommitLog(Protocol):
         Raises:
             VersionTaken: another commit holds the version, or a cause of this one is in the stream already.
             CommitRefused: the store will never accept the commit.
+            StreamDuplicated: causes took effect twice on the stream, and nobody has accepted that yet.
         """
         ...
 
@@ -77,8 +100,39 @@ class CommitLog(Protocol):
         """
         ...
 
-    async def read(self, stream: str, *, first: int = 1, last: int | None = None) -> Sequence[Commit]:
-        """Returns the commits of a stream from version `first` to version `last`, both included, in order."""
+    async def read(
+        self, stream: str, *, first: int = 1, last: int | None = None, states: bool = True, most: int = 0
+    ) -> Sequence[Commit]:
+        """Returns the commits of a stream from version `first` to version `last`, both included, in order.
+
+        Without `states` each `state` is empty, which saves most of the memory. With `most`, it returns the first
+        commits only: at most so many and about 16 MB, but at least one.
+        """
+        ...
+
+    async def kept(self, stream: str, shape: str, version: int) -> Fold | None:
+        """Returns the latest state of a stream that was kept in this shape, up to a version."""
+        ...
+
+    async def keep(self, fold: Fold) -> None:
+        """Keeps a state."""
+        ...
+
+    async def forget(self, stream: str, first: int) -> None:
+        """Drops the kept states of a stream from a version on, because its commits have changed there."""
+        ...
+
+    async def under(self, prefix: str) -> Sequence[Commit]:
+        """Returns all commits of the streams whose names begin with a prefix, in order; as new as a fresh head."""
+        ...
+
+    async def replace(self, commit: Commit) -> None:
+        """Puts a commit, with its position, in the place of a document that cannot be read. The document is kept aside.
+
+        Raises:
+            ValueError: if there is a document and it can be read.
+            StoreAway: if the document was changed meanwhile.
+        """
         ...
 
     async def caused_by(self, stream: str, causes: Sequence[str]) -> Sequence[Commit]:
@@ -87,6 +141,8 @@ class CommitLog(Protocol):
 
     def follow(self, place: Place) -> AsyncGenerator[Batch, None]:
         """Yields all commits behind the place, for ever, without their `state`; an empty batch only moves the place.
+
+        The commits of a stream from an open hole on are held back; they come, in order, when the hole is closed.
 
         Batches with `again` are followed by one without, so that a reader can detect when it has caught up.
         """

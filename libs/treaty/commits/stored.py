@@ -40,6 +40,11 @@ class Stored(Generic[A]):
                 f'add {lines} to the events of Stored("{stream}", …) in storage.py'
             )
 
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint of the stored form of the state."""
+        return self._fingerprint
+
     def stream_of(self, id: str) -> str:
         return f"{self.stream}-{id}"
 
@@ -58,7 +63,7 @@ class Stored(Generic[A]):
 
     def restore(self, snapshot: Document) -> A | None:
         """Returns the state, or None if another version of the code wrote the snapshot: then fold the events."""
-        if snapshot.get("shape") != self._fingerprint:
+        if snapshot.get("shape") != self._fingerprint or "data" not in snapshot:
             return None
         state: A = self._state.decode(snapshot["data"])
         return state

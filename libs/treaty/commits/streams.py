@@ -7,7 +7,9 @@ from typing import Any, Generic, TypeVar
 from treaty.causes import Cause
 from treaty.commits.commit import CauseEntry, Commit, Committed
 from treaty.commits.decider import Head, refusal_from
+from treaty.commits.folds import Folds
 from treaty.commits.log import CommitLog
+from treaty.commits.moments import version_at
 from treaty.commits.stored import Stored
 from treaty.domain import Aggregate, DomainError, Invalid, NotFound
 
@@ -24,10 +26,11 @@ class RequestReused(Invalid):
 
 
 class Streams(Generic[A]):
-    """Reads the streams of one kind of aggregate. Nothing here is cached."""
+    """Reads the streams of one kind of aggregate. No head is cached here."""
 
     def __init__(self, log: CommitLog, stored: Stored[A]) -> None:
         self._log, self._stored = log, stored
+        self._folds = Folds(log, stored)
 
     def blank(self, stream: str) -> Head[A]:
         """Returns the head of a stream without commits."""
@@ -51,8 +54,8 @@ class Streams(Generic[A]):
 
     async def as_of(self, stream: str, moment: datetime) -> Head[A] | None:
         """Returns the stream as it was at a moment of the server's clock (in whole seconds), or None before."""
-        past = [c for c in await self._log.read(stream) if c.position[0] <= moment.timestamp()]
-        return await self._head_of(past[-1]) if past else None
+        version = await version_at(self._log, stream, moment)
+        return await self.at(stream, version) if version else None
 
     async def past(self, id: str, version: int, moment: datetime | None) -> Committed[A]:
         """Returns an aggregate as it was at `moment` if it is given, or else at `version`.
@@ -96,12 +99,10 @@ class Streams(Generic[A]):
         state = self._stored.restore(commit.state)
         if state is not None:
             return state
-        past = await self._log.read(commit.stream, last=commit.version)
-        return self._stored.fold(self._stored.id_of(commit.stream), (event for one in past for event in one.events))
+        return (await self._folds.after(commit.stream, commit.version)).state
 
     async def _exists(self, commit: Commit, state: A) -> bool:
         """Returns whether the stream has an event; a refused message leaves a commit without one."""
         if commit.events or state != self._stored.blank(state.id):
             return True
-        past = await self._log.read(commit.stream, last=commit.version)
-        return any(one.events for one in past)
+        return (await self._folds.after(commit.stream, commit.version)).exists

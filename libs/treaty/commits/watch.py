@@ -54,10 +54,8 @@ class Watch(Generic[A]):
                 after = head.version
             while not self._closed:
                 news.clear()
-                for commit in await self._log.read(stream, first=after + 1):
-                    past = await self._streams.at(stream, commit.version)
-                    assert past is not None
-                    after = commit.version
+                while (past := await self._streams.at(stream, after + 1)) is not None:
+                    after += 1
                     yield Committed(past.state, stream, after)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._look_every):

@@ -2,19 +2,19 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Sequence, Set
 from dataclasses import dataclass, replace
 from enum import Enum
 
 from treaty.clock import Clock
-from treaty.commits.commit import Commit
-from treaty.commits.group_commit import Inserted, OutcomeUnknown
-from treaty.commits.log import Batch, Behind, Place
-
-MARGIN_SECONDS = 10
-"""A scan begins so far before the place, as it does in MongoDB, whose positions are nearly in the order of the log."""
+from treaty.commits.commit import Commit, Fold
+from treaty.commits.holes import HOLES
+from treaty.commits.log import MARGIN_SECONDS, Batch, Behind, Place, StoreAway, Unreadable
+from treaty.commits.store import Inserted, OutcomeUnknown
 
 _SCANNED_TOGETHER = 5
+
+_SPOILED = "it was spoiled"
 
 
 class Fault(Enum):
@@ -37,7 +37,9 @@ class MemoryCommits:
 
     `faults` is a queue: each batch that is inserted takes the next fault, if there is one. With `history_lost`, the
     next `follow` searches the whole log again. A commit with more than `largest` causes is refused. The seconds of a
-    position come from the clock, and never go back.
+    position come from the clock, and never go back. `spoil` and `spoil_next` make a commit `unreadable`; taking it
+    out of that set mends it, but in the order of the log it stays as it was written. `kept_aside` has the commits that
+    were replaced.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -45,6 +47,12 @@ class MemoryCommits:
         self.faults: deque[Fault] = deque()
         self.history_lost = False
         self.largest = 1_000_000
+        self.refused: set[str] = set()
+        self.spoil_next = False
+        self.unreadable: set[str] = set()
+        self.folds: dict[tuple[str, str, int], Fold] = {}
+        self.kept_aside: dict[str, Commit] = {}
+        self._spoiled: set[str] = set()
         self._streams: dict[str, list[_Stored]] = {}
         self._causes: dict[tuple[str, str], _Stored] = {}
         self._order: list[Commit] = []
@@ -99,22 +107,63 @@ class MemoryCommits:
         self._causes = {cause: stored for cause, stored in self._causes.items() if stored.durable}
         self._notify()
 
+    def spoil(self, id: str) -> None:
+        """Makes a commit unreadable, as if it had been written so."""
+        self.unreadable.add(id)
+        self._spoiled.add(id)
+
     async def head(self, stream: str, *, fresh: bool = False) -> Commit | None:
         await asyncio.sleep(0)
         while fresh and not all(stored.durable for stored in self._streams.get(stream, ())):
             await self._moved.wait()
         durable = self._durable(stream)
-        return durable[-1] if durable else None
+        return self._read(durable[-1]) if durable else None
 
-    async def read(self, stream: str, *, first: int = 1, last: int | None = None) -> Sequence[Commit]:
+    async def read(
+        self, stream: str, *, first: int = 1, last: int | None = None, states: bool = True, most: int = 0
+    ) -> Sequence[Commit]:
         await asyncio.sleep(0)
-        return [c for c in self._durable(stream) if c.version >= first and (last is None or c.version <= last)]
+        found = [c for c in self._durable(stream) if c.version >= first and (last is None or c.version <= last)]
+        found = found[:most] if most else found
+        return [self._read(c) if states else replace(self._read(c), state={}) for c in found]
+
+    async def kept(self, stream: str, shape: str, version: int) -> Fold | None:
+        await asyncio.sleep(0)
+        found = [f for f in self.folds.values() if (f.stream, f.shape) == (stream, shape) and f.version <= version]
+        return max(found, key=lambda fold: fold.version, default=None)
+
+    async def keep(self, fold: Fold) -> None:
+        await asyncio.sleep(0)
+        self.folds[fold.stream, fold.shape, fold.version] = fold
+
+    async def forget(self, stream: str, first: int) -> None:
+        await asyncio.sleep(0)
+        self.folds = {key: f for key, f in self.folds.items() if f.stream != stream or f.version < first}
+
+    async def under(self, prefix: str) -> Sequence[Commit]:
+        await asyncio.sleep(0)
+        names = sorted(name for name in self._streams if name.startswith(prefix))
+        return [c for name in names for c in self._durable(name) if c.id not in self.unreadable]
+
+    async def replace(self, commit: Commit) -> None:
+        await asyncio.sleep(0)
+        if commit.id not in self.unreadable:
+            raise ValueError(f"{commit.id} can be read")
+        [stored] = [stored for stored in self._streams[commit.stream] if stored.commit.id == commit.id]
+        if not stored.durable:
+            raise StoreAway(f"{commit.id} is not durable yet")
+        self.kept_aside[commit.id] = stored.commit
+        for cause in stored.commit.causes:
+            del self._causes[commit.stream, cause.id]
+        self._causes.update({(commit.stream, cause.id): stored for cause in commit.causes})
+        self._order[self._order.index(stored.commit)] = stored.commit = commit
+        self.unreadable.discard(commit.id)
 
     async def caused_by(self, stream: str, causes: Sequence[str]) -> Sequence[Commit]:
         await asyncio.sleep(0)
         found = [self._causes.get((stream, cause)) for cause in causes]
         commits = {s.commit.id: s.commit for s in found if s is not None and s.durable}
-        return list(commits.values())
+        return [self._read(commit) for commit in commits.values()]
 
     async def follow(self, place: Place) -> AsyncGenerator[Batch, None]:
         end = len(self._order)
@@ -122,18 +171,28 @@ class MemoryCommits:
         if self.history_lost or index > end:
             self.history_lost = False
             since = (place.position[0] - MARGIN_SECONDS, 0)
-            again = [replace(c, state={}) for c in self._order[:end] if c.position >= since]
+            again = sorted((c for c in self._order[:end] if c.position >= since), key=lambda commit: commit.position)
             for first in range(0, len(again), _SCANNED_TOGETHER):
                 commits = again[first : first + _SCANNED_TOGETHER]
                 place = Place("", commits[-1].position)
-                yield Batch(commits, place, again=True)
+                yield self._batch(commits, place, self.unreadable, again=True)
             index = end
         while True:
-            commits = [replace(c, state={}) for c in self._order[index:]]
+            commits = self._order[index:]
             index += len(commits)
             place = _place(index, commits, place)
-            yield Batch(commits, place)
+            yield self._batch(commits, place, self._spoiled)
             await self._wait_behind(index)
+
+    @staticmethod
+    def _batch(commits: Sequence[Commit], place: Place, unreadable: Set[str], *, again: bool = False) -> Batch:
+        found = [Unreadable(c.id, _SPOILED) for c in commits if c.id in unreadable]
+        return Batch([replace(c, state={}) for c in commits if c.id not in unreadable], place, again, found)
+
+    def _read(self, commit: Commit) -> Commit:
+        if commit.id in self.unreadable:
+            raise Unreadable(commit.id, _SPOILED)
+        return commit
 
     async def end(self) -> Place:
         return _place(len(self._order), self._order[-1:], Place())
@@ -143,7 +202,7 @@ class MemoryCommits:
         return Behind(len(left), sum(len(c.outbox) for c in left), sum(len(c.calls) for c in left))
 
     async def peek(self, place: Place, limit: int, *, publishing: bool = False) -> Sequence[Commit]:
-        left = [commit for commit in self._order if commit.position > place.position]
+        left = [c for c in self._order if c.position > place.position and c.id not in self.unreadable]
         return [replace(c, state={}) for c in left if c.outbox or not publishing][:limit]
 
     async def streams(self, prefix: str, limit: int) -> Sequence[str]:
@@ -168,6 +227,9 @@ class MemoryCommits:
             return Inserted.DUPLICATE
         stored = _Stored(replace(commit, position=self._position()), durable=not self._lagging)
         stream.append(stored)
+        if self.spoil_next and not commit.stream.startswith(HOLES):
+            self.spoil_next = False
+            self.spoil(commit.id)
         for cause in commit.causes:
             self._causes[commit.stream, cause.id] = stored
         if stored.durable:

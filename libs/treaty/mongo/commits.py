@@ -5,35 +5,26 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 import structlog
-from bson import encode
-from bson.codec_options import CodecOptions
+from bson import decode, encode
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 from bson.timestamp import Timestamp
 from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 
-from treaty.commits.commit import Commit
-from treaty.commits.group_commit import Inserted, OutcomeUnknown
+from treaty.commits.commit import Commit, Fold
 from treaty.commits.log import Batch, Behind, Place, StoreAway
-from treaty.mongo.documents import from_document, to_document
+from treaty.commits.store import Inserted, OutcomeUnknown
+from treaty.mongo.documents import CODEC, from_document, sorted_out, to_document
 from treaty.mongo.driver import LOCAL, reaching, session
+from treaty.mongo.guard import Guard
+from treaty.mongo.reader import OpeningTimedOut, Reader
 
 logger = structlog.get_logger()
 
 MAX_BYTES = 2_000_000
 """A larger commit is refused: MongoDB would take 16 MB, but every reader would have to as well."""
 
-MARGIN_SECONDS = 10
-"""How far behind the last position a lost token is searched for: positions are nearly in the order of the log."""
-
-_BUSY, _WORTH_A_ROUND_TRIP, _GATHER_SECONDS = 4, 100, 0.01
-"""Under load a reader waits a little between small batches: each round trip costs as much as fifty commits do."""
-
-_CODEC: CodecOptions[Any] = CodecOptions(tz_aware=True)
 _DUPLICATE_KEY = 11000
-_GUARD = [("stream", 1), ("causes.id", 1)]
-"""The key of the unique index on which idempotence rests."""
-
 _PASSING = {6, 7, 13, 18, 43, 50, 63, 89, 91, 133, 150, 189, 234, 237, 262, 9001, 10107, 11600, 11602, 13435, 13436}
 """Errors of a reading that another one may not meet: unreachable hosts, elections, killed cursors, missing rights."""
 
@@ -44,55 +35,39 @@ class MongoCommits:
     def __init__(self, client: Any, database: Any) -> None:
         self._client = client
         self._database = database
-        self._commits = database.get_collection("commits")
-        self._local = database.get_collection("commits", read_concern=LOCAL)
-        self._unguarded = ""
+        self._commits = database.get_collection("commits", codec_options=CODEC)
+        self._local = database.get_collection("commits", read_concern=LOCAL, codec_options=CODEC)
+        self._folds = database.get_collection("folds", codec_options=CODEC)
+        self._guard = Guard(self._commits)
 
     async def prepare(self) -> None:
         """Makes the indexes: a cause once per stream, and the order for scans after a lost token."""
+        await self._guard.prepare()
         with reaching():
-            if not await self._is_guarded():
-                await self._commits.create_index(_GUARD, unique=True, name="causes")
             await self._commits.create_index([("position", 1)], name="position")
+            await self._folds.create_index([("stream", 1), ("shape", 1), ("version", -1)], unique=True, name="stream")
 
     async def check(self) -> None:
-        """Makes the unique index on causes again if somebody dropped it. Without it a repeat takes effect again.
+        """Makes the unique index on causes again if somebody dropped it, and reads which streams take no commands.
 
         Raises:
             StoreAway: the index is missing and cannot be made now; until it is there, no commit is taken.
         """
-        with reaching():
-            guarded = await self._is_guarded()
-        if guarded:
-            self._unguarded = ""
-            return
-        self._unguarded = "the unique index on causes is missing, so a repeat would take effect again"
-        logger.error("the unique index on causes is missing; no commit is taken until it is there again")
-        try:
-            await self.prepare()
-        except StoreAway as failure:
-            self._unguarded += f", and it cannot be made: {failure}"
-            raise StoreAway(self._unguarded) from None
-        self._unguarded = ""
-        logger.warning("the unique index on causes was made again")
-
-    async def _is_guarded(self) -> bool:
-        """Returns whether there is a unique index on a stream's causes, under any name."""
-        known = await self._commits.index_information()
-        return any(
-            index.get("unique") and index["key"] == _GUARD and not index.keys() & {"partialFilterExpression", "sparse"}
-            for index in known.values()
-        )
+        await self._guard.check()
 
     @property
     def unguarded(self) -> str:
         """Why no commit is taken, or nothing."""
-        return self._unguarded
+        return self._guard.missing
+
+    @property
+    def refused(self) -> frozenset[str]:
+        return self._guard.refused
 
     async def insert(self, commits: Sequence[Commit]) -> Sequence[Inserted]:
         """Inserts with `insert_many`, also a single one: it reports a missing majority beside a duplicate."""
-        if self._unguarded:
-            raise StoreAway(self._unguarded)
+        if self.unguarded:
+            raise StoreAway(self.unguarded)
         documents = [_encoded(commit) for commit in commits]
         outcomes = [Inserted.REFUSED if document is None else Inserted.STORED for document in documents]
         sent = [index for index, document in enumerate(documents) if document is not None]
@@ -117,12 +92,54 @@ class MongoCommits:
                 await self._latest(self._local, stream, causal)
                 return await self._latest(self._commits, stream, causal)
 
-    async def read(self, stream: str, *, first: int = 1, last: int | None = None) -> Sequence[Commit]:
+    async def read(
+        self, stream: str, *, first: int = 1, last: int | None = None, states: bool = True, most: int = 0
+    ) -> Sequence[Commit]:
         with reaching():
-            lowest, end = f"{stream}@{first:012d}", f"{stream}@:" if last is None else f"{stream}@{last + 1:012d}"
-            within = {"_id": {"$gte": lowest, "$lt": end}, "stream": stream}
-            found = self._commits.find(within).sort("_id", 1)
-            return [from_document(document) for document in await found.to_list(None)]
+            found = self._commits.find(_within(stream, first, last), None if states else {"state": 0}).sort("_id", 1)
+            one_reply = found.limit(-most)  # ends at 16 MB
+            return [from_document(document) for document in await one_reply.to_list(None)]
+
+    async def kept(self, stream: str, shape: str, version: int) -> Fold | None:
+        wanted = {"stream": stream, "shape": shape, "version": {"$lte": version}}
+        with reaching():
+            found = await self._folds.find(wanted).sort("version", -1).limit(1).to_list(1)
+        return Fold(stream, shape, found[0]["version"], found[0]["state"], found[0]["exists"]) if found else None
+
+    async def keep(self, fold: Fold) -> None:
+        key = {"stream": fold.stream, "shape": fold.shape, "version": fold.version}
+        with reaching():
+            await self._folds.replace_one(key, {**key, "state": fold.state, "exists": fold.exists}, upsert=True)
+
+    async def forget(self, stream: str, first: int) -> None:
+        with reaching():
+            await self._folds.delete_many({"stream": stream, "version": {"$gte": first}})
+
+    async def under(self, prefix: str) -> Sequence[Commit]:
+        within = {"stream": {"$gte": prefix, "$lt": f"{prefix}\U0010ffff"}}
+        with reaching():
+            async with session(self._client) as causal:
+                await self._local.find(within, session=causal).sort("stream", -1).limit(1).to_list(1)
+                found = await self._commits.find(within, session=causal).to_list(None)
+        commits, _ = sorted_out(found)
+        return sorted(commits, key=lambda commit: (commit.stream, commit.version))
+
+    async def replace(self, commit: Commit) -> None:
+        with reaching():
+            raw = self._database.get_collection(
+                "commits", codec_options=CODEC.with_options(document_class=RawBSONDocument)
+            )
+            found = await raw.find_one({"_id": commit.id})
+            document = {**to_document(commit), "position": Timestamp(*commit.position)}
+            if found is None:
+                await self._commits.insert_one(document)
+                return
+            if not sorted_out([decode(found.raw, CODEC)])[1]:
+                raise ValueError(f"{commit.id} can be read")
+            await self._database.get_collection("commits_aside").insert_one({"commit": commit.id, "document": found})
+            same = {"_id": commit.id, "$expr": {"$eq": ["$$ROOT", {"$literal": found}]}}
+            if not (await self._commits.replace_one(same, document)).matched_count:
+                raise StoreAway(f"{commit.id} was changed meanwhile; look at it again")
 
     async def caused_by(self, stream: str, causes: Sequence[str]) -> Sequence[Commit]:
         with reaching():
@@ -130,17 +147,17 @@ class MongoCommits:
             return [from_document(document) for document in await found.to_list(None)]
 
     async def follow(self, place: Place) -> AsyncGenerator[Batch, None]:
-        """Follows the majority change stream; a place that is too old is searched for by position instead."""
+        """Follows the majority change stream; a place that it cannot resume from is searched for by position."""
         pause = 0.1
         while True:
             try:
                 async with session(self._client) as own:
-                    async for batch in _Reading(self._database, self._commits, own).batches(place):
+                    async for batch in Reader(self._database, self._commits, own).batches(place):
                         pause = 0.1
                         place = batch.place
                         yield batch
             except PyMongoError as error:
-                if place.token and isinstance(error, OperationFailure) and error.code not in _PASSING:
+                if place.token and _needs_a_scan(error):
                     logger.warning("the log is searched for a lost place", why=str(error))
                     place = Place("", place.position)
                     continue
@@ -151,10 +168,10 @@ class MongoCommits:
     async def end(self) -> Place:
         with reaching():
             async with session(self._client) as own:
-                return await _Reading(self._database, self._commits, own).end()
+                return await Reader(self._database, self._commits, own).end()
 
     async def behind(self, place: Place) -> Behind:
-        total = {"events": {"$sum": {"$size": "$outbox"}}, "calls": {"$sum": {"$size": "$calls"}}}
+        total = {"events": {"$sum": _size("$outbox")}, "calls": {"$sum": _size("$calls")}}
         pipeline = [
             {"$match": {"position": {"$gt": Timestamp(*place.position)}}},
             {"$group": {"_id": None, "commits": {"$sum": 1}, **total}},
@@ -170,7 +187,8 @@ class MongoCommits:
             wanted["outbox.0"] = {"$exists": True}
         with reaching():
             found = self._commits.find(wanted, {"state": 0}).sort("position", 1).limit(limit)
-            return [from_document(document) for document in await found.to_list(None)]
+            commits, _ = sorted_out(await found.to_list(None))
+            return commits
 
     async def streams(self, prefix: str, limit: int) -> Sequence[str]:
         """Jumps from stream to stream in the index of causes, however long each is."""
@@ -188,9 +206,33 @@ class MongoCommits:
         return found
 
     async def _latest(self, commits: Any, stream: str, causal: Any) -> Commit | None:
-        within = {"_id": {"$gte": f"{stream}@", "$lt": f"{stream}@:"}, "stream": stream}
+        within = _within(stream, 0, None)
         found = await commits.find(within, session=causal).sort("_id", -1).limit(1).to_list(1)
         return from_document(found[0]) if found else None
+
+
+def _needs_a_scan(error: PyMongoError) -> bool:
+    """Returns whether a stream cannot be resumed: its token is lost, or opening it takes longer than an answer may.
+
+    The latter would be so with every try, because each begins at the same token.
+    """
+    lost = isinstance(error, OperationFailure) and error.code not in _PASSING
+    return lost or isinstance(error, OpeningTimedOut)
+
+
+def _within(stream: str, first: int, last: int | None) -> dict[str, Any]:
+    """Returns the condition for the commits of a stream, by their ids alone: its other fields may be unreadable.
+
+    Ids of another stream, whose name goes on with `@`, lie in between; they are longer.
+    """
+    lowest, end = f"{stream}@{first:012d}", f"{stream}@:" if last is None else f"{stream}@{last + 1:012d}"
+    length = len(lowest.encode(errors="surrogatepass"))
+    return {"_id": {"$gte": lowest, "$lt": end}, "$expr": {"$eq": [{"$strLenBytes": "$_id"}, length]}}
+
+
+def _size(field: str) -> dict[str, Any]:
+    """Returns the expression for the size of a list; 0 for a field that is none."""
+    return {"$cond": [{"$isArray": field}, {"$size": field}, 0]}
 
 
 def _encoded(commit: Commit) -> RawBSONDocument | None:
@@ -205,92 +247,3 @@ def _encoded(commit: Commit) -> RawBSONDocument | None:
 
 def _outcome(failed: Mapping[str, Any]) -> Inserted:
     return Inserted.DUPLICATE if failed["code"] == _DUPLICATE_KEY else Inserted.REFUSED
-
-
-class _Reading:
-    """One reading of the change stream, in batches, with raw commands in one session.
-
-    The drivers' own change streams hand over one event at a time; this is several times as fast.
-    """
-
-    def __init__(self, database: Any, commits: Any, own_session: Any) -> None:
-        self._database, self._commits, self._session = database, commits, own_session
-
-    async def batches(self, place: Place) -> AsyncGenerator[Batch, None]:
-        if place.token:
-            cursor = await self._open({"resumeAfter": {"_data": place.token}})
-        else:
-            now = await self._now()
-            cursor = await self._open({"startAtOperationTime": Timestamp(now.time, now.inc + 1)})
-            async for batch in self._history(place, now):
-                place = batch.place
-                yield batch
-        batch = self._batch(cursor, "firstBatch", place)
-        while True:
-            place = batch.place
-            yield batch
-            if _BUSY <= len(batch.commits) < _WORTH_A_ROUND_TRIP:
-                await asyncio.sleep(_GATHER_SECONDS)
-            batch = self._batch(await self._more(cursor["id"]), "nextBatch", place)
-
-    async def end(self) -> Place:
-        """Returns the place at which a stream that is opened now begins."""
-        now = await self._now()
-        cursor = await self._open({"startAtOperationTime": Timestamp(now.time, now.inc + 1)})
-        await self._database.command({"killCursors": "commits", "cursors": [cursor["id"]]}, session=self._session)
-        return Place(cursor["postBatchResumeToken"]["_data"], (now.time, now.inc))
-
-    async def _now(self) -> Timestamp:
-        """Returns a time that the server has reached: history ends with it, and the new stream begins behind it.
-
-        Left to itself, a new stream begins at the cluster's time, which is ahead of writes that have their place in
-        the oplog and are not applied yet. Those would be in neither.
-        """
-        answer = await self._database.command({"ping": 1}, session=self._session)
-        now: Timestamp = answer["operationTime"]
-        return now
-
-    async def _history(self, place: Place, until: Timestamp) -> AsyncGenerator[Batch, None]:
-        """Scans by position up to a time, and with the session's causality sees everything that happened by then.
-
-        What is newer is left to the stream. Otherwise the scan could come to a commit whose predecessor, inserted
-        behind its back, only the stream will show.
-        """
-        since = Timestamp(max(place.position[0] - MARGIN_SECONDS, 0), 0)
-        wanted = {"position": {"$gte": since, "$lte": until}}
-        found = self._commits.find(wanted, {"state": 0}, session=self._session).sort("position", 1)
-        while documents := await found.to_list(1000):
-            commits = [from_document(document) for document in documents]
-            yield Batch(commits, Place("", commits[-1].position), again=True)
-
-    async def _open(self, start: Mapping[str, Any]) -> Any:
-        pipeline = [
-            {"$changeStream": dict(start)},
-            {"$match": {"operationType": "insert"}},
-            {"$project": {"fullDocument.state": 0}},
-        ]
-        answer = await self._database.command(
-            {
-                "aggregate": "commits",
-                "pipeline": pipeline,
-                "cursor": {"batchSize": 1000},
-                "readConcern": {"level": "majority"},
-            },
-            session=self._session,
-            codec_options=_CODEC,
-        )
-        return answer["cursor"]
-
-    async def _more(self, cursor: int) -> Any:
-        answer = await self._database.command(
-            {"getMore": cursor, "collection": "commits", "batchSize": 1000, "maxTimeMS": 1000},
-            session=self._session,
-            codec_options=_CODEC,
-        )
-        return answer["cursor"]
-
-    @staticmethod
-    def _batch(cursor: Any, name: str, before: Place) -> Batch:
-        commits = [from_document(change["fullDocument"]) for change in cursor[name]]
-        position = max([before.position, *(commit.position for commit in commits)])
-        return Batch(commits, Place(cursor["postBatchResumeToken"]["_data"], position))

@@ -1,7 +1,9 @@
 """The backlog of a context: work left in its outbox, calls, queues, quarantine and read models."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from treaty.commits.holes import holes
 from treaty.commits.log import Place
 from treaty.messaging.broker import Broker
 from treaty.projections.projector import follower_of
@@ -19,6 +21,7 @@ class Backlog:
         queued: messages in the partitions of the inbox.
         quarantined: messages in quarantine.
         projecting: commits that a read model has not applied yet.
+        held: streams with an open hole, or that a follower has not taken again since their hole was closed.
     """
 
     outbox: int
@@ -26,10 +29,11 @@ class Backlog:
     queued: int
     quarantined: int
     projecting: int
+    held: int
 
     @property
     def total(self) -> int:
-        return self.outbox + self.calls + self.queued + self.quarantined + self.projecting
+        return self.outbox + self.calls + self.queued + self.quarantined + self.projecting + self.held
 
     @property
     def empty(self) -> bool:
@@ -52,4 +56,10 @@ async def backlog(service: Service, stores: Stores, broker: Broker, partitions: 
         queued=await broker.queued(topology) if topology.subscribes else 0,
         quarantined=(await stores.quarantine.waiting()).count,
         projecting=sum(behind.commits for behind in projected),
+        held=await _held(stores, [places.get(name, Place()) for name in ("relay", "calls", *views)]),
     )
+
+
+async def _held(stores: Stores, places: Sequence[Place]) -> int:
+    first = min(place.position for place in places)
+    return sum(bool(hole.stream) and (hole.is_open or hole.closed > first) for hole in await holes(stores.log))

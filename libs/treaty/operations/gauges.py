@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import structlog
 
+from treaty.commits.duplicates import duplicates
+from treaty.commits.holes import holes
 from treaty.commits.log import Place
 from treaty.probes import Waiting
 from treaty.sagas import RunStatus
@@ -51,6 +53,11 @@ class Gauges:
         self.surroundings.probe.gauge("treaty.pending.age", pending.age(self.surroundings.clock.now()))
         quarantined = await self.stores.quarantine.waiting()
         self.surroundings.probe.gauge("treaty.quarantine.age", quarantined.age(self.surroundings.clock.now()))
+        held = [bool(hole.stream) for hole in await holes(self.stores.log) if hole.is_open]
+        self.surroundings.probe.gauge("treaty.holes.open", sum(held))
+        self.surroundings.probe.gauge("treaty.holes.strays", len(held) - sum(held))
+        doubled = [one for one in await duplicates(self.stores.log) if not one.accepted]
+        self.surroundings.probe.gauge("treaty.duplicates.open", len(doubled))
         for saga in self.service.sagas:
             stuck = await self.stores.rows(saga.runs).count({"status": RunStatus.STUCK.value})
             self.surroundings.probe.gauge("treaty.saga.stuck", stuck, saga=saga.stored.stream)

@@ -9,7 +9,8 @@ from google.protobuf import any_pb2, duration_pb2
 from google.rpc import error_details_pb2, status_pb2
 
 from treaty.commits.codec import Newer
-from treaty.commits.log import CommitRefused, StoreAway
+from treaty.commits.duplicates import StreamDuplicated
+from treaty.commits.log import CommitRefused, StoreAway, Unreadable
 from treaty.commits.repository import Overloaded
 from treaty.domain import Conflict, DomainError, Invalid, NotFound, Rejected
 from treaty.projections.view import NotShown
@@ -48,6 +49,10 @@ def status_of(error: Exception, domain: str) -> status_pb2.Status | None:
         return overloaded(str(error), domain)
     if isinstance(error, Newer):
         return _status(grpc.StatusCode.UNAVAILABLE, str(error), "NEWER_DATA", domain)
+    if isinstance(error, Unreadable):
+        return _status(grpc.StatusCode.UNAVAILABLE, str(error), "STREAM_UNREADABLE", domain)
+    if isinstance(error, StreamDuplicated):
+        return _status(grpc.StatusCode.UNAVAILABLE, str(error), "STREAM_DUPLICATED", domain)
     if isinstance(error, StoreAway):
         return _status(grpc.StatusCode.UNAVAILABLE, "the store cannot be reached; try again", "STORE_AWAY", domain)
     if isinstance(error, NotShown):

@@ -57,6 +57,12 @@ METRICS: Mapping[str, Metric] = {
     "treaty.commit.batch": Metric("{commit}", "Number of commits in one write to the store.", _SIZES),
     "treaty.commit.unknown": Metric("{batch}", "Batches sent again because their outcome was unknown."),
     "treaty.commit.conflicts": Metric("{commit}", "Commits that lost their version to another process."),
+    "treaty.holes.opened": Metric("{document}", "Documents found among the commits that cannot be read."),
+    "treaty.holes.open": Metric("{stream}", "Streams held back by a document that cannot be read.", gauge=True),
+    "treaty.holes.strays": Metric("{document}", "Unreadable documents that belong to no stream.", gauge=True),
+    "treaty.duplicates.open": Metric(
+        "{stream}", "Streams without commands, because a cause took effect twice and nobody accepted it.", gauge=True
+    ),
     "treaty.outbox.lag": Metric("s", "Age of the event that the relay publishes now.", gauge=True),
     "treaty.relay.published": Metric("{event}", "Events that the broker confirmed.", by=("type",)),
     "treaty.relay.unroutable": Metric("{event}", "Events that no queue has a binding for.", by=("type",)),

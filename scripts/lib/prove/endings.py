@@ -71,7 +71,8 @@ async def stay_away(scene: "Scene") -> bool:
     stores = cluster.stores[ACCOUNTS]
     waiting = [parse(headers, b"") for headers in cluster.broker.inbox(ACCOUNTS) if END_HEADER not in headers]
     now = await stores.pending.now()
-    overdue = [id for id, due in (await stores.pending.timers(1000)).items() if due <= now]
+    fired = {cause.id for commit in stores.commits.commits for cause in commit.causes}
+    overdue = [id for id, due in (await stores.pending.timers(1000)).items() if due <= now and id not in fired]
     cluster.start(ACCOUNTS)
     await asyncio.wait(asked)
     settled = await scene.settle()

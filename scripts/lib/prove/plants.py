@@ -158,6 +158,14 @@ PLANTS: Mapping[str, Plant] = {
         ],
         simulated=False,
     ),
+    "hole_not_held": Plant(
+        "the commits behind one that cannot be read come out before it when it is mended",
+        [Change("commits/reader.py", "        if not self._held and not batch.unreadable:\n", "        if True:\n")],
+    ),
+    "hole_forgotten": Plant(
+        "a place passes the closing of a hole with a crash before the work that was held back is done",
+        [Change("commits/reader.py", "            elif hole.closed >= since:\n", "            elif False:\n")],
+    ),
     "read_back_unknown": Plant(
         "a commit that the primary has is not yet a commit that a majority has",
         [
@@ -171,14 +179,14 @@ PLANTS: Mapping[str, Plant] = {
             ),
             Change(
                 "memory/commits.py",
-                "        return [c for c in self._durable(stream) if c.version >= first and",
+                "        found = [c for c in self._durable(stream) if c.version >= first and",
                 "        known = [stored.commit for stored in self._streams.get(stream, ())]\n"
-                "        return [c for c in known if c.version >= first and",
+                "        found = [c for c in known if c.version >= first and",
             ),
             Change(
                 "mongo/commits.py",
-                '            found = self._commits.find(within).sort("_id", 1)',
-                '            found = self._local.find(within).sort("_id", 1)',
+                "            found = self._commits.find(_within(stream, first, last), ",
+                "            found = self._local.find(_within(stream, first, last), ",
             ),
         ],
     ),

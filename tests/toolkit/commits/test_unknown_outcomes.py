@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 import pytest
 from treaty.commits.commit import Commit
-from treaty.commits.group_commit import GroupCommitLog, Inserted
+from treaty.commits.group_commit import GroupCommitLog
 from treaty.commits.log import VersionTaken
+from treaty.commits.store import Inserted
 from treaty.domain import Rejected
 from treaty.memory.commits import Fault
 from treaty.surroundings import Surroundings

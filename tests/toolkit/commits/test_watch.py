@@ -83,7 +83,7 @@ async def test_the_log_is_read_once_for_all_and_only_while_somebody_watches(
         reading += 1
         return follow(place)
 
-    log.follow = counted
+    log.follow = counted  # type: ignore[method-assign]
     seen: list[list[int]] = [[] for _ in range(5)]
     watching = [asyncio.create_task(_seen(watch, one)) for one in seen]
     await eventually(lambda: all(seen))

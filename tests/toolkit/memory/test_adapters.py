@@ -2,6 +2,7 @@
 
 import pytest
 from treaty.clock import SystemClock
+from treaty.commits.commit import Commit
 from treaty.commits.group_commit import GroupCommitLog
 from treaty.commits.log import CommitLog
 from treaty.memory.broker import MemoryBroker
@@ -13,6 +14,7 @@ from treaty.surroundings import Surroundings
 from treaty.testing.samples import NOTES
 from treaty.testing.suites.broker import BrokerSuite, MakeBroker
 from treaty.testing.suites.commit_log import CommitLogSuite, MakeLog
+from treaty.testing.suites.holes import Damage, HolesSuite
 from treaty.testing.suites.leases import CheckpointsSuite, LeasesSuite
 from treaty.testing.suites.pending import PendingSuite
 from treaty.testing.suites.personal_data import PersonalDataSuite
@@ -32,6 +34,36 @@ class TestMemoryCommitLog(CommitLogSuite):
             return GroupCommitLog(commits, surroundings=Surroundings(chance=SeededChance(), probe=probe or NoProbe()))
 
         return make
+
+
+class _MemoryDamage:
+    def __init__(self, commits: MemoryCommits) -> None:
+        self._commits = commits
+
+    async def plant(self, commit: Commit) -> None:
+        self._commits.spoil(commit.id)
+        await self._commits.insert([commit])
+
+    async def repair(self, commit: Commit) -> None:
+        self._commits.unreadable.discard(commit.id)
+
+
+class TestMemoryHoles(HolesSuite):
+    @pytest.fixture
+    async def stores(self) -> MemoryStores:
+        return MemoryStores(Surroundings(chance=SeededChance()))
+
+    @pytest.fixture
+    async def make_log(self, stores: MemoryStores) -> MakeLog:
+        async def make(probe: Probe | None = None) -> CommitLog:
+            surroundings = Surroundings(chance=SeededChance(), probe=probe or NoProbe())
+            return GroupCommitLog(stores.commits, surroundings=surroundings)
+
+        return make
+
+    @pytest.fixture
+    async def damage(self, stores: MemoryStores) -> Damage:
+        return _MemoryDamage(stores.commits)
 
 
 class _InMemory:

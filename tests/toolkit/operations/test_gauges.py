@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from treaty.commits.holes import skip
 from treaty.commits.log import Place
 from treaty.followers.pending import Item
 from treaty.memory.stores import MemoryStores
@@ -14,6 +15,7 @@ from treaty.surroundings import Surroundings
 from treaty.testing import eventually
 from treaty.testing.recorder import Recorder
 from treaty.testing.samples import plain_commit
+from treaty.testing.suites.commit_log import read_until
 from treaty.testing.suites.quarantine import kept
 from treaty.testing.world import ManualClock, SeededChance, embedded
 
@@ -45,7 +47,24 @@ async def told(gauges: Gauges) -> dict[str, float]:
 
 async def test_nothing_waits_in_a_new_context(gauges: Gauges) -> None:
     found = await told(gauges)
-    assert found == {"follower.lag": 0, "pending.size": 0, "pending.age": 0, "quarantine.age": 0}
+    assert found == {
+        "follower.lag": 0,
+        "pending.size": 0,
+        "pending.age": 0,
+        "quarantine.age": 0,
+        "holes.open": 0,
+        "holes.strays": 0,
+        "duplicates.open": 0,
+    }
+
+
+async def test_a_stream_is_held_back_until_its_hole_is_closed(gauges: Gauges, stores: MemoryStores) -> None:
+    stores.commits.spoil_next = True
+    await stores.log.append(plain_commit("thing-1"))
+    await read_until(stores.log, Place(), lambda batches: bool(batches[-1].place.token))
+    assert (await told(gauges))["holes.open"] == 1
+    await skip(stores.log, plain_commit("thing-1").id, by="ann", reason="of no use")
+    assert (await told(gauges))["holes.open"] == 0
 
 
 async def test_a_follower_lags_by_the_age_of_the_first_commit_it_has_not_done(

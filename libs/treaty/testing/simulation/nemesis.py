@@ -1,13 +1,19 @@
 """The nemesis of a simulation: it draws the faults of a cluster, and their times."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
+from treaty.commits.holes import HOLES, holes, mend
+from treaty.domain import DomainError
 from treaty.followers.relay import ROUTED
 from treaty.process.crashes import PLACES
 from treaty.testing.simulation.cluster import Cluster, Node
 from treaty.testing.simulation.operator import Operator, give_up_what_is_left
+
+_OPENING_SECONDS = 5.0
+"""Virtual seconds in which a process that has met an unreadable commit has noted it, or met it again as mended."""
 
 
 @dataclass(slots=True)
@@ -55,6 +61,7 @@ class Nemesis:
         for context in cluster.contexts:
             if not cluster.living(context):
                 cluster.start(context)
+        await self._mend()
 
     @property
     def _faults(self) -> Sequence[Callable[[], Awaitable[None]]]:
@@ -69,6 +76,7 @@ class Nemesis:
             self._cut_wire,
             self._primary_alone,
             self._history_lost,
+            self._unreadable,
             self._clock_jump,
             self._server_clock_jump,
             self._scale_out,
@@ -178,6 +186,30 @@ class Nemesis:
 
     async def _history_lost(self) -> None:
         self.cluster.stores[self.cluster.loop.chance.choice(self.cluster.contexts)].commits.history_lost = True
+
+    async def _unreadable(self) -> None:
+        """Makes a commit unreadable, an old one or the next one; a person mends it after a while."""
+        chance = self.cluster.loop.chance
+        commits = self.cluster.stores[chance.choice(self.cluster.contexts)].commits
+        old = [commit.id for commit in commits.commits if not commit.stream.startswith(HOLES)]
+        if old and chance.random() < 0.3:
+            commits.unreadable.add(chance.choice(old))
+        else:
+            commits.spoil_next = True
+        await self._pause(5.0)
+        await self._mend()
+
+    async def _mend(self) -> None:
+        """Repairs all unreadable commits, and closes their holes once no process can still be opening one."""
+        for stores in self.cluster.stores.values():
+            stores.commits.spoil_next = False
+            stores.commits.unreadable.clear()
+        await asyncio.sleep(_OPENING_SECONDS)
+        for stores in self.cluster.stores.values():
+            for hole in await holes(stores.log):
+                if hole.is_open:
+                    with contextlib.suppress(DomainError):
+                        await mend(stores.log, hole.stream, by="the nemesis", reason="repaired")
 
     async def _clock_jump(self) -> None:
         node = self._somebody()

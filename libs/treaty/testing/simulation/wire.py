@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence, Set
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,8 +11,9 @@ from typing import Any
 
 from treaty.chance import Chance
 from treaty.commits.commit import Commit
-from treaty.commits.group_commit import CommitStore, GroupCommitLog, Inserted, OutcomeUnknown
+from treaty.commits.group_commit import GroupCommitLog
 from treaty.commits.log import Batch, Place, StoreAway
+from treaty.commits.store import CommitStore, Inserted, OutcomeUnknown
 from treaty.memory.broker import MemoryBroker
 from treaty.memory.stores import MemoryStores
 from treaty.messaging.broker import BrokerAway, Delivery, Topology
@@ -97,7 +98,13 @@ class RemoteCommits:
         self._store, self._wire = store, wire
         reading: Any = Remote(store, wire)
         self.head, self.read, self.caused_by = reading.head, reading.read, reading.caused_by
+        self.under, self.replace = reading.under, reading.replace
+        self.kept, self.keep, self.forget = reading.kept, reading.keep, reading.forget
         self.end, self.behind, self.peek, self.streams = reading.end, reading.behind, reading.peek, reading.streams
+
+    @property
+    def refused(self) -> Set[str]:
+        return self._store.refused
 
     async def insert(self, commits: Sequence[Commit]) -> Sequence[Inserted]:
         try:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 import pytest
 
-from treaty.commits.commit import Commit
+from treaty.commits.commit import Commit, Fold
 from treaty.commits.log import Batch, CommitLog, Place, VersionTaken
 from treaty.probes import NoProbe, Probe
 from treaty.testing.recorder import Recorder
@@ -121,6 +121,42 @@ class CommitLogSuite:
         assert [commit.version for commit in await log.read("thing-1", first=12)] == [12]
         assert [commit.stream for commit in await log.read("thing-1", last=2)] == ["thing-1", "thing-1"]
         assert not await log.read("thing-")
+
+    async def test_the_first_commits_of_a_part_are_read_without_their_states(self, log: CommitLog) -> None:
+        for version in range(1, 8):
+            await log.append(plain_commit("thing-1", version))
+        found = await log.read("thing-1", first=2, last=6, states=False, most=3)
+        assert [(commit.version, commit.state) for commit in found] == [(2, {}), (3, {}), (4, {})]
+        assert [commit.version for commit in await log.read("thing-1", first=6, most=3)] == [6, 7]
+
+    async def test_all_commits_of_streams_that_begin_alike_are_read(self, log: CommitLog) -> None:
+        for stream in ("thing-b", "thing-a", "other-a"):
+            for version in (1, 2):
+                await log.append(plain_commit(stream, version))
+        found = [(commit.stream, commit.version) for commit in await log.under("thing-")]
+        assert found == [("thing-a", 1), ("thing-a", 2), ("thing-b", 1), ("thing-b", 2)]
+
+    async def test_states_are_kept_by_stream_shape_and_version(self, make_log: MakeLog) -> None:
+        log = await make_log()
+        for stream, shape, version in (("a", "new", 10), ("a", "new", 20), ("a", "old", 15), ("b", "new", 5)):
+            await log.keep(Fold(stream, shape, version, {"shape": shape, "data": {"n": version}}, True))
+        again = await make_log()
+        for (stream, shape, version), wanted in {
+            ("a", "new", 30): 20,
+            ("a", "new", 19): 10,
+            ("a", "new", 9): None,
+            ("a", "old", 30): 15,
+            ("b", "old", 30): None,
+        }.items():
+            kept = await again.kept(stream, shape, version)
+            assert (kept and kept.version) == wanted
+            assert kept is None or kept.state == {"shape": shape, "data": {"n": wanted}}
+        await log.keep(Fold("a", "new", 20, {"shape": "new", "data": {"n": 21}}, False))
+        assert await again.kept("a", "new", 20) == Fold("a", "new", 20, {"shape": "new", "data": {"n": 21}}, False)
+        await log.forget("a", 15)
+        kept = await again.kept("a", "new", 30)
+        assert (kept and kept.version, await again.kept("a", "old", 30)) == (10, None)
+        assert await again.kept("b", "new", 30) is not None
 
     async def test_the_commits_of_causes_are_found_on_their_stream_only(self, log: CommitLog) -> None:
         await log.append(plain_commit("thing-1", 1, causes=["a", "b"]))
