@@ -2,20 +2,26 @@
 
 Sources: the CloudEvents core specification 1.0.2; its RabbitMQ binding (header prefix `ce-`); the extensions
 correlation, partitioning, sequence and distributed tracing. Headers named `cloudEvents_` or `cloudEvents:`, as the
-AMQP 1.0 binding has them, are read too.
+AMQP 1.0 binding has them, or `ce_`, as the Kafka binding has them, are read too, and so is the JSON format (structured
+mode).
 """
 
+import base64
+import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from treaty.commits.codec import NeedsDeploy
 from treaty.commits.commit import CauseEntry, Commit
 
 CONTENT_TYPE = "application/protobuf"
 PARTITION_HEADER = "ce-partitionkey"
-_PREFIXES = ("ce-", "cloudevents_", "cloudevents:")
+_PREFIXES = ("ce-", "ce_", "cloudevents_", "cloudevents:")
 _SCHEMA = "type.googleapis.com/"
+_NO_TIME = datetime.fromtimestamp(0, UTC)
+_RFC_3339 = re.compile(r"(\d{4}-\d\d-\d\d)[T _](\d\d:\d\d):(\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)?", re.ASCII)
 
 
 class Malformed(NeedsDeploy):
@@ -74,10 +80,14 @@ def parse(headers: Mapping[str, object], body: bytes) -> Envelope:
     """Reads the envelope of a delivery.
 
     Raises:
-        Malformed: if a required attribute is missing or the time cannot be read.
+        Malformed: if a required attribute is missing or no text, or the version is not 1.0. No other attribute makes a
+            message malformed.
     """
     attributes = dict(_attributes(headers))
-    missing = [name for name in ("id", "type", "source", "partitionkey") if not attributes.get(name)]
+    if not attributes.get("id"):
+        structured, data = _structured(body)
+        attributes, body = {**structured, **attributes}, data if structured else body
+    missing = [name for name in ("id", "type", "source") if not attributes.get(name)]
     if missing:
         raise Malformed(f"the message lacks the CloudEvents attributes {', '.join(missing)}")
     if attributes.get("specversion", "1.0") != "1.0":
@@ -88,7 +98,7 @@ def parse(headers: Mapping[str, object], body: bytes) -> Envelope:
         source=attributes["source"],
         subject=attributes.get("subject", ""),
         time=_time(attributes.get("time", "")),
-        partition_key=attributes["partitionkey"],
+        partition_key=attributes.get("partitionkey") or attributes.get("subject") or attributes["source"],
         sequence=attributes.get("sequence", ""),
         body=body,
         correlation=attributes.get("correlationid", ""),
@@ -101,16 +111,30 @@ def parse(headers: Mapping[str, object], body: bytes) -> Envelope:
     )
 
 
+def _structured(body: bytes) -> tuple[dict[str, str], bytes]:
+    """Returns the attributes and the data of an event in CloudEvents' JSON format; no attributes if it is none."""
+    try:
+        event = json.loads(body) if body[:1] == b"{" else {}
+        if not isinstance(event, dict) or "specversion" not in event:
+            return {}, body
+        data = base64.b64decode(event.pop("data_base64", ""), validate=True)
+        if "data" in event:
+            data = json.dumps(event.pop("data"), separators=(",", ":")).encode()
+        return {name: _text(value) for name, value in event.items()}, data
+    except (ValueError, TypeError, RecursionError):
+        return {}, body
+
+
 def _attributes(headers: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     for name, value in headers.items():
         lower = name.lower()
         for prefix in _PREFIXES:
             if lower.startswith(prefix):
-                yield lower.removeprefix(prefix), _text(lower, value)
+                yield lower.removeprefix(prefix), _text(value)
 
 
-def _text(name: str, value: object) -> str:
-    """Returns an attribute as text; what AMQP can say and CloudEvents cannot is malformed."""
+def _text(value: object) -> str:
+    """Returns an attribute as text; empty for a value that is no text, such as a list."""
     match value:
         case None:
             return ""
@@ -118,24 +142,30 @@ def _text(name: str, value: object) -> str:
             try:
                 return value.decode()
             except UnicodeDecodeError:
-                raise Malformed(f"{name} is not text in UTF-8") from None
+                return ""
         case datetime():
             return value.isoformat()
         case str() | bool() | int() | float():
             return str(value)
         case _:
-            raise Malformed(f"{name} is a {type(value).__name__}, not text")
+            return ""
 
 
 def _time(text: str) -> datetime:
-    """Reads a time; CloudEvents lets it be left out."""
-    if not text:
-        return datetime.fromtimestamp(0, UTC)
+    """Reads a time of RFC 3339; the beginning of 1970 if it is left out or unreadable, since CloudEvents needs none.
+
+    RFC 3339 allows small letters, a blank instead of the T, any number of digits of a second, and leap seconds.
+    """
+    match = _RFC_3339.fullmatch(text.upper())
+    if match is None:
+        return _NO_TIME
+    date, time, second, digits, zone = match.groups()
+    leap = second == "60"
     try:
-        time = datetime.fromisoformat(text)
-        return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
+        read = datetime.fromisoformat(f"{date}T{time}:{'59' if leap else second}.{(digits or '')[:6]:0<6}{zone or 'Z'}")
+        return read.astimezone(UTC) + timedelta(seconds=leap)
     except (ValueError, OverflowError):
-        raise Malformed(f"{text!r} is not a time") from None
+        return _NO_TIME
 
 
 def envelopes(commit: Commit, *, context: str, environment: str = "") -> Iterator[Envelope]:

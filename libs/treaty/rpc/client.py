@@ -6,9 +6,9 @@ from typing import Any, TypeVar
 
 import grpc
 from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 
 from treaty.probes import Probe
+from treaty.rpc.errors import details_of
 
 T = TypeVar("T")
 
@@ -77,5 +77,5 @@ async def until_answered(call: Callable[[], Awaitable[T]], *, attempts: int = 30
 
 def _put_off(error: grpc.aio.AioRpcError) -> bool:
     """Returns whether the server asks the client to repeat the call later."""
-    status = rpc_status.from_call(error)
+    status = details_of(error)
     return status is not None and any(d.Is(error_details_pb2.RetryInfo.DESCRIPTOR) for d in status.details)

@@ -1,12 +1,14 @@
 """Errors on the wire: domain errors as gRPC statuses with google.rpc details (AIP-193)."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import grpc
 from google.protobuf import any_pb2, duration_pb2
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
 
 from treaty.commits.codec import Newer
 from treaty.commits.duplicates import StreamDuplicated
@@ -18,6 +20,10 @@ from treaty.projections.view import NotShown
 Violation = tuple[str, str]
 """(field, description of the error in it)."""
 
+_MOST_TEXT, _MOST_VALUE, _MOST_FIELD, _MOST_VIOLATION_BYTES = 400, 200, 200, 2_000
+"""Bytes of a status' message, which travels twice; of a value in its metadata; of a field's path or description; and of
+all violations but the last. A status travels in the metadata, in base64, and a client takes 8 kB of metadata."""
+
 DOMAIN_CODES: dict[type[DomainError], grpc.StatusCode] = {
     NotFound: grpc.StatusCode.NOT_FOUND,
     Rejected: grpc.StatusCode.FAILED_PRECONDITION,
@@ -27,6 +33,10 @@ DOMAIN_CODES: dict[type[DomainError], grpc.StatusCode] = {
 """The gRPC status of each domain error, used in both directions."""
 
 
+_SHOWN = 5
+"""The number of violations in the message of an InvalidRequest; the details have more."""
+
+
 class InvalidRequest(Invalid):
     """The request breaks a rule of its proto."""
 
@@ -34,7 +44,9 @@ class InvalidRequest(Invalid):
 
     def __init__(self, violations: Iterable[Violation]) -> None:
         self.violations = tuple(violations)
-        super().__init__("; ".join(f"{field}: {text}" if field else text for field, text in self.violations))
+        shown = [f"{field}: {text}" if field else text for field, text in self.violations[:_SHOWN]]
+        more = len(self.violations) - len(shown)
+        super().__init__("; ".join([*shown, *([f"and {more} more"] if more else [])]))
 
 
 def status_of(error: Exception, domain: str) -> status_pb2.Status | None:
@@ -70,6 +82,26 @@ def overloaded(text: str, domain: str) -> status_pb2.Status:
     return _status(grpc.StatusCode.RESOURCE_EXHAUSTED, text, "OVERLOADED", domain, _in_a_second())
 
 
+def unimplemented(path: str, domain: str) -> status_pb2.Status:
+    """Returns UNIMPLEMENTED, for a method that does not exist."""
+    return _status(grpc.StatusCode.UNIMPLEMENTED, f"there is no method {path}", "NO_SUCH_METHOD", domain)
+
+
+def too_large(size: int, most: int, domain: str) -> status_pb2.Status:
+    """Returns RESOURCE_EXHAUSTED, for a request of too many bytes. Another try changes nothing."""
+    text = f"the request has {size:,} bytes; at most {most:,} are taken"
+    return _status(grpc.StatusCode.RESOURCE_EXHAUSTED, text, "REQUEST_TOO_LARGE", domain)
+
+
+def details_of(error: Any) -> status_pb2.Status | None:
+    """Returns the packed status of a failed call, or None: a proxy may have cut it or given the call another code."""
+    try:
+        found: status_pb2.Status | None = rpc_status.from_call(error)
+    except (ValueError, DecodeError):
+        return None
+    return found
+
+
 def _in_a_second() -> error_details_pb2.RetryInfo:
     return error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=1))
 
@@ -89,19 +121,31 @@ def _domain_status(error: DomainError, domain: str) -> status_pb2.Status:
     return _status(code, error.message, error.reason, domain, *details, metadata=error.details)
 
 
-def _bad_request(violations: Iterable[Violation]) -> error_details_pb2.BadRequest:
-    return error_details_pb2.BadRequest(
-        field_violations=[
-            error_details_pb2.BadRequest.FieldViolation(field=field, description=text) for field, text in violations
-        ]
-    )
+def _bad_request(violations: Sequence[Violation]) -> error_details_pb2.BadRequest:
+    """Returns the violations, as many as fit; a last one says how many are left out."""
+    shown = error_details_pb2.BadRequest()
+    for count, (field, text) in enumerate(violations):
+        if shown.ByteSize() > _MOST_VIOLATION_BYTES:
+            shown.field_violations.add(description=f"and {len(violations) - count} more; correct these first")
+            break
+        shown.field_violations.add(field=cut(field, _MOST_FIELD), description=cut(text, _MOST_FIELD))
+    return shown
 
 
 def _status(
     code: grpc.StatusCode, text: str, reason: str, domain: str, *details: Any, metadata: Mapping[str, str] | None = None
 ) -> status_pb2.Status:
-    info = error_details_pb2.ErrorInfo(reason=_upper_snake(reason), domain=domain, metadata=metadata or {})
-    return status_pb2.Status(code=code.value[0], message=text, details=[_packed(d) for d in (info, *details)])
+    values = {cut(name, 64): cut(value, _MOST_VALUE) for name, value in (metadata or {}).items()}
+    info = error_details_pb2.ErrorInfo(reason=_upper_snake(reason), domain=domain, metadata=values)
+    status = status_pb2.Status(code=code.value[0], message=cut(text, _MOST_TEXT), details=[_packed(info)])
+    status.details.extend(_packed(detail) for detail in details)
+    return status
+
+
+def cut(text: str, most: int) -> str:
+    """Returns the text, cut to so many bytes in UTF-8, with a mark at its end if it was longer."""
+    data = text.encode(errors="replace")
+    return data.decode() if len(data) <= most else data[: most - 3].decode(errors="ignore") + "…"
 
 
 def _packed(detail: Any) -> any_pb2.Any:

@@ -15,7 +15,7 @@ from grpc_status import rpc_status
 
 from treaty.causes import Cause, acting, carried_by
 from treaty.probes import Probe
-from treaty.rpc.errors import InvalidRequest, internal, overloaded, status_of
+from treaty.rpc.errors import InvalidRequest, cut, internal, overloaded, status_of, too_large, unimplemented
 
 logger = structlog.get_logger()
 
@@ -31,6 +31,7 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         digest_key: keys the hash that compares a repeated request_id's body with the first one.
         max_calls: the most calls at a time; more are refused at once.
         max_streams: the same for methods that return a stream.
+        max_bytes: the size of the largest request.
         deadline: seconds for a call without a deadline of its client.
         probe: returns the probe of a context.
     """
@@ -42,12 +43,13 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         digest_key: bytes,
         max_calls: int,
         max_streams: int,
+        max_bytes: int,
         deadline: float,
     ) -> None:
         self._probe = probe
         self._digest_key = hashlib.blake2b(digest_key).digest()
         self._max_calls = max_calls
-        self._deadline = deadline
+        self._deadline, self._max_bytes = deadline, max_bytes
         self._running = 0
         self.streams_left = max_streams
         self._wrapped: dict[str, Any] = {}
@@ -57,18 +59,20 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         if wrapped is not None:
             return wrapped.handler if self._running < self._max_calls or wrapped.streams else wrapped.refusing
         handler = await continuation(details)
-        if handler is None or handler.request_streaming or details.method.startswith(_UNBOUND):
+        if handler is None:
+            return grpc.stream_unary_rpc_method_handler(partial(_unimplemented, details.method))
+        if handler.request_streaming or details.method.startswith(_UNBOUND):
             return handler
         wrapped = self._wrapped[details.method] = self._wrap(details.method, handler)
         return wrapped.handler
 
     def _wrap(self, path: str, handler: Any) -> Any:
         service, _, name = path[1:].partition("/")
-        domain = service.rpartition(".")[0].rpartition(".")[0]
+        domain = domain_of(service)
         method = handler.unary_stream if handler.response_streaming else handler.unary_unary
         call = _Call(self, self._probe(domain), path[1:], name, domain, method)
         coding = {
-            "request_deserializer": partial(_read, handler.request_deserializer),
+            "request_deserializer": partial(_read, handler.request_deserializer, self._max_bytes),
             "response_serializer": handler.response_serializer,
         }
         if handler.response_streaming:
@@ -131,6 +135,9 @@ class _Call:
         except _Refused as refused:
             code = _code_name(refused.status)
             await context.abort_with_status(rpc_status.to_status(refused.status))
+        except asyncio.CancelledError:
+            code = _given_up(context)
+            raise
         finally:
             seconds = time.perf_counter() - started
             self._probe.measure("rpc.server.call.duration", seconds, method=self._path, code=code)
@@ -142,9 +149,11 @@ class _Call:
                 raise _Refused(overloaded("too many streams at once; try again later", self._domain))
             self._interceptor.streams_left -= 1
             try:
-                _validate(request)
+                _validate(request, self._domain)
                 async for message in self._method(request, context):
                     yield message
+            except _Refused:
+                raise
             except Exception as error:
                 raise _Refused(self._status(error)) from None
             finally:
@@ -165,15 +174,19 @@ class _Call:
                 else:
                     async with asyncio.timeout(self._interceptor.deadline):
                         response = await self._caused(request, context, span.trace, metadata)
+            except asyncio.CancelledError:
+                code = _given_up(context)
+                span.note(rpc_status_code=code, error_type=code)
+                raise
             except Exception as error:
-                status = self._status(error)
+                status = error.status if isinstance(error, _Refused) else self._status(error)
                 span.note(rpc_status_code=_code_name(status), error_type=type(error).__name__)
                 raise _Refused(status) from None
             span.note(rpc_status_code="OK")
             return response
 
     async def _caused(self, request: Any, context: Any, trace: str, metadata: Mapping[str, object]) -> Any:
-        _validate(request)
+        _validate(request, self._domain)
         request_id = getattr(request, "request_id", None)
         if request_id is None:
             return await self._method(request, context)
@@ -203,6 +216,24 @@ class _Refused(Exception):
         self.status = status
 
 
+def _given_up(context: Any) -> str:
+    """Returns the status of a call that its client stopped waiting for."""
+    left = context.time_remaining()
+    return "DEADLINE_EXCEEDED" if left is not None and left <= 0 else "CANCELLED"
+
+
+async def _unimplemented(path: str, requests: Any, context: Any) -> None:
+    """Refuses a call of a method that does not exist."""
+    service = cut(path, 200).strip("/").partition("/")[0]
+    status = unimplemented(cut(path, 200), domain_of(service))
+    await context.abort_with_status(rpc_status.to_status(status))
+
+
+def domain_of(service: str) -> str:
+    """Returns the context of a service: its package without the version."""
+    return service.rpartition(".")[0].rpartition(".")[0]
+
+
 _CODES = {code.value[0]: code.name for code in grpc.StatusCode}
 
 
@@ -216,23 +247,39 @@ class _Undecodable(NamedTuple):
     why: str
 
 
-def _read(deserialize: Callable[[bytes], Any], data: bytes) -> Any:
+_ALL_CHECKED_BYTES = 16_384
+"""Of a larger request only the first violation is found: the time to collect them grows with their square."""
+
+
+class _TooLarge(NamedTuple):
+    """A request of too many bytes, and their number."""
+
+    size: int
+    most: int
+
+
+def _read(deserialize: Callable[[bytes], Any], most: int, data: bytes) -> Any:
     """Parses a request. gRPC itself would answer unreadable bytes with UNKNOWN, as for a fault of the server."""
+    if len(data) > most:
+        return _TooLarge(len(data), most)
     try:
         return deserialize(data)
     except DecodeError as error:
         return _Undecodable(str(error))
 
 
-def _validate(request: Any) -> None:
+def _validate(request: Any, domain: str) -> None:
     """Checks a request against the rules in its proto.
 
     Raises:
         InvalidRequest: with the path of each wrong field.
+        _Refused: if it is too large.
     """
+    if isinstance(request, _TooLarge):
+        raise _Refused(too_large(request.size, request.most, domain))
     if isinstance(request, _Undecodable):
         raise InvalidRequest([("", f"the request cannot be read: {request.why}")])
-    violations = protovalidate.collect_violations(request)
+    violations = protovalidate.collect_violations(request, fail_fast=request.ByteSize() > _ALL_CHECKED_BYTES)
     if violations:
         raise InvalidRequest((_field(v), v.proto.message or v.proto.rule_id) for v in violations)
 

@@ -6,13 +6,12 @@ from typing import Any, Self
 
 import grpc
 from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 
 from treaty.causes import current_cause
 from treaty.dependencies import DependencyAway
 from treaty.probes import Probe
 from treaty.rpc.client import call_traced, channel
-from treaty.rpc.errors import DOMAIN_CODES
+from treaty.rpc.errors import DOMAIN_CODES, details_of
 
 _REFUSALS = {code: kind for kind, code in DOMAIN_CODES.items()}
 """The domain error for each status with which another context refuses."""
@@ -93,7 +92,7 @@ def _raised(error: grpc.aio.AioRpcError, context: str) -> Exception:
     if kind is None:
         return PeerAway(context, f"{error.code().name}: {text}")
     info = error_details_pb2.ErrorInfo()
-    status = rpc_status.from_call(error)
+    status = details_of(error)
     for detail in status.details if status else ():
         detail.Unpack(info)
     return kind(text, reason=info.reason or None)

@@ -56,6 +56,7 @@ class GrpcServer:
             max_calls=self.settings.grpc_max_calls,
             deadline=self.settings.grpc_deadline_seconds,
             max_streams=self.settings.grpc_max_streams,
+            max_bytes=self.settings.grpc_max_message_bytes,
         )
         self.port = _free_port(self.settings.grpc_host, self.settings.grpc_port)
         for _ in range(self.settings.grpc_listeners if hasattr(socket, "SO_REUSEPORT") else 1):
@@ -113,7 +114,10 @@ def _free_port(host: str, port: int) -> int:
 
 def _options(max_message_bytes: int) -> list[tuple[str, int]]:
     return [
-        ("grpc.max_receive_message_length", max_message_bytes),
+        (
+            "grpc.max_receive_message_length",
+            2 * max_message_bytes,
+        ),  # the interceptor refuses those between with reasons
         ("grpc.max_send_message_length", 4 * max_message_bytes),
         ("grpc.max_metadata_size", 16_384),
         ("grpc.keepalive_permit_without_calls", 1),

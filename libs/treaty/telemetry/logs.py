@@ -42,7 +42,24 @@ def configure_logging(
             foreign_pre_chain=[_add_logger, *shared], processors=[ProcessorFormatter.remove_processors_meta, *ending]
         )
     )
+    handler.addFilter(_without_bodies)
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+_CLIENTS_OF_THE_BROKER = ("aiormq", "aio_pika")
+
+
+def _without_bodies(record: logging.LogRecord) -> bool:
+    """Removes messages from the lines of the broker's client, which show their whole bodies."""
+    error = record.exc_info[1] if record.exc_info else None
+    if record.name.startswith(_CLIENTS_OF_THE_BROKER) and isinstance(record.args, tuple):
+        record.args = tuple(
+            value if isinstance(value, str | int | float) else type(value).__name__ for value in record.args
+        )
+    if error is not None and type(error).__module__.startswith(_CLIENTS_OF_THE_BROKER):
+        record.msg, record.args = f"{str(record.msg).splitlines()[0]}: {type(error).__name__}", ()
+        record.exc_info = record.exc_text = None
+    return True
 
 
 def _beginning(context: str) -> list[Processor]:

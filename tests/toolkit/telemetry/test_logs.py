@@ -101,6 +101,28 @@ def test_libraries_speak_through_the_same_log_from_warnings_on(logs: Logs, name:
     assert (line["context"], line["correlation_id"]) == ("commerce.ordering", "r-1")
 
 
+def test_no_line_has_the_body_of_a_message(logs: Logs) -> None:
+    class Returned(Exception):
+        """An error of the broker's client, which shows the message."""
+
+        def __repr__(self) -> str:
+            return "body=b'private'"
+
+        __str__ = __repr__
+
+    Returned.__module__ = "aiormq.exceptions"
+    logs.configure()
+    logging.getLogger("aiormq.channel").error("Unhandled message %r returning", Returned())
+    try:
+        raise Returned
+    except Returned as error:
+        logging.getLogger("asyncio").error("Future exception was never retrieved", exc_info=error)
+    first, second = logs.lines()
+    assert first["event"] == "Unhandled message 'Returned' returning"
+    assert second["event"] == "Future exception was never retrieved: Returned"
+    assert "private" not in json.dumps([first, second])
+
+
 def test_secrets_stay_inside(logs: Logs) -> None:
     log = logs.configure()
     uri = "mongodb://treaty:p%40ss@a:27017,b:27017/?replicaSet=rs0"
