@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypedDict
 
 
@@ -12,9 +12,10 @@ class Cause:
     """The command, message, call or timer that leads to a commit: its id, its actor and its trace.
 
     `id` is unique on a stream for ever; this makes commands and messages idempotent. `digest` is a keyed hash of a
-    command's body. `trace` is a W3C traceparent; the caller's `tracestate` and `baggage` go on unchanged with all that
-    follows from the cause. A `durable` cause (a message, a call or a timer) is delivered again until it is done,
-    so it always commits, even to record a refusal. A client's command commits only when it takes effect.
+    command's body under the key with the id `digest_key`; `digests_before` has those under earlier keys. `trace` is a
+    W3C traceparent; the caller's `tracestate` and `baggage` go on unchanged with all that follows from the cause. A
+    `durable` cause (a message, a call or a timer) is delivered again until it is done, so it always commits, even to
+    record a refusal. A client's command commits only when it takes effect.
     """
 
     id: str
@@ -26,6 +27,8 @@ class Cause:
     durable: bool = False
     tracestate: str = ""
     baggage: str = ""
+    digest_key: str = ""
+    digests_before: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def carried(self) -> Mapping[str, str]:

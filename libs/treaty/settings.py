@@ -28,6 +28,7 @@ class ProcessSettings(Settings):
     mongodb_driver: Literal["motor", "pymongo"] = Field("motor", alias="MONGODB_DRIVER")
     amqp_url: SecretStr = Field(SecretStr(""), alias="AMQP_URL")
     digest_key: SecretStr = Field(SecretStr(DEVELOPMENT_SECRET), alias="TREATY_DIGEST_KEY")
+    digest_key_before: SecretStr = Field(SecretStr(""), alias="TREATY_DIGEST_KEY_BEFORE")
     partitions: int = Field(4, alias="TREATY_PARTITIONS", ge=1, le=256)
     lease_seconds: float = Field(5.0, alias="TREATY_LEASE_SECONDS", ge=0.3, le=300)
     inbox_wait_seconds: float = Field(600.0, alias="TREATY_INBOX_WAIT_SECONDS", ge=0, le=86_400)

@@ -33,6 +33,7 @@ class CauseEntry:
     refusal: Document | None = None
     tracestate: str = ""
     baggage: str = ""
+    digest_key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

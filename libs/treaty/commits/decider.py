@@ -190,6 +190,7 @@ def _entry(cause: Cause, events: int, refusal: Document | None = None) -> CauseE
         refusal=refusal,
         tracestate=cause.tracestate,
         baggage=cause.baggage,
+        digest_key=cause.digest_key,
     )
 
 

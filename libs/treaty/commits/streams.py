@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+import structlog
+
 from treaty.causes import Cause
 from treaty.commits.commit import CauseEntry, Commit, Committed
 from treaty.commits.decider import Head, refusal_from
@@ -12,6 +14,8 @@ from treaty.commits.log import CommitLog
 from treaty.commits.moments import version_at
 from treaty.commits.stored import Stored
 from treaty.domain import Aggregate, DomainError, Invalid, NotFound
+
+logger = structlog.get_logger()
 
 A = TypeVar("A", bound=Aggregate[Any])
 
@@ -23,6 +27,25 @@ class RequestReused(Invalid):
 
     def __init__(self, cause: str) -> None:
         super().__init__(f"{cause} was used before with another body: choose a new request id", field="request_id")
+
+
+def _has_same_body(entry: CauseEntry, cause: Cause) -> bool:
+    """Returns whether a request has the body of the one that took effect, by their digests.
+
+    If the first digest has a key that is gone, this cannot be known. Then the request counts as a repeat: its client
+    gets the first answer, and nothing takes effect twice.
+    """
+    if entry.digest == cause.digest:
+        return True
+    if not entry.digest_key:
+        return entry.digest in cause.digests_before.values()
+    known = {cause.digest_key: cause.digest, **cause.digests_before}.get(entry.digest_key)
+    if known is None and cause.digest:
+        logger.warning(
+            "a repeat cannot be compared with the first request: the key of its digest is gone", cause=cause.id
+        )
+        return True
+    return known == entry.digest
 
 
 class Streams(Generic[A]):
@@ -78,7 +101,7 @@ class Streams(Generic[A]):
 
     async def _answer(self, cause: Cause, commit: Commit, entry: CauseEntry) -> Committed[A] | DomainError:
         """Returns the answer, from the state before the commit and the commit's events up to the cause's own."""
-        if entry.digest != cause.digest:
+        if not _has_same_body(entry, cause):
             return RequestReused(cause.id)
         if entry.refusal is not None:
             return refusal_from(entry.refusal)

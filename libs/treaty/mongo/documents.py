@@ -50,10 +50,8 @@ def _cause(entry: CauseEntry) -> dict[str, Any]:
     }
     if entry.refusal is not None:
         document["refusal"] = dict(entry.refusal)
-    if entry.tracestate:
-        document["tracestate"] = entry.tracestate
-    if entry.baggage:
-        document["baggage"] = entry.baggage
+    beside = {"tracestate": entry.tracestate, "baggage": entry.baggage, "digest_key": entry.digest_key}
+    document.update({name: text for name, text in beside.items() if text})
     return document
 
 
@@ -114,8 +112,8 @@ def _of(kind: type[Any], value: Any) -> Any:
 def _entry(cause: dict[str, Any]) -> CauseEntry:
     id, digest, actor, tenant = cause["id"], cause["digest"], cause["actor"], cause["tenant"]
     trace, correlation, events, refusal = cause["trace"], cause["correlation"], cause["events"], cause.get("refusal")
-    tracestate, baggage = cause.get("tracestate", ""), cause.get("baggage", "")
-    for text in (id, digest, actor, tenant, trace, correlation, tracestate, baggage):
+    tracestate, baggage, key = cause.get("tracestate", ""), cause.get("baggage", ""), cause.get("digest_key", "")
+    for text in (id, digest, actor, tenant, trace, correlation, tracestate, baggage, key):
         if not isinstance(text, str):
             raise TypeError(f"{str(text)[:80]!r} is no str")
     return CauseEntry(
@@ -129,6 +127,7 @@ def _entry(cause: dict[str, Any]) -> CauseEntry:
         refusal=None if refusal is None else _of(dict, refusal),
         tracestate=tracestate,
         baggage=baggage,
+        digest_key=key,
     )
 
 

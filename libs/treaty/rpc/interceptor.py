@@ -1,7 +1,6 @@
 """The only interceptor: limits, deadline, span, validation, cause and errors for each call of every service."""
 
 import asyncio
-import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from functools import partial
@@ -14,6 +13,7 @@ from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 
 from treaty.causes import Cause, acting, carried_by
+from treaty.digests import DigestKeys, Hashed
 from treaty.probes import Probe
 from treaty.rpc.errors import InvalidRequest, cut, internal, overloaded, status_of, too_large, unimplemented
 
@@ -28,7 +28,7 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
     """Wraps every method of the toolkit's services that takes a single request.
 
     Args:
-        digest_key: keys the hash that compares a repeated request_id's body with the first one.
+        digests: hashes the body of a request, to compare a repeated request_id's body with the first one.
         max_calls: the most calls at a time; more are refused at once.
         max_streams: the same for methods that return a stream.
         max_bytes: the size of the largest request.
@@ -40,14 +40,14 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         self,
         *,
         probe: Callable[[str], Probe],
-        digest_key: bytes,
+        digests: DigestKeys,
         max_calls: int,
         max_streams: int,
         max_bytes: int,
         deadline: float,
     ) -> None:
         self._probe = probe
-        self._digest_key = hashlib.blake2b(digest_key).digest()
+        self._digests = digests
         self._max_calls = max_calls
         self._deadline, self._max_bytes = deadline, max_bytes
         self._running = 0
@@ -89,10 +89,9 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
     def leave(self) -> None:
         self._running -= 1
 
-    def digest(self, request: Any) -> str:
-        """Returns a hash of the request; it is keyed, so that personal data cannot be guessed from it."""
-        body: bytes = request.SerializeToString(deterministic=True)
-        return hashlib.blake2b(body, key=self._digest_key, digest_size=16).hexdigest()
+    def hashed(self, request: Any) -> Hashed:
+        """Returns the digests of a request."""
+        return self._digests.hashed(request.SerializeToString(deterministic=True))
 
     @property
     def deadline(self) -> float:
@@ -193,9 +192,9 @@ class _Call:
         request_id = request_id.lower()
         cause = Cause(
             id=f"{self._name}/{request_id}",
-            digest=self._interceptor.digest(request),
             trace=trace,
             correlation=request_id,
+            **self._interceptor.hashed(request),
             **carried_by(metadata),
         )
         with acting(cause):

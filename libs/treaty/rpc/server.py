@@ -10,6 +10,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from treaty.digests import DigestKeys
 from treaty.probes import Probe
 from treaty.rpc.api import Api
 from treaty.rpc.interceptor import Interceptor
@@ -52,7 +53,9 @@ class GrpcServer:
         """
         interceptor = Interceptor(
             probe=self.probe,
-            digest_key=self.settings.digest_key.get_secret_value().encode(),
+            digests=DigestKeys.of(
+                self.settings.digest_key.get_secret_value(), self.settings.digest_key_before.get_secret_value()
+            ),
             max_calls=self.settings.grpc_max_calls,
             deadline=self.settings.grpc_deadline_seconds,
             max_streams=self.settings.grpc_max_streams,

@@ -5,16 +5,22 @@ Source: https://www.standardwebhooks.com, version 1: the headers `webhook-id`, `
 """
 
 import base64
-import hashlib
 import hmac
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from treaty.causes import Cause
+from treaty.digests import DigestKeys
 
 TOLERANCE_SECONDS = 300
 """The largest difference between a signature's time and now; an older message may be a replay, so it is refused."""
+
+
+_SECONDS = re.compile(r"[0-9]{1,12}")
+_MOST_SIGNATURES = 10
+"""Signatures of one message that are looked at: a sender that changes its secret sends two."""
 
 
 class NotAuthentic(Exception):
@@ -28,6 +34,7 @@ class Webhook:
     Attributes:
         path: such as /webhooks/carrier.
         secret: the key of the signatures.
+        secret_before: the key before it, which is accepted too while the sender changes over; empty without one.
         take: carries out a message under a cause of its own, so a repetition changes nothing. `Invalid` is answered
             with 400; after any other error the sender is expected to repeat.
     """
@@ -35,6 +42,7 @@ class Webhook:
     path: str
     secret: str
     take: Callable[[bytes], Awaitable[None]]
+    secret_before: str = ""
 
     def verified(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Cause:
         """Verifies the signature of a message, and returns the cause under which it takes effect.
@@ -43,20 +51,24 @@ class Webhook:
             NotAuthentic: if the signature is missing, wrong or too old.
         """
         id, timestamp, given = (headers.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature"))
-        if not id or not timestamp.isdecimal():
+        if not id or not _SECONDS.fullmatch(timestamp):
             raise NotAuthentic("the headers webhook-id and webhook-timestamp (in seconds) must be set")
-        expected = signature(self.secret, id, int(timestamp), body)
-        if not any(hmac.compare_digest(expected, one) for one in given.split()):
+        if not self._is_signed(given, id, timestamp, body):
             raise NotAuthentic("the signature does not match the message")
         if abs(now.timestamp() - int(timestamp)) > TOLERANCE_SECONDS:
             raise NotAuthentic(f"it was signed more than {TOLERANCE_SECONDS} s before or after now")
         return self.cause(id, body)
 
+    def _is_signed(self, given: str, id: str, timestamp: str, body: bytes) -> bool:
+        keys = [secret for secret in (self.secret, self.secret_before) if secret]
+        expected = [signature(secret, id, int(timestamp), body).encode() for secret in keys]
+        one_by_one = [one.encode(errors="replace") for one in given.split()[:_MOST_SIGNATURES]]
+        return any(hmac.compare_digest(right, one) for right in expected for one in one_by_one)
+
     def cause(self, id: str, body: bytes) -> Cause:
         """Returns the cause of a message; the message takes effect once."""
-        key = hashlib.blake2b(self.secret.encode()).digest()
-        digest = hashlib.blake2b(body, key=key, digest_size=16).hexdigest()
-        return Cause(id=f"webhook{self.path}/{id}", digest=digest, correlation=id, durable=True)
+        hashed = DigestKeys.of(self.secret, self.secret_before).hashed(body)
+        return Cause(id=f"webhook{self.path}/{id}", correlation=id, durable=True, **hashed)
 
 
 def signature(secret: str, id: str, timestamp: int, body: bytes) -> str:

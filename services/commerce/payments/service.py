@@ -24,11 +24,13 @@ class PaymentsSettings(Settings):
         gateway: the gateway as `host:port`, or "simulated".
         gateway_seconds: seconds to wait for an answer of the gateway.
         webhook_secret: the secret that the gateway signs callbacks with.
+        webhook_secret_before: the secret before it, which is accepted too.
     """
 
     gateway: str = Field("simulated", alias="PAYMENTS_GATEWAY", pattern=r"^(simulated|[^:\s]+:\d{1,5})$")
     gateway_seconds: float = Field(2.0, alias="PAYMENTS_GATEWAY_SECONDS", gt=0)
     webhook_secret: SecretStr = Field(SecretStr(DEVELOPMENT_SECRET), alias="PAYMENTS_WEBHOOK_SECRET", min_length=1)
+    webhook_secret_before: SecretStr = Field(SecretStr(""), alias="PAYMENTS_WEBHOOK_SECRET_BEFORE")
 
 
 def build(ports: Ports) -> Service:
@@ -36,7 +38,7 @@ def build(ports: Ports) -> Service:
     gateway = gateway_at(settings.gateway, settings.gateway_seconds)
     repository = ports.repository(storage.PAYMENTS, policies=[publish, ask_gateway], commands=storage.COMMANDS)
     payments = Payments(repository, ports.repository(storage.METHODS), gateway, ports.clock)
-    webhook = _webhook(payments, settings.webhook_secret.get_secret_value())
+    webhook = _webhook(payments, settings)
     gateway.call_back(webhook)
     return Service(
         name="commerce.payments",
@@ -70,8 +72,13 @@ def build(ports: Ports) -> Service:
     )
 
 
-def _webhook(payments: Payments, secret: str) -> Webhook:
+def _webhook(payments: Payments, settings: PaymentsSettings) -> Webhook:
     async def take(body: bytes) -> None:
         await payments.note_verdict(verdict_from(body))
 
-    return Webhook(path="/webhooks/gateway", secret=secret, take=take)
+    return Webhook(
+        path="/webhooks/gateway",
+        secret=settings.webhook_secret.get_secret_value(),
+        take=take,
+        secret_before=settings.webhook_secret_before.get_secret_value(),
+    )

@@ -24,12 +24,14 @@ class ShippingSettings(Settings):
     Attributes:
         carrier: the address of the carrier, or "simulated".
         carrier_secret: the secret that the carrier signs reports with.
+        carrier_secret_before: the secret before it, which is accepted too.
         carrier_seconds: seconds to wait for an answer of the carrier.
         carrier_pace: seconds between two reports of a simulated carrier.
     """
 
     carrier: str = Field("simulated", alias="SHIPPING_CARRIER", pattern=r"^(simulated|https?://\S+)$")
     carrier_secret: SecretStr = Field(SecretStr(DEVELOPMENT_SECRET), alias="SHIPPING_CARRIER_SECRET", min_length=1)
+    carrier_secret_before: SecretStr = Field(SecretStr(""), alias="SHIPPING_CARRIER_SECRET_BEFORE")
     carrier_seconds: float = Field(2.0, alias="SHIPPING_CARRIER_SECONDS", gt=0)
     carrier_pace: float = Field(0.05, alias="SHIPPING_CARRIER_PACE", ge=0)
 
@@ -41,7 +43,7 @@ def build(ports: Ports) -> Service:
     shipments = ports.repository(storage.SHIPMENTS, policies=[publish, ask_carrier], commands=storage.COMMANDS)
     summaries = ports.view(storage.SHIPMENT_SUMMARY)
     shipping = Shipping(shipments, summaries, OrderingDeliveries(peer), carrier, ports.clock)
-    webhook = _webhook(shipping, settings.carrier_secret.get_secret_value())
+    webhook = _webhook(shipping, settings)
     carrier.report_to(webhook)
     return Service(
         name="commerce.shipping",
@@ -76,8 +78,13 @@ def build(ports: Ports) -> Service:
     )
 
 
-def _webhook(shipping: Shipping, secret: str) -> Webhook:
+def _webhook(shipping: Shipping, settings: ShippingSettings) -> Webhook:
     async def take(body: bytes) -> None:
         await shipping.track_parcel(report_from(body))
 
-    return Webhook(path="/webhooks/carrier", secret=secret, take=take)
+    return Webhook(
+        path="/webhooks/carrier",
+        secret=settings.carrier_secret.get_secret_value(),
+        take=take,
+        secret_before=settings.carrier_secret_before.get_secret_value(),
+    )

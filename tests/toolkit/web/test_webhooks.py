@@ -40,6 +40,12 @@ def test_the_signature_is_that_of_the_standard() -> None:
         {**_signed(), "webhook-signature": ""},
         {**_signed(), "webhook-id": "m-2"},
         {**_signed(), "webhook-timestamp": "soon"},
+        {**_signed(), "webhook-timestamp": "1" * 5000},
+        {**_signed(), "webhook-timestamp": "١٧٠٤١٦٤٦٤٥"},
+        {**_signed(), "webhook-timestamp": "-1"},
+        {**_signed(), "webhook-signature": "v1,ü"},
+        {**_signed(), "webhook-signature": "v1,\udcff\ud800"},
+        {**_signed(), "webhook-signature": "v1,x " * 50_000},
         _signed(secret="other"),
         _signed(body=b"other"),
         {**_signed(), "webhook-signature": "v1," + base64.b64encode(b"x" * 32).decode()},
@@ -60,6 +66,17 @@ def test_one_fitting_signature_of_several_is_enough() -> None:
     headers = _signed()
     headers["webhook-signature"] = f"v1,bm90aGluZw== {headers['webhook-signature']}"
     assert HOOK.verified(headers, BODY, NOW).id
+
+
+def test_a_secret_can_be_changed_while_messages_come_in() -> None:
+    changing = Webhook("/webhooks/carrier", "new", _ignore, secret_before="hush")
+    first, again = HOOK.verified(_signed(), BODY, NOW), changing.verified(_signed(secret="new"), BODY, NOW)
+    assert changing.verified(_signed(), BODY, NOW).id == again.id == first.id
+    assert first.digest in again.digests_before.values(), "the repeat is recognised"
+    with pytest.raises(NotAuthentic):
+        Webhook("/webhooks/carrier", "new", _ignore).verified(_signed(), BODY, NOW)
+    with pytest.raises(NotAuthentic):
+        HOOK.verified(_signed(secret=""), BODY, NOW)
 
 
 def test_another_body_has_another_digest() -> None:
