@@ -1,6 +1,6 @@
 """Settings from the environment, and from files for secrets: one frozen object; errors name the variable."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -8,6 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 DEVELOPMENT_SECRET = "for development only"
 """A public value; it is refused unless TREATY_ENVIRONMENT is dev."""
+
+SIMULATED = "simulated"
+"""The value of a setting that lets a simulator in this process stand for another system."""
+
+_PRODUCTION = ("production", "prod")
+_SHORTEST_SECRET = 16
+"""Characters of the shortest secret that is taken outside of dev."""
 
 
 class SettingsError(Exception):
@@ -86,21 +93,29 @@ def read_settings(model: type[T], environ: Mapping[str, str]) -> T:
     except ValidationError as error:
         problems = "; ".join(_sentence(problem) for problem in error.errors())
         raise SettingsError(problems) from None
-    if (_value("TREATY_ENVIRONMENT", environ) or "dev") != "dev":
-        _refuse_development_secrets(settings)
+    unfit = list(_unfit(settings, _value("TREATY_ENVIRONMENT", environ) or "dev"))
+    if unfit:
+        raise SettingsError("; ".join(unfit))
     return settings
 
 
-def _refuse_development_secrets(settings: Settings) -> None:
-    known = [
-        field.alias or name
-        for name, field in type(settings).model_fields.items()
-        if isinstance(secret := getattr(settings, name), SecretStr) and secret.get_secret_value() == DEVELOPMENT_SECRET
-    ]
-    if known:
-        raise SettingsError(
-            "; ".join(f"{name} must be set, or {name}_FILE to the path of a file with its value" for name in known)
-        )
+def _unfit(settings: Settings, environment: str) -> Iterator[str]:
+    """Yields a sentence for each value that is good for development only."""
+    if environment == "dev":
+        return
+    for name, field in type(settings).model_fields.items():
+        value, variable = getattr(settings, name), field.alias or name
+        if isinstance(value, SecretStr):
+            yield from _unfit_secret(variable, value.get_secret_value())
+        elif value == SIMULATED and environment in _PRODUCTION:
+            yield f"{variable} must be set: a simulated system is refused in production"
+
+
+def _unfit_secret(variable: str, secret: str) -> Iterator[str]:
+    if secret == DEVELOPMENT_SECRET:
+        yield f"{variable} must be set, or {variable}_FILE to the path of a file with its value"
+    elif secret and "://" not in secret and len(secret) < _SHORTEST_SECRET:
+        yield f"{variable} must have at least {_SHORTEST_SECRET} characters, so that it cannot be guessed"
 
 
 def _value(name: str, environ: Mapping[str, str]) -> str | None:

@@ -50,8 +50,26 @@ def test_a_wrong_setting_of_the_process_is_named(name: str, value: str) -> None:
 def test_outside_of_development_the_digest_key_must_be_set() -> None:
     with pytest.raises(SettingsError, match="TREATY_DIGEST_KEY"):
         read_settings(ProcessSettings, {"TREATY_ENVIRONMENT": "prod"})
-    told = {"TREATY_ENVIRONMENT": "prod", "TREATY_DIGEST_KEY": "k"}
-    assert read_settings(ProcessSettings, told).digest_key.get_secret_value() == "k"
+    told = {"TREATY_ENVIRONMENT": "prod", "TREATY_DIGEST_KEY": "k" * 16, "MONGODB_URI": "mongodb://db"}
+    assert read_settings(ProcessSettings, told).digest_key.get_secret_value() == "k" * 16
+
+
+def test_a_secret_that_can_be_guessed_is_for_development_only() -> None:
+    assert read_settings(ProcessSettings, {"TREATY_DIGEST_KEY": "k"})
+    with pytest.raises(SettingsError, match="TREATY_DIGEST_KEY must have at least 16 characters"):
+        read_settings(ProcessSettings, {"TREATY_ENVIRONMENT": "staging", "TREATY_DIGEST_KEY": "k" * 15})
+
+
+def test_production_refuses_simulated_systems_and_says_so_of_each() -> None:
+    class Shop(Settings):
+        gateway: str = Field("simulated", alias="SHOP_GATEWAY")
+        carrier: str = Field("simulated", alias="SHOP_CARRIER")
+
+    assert read_settings(Shop, {"TREATY_ENVIRONMENT": "staging"}).gateway == "simulated"
+    for environment in ("production", "prod"):
+        with pytest.raises(SettingsError) as refused:
+            read_settings(Shop, {"TREATY_ENVIRONMENT": environment, "SHOP_CARRIER": "https://carrier"})
+        assert str(refused.value) == "SHOP_GATEWAY must be set: a simulated system is refused in production"
 
 
 def test_settings_do_not_show_secrets_and_do_not_change() -> None:
