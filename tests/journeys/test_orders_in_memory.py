@@ -59,7 +59,7 @@ async def test_an_order_whose_answers_do_not_come_is_cancelled_at_its_deadline()
 @pytest.mark.slow
 async def test_answers_after_the_deadline_change_nothing_and_free_what_they_took() -> None:
     broker, stores = MemoryBroker(), {}  # type: ignore[var-annotated]
-    environ = {**QUICK, "ORDERING_ANSWER_SECONDS": "0.2"}
+    environ = {**QUICK, "ORDERING_ANSWER_SECONDS": "0.2", "TREATY_INBOX_WAIT_SECONDS": "0.5"}
     async with embedded(*CONTEXTS, environ=environ, broker=broker, stores=stores) as world:
         shop = Shop(world)
         await shop.stock("tea", 10)

@@ -10,6 +10,7 @@ from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure, P
 
 from treaty.followers.leases import LeaseLost
 from treaty.mongo.driver import reaching, session, snapshot
+from treaty.mongo.writing_session import WritingSession
 from treaty.projections.projection import Projection
 from treaty.projections.rows import Between, Key, Outdated, Row, RowRefused, Superseded, Where, Words
 
@@ -30,6 +31,7 @@ class MongoRows:
         self._direction = -1 if projection.descending else 1
         self._filters = [f"values.{name}" for name in projection.filters]
         self._fences = database.get_collection("fences")
+        self._writing = WritingSession(client, self._fences, self._name)
 
     async def prepare(self) -> None:
         """Makes the first generation, and an index for each set of up to two filters, each with the order."""
@@ -104,7 +106,7 @@ class MongoRows:
                 raise Outdated(f"a row of {self._name} was changed since it was loaded")
 
         with reaching():
-            async with session(self._client) as own:
+            async with self._writing.use() if epoch >= 0 else session(self._client) as own:
                 await own.with_transaction(transaction)
 
     def _meaning(self, error: Exception) -> Exception:
