@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
@@ -196,12 +197,12 @@ class Following:
                 track.feed(batch, epoch)
                 return
             logger.warning("a follower falls behind and goes on by itself", follower=track.follower.name)
-            await self._leave(group, track)
             if group is self._main:
-                self._late.add(track)
+                await self._leave(group, track, partial(self._late.add, track))
             else:
-                self._try_later(track, backoff(track.stalls, self.stall_seconds, 5 * self.stall_seconds))
+                pause = backoff(track.stalls, self.stall_seconds, 5 * self.stall_seconds)
                 track.stalls += 1
+                await self._leave(group, track, partial(self._try_later, track, pause))
 
         await self._halting(group, track, feed)
 
@@ -227,21 +228,24 @@ class Following:
         except Exception as error:
             if track not in group.tracks:
                 return
-            await self._leave(group, track)
             pause = self.surroundings.chance.jitter(backoff(track.failures, self.first_pause, self.longest_pause))
             track.failures += 1
             track.halted = True
-            self._try_later(track, pause)
+            await self._leave(group, track, partial(self._try_later, track, pause))
             self.surroundings.probe.gauge("treaty.follower.halted", 1, follower=track.follower.name)
             logger.exception(
                 "a follower is halted", follower=track.follower.name, failures=track.failures, again_in=round(pause, 1)
             )
             await self._note(track, f"{type(error).__name__}: {error}"[:500])
 
-    async def _leave(self, group: _Group, track: Track) -> None:
+    async def _leave(self, group: _Group, track: Track, then: Callable[[], None]) -> None:
+        """Takes a follower out of a reading, and hands it over, even if the reading is cancelled meanwhile."""
         group.tracks.remove(track)
-        await track.abandon()
-        self._wake.set()
+        try:
+            await track.abandon()
+        finally:
+            then()
+            self._wake.set()
 
     async def _note(self, track: Track, error: str) -> None:
         """Keeps why a follower is halted, for people to look at; empty once it works again."""

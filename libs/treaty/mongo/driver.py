@@ -17,6 +17,9 @@ Driver = Literal["motor", "pymongo"]
 DURABLE = WriteConcern("majority", j=True, wtimeout=5000)
 """Durable: in the journal of a majority; a write fails after five seconds without one, and may be stored still."""
 
+APP_NAME = "treaty"
+"""The name of the processes at the server."""
+
 MAJORITY, LOCAL = ReadConcern("majority"), ReadConcern("local")
 
 
@@ -26,7 +29,7 @@ def connect(uri: str, driver: Driver) -> Any:
     bounds = {"serverSelectionTimeoutMS": 3000, "connectTimeoutMS": 3000, "socketTimeoutMS": 20_000}
     given = uri.partition("?")[2].lower()
     options = {name: value for name, value in bounds.items() if name.lower() not in given}
-    return make(uri, tz_aware=True, appname="treaty", maxPoolSize=100, **options)
+    return make(uri, tz_aware=True, appname=APP_NAME, maxPoolSize=100, **options)
 
 
 def _client_class(driver: Driver) -> Any:

@@ -9,7 +9,8 @@ from pymongo import ReplaceOne, ReturnDocument
 from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure, PyMongoError
 
 from treaty.followers.leases import LeaseLost
-from treaty.mongo.driver import reaching, session, snapshot
+from treaty.mongo.driver import reaching, snapshot
+from treaty.mongo.transactions import transact
 from treaty.projections.projection import Projection
 from treaty.projections.rows import Between, Key, Outdated, Row, RowRefused, Superseded, Where, Words
 
@@ -104,8 +105,7 @@ class MongoRows:
                 raise Outdated(f"a row of {self._name} was changed since it was loaded")
 
         with reaching():
-            async with session(self._client) as own:
-                await own.with_transaction(transaction)
+            await transact(self._client, transaction)
 
     def _meaning(self, error: Exception) -> Exception:
         """Returns what an error of a write means: a changed row, a refused row, or the error itself."""

@@ -330,3 +330,32 @@ async def test_a_stuck_follower_does_not_hold_up_one_that_was_halted_and_works_a
         stuck.holding.clear()
         await scene.saved_all("stuck", "broken", "quick")
     assert set(more) <= set(stuck.taken)
+
+
+class Lingering(Noting):
+    """A follower whose work goes on for a while after it is cancelled."""
+
+    async def _hold(self, commits: Sequence[Commit]) -> None:
+        try:
+            await Noting._hold(self, commits)
+        except asyncio.CancelledError:
+            await asyncio.Event().wait()  # until it is cancelled again
+            raise
+
+
+async def test_a_follower_that_is_set_aside_while_the_others_change_is_not_forgotten(scene: Scene) -> None:
+    quick, stuck, broken = Noting("quick"), Lingering("stuck"), Noting("broken", breaking={"thing-2"})
+    following = scene.following(quick, stuck, broken, window=2)
+    following.stall_seconds = 0.02
+    async with running(following.run(1)):
+        await scene.write("thing-1", 1)
+        await scene.saved_all("quick", "stuck", "broken")
+        await scene.write("thing-2", 1)
+        await eventually(lambda: "broken broke" in str(scene.checkpoints._errors))
+        stuck.holding.add("thing-3")
+        await scene.write("thing-3", *range(1, 6))
+        await eventually(lambda: stuck.name not in [track.follower.name for track in following._main.tracks])
+        broken.breaking.clear()
+        await scene.saved_all("broken", "quick")
+        stuck.holding.clear()
+        await scene.saved_all("quick", "stuck", "broken")
