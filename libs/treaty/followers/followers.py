@@ -25,16 +25,25 @@ logger = structlog.get_logger()
 
 @dataclass(slots=True)
 class _Group:
-    """Followers that one reading feeds. `changed` says that the reading must begin again."""
+    """Followers that one reading feeds.
+
+    Attributes:
+        joining: followers that it feeds as soon as it has begun again. The reading may be far ahead of their places, so
+            a batch of it would make them miss what lies between.
+    """
 
     name: str
     tracks: list[Track] = field(default_factory=list)
+    joining: list[Track] = field(default_factory=list)
     task: "asyncio.Task[None] | None" = None
-    changed: bool = False
 
     def add(self, *tracks: Track) -> None:
-        self.tracks.extend(tracks)
-        self.changed = self.changed or bool(tracks)
+        self.joining.extend(tracks)
+
+    def join(self) -> None:
+        """Lets the new followers take part; the reading must have ended."""
+        self.tracks.extend(self.joining)
+        self.joining.clear()
 
     @property
     def start(self) -> Place:
@@ -104,8 +113,9 @@ class Following:
                 track.failures, track.halted = 1, True
             group.add(track)
             self.surroundings.probe.gauge("treaty.follower.halted", int(track.halted), follower=follower.name)
-        if not self._main.tracks:
-            self._join_main()
+        if not self._main.joining:
+            self._main.add(*self._late.joining)
+            self._late.joining.clear()
         try:
             while True:
                 self._revive()
@@ -122,16 +132,16 @@ class Following:
             await self._late.end()
 
     async def _start(self, group: _Group, epoch: int, until: Callable[[Batch], bool]) -> None:
-        """Starts the group's reading, or begins it again if its followers have changed."""
-        if group.changed:
+        """Starts the group's reading, or begins it again if there are new followers."""
+        if group.joining:
             await group.end()
-            group.changed = False
+            group.join()
         if group.tracks and group.task is None:
             group.task = asyncio.create_task(self._pump(group, epoch, until))
 
     async def _until_something_happens(self) -> None:
         """Waits until a reading ends, a follower changes its group, or it is time to try a halted one again."""
-        if self._main.changed or self._late.changed:
+        if self._main.joining or self._late.joining:
             return
         self._wake.clear()
         waking = asyncio.create_task(self._wake.wait())
@@ -148,7 +158,7 @@ class Following:
         self._main.add(*self._late.tracks)
         for track in self._late.tracks:
             track.failures = track.stalls = 0
-        self._late.tracks, self._late.changed = [], False
+        self._late.tracks = []
 
     def _revive(self) -> None:
         """Lets halted followers whose time has come read again, by the other reading."""

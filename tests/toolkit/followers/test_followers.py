@@ -1,6 +1,7 @@
 """Followers: each sees every commit in order, goes on where it was, and stops when its lease is over."""
 
 import asyncio
+import random
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -359,3 +360,22 @@ async def test_a_follower_that_is_set_aside_while_the_others_change_is_not_forgo
         await scene.saved_all("broken", "quick")
         stuck.holding.clear()
         await scene.saved_all("quick", "stuck", "broken")
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_a_follower_that_changes_its_reading_misses_nothing_and_keeps_the_order(scene: Scene, seed: int) -> None:
+    chance = random.Random(seed)
+    followers = [Noting(name) for name in ("one", "two", "three")]
+    following = scene.following(*followers, window=2)
+    following.stall_seconds = 0.005
+    written: list[str] = []
+    async with running(following.run(1)):
+        for version in range(1, 150):
+            written += await scene.write("thing-1", version)
+            chance.choice(followers).holding ^= {"thing-1"}
+            await asyncio.sleep(chance.choice([0, 0, 0.001, 0.004]))
+        for follower in followers:
+            follower.holding.clear()
+        await scene.saved_all("one", "two", "three")
+    for follower in followers:
+        assert list(dict.fromkeys(follower.taken)) == written
