@@ -70,6 +70,11 @@ class Fleet:
             await ready(f"127.0.0.1:{port}", 60)
         return service
 
+    async def operate(self, *arguments: str) -> asyncio.subprocess.Process:
+        """Starts a process of an operator, with the arguments of `scripts.lib.prove.operate`."""
+        command = [sys.executable, "-m", "scripts.lib.prove.operate", *arguments]
+        return await start(command, self.environ, self.logs / "operators.log")
+
     async def kill(self, service: Service) -> None:
         """Ends a process as a power cut would."""
         service.signal(signal.SIGKILL)
