@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 
@@ -24,16 +25,25 @@ logger = structlog.get_logger()
 
 @dataclass(slots=True)
 class _Group:
-    """Followers that one reading feeds. `changed` says that the reading must begin again."""
+    """Followers that one reading feeds.
+
+    Attributes:
+        joining: followers that it feeds as soon as it has begun again. The reading may be far ahead of their places, so
+            a batch of it would make them miss what lies between.
+    """
 
     name: str
     tracks: list[Track] = field(default_factory=list)
+    joining: list[Track] = field(default_factory=list)
     task: "asyncio.Task[None] | None" = None
-    changed: bool = False
 
     def add(self, *tracks: Track) -> None:
-        self.tracks.extend(tracks)
-        self.changed = self.changed or bool(tracks)
+        self.joining.extend(tracks)
+
+    def join(self) -> None:
+        """Lets the new followers take part; the reading must have ended."""
+        self.tracks.extend(self.joining)
+        self.joining.clear()
 
     @property
     def start(self) -> Place:
@@ -103,8 +113,9 @@ class Following:
                 track.failures, track.halted = 1, True
             group.add(track)
             self.surroundings.probe.gauge("treaty.follower.halted", int(track.halted), follower=follower.name)
-        if not self._main.tracks:
-            self._join_main()
+        if not self._main.joining:
+            self._main.add(*self._late.joining)
+            self._late.joining.clear()
         try:
             while True:
                 self._revive()
@@ -121,16 +132,16 @@ class Following:
             await self._late.end()
 
     async def _start(self, group: _Group, epoch: int, until: Callable[[Batch], bool]) -> None:
-        """Starts the group's reading, or begins it again if its followers have changed."""
-        if group.changed:
+        """Starts the group's reading, or begins it again if there are new followers."""
+        if group.joining:
             await group.end()
-            group.changed = False
+            group.join()
         if group.tracks and group.task is None:
             group.task = asyncio.create_task(self._pump(group, epoch, until))
 
     async def _until_something_happens(self) -> None:
         """Waits until a reading ends, a follower changes its group, or it is time to try a halted one again."""
-        if self._main.changed or self._late.changed:
+        if self._main.joining or self._late.joining:
             return
         self._wake.clear()
         waking = asyncio.create_task(self._wake.wait())
@@ -147,7 +158,7 @@ class Following:
         self._main.add(*self._late.tracks)
         for track in self._late.tracks:
             track.failures = track.stalls = 0
-        self._late.tracks, self._late.changed = [], False
+        self._late.tracks = []
 
     def _revive(self) -> None:
         """Lets halted followers whose time has come read again, by the other reading."""
@@ -196,12 +207,12 @@ class Following:
                 track.feed(batch, epoch)
                 return
             logger.warning("a follower falls behind and goes on by itself", follower=track.follower.name)
-            await self._leave(group, track)
             if group is self._main:
-                self._late.add(track)
+                await self._leave(group, track, partial(self._late.add, track))
             else:
-                self._try_later(track, backoff(track.stalls, self.stall_seconds, 5 * self.stall_seconds))
+                pause = backoff(track.stalls, self.stall_seconds, 5 * self.stall_seconds)
                 track.stalls += 1
+                await self._leave(group, track, partial(self._try_later, track, pause))
 
         await self._halting(group, track, feed)
 
@@ -227,21 +238,24 @@ class Following:
         except Exception as error:
             if track not in group.tracks:
                 return
-            await self._leave(group, track)
             pause = self.surroundings.chance.jitter(backoff(track.failures, self.first_pause, self.longest_pause))
             track.failures += 1
             track.halted = True
-            self._try_later(track, pause)
+            await self._leave(group, track, partial(self._try_later, track, pause))
             self.surroundings.probe.gauge("treaty.follower.halted", 1, follower=track.follower.name)
             logger.exception(
                 "a follower is halted", follower=track.follower.name, failures=track.failures, again_in=round(pause, 1)
             )
             await self._note(track, f"{type(error).__name__}: {error}"[:500])
 
-    async def _leave(self, group: _Group, track: Track) -> None:
+    async def _leave(self, group: _Group, track: Track, then: Callable[[], None]) -> None:
+        """Takes a follower out of a reading, and hands it over, even if the reading is cancelled meanwhile."""
         group.tracks.remove(track)
-        await track.abandon()
-        self._wake.set()
+        try:
+            await track.abandon()
+        finally:
+            then()
+            self._wake.set()
 
     async def _note(self, track: Track, error: str) -> None:
         """Keeps why a follower is halted, for people to look at; empty once it works again."""

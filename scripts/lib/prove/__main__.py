@@ -23,11 +23,12 @@ from scripts.lib.prove.recovery import recover
 from scripts.lib.prove.report import Proof, write
 from scripts.lib.prove.servers import Servers, servers
 from scripts.lib.prove.simulation import simulate_seeds
+from scripts.lib.prove.versions import BEFORE, run_versions
 from scripts.lib.signals import interrupt_on_kill
 
 T = TypeVar("T")
 
-PHASES = ("simulation", "crashes", "nemesis", "recovery")
+PHASES = ("simulation", "crashes", "nemesis", "versions", "recovery")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Extent:
         faults: how many faults the nemesis injects.
         events: how many events the nemesis run needs at least.
         clients: how many clients of the nemesis run work at a time.
+        rounds: how many times this version is deployed over the version before and rolled back.
     """
 
     seeds: int
@@ -47,10 +49,11 @@ class Extent:
     faults: int
     events: int
     clients: int
+    rounds: int
 
 
-QUICK = Extent(seeds=6_000, hits=(2,), faults=24, events=22_000, clients=16)
-FULL = Extent(seeds=50_000, hits=(1, 2, 3), faults=512, events=1_000_000, clients=100)
+QUICK = Extent(seeds=6_000, hits=(2,), faults=24, events=22_000, clients=16, rounds=2)
+FULL = Extent(seeds=50_000, hits=(1, 2, 3), faults=512, events=1_000_000, clients=100, rounds=20)
 
 
 def main() -> int:
@@ -91,6 +94,7 @@ async def _prove(choice: argparse.Namespace) -> int:
         faults=choice.faults or extent.faults,
         events=choice.events or extent.events,
         clients=extent.clients,
+        rounds=extent.rounds,
     )
     phases = tuple(choice.only or PHASES)
     proof = Proof(plant=choice.plant or "")
@@ -134,6 +138,11 @@ async def _run_real(phase: str, running: Servers, extent: Extent, proof: Proof) 
             _say(f"nemesis: {extent.faults} faults, at least {extent.events:,} events")
             work = befall(running, logs, faults=extent.faults, events=extent.events, clients=extent.clients)
             proof.befallen = await _timed(proof, phase, work)
+        case "versions":
+            _say(f"versions: {BEFORE} and this version, deployed and rolled back {extent.rounds} times")
+            proof.versions = await _timed(proof, phase, run_versions(running, logs, rounds=extent.rounds))
+            if proof.versions.skipped:
+                _say(f"  skipped: {proof.versions.skipped}")
         case "recovery":
             _say("recovery: the time until the services work again after each loss")
             proof.recovered = await _timed(proof, phase, recover(running, logs))

@@ -6,6 +6,7 @@ It reads only the commit logs and the rows of both contexts, and no reports of t
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Literal
 
 from treaty.commits.commit import Commit
@@ -175,11 +176,19 @@ def _check_acknowledged(
     accounts: Sequence[Commit], movements: Mapping[str, list[account.Moved]], found: Verdict, settled: bool
 ) -> None:
     for id, commits in _by_stream(STORED_ACCOUNTS, accounts).items():
-        seen = [event for event in _events(STORED_ACCOUNTS, commits) if isinstance(event, account.Acknowledged)]
-        numbers = [event.number for event in seen]
+        seen = [
+            (event.number, commit.stored_at)
+            for commit in commits
+            for event in _events(STORED_ACCOUNTS, [commit])
+            if isinstance(event, account.Acknowledged)
+        ]
+        numbers = [number for number, _ in seen]
         found.duplicate_effects += [f"{id}: {n} acknowledged again" for n, k in Counter(numbers).items() if k > 1]
-        if numbers != sorted(numbers):
-            found.order_violations.append(f"{id} received the acknowledgements of its movements in the order {numbers}")
+        found.order_violations += [
+            f"{id} received the acknowledgement of movement {number} after that of {before}, at {at:%H:%M:%S}"
+            for (before, _), (number, at) in pairwise(seen)
+            if number < before
+        ]
         if settled and len(set(numbers)) != len(movements[id]):
             found.lost.append(f"{id}: {len(set(numbers))} of {len(movements[id])} movements were acknowledged")
 

@@ -81,7 +81,7 @@ async def _one_after_another(
     for service in services.living(context):
         await services.kill(service)
     for place, hit in plan:
-        service = await services.start(context, wait=False, **{VARIABLE: f"{place}:{hit}"})
+        service = await services.start(context, {VARIABLE: f"{place}:{hit}"}, wait=False)
         with contextlib.suppress(AssertionError):
             await while_moving(partial(_has_ended, service), look.moved, still=_STILL)
         if service.process.returncode == EXIT_CODE:

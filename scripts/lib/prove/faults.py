@@ -24,6 +24,8 @@ LONG = "service_frozen"
 _FROZEN_SHARE = 0.7
 """The share of a freeze after which events must flow again: the broker needs about 2.4 heartbeats of 5 s."""
 
+_OPERATOR_TRIES = 5
+
 
 @dataclass(slots=True)
 class Faults:
@@ -70,6 +72,8 @@ class Faults:
             "broker_cut": self.broker_cut,
             "broker_half_open": self.broker_half_open,
             "clients_cut": self.clients_cut,
+            "read_model_rebuilt": self.read_model_rebuilt,
+            "history_replayed": self.history_replayed,
         }
 
     def _service(self, context: str = "") -> Service:
@@ -204,6 +208,40 @@ class Faults:
         for _ in range(5):
             self.to_accounts.cut()
             await asyncio.sleep(self.lasting / 5)
+
+    async def read_model_rebuilt(self) -> None:
+        """Rebuilds a read model in an operator's process, which is killed with kill -9 half of the time."""
+        await self._operate("rebuild", self.chance.choice(CONTEXTS), str(self.chance.randrange(100)))
+
+    async def history_replayed(self) -> None:
+        """Replays the history of the accounts to the ledger in an operator's process; kills it half of the time.
+
+        A replay that a killed operator left open is abandoned, as a person would do.
+        """
+        if not await self._operate("replay", ACCOUNTS, LEDGER):
+            await self._repeat("abandon", LEDGER)
+
+    async def _operate(self, *arguments: str) -> bool:
+        """Returns whether an operator's work was done; it is not done if its process is killed at a random moment."""
+        if self.chance.random() < 0.5:
+            return await self._repeat(*arguments)
+        operator = await self.fleet.operate(*arguments)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.chance.uniform(0.5, 0.5 + self.lasting)):
+                await operator.wait()
+        if operator.returncode is None:
+            operator.kill()
+        return await operator.wait() == 0
+
+    async def _repeat(self, *arguments: str) -> bool:
+        """Does an operator's work again until it succeeds, as a person would do. Records a fault if it never does."""
+        for _ in range(_OPERATOR_TRIES):
+            operator = await self.fleet.operate(*arguments)
+            if await operator.wait() == 0:
+                return True
+            await asyncio.sleep(self.lasting)
+        self.broken.append(f"an operator's work was not done in {_OPERATOR_TRIES} tries: {' '.join(arguments)}")
+        return False
 
 
 async def _failpoint(ask: Callable[[dict[str, object]], object], mode: str) -> None:

@@ -58,10 +58,10 @@ class Fleet:
     logs: Path
     services: list[Service] = field(default_factory=list)
 
-    async def start(self, context: str, *, wait: bool = True, **more: str) -> Service:
-        """Starts a process; returns when it is ready, or at once without `wait`."""
+    async def start(self, context: str, environ: Mapping[str, str] | None = None, *, wait: bool = True) -> Service:
+        """Starts a process; returns when it is ready, or at once without `wait`. `environ` adds to its environment."""
         [port] = ports.free(1)
-        own = {**self.environ, **more, "GRPC_PORT": str(port)}
+        own = {**self.environ, **(environ or {}), "GRPC_PORT": str(port)}
         log = self.logs / f"{context}-{len(self.services)}.log"
         running = await start([sys.executable, "-m", "scripts.lib.prove.serve", context], own, log)
         service = Service(context, port, running)
@@ -69,6 +69,11 @@ class Fleet:
         if wait:
             await ready(f"127.0.0.1:{port}", 60)
         return service
+
+    async def operate(self, *arguments: str) -> asyncio.subprocess.Process:
+        """Starts a process of an operator, with the arguments of `scripts.lib.prove.operate`."""
+        command = [sys.executable, "-m", "scripts.lib.prove.operate", *arguments]
+        return await start(command, self.environ, self.logs / "operators.log")
 
     async def kill(self, service: Service) -> None:
         """Ends a process as a power cut would."""

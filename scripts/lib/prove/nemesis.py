@@ -84,7 +84,6 @@ def _order(kinds: Sequence[str], count: int, chance: random.Random) -> list[str]
     order: list[str] = []
     while len(order) < count:
         order += chance.sample(short, len(short))
-    order = order[:count]
     for first in range(0, count, _ONE_LONG_IN):
-        order[chance.randrange(first, min(first + _ONE_LONG_IN, count))] = LONG
-    return order
+        order.insert(chance.randrange(first, min(first + _ONE_LONG_IN, count)), LONG)
+    return order[:count]

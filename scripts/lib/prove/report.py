@@ -12,6 +12,7 @@ from scripts.lib.prove.crashes import Crashed
 from scripts.lib.prove.nemesis import Befallen
 from scripts.lib.prove.recovery import Recovered
 from scripts.lib.prove.simulation import Simulated
+from scripts.lib.prove.versions import Versions
 
 _SHOWN = 20
 
@@ -24,6 +25,7 @@ class Proof:
     simulated: Simulated | None = None
     crashed: Crashed | None = None
     befallen: Befallen | None = None
+    versions: Versions | None = None
     recovered: Recovered | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -42,7 +44,13 @@ class Proof:
         return total
 
     def _verdicts(self) -> Iterator[tuple[str, Verdict]]:
-        for name, phase in (("crashes", self.crashed), ("nemesis", self.befallen), ("recovery", self.recovered)):
+        phases = {
+            "crashes": self.crashed,
+            "nemesis": self.befallen,
+            "versions": self.versions,
+            "recovery": self.recovered,
+        }
+        for name, phase in phases.items():
             if phase is not None:
                 yield name, phase.verdict
 
@@ -55,6 +63,7 @@ class Proof:
             "crash_points": len(self.crashed.places) if self.crashed else 0,
             "faults": kinds.total(),
             "faults_by_kind": dict(sorted(kinds.items())),
+            "version_before": self.versions.summary if self.versions else "",
             "events": found.events,
             "commands": found.commands,
             **{kind: len(getattr(found, kind)) for kind in KINDS},
@@ -84,10 +93,14 @@ def page(proof: Proof) -> Iterator[str]:
     yield "|---|---|"
     for name in ("seeds", "crash_points", "faults", "events", "commands"):
         yield f"| {name.replace('_', ' ')} | {figures[name]:,} |"
+    yield f"| version before | {figures['version_before'] or 'did not run'} |"
     for name in KINDS:
         yield f"| **{name.replace('_', ' ')}** | **{figures[name]}** |"
     yield ""
     yield from _table("seconds to recover, and the settings that determine them", figures["recovery_s"])
+    if proof.versions is not None:
+        steps = {f"{n}. {name}": events for n, (name, events) in enumerate(proof.versions.steps, 1)}
+        yield from _table("versions that ran, and the events meanwhile", steps)
     yield from _table("faults on the real stack", figures["faults_by_kind"])
     if proof.simulated is not None:
         yield from _table("simulated faults", dict(sorted(proof.simulated.faults.items())))

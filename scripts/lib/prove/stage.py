@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,7 @@ from treaty.messaging.broker import exchange_of
 from scripts.lib.prove.checker import Verdict
 from scripts.lib.prove.faults import Faults
 from scripts.lib.prove.fleet import Clients, Fleet, fleet
-from scripts.lib.prove.ground import ACCOUNTS, LEDGER
+from scripts.lib.prove.ground import ACCOUNTS, CONTEXTS, LEDGER
 from scripts.lib.prove.outcome import Looking, looking
 from scripts.lib.prove.proxy import proxy
 from scripts.lib.prove.servers import Servers
@@ -59,7 +59,15 @@ class Stage:
 
 @asynccontextmanager
 async def stage(
-    servers: Servers, folder: Path, name: str, *, seed: int = 1, clients: int = 12, pause: float = 0.1, **settings: str
+    servers: Servers,
+    folder: Path,
+    name: str,
+    *,
+    seed: int = 1,
+    clients: int = 12,
+    pause: float = 0.1,
+    first: Mapping[str, str] | None = None,
+    **settings: str,
 ) -> AsyncIterator[Stage]:
     """Runs the processes, the clients and the subscriber inside the block, on new databases and a new virtual host.
 
@@ -68,6 +76,7 @@ async def stage(
         name: the prefix of the databases' names, and the name of the broker's virtual host.
         clients: the number of clients.
         pause: about how many seconds a client waits between an answer and its next command.
+        first: additional environment of the first process of each context.
         settings: additional settings of the services.
     """
     chance = random.Random(seed)
@@ -79,7 +88,7 @@ async def stage(
         proxied = f"amqp://guest:guest@127.0.0.1:{to_broker.port}/{name}"
         services = await stack.enter_async_context(fleet(uri, proxied, folder, **settings))
         to_accounts = await stack.enter_async_context(proxy(lambda: _port(services, chance)))
-        await asyncio.gather(services.start(ACCOUNTS), services.start(LEDGER))
+        await asyncio.gather(*(services.start(context, first) for context in CONTEXTS))
         look = await stack.enter_async_context(looking(uri, direct))
         helping = [asyncio.create_task(_tap(direct, flow)), asyncio.create_task(_keep_asking(look))]
         asking = Clients(lambda: f"127.0.0.1:{to_accounts.port}", chance=random.Random(seed), pause=pause)

@@ -16,7 +16,7 @@ from scripts.lib.prove.simulation import Simulated
 
 FIGURES = {
     *("seeds", "crash_points", "faults", "faults_by_kind", "events", "commands", "lost", "duplicate_effects"),
-    *("order_violations", "unknown_unresolved", "untrue", "unsettled", "recovery_s"),
+    *("order_violations", "unknown_unresolved", "untrue", "unsettled", "recovery_s", "version_before"),
 }
 
 

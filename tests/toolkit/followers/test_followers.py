@@ -1,6 +1,7 @@
 """Followers: each sees every commit in order, goes on where it was, and stops when its lease is over."""
 
 import asyncio
+import random
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -330,3 +331,51 @@ async def test_a_stuck_follower_does_not_hold_up_one_that_was_halted_and_works_a
         stuck.holding.clear()
         await scene.saved_all("stuck", "broken", "quick")
     assert set(more) <= set(stuck.taken)
+
+
+class Lingering(Noting):
+    """A follower whose work goes on for a while after it is cancelled."""
+
+    async def _hold(self, commits: Sequence[Commit]) -> None:
+        try:
+            await Noting._hold(self, commits)
+        except asyncio.CancelledError:
+            await asyncio.Event().wait()  # until it is cancelled again
+            raise
+
+
+async def test_a_follower_that_is_set_aside_while_the_others_change_is_not_forgotten(scene: Scene) -> None:
+    quick, stuck, broken = Noting("quick"), Lingering("stuck"), Noting("broken", breaking={"thing-2"})
+    following = scene.following(quick, stuck, broken, window=2)
+    following.stall_seconds = 0.02
+    async with running(following.run(1)):
+        await scene.write("thing-1", 1)
+        await scene.saved_all("quick", "stuck", "broken")
+        await scene.write("thing-2", 1)
+        await eventually(lambda: "broken broke" in str(scene.checkpoints._errors))
+        stuck.holding.add("thing-3")
+        await scene.write("thing-3", *range(1, 6))
+        await eventually(lambda: stuck.name not in [track.follower.name for track in following._main.tracks])
+        broken.breaking.clear()
+        await scene.saved_all("broken", "quick")
+        stuck.holding.clear()
+        await scene.saved_all("quick", "stuck", "broken")
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_a_follower_that_changes_its_reading_misses_nothing_and_keeps_the_order(scene: Scene, seed: int) -> None:
+    chance = random.Random(seed)
+    followers = [Noting(name) for name in ("one", "two", "three")]
+    following = scene.following(*followers, window=2)
+    following.stall_seconds = 0.005
+    written: list[str] = []
+    async with running(following.run(1)):
+        for version in range(1, 150):
+            written += await scene.write("thing-1", version)
+            chance.choice(followers).holding ^= {"thing-1"}
+            await asyncio.sleep(chance.choice([0, 0, 0.001, 0.004]))
+        for follower in followers:
+            follower.holding.clear()
+        await scene.saved_all("one", "two", "three")
+    for follower in followers:
+        assert list(dict.fromkeys(follower.taken)) == written

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from treaty.clock import Clock
 from treaty.commits import Committed, Repository
 from treaty.dependencies import DependencyAway
 from treaty.domain import Call, Rejected
@@ -59,6 +60,7 @@ class Accounts:
 
     accounts: Repository[Account]
     transfers: Saga[Transfer]
+    clock: Clock
     patience: float
 
     async def move(self, account: str, amount: int) -> Committed[Account]:
@@ -66,7 +68,10 @@ class Accounts:
 
     async def transfer(self, id: str, source: str, target: str, amount: int) -> Committed[Run[Transfer]]:
         within = timedelta(seconds=self.patience)
-        return await self.transfers.tell(Asked(transfer=id, source=source, target=target, amount=amount, within=within))
+        until = self.clock.now() + within
+        return await self.transfers.tell(
+            Asked(transfer=id, source=source, target=target, amount=amount, until=until, within=within)
+        )
 
     async def acknowledge(self, command: Acknowledge) -> None:
         await self.accounts.add(command.account, lambda account: account.acknowledge(command.number))

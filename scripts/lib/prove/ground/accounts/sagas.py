@@ -5,18 +5,24 @@ Any fact may come first, late, or never.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from treaty.domain import Call
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
+    """A client asked for a transfer. `until` is an estimate; it decides only if `within` is not there.
+
+    The version before stores `until` alone.
+    """
+
     transfer: str
     source: str
     target: str
     amount: int
-    within: timedelta
+    until: datetime
+    within: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +81,7 @@ def transfer(state: Transfer, fact: Fact) -> tuple[Transfer, Sequence[object]]:
         case Asked():
             begun = replace(state, source=fact.source, target=fact.target, amount=fact.amount)
             take = Take(transfer=fact.transfer, account=fact.source, amount=fact.amount)
-            return begun, [take, Call(TooLate(transfer=fact.transfer), after=fact.within)]
+            return begun, [take, _deadline(fact)]
         case Taken() if state.outcome == "":
             return replace(state, outcome="given"), [_give(state, fact.transfer, "give", state.target)]
         case Taken() if state.outcome == "late":
@@ -91,3 +97,8 @@ def transfer(state: Transfer, fact: Fact) -> tuple[Transfer, Sequence[object]]:
 
 def _give(state: Transfer, id: str, step: str, account: str) -> Give:
     return Give(transfer=id, step=step, account=account, amount=state.amount)
+
+
+def _deadline(fact: Asked) -> Call:
+    too_late = TooLate(transfer=fact.transfer)
+    return Call(too_late, due=fact.until) if fact.within is None else Call(too_late, after=fact.within)

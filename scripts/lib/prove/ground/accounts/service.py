@@ -101,7 +101,7 @@ class AccountsSettings(Settings):
 def build(ports: Ports) -> Service:
     repository = ports.repository(ACCOUNTS, policies=[publish, note_steps], commands=COMMANDS)
     transfers = ports.saga(TRANSFERS, key=lambda fact: fact.transfer, commands=COMMANDS)
-    accounts = Accounts(repository, transfers, ports.settings(AccountsSettings).patience)
+    accounts = Accounts(repository, transfers, ports.clock, ports.settings(AccountsSettings).patience)
     add = pb_grpc.add_AccountsServiceServicer_to_server
     return Service(
         name="proving.accounts",
