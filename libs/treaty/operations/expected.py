@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 import structlog
@@ -39,7 +39,7 @@ class Expected:
     envelope: Envelope
     committed: datetime
     causes: Sequence[str]
-    read: Place = Place()
+    read: Place = field(default_factory=Place)
 
     @property
     def id(self) -> str:
