@@ -7,6 +7,7 @@ import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import structlog
@@ -41,6 +42,7 @@ class Wanted:
     grace: float
     patience: float
     mend: bool
+    alive: Path | None
 
 
 def audit(
@@ -50,13 +52,14 @@ def audit(
     grace: Annotated[float, typer.Option(min=0, help="seconds until an event counts as late")] = 300.0,
     every: Annotated[float, typer.Option(min=1, help="seconds between two rounds, with --follow")] = 30.0,
     patience: Annotated[float, typer.Option(min=1, help="seconds to wait for the readers of the queues")] = 30.0,
+    alive: Annotated[Path | None, typer.Option(help="a file to touch after each round, for a liveness probe")] = None,
     json_: Json = False,
 ) -> None:
     """Compare the events that contexts committed with those that their consumers received, from the last audit on.
 
     Ends with code 1 if an event is missing, or if it is unknown because nobody reads a queue.
     """
-    wanted = Wanted(every=every, grace=grace, patience=patience, mend=mend)
+    wanted = Wanted(every=every, grace=grace, patience=patience, mend=mend, alive=alive)
     try:
         if follow:
             _follow(context, wanted)
@@ -102,6 +105,8 @@ async def _rounds(audit: DeliveryAudit, redelivery: Redelivery, wanted: Wanted) 
             logger.warning("the audit cannot look now", consumer=audit.service.name, why=str(away))
         except Exception:
             logger.exception("a round of the audit failed", consumer=audit.service.name)
+        if wanted.alive is not None:
+            wanted.alive.touch()
         await asyncio.sleep(wanted.every)
 
 
