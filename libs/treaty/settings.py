@@ -27,6 +27,7 @@ class ProcessSettings(Settings):
     mongodb_uri: SecretStr = Field(SecretStr(""), alias="MONGODB_URI")
     mongodb_driver: Literal["motor", "pymongo"] = Field("motor", alias="MONGODB_DRIVER")
     amqp_url: SecretStr = Field(SecretStr(""), alias="AMQP_URL")
+    amqp_management_url: SecretStr = Field(SecretStr(""), alias="AMQP_MANAGEMENT_URL")
     digest_key: SecretStr = Field(SecretStr(DEVELOPMENT_SECRET), alias="TREATY_DIGEST_KEY")
     partitions: int = Field(4, alias="TREATY_PARTITIONS", ge=1, le=256)
     lease_seconds: float = Field(5.0, alias="TREATY_LEASE_SECONDS", ge=0.3, le=300)

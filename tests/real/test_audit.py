@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import os
+import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import aio_pika
@@ -14,6 +17,7 @@ from treaty.mongo.driver import close, connect
 from treaty.mongo.stores import MongoStores
 from treaty.operations.deliveries import DeliveryAudit, Findings
 from treaty.rabbit.broker import RabbitBroker
+from treaty.service.contexts import find_contexts
 from treaty.surroundings import Surroundings
 from treaty.testing import eventually
 from treaty.testing.samples import NOON
@@ -43,13 +47,17 @@ async def pair(alone: dict[str, str], context: str) -> AsyncIterator[Pair]:
         await close(client)
 
 
-@asynccontextmanager
-async def purge(url: str, pair: Pair) -> AsyncIterator[None]:
-    yield
+async def emptied(url: str, pair: Pair) -> None:
     async with await aio_pika.connect(url) as connection:
         channel = await connection.channel()
         for partition in range(2):
             await (await channel.get_queue(pair.topology.queue(partition))).purge()
+
+
+@asynccontextmanager
+async def purge(url: str, pair: Pair) -> AsyncIterator[None]:
+    yield
+    await emptied(url, pair)
 
 
 @asynccontextmanager
@@ -61,6 +69,15 @@ async def delete(url: str, pair: Pair) -> AsyncIterator[None]:
             await channel.queue_delete(pair.topology.queue(partition), if_unused=False, if_empty=False)
 
 
+async def drops(url: str, pair: Pair) -> bool:
+    """Returns whether the queues drop messages now: a policy comes into force a while after it was set."""
+    await emptied(url, pair)
+    for partition in (0, 1) * 10:
+        await pair.broker.end_replay(pair.topology, partition, "a try")
+    await asyncio.sleep(0.3)
+    return await pair.broker.queued(pair.topology) < 20
+
+
 def policy(**definition: int) -> Loss:
     """Returns a loss by a policy, which is removed once messages were lost."""
 
@@ -70,12 +87,15 @@ def policy(**definition: int) -> Loss:
         await asyncio.to_thread(
             dev.rabbitmqctl, "set_policy", "-p", host, "careless", named, json.dumps(definition), "--apply-to", "queues"
         )
+        await eventually(lambda: drops(url, pair), within=120)
+        await emptied(url, pair)
         yield
 
         async def dropped() -> bool:
+            await asyncio.sleep(0.2)
             return await pair.broker.queued(pair.topology) < 2 * len(STREAMS)
 
-        await eventually(dropped, within=60)
+        await eventually(dropped, within=120)
         await asyncio.to_thread(dev.rabbitmqctl, "clear_policy", "-p", host, "careless")
 
     return lose
@@ -130,3 +150,31 @@ async def test_what_the_broker_dropped_is_missing_and_comes_again_once(
     for stream in STREAMS:
         mine = [cause for cause in again if f"/{stream}@" in cause and cause.endswith("/Happened")]
         assert mine == sorted(mine)
+
+
+async def treaty(environ: dict[str, str], *arguments: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "treaty.cli", *arguments),
+        env={**os.environ, **environ},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+
+
+async def test_the_command_audits_all_contexts_once_or_until_it_is_ended(
+    alone: dict[str, str], context: str, tmp_path: Path
+) -> None:
+    prefix = context.replace(".", "_")
+    environ = {**alone, "MONGODB_URI": alone["MONGODB_URI"].replace("/?", f"/{prefix}?")}
+    names = [f"{prefix}_{name.replace('.', '_')}" for name in find_contexts()]
+    async with temporary(alone["MONGODB_URI"], names):
+        once = await treaty(environ, "audit", "--json")
+        output, _ = await once.communicate()
+        found = json.loads(output)
+        assert once.returncode == 0
+        assert found["commerce.inventory"] == {"missing": [], "waiting": 0, "unread": [], "delivered": 0}
+        alive = tmp_path / "alive"
+        following = await treaty(environ, "audit", "commerce.inventory", "--follow", "--mend", "--alive", str(alive))
+        await eventually(alive.exists, within=60)
+        following.terminate()
+        assert await following.wait() == 0
