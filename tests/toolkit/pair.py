@@ -99,7 +99,6 @@ class Pair:
                     broker=self.broker,
                     surroundings=surroundings(),
                     partitions=2,
-                    verify_seconds=0.2,
                     patience=Patience(tries=1, look_every=0.02),
                 )
                 await runner.start()
