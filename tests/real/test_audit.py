@@ -157,7 +157,7 @@ async def treaty(environ: dict[str, str], *arguments: str) -> asyncio.subprocess
         *(sys.executable, "-m", "treaty.cli", *arguments),
         env={**os.environ, **environ},
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
+        stderr=asyncio.subprocess.PIPE,
     )
 
 
@@ -169,9 +169,9 @@ async def test_the_command_audits_all_contexts_once_or_until_it_is_ended(
     names = [f"{prefix}_{name.replace('.', '_')}" for name in find_contexts()]
     async with temporary(alone["MONGODB_URI"], names):
         once = await treaty(environ, "audit", "--json")
-        output, _ = await once.communicate()
+        output, errors = await once.communicate()
+        assert once.returncode == 0, errors.decode()
         found = json.loads(output)
-        assert once.returncode == 0
         assert found["commerce.inventory"] == {"missing": [], "waiting": 0, "unread": [], "delivered": 0}
         alive = tmp_path / "alive"
         following = await treaty(environ, "audit", "commerce.inventory", "--follow", "--mend", "--alive", str(alive))

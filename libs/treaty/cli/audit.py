@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -64,6 +65,7 @@ def audit(
         if follow:
             _follow(context, wanted)
             return
+        structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
         found = asyncio.run(_once(context, wanted))
     except (SettingsError, UnknownContext, WiringError, Unreadable, *_AWAY) as error:
         fail(str(error))
