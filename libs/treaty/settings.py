@@ -34,6 +34,7 @@ class ProcessSettings(Settings):
     mongodb_uri: SecretStr = Field(SecretStr(""), alias="MONGODB_URI")
     mongodb_driver: Literal["motor", "pymongo"] = Field("motor", alias="MONGODB_DRIVER")
     amqp_url: SecretStr = Field(SecretStr(""), alias="AMQP_URL")
+    amqp_management_url: SecretStr = Field(SecretStr(""), alias="AMQP_MANAGEMENT_URL")
     digest_key: SecretStr = Field(SecretStr(DEVELOPMENT_SECRET), alias="TREATY_DIGEST_KEY")
     digest_key_before: SecretStr = Field(SecretStr(""), alias="TREATY_DIGEST_KEY_BEFORE")
     partitions: int = Field(4, alias="TREATY_PARTITIONS", ge=1, le=256)

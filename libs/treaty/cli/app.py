@@ -9,6 +9,7 @@ import typer
 import uvloop
 
 from treaty.cli import projections, quarantine, replay, sagas, streams
+from treaty.cli.audit import audit
 from treaty.cli.context_map import context_map
 from treaty.cli.duplicates import duplicates
 from treaty.cli.followers import followers
@@ -35,6 +36,7 @@ app.command("duplicates")(duplicates)
 app.command("outbox")(outbox)
 app.command("followers")(followers)
 app.command("pending")(pending)
+app.command("audit")(audit)
 app.command("context-map")(context_map)
 
 

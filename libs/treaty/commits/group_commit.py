@@ -64,7 +64,7 @@ class GroupCommitLog:
         self._tasks: set[asyncio.Task[None]] = set()
         self.head = store.head
         self.read = store.read
-        self.caused_by = store.caused_by
+        self.caused_by, self.took_effect = store.caused_by, store.took_effect
         self.under, self.replace = store.under, store.replace
         self.kept, self.keep, self.forget = store.kept, store.keep, store.forget
         self.end = store.end

@@ -1,6 +1,6 @@
 """The port of the commit log, which keeps the commits of one context, and which followers read in order."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Sequence, Set
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -137,6 +137,13 @@ class CommitLog(Protocol):
 
     async def caused_by(self, stream: str, causes: Sequence[str]) -> Sequence[Commit]:
         """Returns the commits of the stream that have one of the causes."""
+        ...
+
+    async def took_effect(self, causes: Sequence[str]) -> Set[str]:
+        """Returns those of the causes that a commit of any stream has, themselves or a step of them (`<cause>/<step>`).
+
+        It is for the causes of messages and calls. A log may make an index at the first call, beside running commands.
+        """
         ...
 
     def follow(self, place: Place) -> AsyncGenerator[Batch, None]:

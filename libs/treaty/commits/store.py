@@ -1,6 +1,6 @@
 """The port of a store of commits: it inserts a batch, returns the outcome of each commit, and reads."""
 
-from collections.abc import AsyncGenerator, Sequence, Set
+from collections.abc import AsyncGenerator, Iterable, Sequence, Set
 from enum import Enum
 from typing import Protocol
 
@@ -18,6 +18,16 @@ class Inserted(Enum):
 
 class OutcomeUnknown(Exception):
     """All, some or none of the batch may be stored, now or later: the connection broke, or no majority was in time."""
+
+
+def of_causes(found: Iterable[str], wanted: Sequence[str]) -> Set[str]:
+    """Returns those of the wanted causes that were found, themselves or a step of them."""
+    looked_for = frozenset(wanted)
+    seen: set[str] = set()
+    for cause in found:
+        parts = cause.split("/")
+        seen |= looked_for & {"/".join(parts[:length]) for length in range(1, len(parts) + 1)}
+    return seen
 
 
 class CommitStore(Protocol):
@@ -56,6 +66,8 @@ class CommitStore(Protocol):
     async def replace(self, commit: Commit) -> None: ...
 
     async def caused_by(self, stream: str, causes: Sequence[str]) -> Sequence[Commit]: ...
+
+    async def took_effect(self, causes: Sequence[str]) -> Set[str]: ...
 
     def follow(self, place: Place) -> AsyncGenerator[Batch, None]: ...
 

@@ -27,11 +27,13 @@ _AGAIN_SECONDS = 60.0
 
 async def note_mark(checkpoints: Checkpoints, partition: int, name: str) -> None:
     """Records that everything before a mark has been handled."""
-    await checkpoints.save({_noted_as(partition): Place(name.removeprefix(MARK))}, 0)
+    kind, _, number = name.partition(" ")
+    await checkpoints.save({noted_as(f"{kind} ", partition): Place(number)}, 0)
 
 
-def _noted_as(partition: int) -> str:
-    return f"{MARK}p{partition}"
+def noted_as(kind: str, partition: int) -> str:
+    """Returns the name under which the latest mark of a kind in a partition is noted; its number is the token."""
+    return f"{kind}p{partition}"
 
 
 @dataclass(eq=False, slots=True)
@@ -112,7 +114,7 @@ class InboxReader:
     async def _noted(self) -> str:
         """Returns the latest mark that all partitions have passed."""
         places: Mapping[str, Place] = await self.checkpoints.load()
-        return min(places.get(_noted_as(p), Place()).token for p in range(self.topology.partitions))
+        return min(places.get(noted_as(MARK, p), Place()).token for p in range(self.topology.partitions))
 
     def _let_go(self, noted: str) -> None:
         """Lets the waiters go on whose mark all partitions have passed."""

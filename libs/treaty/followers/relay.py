@@ -104,7 +104,7 @@ class Relay:
                 done.set_result(None)
 
     async def _publish_or_park(self, stream: str, envelope: Envelope) -> None:
-        if not self._pending.parked(_lane(stream)):
+        if not self._pending.parked(lane_of(stream)):
             async for attempt in retrying(self._chance, first=0.2, most=2.0):
                 try:
                     await self.publish(envelope)
@@ -206,7 +206,8 @@ async def _all(futures: "Sequence[asyncio.Future[None]]", lanes: Lanes) -> None:
         raise
 
 
-def _lane(stream: str) -> str:
+def lane_of(stream: str) -> str:
+    """Returns the lane in which the parked events of a stream wait."""
     return f"events of {stream}"
 
 
@@ -216,7 +217,7 @@ def _item(stream: str, envelope: Envelope) -> Item:
     version = int(commit.rpartition("@")[2])
     return Item(
         id=f"{stream}@{version:012d}#{int(index):04d}",
-        lane=_lane(stream),
+        lane=lane_of(stream),
         kind="publish",
         since=envelope.time,
         body={"headers": envelope.headers(), "body": envelope.body},

@@ -134,6 +134,14 @@ class MemoryBroker:
             queue.ready.append(_Message(headers, envelope.body))
         queue.push()
 
+    def lose_queued(self, context: str) -> Sequence[Mapping[str, object]]:
+        """Drops the messages that no consumer has, as a purge does; returns their headers."""
+        lost = []
+        for queue in self._inboxes.get(context, ()):
+            lost += [message.headers for message in queue.ready]
+            queue.ready.clear()
+        return lost
+
     async def lose_channels(self) -> None:
         """Closes the channels of all consumers, as a restart of the broker does."""
         self.drop()

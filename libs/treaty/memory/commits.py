@@ -10,7 +10,7 @@ from treaty.clock import Clock
 from treaty.commits.commit import Commit, Fold
 from treaty.commits.holes import HOLES
 from treaty.commits.log import MARGIN_SECONDS, Batch, Behind, Place, StoreAway, Unreadable
-from treaty.commits.store import Inserted, OutcomeUnknown
+from treaty.commits.store import Inserted, OutcomeUnknown, of_causes
 
 _SCANNED_TOGETHER = 5
 
@@ -164,6 +164,10 @@ class MemoryCommits:
         found = [self._causes.get((stream, cause)) for cause in causes]
         commits = {s.commit.id: s.commit for s in found if s is not None and s.durable}
         return [self._read(commit) for commit in commits.values()]
+
+    async def took_effect(self, causes: Sequence[str]) -> Set[str]:
+        await asyncio.sleep(0)
+        return of_causes((cause for (_, cause), stored in self._causes.items() if stored.durable), causes)
 
     async def follow(self, place: Place) -> AsyncGenerator[Batch, None]:
         end = len(self._order)

@@ -1,6 +1,6 @@
 """The quarantine in memory."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
 
@@ -55,6 +55,9 @@ class MemoryQuarantine:
 
     async def get(self, id: str) -> Quarantined | None:
         return self._items.get(id)
+
+    async def knows(self, ids: Sequence[str]) -> Set[str]:
+        return set(ids) & {*self._items, *(answered.message for answered in self._answers.values())}
 
     async def intend(self, id: str, intent: Intent) -> bool:
         item = self._items.get(id)

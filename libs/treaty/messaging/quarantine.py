@@ -1,6 +1,6 @@
 """The quarantine: messages that could not be handled, kept in order with all that follows on their key."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
@@ -206,6 +206,10 @@ class Quarantine(Protocol):
 
     async def get(self, id: str) -> Quarantined | None:
         """Returns one message, discarded ones included."""
+        ...
+
+    async def knows(self, ids: Sequence[str]) -> Set[str]:
+        """Returns those of the messages that are in quarantine, were discarded, or that a person has decided about."""
         ...
 
     async def intend(self, id: str, intent: Intent) -> bool:

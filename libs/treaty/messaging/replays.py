@@ -18,9 +18,9 @@ REPLAY_HEADER = "treaty-replay"
 END_HEADER = "treaty-replay-end"
 """On a message without an event, the last of a replay in its partition: the replay that ends here."""
 
-MARK = "inbox "
-"""Begins the name of a mark, which stands where the end of a replay has the replay. A consumer that does not know marks
-takes one for the end of an unknown replay, and acknowledges it."""
+MARK, AUDIT_MARK = "inbox ", "audit "
+"""Begin the names of marks, which stand where the end of a replay has the replay: those of the timers, and those of the
+audit. A consumer that does not know one takes it for the end of an unknown replay, and acknowledges it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +77,7 @@ def named(headers: Mapping[str, object], header: str) -> str:
 
 def is_mark(name: str) -> bool:
     """Returns whether the header of a replay's end names a mark of the inbox instead of a replay."""
-    return name.startswith(MARK)
+    return name.startswith((MARK, AUDIT_MARK))
 
 
 class Replays(Protocol):

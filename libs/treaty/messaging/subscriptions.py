@@ -12,7 +12,8 @@ C = TypeVar("C")
 class Subscription:
     """One kind of message, its translation into a command of ours, and the use case that takes it.
 
-    `name` is part of the cause under which the message takes effect: it stays the same for ever.
+    `name` is part of the cause under which the message takes effect: it stays the same for ever. `commits` says that
+    the use case always commits, so that the audit finds each message that it took.
     """
 
     name: str
@@ -20,6 +21,7 @@ class Subscription:
     parse: Callable[[bytes], Any]
     translate: Callable[[Any], Any]
     then: Callable[[Any], Awaitable[Any]]
+    commits: bool = True
 
     @property
     def producer(self) -> str:
@@ -33,6 +35,7 @@ def on(
     then: Callable[[C], Awaitable[Any]],
     *,
     name: str = "",
+    commits: bool = True,
 ) -> Subscription:
     """Subscribes to a protobuf message.
 
@@ -41,10 +44,11 @@ def on(
         translate: the anti-corruption layer: their message → our command, or None if it does not concern us. Pure.
         then: the use case. Its changes are committed under the id of the event, so a repeat changes nothing.
         name: tells two subscriptions to the same event apart; the event's own name by default.
+        commits: False for a use case that may commit nothing at all. `treaty audit` does not look for its messages.
     """
     descriptor: Any = message.DESCRIPTOR  # type: ignore[attr-defined]
     parse: Callable[[bytes], M] = message.FromString  # type: ignore[attr-defined]
-    return Subscription(name or descriptor.name, descriptor.full_name, parse, translate, then)
+    return Subscription(name or descriptor.name, descriptor.full_name, parse, translate, then, commits)
 
 
 def context_of(type_name: str) -> str:

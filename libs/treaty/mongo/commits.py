@@ -1,7 +1,8 @@
 """Commits in MongoDB: one document each, in the collection `commits` of the context's database."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+import re
+from collections.abc import AsyncGenerator, Mapping, Sequence, Set
 from typing import Any
 
 import structlog
@@ -13,7 +14,7 @@ from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 
 from treaty.commits.commit import Commit, Fold
 from treaty.commits.log import Batch, Behind, Place, StoreAway
-from treaty.commits.store import Inserted, OutcomeUnknown
+from treaty.commits.store import Inserted, OutcomeUnknown, of_causes
 from treaty.mongo.documents import CODEC, from_document, sorted_out, to_document
 from treaty.mongo.driver import LOCAL, reaching, session
 from treaty.mongo.guard import Guard
@@ -23,6 +24,9 @@ logger = structlog.get_logger()
 
 MAX_BYTES = 2_000_000
 """A larger commit is refused: MongoDB would take 16 MB, but every reader would have to as well."""
+
+_OF_MESSAGES = {"causes.digest": ""}
+"""The commits with the cause of a message, a call or a timer: those of a client's command have a digest."""
 
 _DUPLICATE_KEY = 11000
 _PASSING = {6, 7, 13, 18, 43, 50, 63, 89, 91, 133, 150, 189, 234, 237, 262, 9001, 10107, 11600, 11602, 13435, 13436}
@@ -145,6 +149,14 @@ class MongoCommits:
         with reaching():
             found = self._commits.find({"stream": stream, "causes.id": {"$in": list(causes)}})
             return [from_document(document) for document in await found.to_list(None)]
+
+    async def took_effect(self, causes: Sequence[str]) -> Set[str]:
+        steps = [re.compile(f"^{re.escape(cause)}/") for cause in causes]
+        wanted = {**_OF_MESSAGES, "causes.id": {"$in": [*causes, *steps]}}
+        with reaching():
+            await self._commits.create_index([("causes.id", 1)], name="inbox", partialFilterExpression=_OF_MESSAGES)
+            found = await self._commits.find(wanted, {"_id": 0, "causes.id": 1}, hint="inbox").to_list(None)
+        return of_causes((cause["id"] for commit in found for cause in commit["causes"]), causes)
 
     async def follow(self, place: Place) -> AsyncGenerator[Batch, None]:
         """Follows the majority change stream; a place that it cannot resume from is searched for by position."""

@@ -1,7 +1,7 @@
 """The quarantine in MongoDB, in the collection `quarantine` of the consuming context's database."""
 
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -117,6 +117,12 @@ class MongoQuarantine:
         if document["intent"]:
             document["intent"]["body"] = await self._bodies.get(id, document["intent"]["body"])
         return _item(document)
+
+    async def knows(self, ids: Sequence[str]) -> Set[str]:
+        with reaching():
+            kept = await self._items.find({"_id": {"$in": list(ids)}}, {"_id": 1}).to_list(None)
+            decided = await self._answers.find({"message": {"$in": list(ids)}}, {"message": 1}).to_list(None)
+        return {*(item["_id"] for item in kept), *(answer["message"] for answer in decided)}
 
     async def intend(self, id: str, intent: Intent) -> bool:
         document = await _intent(self._bodies, id, intent)

@@ -1,7 +1,7 @@
 """Runs a replay: the consumer holds live events back, the history is delivered to it alone, and the replay ends."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence, Set
 from functools import partial
 from typing import TypeVar
 
@@ -48,8 +48,10 @@ class Replayer:
         self._broker, self._topology = broker, topology
         self._chance, self._environment, self._seconds = chance, environment, seconds
 
-    async def run(self, replay: Replay) -> int:
+    async def run(self, replay: Replay, *, only: Set[str] = frozenset()) -> int:
         """Delivers the events of the replay, and its end to each partition; returns the number of events.
+
+        With `only`, it delivers no events but those with one of these ids.
 
         First it binds the consumer to the producer, so that events published after the end of the history arrive live.
 
@@ -61,7 +63,7 @@ class Replayer:
         await self._patiently(partial(self._broker.declare, self._topology))
         await self._replays.add(replay)
         await self._until_held(replay)
-        delivered = await self._deliver(replay)
+        delivered = await self._deliver(replay, only)
         for partition in range(replay.partitions):
             await self._patiently(partial(self._broker.end_replay, self._topology, partition, replay.id))
         return delivered
@@ -108,10 +110,10 @@ class Replayer:
             raise Conflict(f"the replay {id} was abandoned")
         return replay
 
-    async def _deliver(self, replay: Replay) -> int:
+    async def _deliver(self, replay: Replay, only: Set[str]) -> int:
         delivered = 0
         batch: list[Envelope] = []
-        async for envelope in self._wanted(replay):
+        async for envelope in self._wanted(replay, only):
             batch.append(envelope)
             if len(batch) == _TOGETHER:
                 await self._send(replay.id, batch)
@@ -119,12 +121,12 @@ class Replayer:
         await self._send(replay.id, batch)
         return delivered + len(batch)
 
-    async def _wanted(self, replay: Replay) -> AsyncIterator[Envelope]:
+    async def _wanted(self, replay: Replay, only: Set[str]) -> AsyncIterator[Envelope]:
         async for commit in self._commits(replay):
             if (replay.since and commit.stored_at < replay.since) or (replay.until and commit.stored_at > replay.until):
                 continue
             for envelope in envelopes(commit, context=replay.producer, environment=self._environment):
-                if replay.wants(envelope):
+                if replay.wants(envelope) and (not only or envelope.id in only):
                     yield envelope
 
     async def _commits(self, replay: Replay) -> AsyncIterator[Commit]:
@@ -133,7 +135,7 @@ class Replayer:
             async for commit in history(self._log):
                 yield commit
         for stream in replay.streams:
-            for commit in await self._log.read(stream):
+            for commit in await self._log.read(stream, states=False):
                 yield commit
 
     async def _send(self, id: str, batch: Sequence[Envelope]) -> None:

@@ -12,15 +12,21 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import structlog
 
 from treaty.mongo.driver import close, connect
 from treaty.mongo.stores import MongoStores
 from treaty.probes import NoProbe, Probe
 from treaty.process.host import Host
 from treaty.rabbit.broker import RabbitBroker
+from treaty.rabbit.policies import Policies
 from treaty.service.contexts import Build, load_context
 from treaty.settings import ProcessSettings
 from treaty.surroundings import Surroundings
+
+logger = structlog.get_logger()
 
 _SHORTEST_HEARTBEAT = 5
 """Seconds. A process with a shorter AMQP heartbeat loses its connection when its event loop is busy for a while."""
@@ -58,6 +64,7 @@ async def running(
         name="+".join(contexts),
         ids=surroundings.ids,
         heartbeat=max(math.ceil(settings.lease_seconds), _SHORTEST_HEARTBEAT),
+        policies=_policies(settings),
     )
     host = Host(
         contexts=contexts,
@@ -94,6 +101,16 @@ async def run_until_signal(
     async with running(contexts, settings, environ, probes, load=load):
         _calm_the_collector()
         await stop.wait()
+
+
+def _policies(settings: ProcessSettings) -> Policies | None:
+    """Returns the check of the broker's policies, if the settings have the management API."""
+    url = settings.amqp_management_url.get_secret_value()
+    if not url:
+        logger.info("policies of the broker are not checked: AMQP_MANAGEMENT_URL is not set")
+        return None
+    path = urlsplit(settings.amqp_url.get_secret_value()).path
+    return Policies(url, unquote(path.removeprefix("/")) or "/")
 
 
 def _stores(client: Any, name: str, settings: ProcessSettings, surroundings: Surroundings) -> MongoStores:

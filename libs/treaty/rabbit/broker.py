@@ -6,7 +6,6 @@ the toolkit detects a lost channel and drops the messages in its buffers.
 
 import asyncio
 import contextlib
-import hashlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -22,14 +21,13 @@ from treaty.chance import Ids
 from treaty.messaging.broker import BrokerAway, Delivery, NotAccepted, Topology, TopologyDiffers, Unroutable
 from treaty.messaging.envelope import CONTENT_TYPE, Envelope
 from treaty.messaging.replays import END_HEADER, REPLAY_HEADER
+from treaty.rabbit.policies import Policies
+from treaty.rabbit.properties import LONGEST_PROPERTY, bounded
 from treaty.rabbit.size_limit import SizeLimit
 from treaty.rabbit.topology import declare
 from treaty.rabbit.window import Window
 
 logger = structlog.get_logger()
-
-_LONGEST_PROPERTY = 255
-"""Bytes of an AMQP property or routing key."""
 
 _CLOSE_SECONDS, _OF_LARGE_SECONDS = 2.0, 15.0
 """Time to close a channel. The second one is for a channel with large messages under way, which all arrive before."""
@@ -95,10 +93,19 @@ class RabbitBroker:
         timeout: seconds for each request to the broker; after that the outcome is unknown.
         heartbeat: seconds between AMQP heartbeats, unless the URL has its own. The broker gives the messages of a
             frozen process to another one after about 2.4 of them; 0 leaves it to the broker (60 s).
+        policies: checked with each declaration; by default they are not.
     """
 
     def __init__(
-        self, url: str, *, name: str, ids: Ids, prefetch: int = 128, timeout: float = 5.0, heartbeat: int = 0
+        self,
+        url: str,
+        *,
+        name: str,
+        ids: Ids,
+        prefetch: int = 128,
+        timeout: float = 5.0,
+        heartbeat: int = 0,
+        policies: Policies | None = None,
     ) -> None:
         url = _with_heartbeat(url, heartbeat)
         self._publishing = _Link(url, f"{name} publishing", timeout)
@@ -109,7 +116,7 @@ class RabbitBroker:
         self._opening = asyncio.Lock()
         self._windows: dict[str, Window] = {}
         self._limit = SizeLimit()
-        self._attempts = 0
+        self._attempts, self._policies = 0, policies
         self._run = ids.new()[:8]
 
     async def close(self) -> None:
@@ -128,6 +135,8 @@ class RabbitBroker:
             raise BrokerAway(f"{type(error).__name__}: {error}") from error
         finally:
             await _close(channel)
+        if self._policies is not None:
+            await self._policies.check(topology)
 
     async def publish(self, exchange: str, envelope: Envelope, *, replay: str = "") -> None:
         target = await self._exchange(exchange)
@@ -139,11 +148,11 @@ class RabbitBroker:
             headers={**envelope.headers(), **{name: value for name, value in beside.items() if value}},
             content_type=CONTENT_TYPE,
             delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-            message_id=_bounded(f"{envelope.id}/{self._run}-{self._attempts}"),
-            correlation_id=_bounded(envelope.correlation),
+            message_id=bounded(f"{envelope.id}/{self._run}-{self._attempts}"),
+            correlation_id=bounded(envelope.correlation),
             timestamp=envelope.time,
-            type=_bounded(envelope.type),
-            app_id=_bounded(envelope.producer),
+            type=bounded(envelope.type),
+            app_id=bounded(envelope.producer),
         )
         await self._confirmed(target, message, envelope.type, envelope.id)
 
@@ -156,8 +165,8 @@ class RabbitBroker:
 
     async def _confirmed(self, target: AbstractExchange, message: aio_pika.Message, key: str, what: str) -> None:
         """Publishes a message, and returns when the broker has confirmed it."""
-        if len(key.encode(errors="surrogatepass")) > _LONGEST_PROPERTY:
-            raise NotAccepted(f"{what}: AMQP has no routing key of more than {_LONGEST_PROPERTY} bytes")
+        if len(key.encode(errors="surrogatepass")) > LONGEST_PROPERTY:
+            raise NotAccepted(f"{what}: AMQP has no routing key of more than {LONGEST_PROPERTY} bytes")
         self._check_size(message, what)
         try:
             confirmed = await target.publish(message, key, mandatory=True, timeout=self._timeout)
@@ -260,14 +269,6 @@ class _RabbitDelivery:
     async def ack(self) -> None:
         with contextlib.suppress(*_FAILURES):
             await self._message.ack()
-
-
-def _bounded(text: str) -> str:
-    """Returns a text for an AMQP property, which holds 255 bytes: a longer one as its digest. Headers have it whole."""
-    data = text.encode(errors="surrogatepass")
-    if len(data) <= _LONGEST_PROPERTY:
-        return text
-    return f"blake2b:{hashlib.blake2b(data, digest_size=32).hexdigest()}"
 
 
 def _with_heartbeat(url: str, seconds: int) -> str:

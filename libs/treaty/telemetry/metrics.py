@@ -87,6 +87,13 @@ METRICS: Mapping[str, Metric] = {
     "treaty.pending.size": Metric("{item}", "Calls and events that are pending now, without timers.", gauge=True),
     "treaty.pending.age": Metric("s", "Age of the oldest commit with a pending call or event.", gauge=True),
     "treaty.calls": Metric("{call}", "Calls and timers that were carried out.", by=("type",)),
+    "treaty.audit.missing": Metric(
+        "{event}", "Events that a consumer never received.", gauge=True, by=("consumer", "producer")
+    ),
+    "treaty.audit.waiting": Metric(
+        "{event}", "Events past the time of grace that are not published or not read yet.", gauge=True, by=("consumer",)
+    ),
+    "treaty.audit.unread": Metric("{partition}", "Partitions that nobody reads.", gauge=True, by=("consumer",)),
     "treaty.saga.stuck": Metric("{run}", "Runs that are stuck and wait for a person now.", gauge=True, by=("saga",)),
     "treaty.webhooks": Metric(
         "{message}", "Messages of other systems over HTTP, by the status of the answer.", by=("path", "status")

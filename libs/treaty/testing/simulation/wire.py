@@ -98,6 +98,7 @@ class RemoteCommits:
         self._store, self._wire = store, wire
         reading: Any = Remote(store, wire)
         self.head, self.read, self.caused_by = reading.head, reading.read, reading.caused_by
+        self.took_effect = reading.took_effect
         self.under, self.replace = reading.under, reading.replace
         self.kept, self.keep, self.forget = reading.kept, reading.keep, reading.forget
         self.end, self.behind, self.peek, self.streams = reading.end, reading.behind, reading.peek, reading.streams

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Protocol
 
 import pytest
@@ -11,7 +12,7 @@ from treaty.commits.commit import Commit, Fold
 from treaty.commits.log import Batch, CommitLog, Place, VersionTaken
 from treaty.probes import NoProbe, Probe
 from treaty.testing.recorder import Recorder
-from treaty.testing.samples import canonical, full_commit, plain_commit
+from treaty.testing.samples import canonical, cause, full_commit, plain_commit
 
 
 class MakeLog(Protocol):
@@ -165,6 +166,19 @@ class CommitLogSuite:
         found = await log.caused_by("thing-1", ["b", "a", "c", "d", "e"])
         assert sorted(commit.version for commit in found) == [1, 2]
         assert not await log.caused_by("thing-2", ["a"])
+
+    async def test_the_causes_that_took_effect_are_found_on_any_stream_with_their_steps(self, log: CommitLog) -> None:
+        await log.append(plain_commit("thing-1", 1, causes=["made.up/a-1.(x)@1#1/Noted", "other"]))
+        await log.append(plain_commit("thing-2", 1, causes=["made.up/a-1@1#2/Noted/step/two"]))
+        command = replace(cause("made.up/a-1@1#3/Noted"), digest="that of a client's command")
+        await log.append(replace(plain_commit("thing-3"), causes=[command, cause("made.up/a-1@1#4/Noted")]))
+        wanted = [f"made.up/a-1@1#{n}/Noted" for n in (1, 2, 4, 5)]
+        assert await log.took_effect([*wanted, "made.up/a-1.(x)@1#1/Noted", "made.up/a-1@1#2/Not", "othe"]) == {
+            "made.up/a-1.(x)@1#1/Noted",
+            "made.up/a-1@1#2/Noted",
+            "made.up/a-1@1#4/Noted",
+        }
+        assert await log.took_effect([]) == set()
 
     async def test_concurrent_appends_are_all_durable_and_leave_in_groups(self, make_log: MakeLog) -> None:
         probe = Recorder()

@@ -181,6 +181,17 @@ class QuarantineSuite(OnStores):
         assert await stores.quarantine.answers() == [done]
         assert await stores.quarantine.answers("made.up/b") == []
 
+    async def test_messages_in_quarantine_discarded_and_decided_about_are_known(self, stores: Stores) -> None:
+        for number, id in enumerate(("a", "b", "c", "d")):
+            await stores.quarantine.add(kept(id, number))
+        await stores.quarantine.update(kept("b", 1), replace(kept("b", 1), discarded="never mind"))
+        intent = Intent(action="edit", reason="a typing error", at=NOON, by="ann", body=b"right")
+        await stores.quarantine.note(Answered(message="made.up/c", intent=intent, at=NOON, outcome="edited"))
+        for number, id in ((2, "c"), (3, "d")):
+            assert await stores.quarantine.remove(kept(id, number))
+        asked = [f"made.up/{id}" for id in ("a", "b", "c", "d", "e")]
+        assert await stores.quarantine.knows(asked) == {"made.up/a", "made.up/b", "made.up/c"}
+
     async def test_an_answer_leaves_a_later_intent_alone(self, stores: Stores) -> None:
         await stores.quarantine.add(kept("a", 1))
         first = Intent(action="retry", reason="now", at=NOON)

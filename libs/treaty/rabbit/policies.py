@@ -1,0 +1,91 @@
+"""Reads the policies in force on the queues of a context, and names those that can drop messages.
+
+AMQP does not show policies; the management API of RabbitMQ does (the plugin rabbitmq_management). A policy with a key
+that a queue does not know is not applied at all, so only `effective_policy_definition` counts.
+"""
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+import structlog
+
+from treaty.messaging.broker import Topology, TopologyDiffers
+from treaty.rabbit.topology import MAX_DELIVERIES
+
+logger = structlog.get_logger()
+
+_REFUSING = {"reject-publish", "reject-publish-dlx"}
+
+
+class Policies:
+    """The policies of a virtual host, read over HTTP.
+
+    Args:
+        url: http(s)://user:password@host:15672; the user needs the tag `monitoring` or `management`, and no more.
+        virtual_host: the one of the context's queues.
+    """
+
+    def __init__(self, url: str, virtual_host: str, *, timeout: float = 5.0) -> None:
+        parts = urlsplit(url)
+        user = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+        self._headers = {"Authorization": f"Basic {b64encode(user.encode()).decode()}"}
+        host = parts.netloc.rpartition("@")[2]
+        self._queues = urlunsplit(parts._replace(netloc=host, path=f"/api/queues/{quote(virtual_host, safe='')}"))
+        self._timeout = timeout
+        self._faults: dict[str, Sequence[str]] = {}
+
+    async def check(self, topology: Topology) -> None:
+        """Checks the queues of a context.
+
+        While the policies cannot be read, the result of the last check counts: the management API may be away without
+        the broker.
+
+        Raises:
+            TopologyDiffers: if a policy can drop messages.
+        """
+        names = [topology.queue(partition) for partition in range(topology.partitions if topology.subscribes else 0)]
+        try:
+            self._faults[topology.context] = [fault for queue in await self._read(names) for fault in faults(queue)]
+        except Exception as error:
+            logger.warning(
+                "the policies cannot be read", context=topology.context, error=f"{type(error).__name__}: {error}"
+            )
+        if self._faults.get(topology.context):
+            raise TopologyDiffers("; ".join(self._faults[topology.context]))
+
+    async def _read(self, names: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+        from aiohttp import ClientSession, ClientTimeout  # only with a management URL
+        from yarl import URL
+
+        async with ClientSession(
+            headers=self._headers, timeout=ClientTimeout(self._timeout), raise_for_status=True
+        ) as client:
+            answers = [await client.get(URL(f"{self._queues}/{quote(name, safe='')}", encoded=True)) for name in names]
+            return [await answer.json() for answer in answers]
+
+
+def faults(queue: Mapping[str, Any]) -> list[str]:
+    """Returns a sentence for each part of a queue's policy that can drop messages."""
+    definition = queue.get("effective_policy_definition") or {}
+    policies = [queue[kind] for kind in ("policy", "operator_policy") if queue.get(kind)]
+    named = " and ".join(policies) or "without a name"
+    return [
+        f"the policy {named} sets {key} = {definition[key]} on {queue['name']}, which can drop messages; remove it: "
+        f"rabbitmqctl clear_policy -p <virtual host> {named}"
+        for key in definition
+        if _drops(key, definition)
+    ]
+
+
+def _drops(key: str, definition: Mapping[str, Any]) -> bool:
+    match key:
+        case "message-ttl" | "expires":
+            return True
+        case "max-length" | "max-length-bytes":
+            return definition.get("overflow") not in _REFUSING
+        case "delivery-limit":
+            return 0 <= int(definition[key]) < MAX_DELIVERIES
+        case _:
+            return False

@@ -1,0 +1,96 @@
+"""A policy that can drop messages makes the topology differ, until it is removed."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from treaty.messaging.broker import Topology, TopologyDiffers
+from treaty.rabbit.policies import Policies, faults
+
+TOPOLOGY = Topology(
+    context="made.desk", publishes=[], subscribes={"made.bank": ["made.bank.v1.Happened"]}, partitions=2
+)
+
+
+class Management:
+    """Answers as the management API of RabbitMQ does. `policies` has the definition in force on each queue."""
+
+    def __init__(self) -> None:
+        self.policies: dict[str, dict[str, Any]] = {}
+        self.away = False
+        self.asked: list[str] = []
+
+    async def queue(self, request: web.Request) -> web.Response:
+        if self.away:
+            raise web.HTTPServiceUnavailable
+        assert request.headers["Authorization"] == "Basic YW5uOnNlY3JldA=="
+        self.asked.append(request.raw_path)
+        name = request.match_info["name"]
+        definition = self.policies.get(name)
+        policy = {"policy": "careless", "effective_policy_definition": definition} if definition else {"policy": None}
+        return web.json_response({"name": name, "arguments": {}, **policy})
+
+
+@pytest.fixture
+def management() -> Management:
+    return Management()
+
+
+@pytest.fixture
+async def policies(management: Management) -> AsyncIterator[Policies]:
+    app = web.Application()
+    app.router.add_get("/api/queues/{host}/{name}", management.queue)
+    async with TestServer(app) as server:
+        yield Policies(f"http://ann:secret@127.0.0.1:{server.port}", "/")
+
+
+async def test_a_policy_that_drops_makes_the_topology_differ_until_it_is_gone(
+    management: Management, policies: Policies
+) -> None:
+    await policies.check(TOPOLOGY)
+    assert management.asked == [f"/api/queues/%2F/made.desk.p{n}" for n in range(2)]
+    management.policies["made.desk.p1"] = {"message-ttl": 1000}
+    with pytest.raises(TopologyDiffers, match=r"careless sets message-ttl = 1000 on made\.desk\.p1.*clear_policy"):
+        await policies.check(TOPOLOGY)
+    management.policies.clear()
+    await policies.check(TOPOLOGY)
+
+
+async def test_while_the_policies_cannot_be_read_the_last_result_counts(
+    management: Management, policies: Policies
+) -> None:
+    management.away = True
+    await policies.check(TOPOLOGY)
+    management.away, management.policies["made.desk.p0"] = False, {"max-length": 10}
+    with pytest.raises(TopologyDiffers):
+        await policies.check(TOPOLOGY)
+    management.away = True
+    with pytest.raises(TopologyDiffers):
+        await policies.check(TOPOLOGY)
+
+
+async def test_a_context_without_an_inbox_has_no_queues_to_check(management: Management, policies: Policies) -> None:
+    await policies.check(Topology(context="made.bank", publishes=[], subscribes={}, partitions=2))
+    assert management.asked == []
+
+
+@pytest.mark.parametrize(
+    ("definition", "keys"),
+    [
+        ({"message-ttl": 60_000}, ["message-ttl"]),
+        ({"expires": 60_000}, ["expires"]),
+        ({"max-length": 10}, ["max-length"]),
+        ({"max-length-bytes": 10, "overflow": "drop-head"}, ["max-length-bytes"]),
+        ({"max-length": 10, "overflow": "reject-publish"}, []),
+        ({"delivery-limit": 20}, ["delivery-limit"]),
+        ({"delivery-limit": 100_000}, []),
+        ({"delivery-limit": -1}, []),
+        ({"dead-letter-exchange": "elsewhere"}, []),
+        ({"message-ttl": 1, "max-length": 1}, ["message-ttl", "max-length"]),
+    ],
+)
+def test_the_keys_that_can_drop_messages(definition: dict[str, Any], keys: list[str]) -> None:
+    found = faults({"name": "made.desk.p0", "operator_policy": "careless", "effective_policy_definition": definition})
+    assert [fault.split(" sets ")[1].split(" ")[0] for fault in found] == keys
