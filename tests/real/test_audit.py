@@ -13,14 +13,15 @@ import aio_pika
 import pytest
 from treaty.chance import RandomIds
 from treaty.messaging.quarantine import Intent
-from treaty.mongo.driver import close, connect
+from treaty.mongo.commits import having
+from treaty.mongo.driver import close, connect, database
 from treaty.mongo.stores import MongoStores
 from treaty.operations.deliveries import DeliveryAudit, Findings
 from treaty.rabbit.broker import RabbitBroker
 from treaty.service.contexts import find_contexts
 from treaty.surroundings import Surroundings
 from treaty.testing import eventually
-from treaty.testing.samples import NOON
+from treaty.testing.samples import NOON, plain_commit
 
 from scripts.lib import dev
 from scripts.lib.databases import temporary
@@ -150,6 +151,21 @@ async def test_what_the_broker_dropped_is_missing_and_comes_again_once(
     for stream in STREAMS:
         mine = [cause for cause in again if f"/{stream}@" in cause and cause.endswith("/Happened")]
         assert mine == sorted(mine)
+
+
+async def test_causes_are_looked_up_in_the_index(servers: dict[str, str], context: str) -> None:
+    client = connect(servers["MONGODB_URI"], "motor")
+    stores = MongoStores(client, context, surroundings=Surroundings())
+    for n in range(200):
+        await stores.log.append(plain_commit(f"note-{n}", causes=[f"made.bank/a-{n}@1#1/Noted/step"]))
+    causes = [f"made.bank/a-{n}@1#1/Noted" for n in (7, 70, 170, 700)]
+    assert await stores.log.took_effect(causes) == set(causes[:3])
+    explained = await database(client, context).command(
+        {"explain": {"find": "commits", "filter": having(causes), "hint": "inbox"}, "verbosity": "executionStats"}
+    )
+    assert explained["executionStats"]["totalDocsExamined"] == 3
+    assert explained["executionStats"]["totalKeysExamined"] < 20
+    await close(client)
 
 
 async def treaty(environ: dict[str, str], *arguments: str) -> asyncio.subprocess.Process:

@@ -9,6 +9,7 @@ import structlog
 from bson import decode, encode
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
+from bson.regex import Regex
 from bson.timestamp import Timestamp
 from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 
@@ -151,11 +152,9 @@ class MongoCommits:
             return [from_document(document) for document in await found.to_list(None)]
 
     async def took_effect(self, causes: Sequence[str]) -> Set[str]:
-        steps = [re.compile(f"^{re.escape(cause)}/") for cause in causes]
-        wanted = {**_OF_MESSAGES, "causes.id": {"$in": [*causes, *steps]}}
         with reaching():
             await self._commits.create_index([("causes.id", 1)], name="inbox", partialFilterExpression=_OF_MESSAGES)
-            found = await self._commits.find(wanted, {"_id": 0, "causes.id": 1}, hint="inbox").to_list(None)
+            found = await self._commits.find(having(causes), {"_id": 0, "causes.id": 1}, hint="inbox").to_list(None)
         return of_causes((cause["id"] for commit in found for cause in commit["causes"]), causes)
 
     async def follow(self, place: Place) -> AsyncGenerator[Batch, None]:
@@ -221,6 +220,15 @@ class MongoCommits:
         within = _within(stream, 0, None)
         found = await commits.find(within, session=causal).sort("_id", -1).limit(1).to_list(1)
         return from_document(found[0]) if found else None
+
+
+def having(causes: Sequence[str]) -> dict[str, Any]:
+    """Returns the condition for the commits with one of the causes or a step of one.
+
+    MongoDB looks up a prefix in the index only if the pattern has no flags; one that Python has compiled has some.
+    """
+    steps = [Regex(f"^{re.escape(cause)}/") for cause in causes]
+    return {**_OF_MESSAGES, "causes.id": {"$in": [*causes, *steps]}}
 
 
 def _needs_a_scan(error: PyMongoError) -> bool:
