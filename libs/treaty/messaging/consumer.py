@@ -109,18 +109,27 @@ class PartitionConsumer:
         """
         lanes = Lanes()
         await self._keeper.open()
-        async with self._broker.consume(self._topology, self._partition, partial(self._accept, lanes)) as lost:
-            looking = asyncio.create_task(self._look_after_quarantine(lanes))
-            try:
-                await _first(lost, self._draining)
-                if not lost.is_set():
-                    await lanes.drain()
-            finally:
-                looking.cancel()
-                await asyncio.gather(looking, return_exceptions=True)
-                await lanes.close()
+        first = _Once(self._keeper.catch_up)
+        try:
+            receive = partial(self._accept, lanes, first)
+            async with self._broker.consume(self._topology, self._partition, receive) as lost:
+                await self._consume_until(lost, lanes)
+        finally:
+            await lanes.close()  # the channel may have been open for a moment even if it could not be consumed
 
-    def _accept(self, lanes: Lanes, delivery: Delivery) -> None:
+    async def _consume_until(self, lost: asyncio.Event, lanes: Lanes) -> None:
+        """Consumes until the channel is lost, or until everything is done while this drains."""
+        looking = asyncio.create_task(self._look_after_quarantine(lanes))
+        try:
+            await _first(lost, self._draining)
+            if not lost.is_set():
+                await lanes.drain()
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+            await lanes.close()
+
+    def _accept(self, lanes: Lanes, first: "_Once", delivery: Delivery) -> None:
         self._probe.count("treaty.consumer.delivered", queue=self._queue)
         if END_HEADER in delivery.headers:
             end = partial(self._pass_end, lanes, delivery, named(delivery.headers, END_HEADER))
@@ -130,11 +139,13 @@ class PartitionConsumer:
             envelope = parse(delivery.headers, delivery.body)
         except Malformed as error:
             envelope = _unreadable(delivery, self._clock.now())
-            lanes.submit(envelope.partition_key, partial(self._process, delivery, envelope, error))
+            lanes.submit(envelope.partition_key, partial(self._process, first, delivery, envelope, error))
         else:
-            lanes.submit(envelope.partition_key, partial(self._process, delivery, envelope))
+            lanes.submit(envelope.partition_key, partial(self._process, first, delivery, envelope))
 
-    async def _process(self, delivery: Delivery, envelope: Envelope, malformed: Malformed | None = None) -> None:
+    async def _process(
+        self, first: "_Once", delivery: Delivery, envelope: Envelope, malformed: Malformed | None = None
+    ) -> None:
         """Handles a message or moves it to quarantine, and acknowledges it then.
 
         While the store is away, the message is judged and handled again: the failure may not have been its fault.
@@ -145,6 +156,7 @@ class PartitionConsumer:
             if self._draining.is_set():
                 return
             try:
+                await first.done()
                 handled = await self._handle_or_keep(envelope, replay, malformed)
                 break
             except GivenUp:
@@ -227,6 +239,21 @@ class PartitionConsumer:
                 await self._release_due(lanes)
             except Exception as away:
                 logger.warning("the quarantine cannot be read", queue=self._queue, error=str(away))
+
+
+class _Once:
+    """Does something once, for all who wait for it; the next one tries again if it fails."""
+
+    def __init__(self, act: Callable[[], Awaitable[None]]) -> None:
+        self._act, self._turn, self._is_done = act, asyncio.Lock(), False
+
+    async def done(self) -> None:
+        if self._is_done:
+            return
+        async with self._turn:
+            if not self._is_done:
+                await self._act()
+                self._is_done = True
 
 
 async def _first(*events: asyncio.Event) -> None:

@@ -86,6 +86,19 @@ class QuarantineKeeper:
                 self._deployed.add(item.key)
         self._next_order = last + 1
 
+    async def catch_up(self) -> None:
+        """Adds keys that the store has by now; before the first delivery of a channel is handled.
+
+        The broker may deliver to another consumer for a while after `open`, and that one may still keep messages.
+        """
+        new: set[str] = set()
+        async for item in self._quarantine.held(self._partition):
+            if item.key not in self._keys:
+                new.add(item.key)
+            if item.key in new:
+                self._note(item)
+                self._next_order = max(self._next_order, item.order + 1)
+
     def judge(self, envelope: Envelope, replay: str = "") -> Verdict:
         """Returns what to do with an event.
 

@@ -21,6 +21,7 @@ from treaty.chance import Ids
 from treaty.messaging.broker import BrokerAway, Delivery, NotAccepted, Topology, TopologyDiffers, Unroutable
 from treaty.messaging.envelope import CONTENT_TYPE, Envelope
 from treaty.messaging.replays import END_HEADER, REPLAY_HEADER
+from treaty.rabbit.channels import CLOSE_LARGE_SECONDS, CLOSE_SECONDS, close, depth, watch
 from treaty.rabbit.policies import Policies
 from treaty.rabbit.properties import LONGEST_PROPERTY, bounded
 from treaty.rabbit.size_limit import SizeLimit
@@ -29,8 +30,6 @@ from treaty.rabbit.window import Window
 
 logger = structlog.get_logger()
 
-_CLOSE_SECONDS, _OF_LARGE_SECONDS = 2.0, 15.0
-"""Time to close a channel. The second one is for a channel with large messages under way, which all arrive before."""
 
 _FAILURES = (
     AMQPError,
@@ -134,7 +133,7 @@ class RabbitBroker:
         except _FAILURES as error:
             raise BrokerAway(f"{type(error).__name__}: {error}") from error
         finally:
-            await _close(channel)
+            await close(channel)
         if self._policies is not None:
             await self._policies.check(topology)
 
@@ -218,25 +217,34 @@ class RabbitBroker:
                 queue = await channel.get_queue(name, ensure=True)
                 tag = await queue.consume(on_message)
         except _FAILURES as error:
-            await _close(channel)
+            lost.set()  # the consumer may be there all the same
+            await self._end(channel, CLOSE_SECONDS)
             raise BrokerAway(f"{type(error).__name__}: {error}") from error
-        watching = asyncio.create_task(_watch(channel, tag, lost))
+        watching = asyncio.create_task(watch(channel, tag, lost))
         try:
             yield lost
         finally:
+            lost.set()
             watching.cancel()
-            seconds = _CLOSE_SECONDS if window.count == prefetch else _OF_LARGE_SECONDS
-            await _close(channel, seconds)
+            await self._end(channel, CLOSE_SECONDS if window.count == prefetch else CLOSE_LARGE_SECONDS)
+
+    async def _end(self, channel: AbstractChannel, seconds: float) -> None:
+        """Closes a channel with a consumer; if that cannot be done in time, its whole connection.
+
+        A consumer that stays would get the messages of its partition, and nobody would handle them.
+        """
+        if not await close(channel, seconds):
+            await self._consuming.close()
 
     async def queued(self, topology: Topology) -> int:
         channel = await self._consuming.channel(publisher_confirms=False)
         try:
             async with asyncio.timeout(self._timeout):
-                counts = [await _depth(channel, topology.queue(p)) for p in range(topology.partitions)]
+                counts = [await depth(channel, topology.queue(p)) for p in range(topology.partitions)]
         except _FAILURES as error:
             raise BrokerAway(f"{type(error).__name__}: {error}") from error
         finally:
-            await _close(channel)
+            await close(channel)
         return sum(counts)
 
     async def _exchange(self, name: str) -> AbstractExchange:
@@ -277,23 +285,3 @@ def _with_heartbeat(url: str, seconds: int) -> str:
     if not seconds or "heartbeat" in parse_qs(parts.query):
         return url
     return urlunsplit(parts._replace(query="&".join(filter(None, [parts.query, f"heartbeat={seconds}"]))))
-
-
-async def _watch(channel: AbstractChannel, tag: str, lost: asyncio.Event) -> None:
-    """Sets `lost` when the broker cancels the consumer: for a deleted queue, it does so without closing the channel."""
-    underlay: Any = await channel.get_underlay_channel()
-    while tag in underlay.consumers:  # noqa: ASYNC110 - the library has no event for it
-        await asyncio.sleep(2.0)
-    logger.warning("the broker cancelled a consumer", tag=tag)
-    lost.set()
-
-
-async def _depth(channel: AbstractChannel, queue: str) -> int:
-    declared = await channel.declare_queue(queue, passive=True)
-    return declared.declaration_result.message_count or 0
-
-
-async def _close(channel: AbstractChannel, seconds: float = _CLOSE_SECONDS) -> None:
-    with contextlib.suppress(Exception):
-        async with asyncio.timeout(seconds):
-            await channel.close()

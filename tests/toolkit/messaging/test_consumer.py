@@ -216,3 +216,25 @@ async def test_a_consumer_comes_back_when_the_broker_does(desk: Desk) -> None:
         desk.broker.away = False
         await desk.idle()
     assert desk.done == ["a1"]
+
+
+async def test_a_message_that_another_owner_kept_after_this_one_had_read_the_quarantine_holds_its_key() -> None:
+    desk = await Desk().declared()
+    desk.poison.add("a1")
+    desk.deliver("a1")
+    async with running(desk.consumer().run()):
+        await eventually(lambda: _holds(desk, ["a1"]))
+        kept = await desk.known("a1")
+    await desk.quarantine.remove(kept)
+    reading = desk.consumer()
+    async with running(reading.run()):
+        await eventually(lambda: desk.broker._inboxes[DESK.context][0].consumer is not None)
+        assert "a" not in reading._keeper._keys
+        await desk.quarantine.add(kept)  # by an owner that was slow
+        desk.deliver("a2")
+        await eventually(lambda: _holds(desk, ["a1", "a2"]))
+    assert "a2" not in desk.done
+
+
+async def _holds(desk: Desk, ids: list[str]) -> bool:
+    return await desk.held() == ids
