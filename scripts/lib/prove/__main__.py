@@ -52,7 +52,7 @@ class Extent:
     rounds: int
 
 
-QUICK = Extent(seeds=6_000, hits=(2,), faults=24, events=22_000, clients=16, rounds=2)
+QUICK = Extent(seeds=4_000, hits=(2,), faults=24, events=22_000, clients=16, rounds=1)
 FULL = Extent(seeds=50_000, hits=(1, 2, 3), faults=512, events=1_000_000, clients=100, rounds=20)
 
 
