@@ -1,12 +1,15 @@
 """The consumer of a partition: each key in order, one effect for each message, nothing lost when a channel is."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from treaty.causes import current_cause
 from treaty.domain import Rejected
+from treaty.memory.broker import MemoryBroker
+from treaty.messaging.broker import BrokerAway, Delivery, Topology
 from treaty.messaging.dispatcher import Dispatcher, UnknownType
 from treaty.messaging.envelope import Envelope, Malformed
 from treaty.messaging.subscriptions import Subscription
@@ -238,3 +241,43 @@ async def test_a_message_that_another_owner_kept_after_this_one_had_read_the_qua
 
 async def _holds(desk: Desk, ids: list[str]) -> bool:
     return await desk.held() == ids
+
+
+class _HalfOpenBroker(MemoryBroker):
+    """Delivers to a consumer whose channel then turns out not to be open, as while a broker starts again."""
+
+    half_open = 2
+
+    @asynccontextmanager
+    async def consume(
+        self, topology: Topology, partition: int, receive: Callable[[Delivery], None], *, owner: object = None
+    ) -> AsyncIterator[asyncio.Event]:
+        async with super().consume(topology, partition, receive, owner=owner) as lost:
+            await asyncio.sleep(0.01)
+            if self.half_open:
+                self.half_open -= 1
+                raise BrokerAway("the channel was not opened in time")
+            yield lost
+
+
+async def test_messages_of_a_channel_that_could_not_be_opened_are_not_handled_beside_those_of_the_next() -> None:
+    desk = Desk(broker=_HalfOpenBroker())
+    await desk.declared()
+    running_now: set[str] = set()
+    overlaps: list[str] = []
+
+    async def handle(event: Envelope) -> None:
+        if event.id in running_now:
+            overlaps.append(event.id)
+        running_now.add(event.id)
+        try:
+            await asyncio.sleep(0.5)
+            await desk.handle(event)
+        finally:
+            running_now.discard(event.id)
+
+    desk.deliver("a1", "b1")
+    async with running(desk.consumer(handle).run()):
+        await desk.idle()
+    assert not overlaps
+    assert sorted(desk.done) == ["a1", "b1"]

@@ -236,4 +236,7 @@ class RemoteBroker:
         channel = _Channel(self._wire, receive, drop, asyncio.Event())
         async with self._broker.consume(topology, partition, channel.send, owner=self._wire.process) as lost:
             channel.lost = lost
+            if self._wire.rates.draw(self._wire.loop.chance) is Fate.UNANSWERED:
+                await asyncio.sleep(self._wire.loop.chance.uniform(0.0, self._wire.rates.delay))
+                raise BrokerAway(Fate.UNANSWERED.value)  # the broker has the consumer, and delivers to it
             yield lost
