@@ -22,6 +22,7 @@ from scripts.lib.prove.checker import Operation, Verdict, check
 from scripts.lib.prove.ground import CONTEXTS, load
 
 PARTITIONS = 4
+"""The default number of partitions of an inbox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Looking:
 
     stores: Mapping[str, MongoStores]
     broker: RabbitBroker
+    partitions: int = PARTITIONS
 
     async def settled(self, *, still: float = 60.0) -> str:
         """Waits until no work is left, as long as something moves, and requests retries of failed messages meanwhile.
@@ -81,7 +83,7 @@ class Looking:
         left = []
         for name, stores in self.stores.items():
             ports = Ports(stores=stores, surroundings=Surroundings())
-            found = await backlog(load(name)(ports), stores, self.broker, PARTITIONS)
+            found = await backlog(load(name)(ports), stores, self.broker, self.partitions)
             now = await stores.pending.now()
             timers = sum(due <= now for due in (await stores.pending.timers(1000)).values())
             if not found.empty or timers:
@@ -90,13 +92,13 @@ class Looking:
 
 
 @asynccontextmanager
-async def looking(mongodb_uri: str, amqp_url: str) -> AsyncIterator[Looking]:
+async def looking(mongodb_uri: str, amqp_url: str, partitions: int = PARTITIONS) -> AsyncIterator[Looking]:
     """Opens the stores and the broker, beside the service processes."""
     client = connect(mongodb_uri, "motor")
     broker = RabbitBroker(amqp_url, name="proof", ids=RandomIds())
     stores = {name: MongoStores(client, name, surroundings=Surroundings()) for name in CONTEXTS}
     try:
-        yield Looking(stores, broker)
+        yield Looking(stores, broker, partitions)
     finally:
         await broker.close()
         await close(client)
