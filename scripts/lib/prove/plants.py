@@ -45,9 +45,8 @@ PLANTS: Mapping[str, Plant] = {
         [
             Change(
                 "messaging/consumer.py",
-                "            try:\n                handled = await self._handle_or_keep(",
-                "            await delivery.ack()\n"
-                "            try:\n                handled = await self._handle_or_keep(",
+                "                handled = await self._handle_or_keep(",
+                "                await delivery.ack()\n                handled = await self._handle_or_keep(",
             )
         ],
     ),
@@ -82,8 +81,8 @@ PLANTS: Mapping[str, Plant] = {
         [
             Change(
                 "messaging/consumer.py",
-                "            lanes.submit(envelope.partition_key, partial(self._process, delivery, envelope))",
-                "            lanes.submit(envelope.id, partial(self._process, delivery, envelope))",
+                "            lanes.submit(envelope.partition_key, partial(self._process, first, delivery, envelope))",
+                "            lanes.submit(envelope.id, partial(self._process, first, delivery, envelope))",
             )
         ],
     ),
@@ -213,9 +212,10 @@ PLANTS: Mapping[str, Plant] = {
             ),
             Change(
                 "rabbit/broker.py",
-                "            await _close(channel, seconds)\n",
+                "            await self._end(channel, CLOSE_SECONDS if window.count == prefetch "
+                "else CLOSE_LARGE_SECONDS)\n",
                 "            await queue.cancel(tag)\n"
-                "            asyncio.get_running_loop().call_later(1.0, asyncio.ensure_future, _close(channel))\n",
+                "            asyncio.get_running_loop().call_later(1.0, asyncio.ensure_future, close(channel))\n",
             ),
         ],
     ),

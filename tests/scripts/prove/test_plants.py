@@ -25,6 +25,12 @@ def test_a_plant_that_misses_its_place_says_so(tmp_path: Path, monkeypatch: pyte
         plant("stray", tmp_path)
 
 
+@pytest.mark.parametrize("name", PLANTS)
+def test_every_plant_still_finds_its_place(name: str) -> None:
+    for change in PLANTS[name].changes:
+        assert (plants.TOOLKIT / change.file).read_text().count(change.old) == 1, change.file
+
+
 def test_a_plant_changes_a_copy(tmp_path: Path) -> None:
     before = (plants.TOOLKIT / RELAY).read_text()
     environ = plant("confirm_ignored", tmp_path)
