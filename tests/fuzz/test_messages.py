@@ -9,8 +9,8 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from treaty.concurrency.tasks import at_once
 from treaty.followers.inbox import note_mark
-from treaty.followers.leases import without_lease
 from treaty.memory.broker import MemoryBroker, _Message
 from treaty.memory.leases import MemoryCheckpoints
 from treaty.memory.quarantine import MemoryQuarantine
@@ -109,7 +109,7 @@ async def test_what_is_good_among_noise_takes_effect_and_the_noise_is_kept() -> 
         quarantine,
         MemoryReplays(),
         note_mark=partial(note_mark, MemoryCheckpoints(), 0),
-        sure=without_lease,
+        sure=at_once,
         surroundings=Surroundings(chance=SeededChance(scale=0.001), probe=Recorder()),
         patience=Patience(tries=2, pause=0.001),
     )

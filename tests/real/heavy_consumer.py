@@ -11,8 +11,8 @@ from functools import partial
 
 from treaty.chance import RandomIds
 from treaty.clock import SystemClock
+from treaty.concurrency.tasks import at_once
 from treaty.followers.inbox import note_mark
-from treaty.followers.leases import without_lease
 from treaty.messaging.broker import Topology
 from treaty.messaging.consumer import PartitionConsumer, Patience
 from treaty.messaging.envelope import Envelope
@@ -63,7 +63,7 @@ async def main(context: str, expected: int, failing: int) -> None:
             stores.quarantine,
             stores.replays,
             note_mark=partial(note_mark, stores.checkpoints, partition),
-            sure=without_lease,
+            sure=at_once,
             surroundings=surroundings,
             patience=patience,
         )

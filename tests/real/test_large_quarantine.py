@@ -10,8 +10,8 @@ from statistics import median
 from typing import Any
 
 import pytest
+from treaty.concurrency.tasks import at_once
 from treaty.followers.inbox import note_mark
-from treaty.followers.leases import without_lease
 from treaty.memory.broker import MemoryBroker
 from treaty.messaging.consumer import PartitionConsumer, Patience
 from treaty.messaging.envelope import Envelope
@@ -53,7 +53,7 @@ class Desk:
             self.stores.quarantine,
             self.stores.replays,
             note_mark=partial(note_mark, self.stores.checkpoints, 0),
-            sure=without_lease,
+            sure=at_once,
             surroundings=surroundings,
             patience=QUIET,
         )

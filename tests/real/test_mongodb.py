@@ -17,7 +17,8 @@ from treaty.service.stores import Stores
 from treaty.surroundings import Surroundings
 from treaty.testing.recorder import Recorder
 from treaty.testing.samples import NOTES, full_commit, plain_commit
-from treaty.testing.suites.commit_log import CommitLogSuite, MakeLog, ids, read_until, seen
+from treaty.testing.suites.commit_log import CommitLogSuite
+from treaty.testing.suites.followed_log import MakeLog, ids, read_until, seen
 from treaty.testing.suites.leases import CheckpointsSuite, LeasesSuite
 from treaty.testing.suites.pending import PendingSuite
 from treaty.testing.suites.personal_data import PersonalDataSuite

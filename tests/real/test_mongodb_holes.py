@@ -21,7 +21,7 @@ from treaty.probes import NoProbe, Probe
 from treaty.surroundings import Surroundings
 from treaty.testing.recorder import Recorder
 from treaty.testing.samples import full_commit, plain_commit
-from treaty.testing.suites.commit_log import MakeLog, ids, read_until, seen
+from treaty.testing.suites.followed_log import MakeLog, ids, read_until, seen
 from treaty.testing.suites.holes import Damage, HolesSuite
 
 

@@ -12,7 +12,7 @@ from treaty.mongo.driver import Driver, close, connect
 from treaty.mongo.stores import MongoStores
 from treaty.surroundings import Surroundings
 from treaty.testing.samples import plain_commit
-from treaty.testing.suites.commit_log import ids, read_until, seen
+from treaty.testing.suites.followed_log import ids, read_until, seen
 
 
 class _SlowToResume:

@@ -16,7 +16,7 @@ from treaty.mongo.driver import close, connect
 from treaty.mongo.stores import MongoStores
 from treaty.surroundings import Surroundings
 from treaty.testing.samples import plain_commit
-from treaty.testing.suites.commit_log import read_until, seen
+from treaty.testing.suites.followed_log import read_until, seen
 
 from scripts.lib.databases import temporary
 

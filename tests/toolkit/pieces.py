@@ -9,8 +9,8 @@ from functools import partial
 from typing import Any
 
 from treaty.commits.commit import Commit, Outgoing, PendingCall
+from treaty.concurrency.tasks import at_once
 from treaty.followers.inbox import note_mark
-from treaty.followers.leases import without_lease
 from treaty.followers.pending import Item
 from treaty.followers.pending_work import PendingWork
 from treaty.memory.broker import MemoryBroker
@@ -134,7 +134,7 @@ class Desk:
             self.replays,
             surroundings=Surroundings(clock=self.clock, chance=SeededChance(scale=0.02), probe=self.probe),
             note_mark=partial(note_mark, self.checkpoints, 0),
-            sure=without_lease,
+            sure=at_once,
             patience=Patience(tries=3, pause=0.01, look_every=0.02),
         )
 

@@ -1,10 +1,14 @@
-"""Tasks that belong together: when one ends, for any reason, the others end too."""
+"""Tasks that belong together: when one ends, for any reason, the others end too; and work that waits for nothing."""
 
 import asyncio
 
 
 class Broken(Exception):
     """A task was cancelled from within. As a plain cancellation, it would look like one that the caller requested."""
+
+
+async def at_once() -> None:
+    """Returns at once, for work that has nothing to wait for."""
 
 
 async def until_one_ends(*tasks: "asyncio.Task[None]") -> None:

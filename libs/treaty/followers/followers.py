@@ -14,8 +14,8 @@ import structlog
 
 from treaty.chance import backoff
 from treaty.commits.log import Batch, CommitLog, Place, StoreAway
-from treaty.concurrency.tasks import until_one_ends
-from treaty.followers.leases import Checkpoints, LeaseLost, Sure, without_lease
+from treaty.concurrency.tasks import at_once, until_one_ends
+from treaty.followers.leases import Checkpoints, LeaseLost, Sure
 from treaty.followers.track import Follower, Track
 from treaty.projections.rows import Superseded
 from treaty.surroundings import Surroundings
@@ -88,7 +88,7 @@ class Following:
     save_every: float = 0.2
     first_pause: float = 0.5
     longest_pause: float = 60.0
-    sure: Sure = without_lease
+    sure: Sure = at_once
     _main: _Group = field(default_factory=lambda: _Group("main"), init=False)
     _late: _Group = field(default_factory=lambda: _Group("late"), init=False)
     _later: list[tuple[float, Track]] = field(default_factory=list, init=False)

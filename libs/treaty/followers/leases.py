@@ -20,10 +20,6 @@ Sure = Callable[[], Awaitable[None]]
 """Returns when this process is sure to hold the lease of its work. Work calls it before it starts something new."""
 
 
-async def without_lease() -> None:
-    """Returns at once, for work that needs no lease."""
-
-
 class LeaseTaken(Exception):
     """Another process holds the lease."""
 

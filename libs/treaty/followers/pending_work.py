@@ -9,9 +9,10 @@ from typing import Any
 
 import structlog
 
+from treaty.concurrency.tasks import at_once
 from treaty.dependencies import Breakers
 from treaty.followers.attempts import Attempts
-from treaty.followers.leases import Sure, without_lease
+from treaty.followers.leases import Sure
 from treaty.followers.pending import Item, Pending
 from treaty.followers.turns import Turns
 from treaty.surroundings import Surroundings
@@ -32,10 +33,6 @@ _GATHER_SECONDS = 0.1
 
 _UNKNOWN = ""
 """The group of lanes whose first item was not read yet."""
-
-
-async def nothing_to_read() -> None:
-    """Returns at once: for a context without an inbox."""
 
 
 class PendingWork:
@@ -59,8 +56,8 @@ class PendingWork:
         run: Callable[[Item], Awaitable[None]],
         *,
         surroundings: Surroundings,
-        sure: Sure = without_lease,
-        read_inbox: Callable[[], Awaitable[None]] = nothing_to_read,
+        sure: Sure = at_once,
+        read_inbox: Callable[[], Awaitable[None]] = at_once,
         look_every: float = 5.0,
         most_timers: int = 10_000,
         breakers: Breakers | None = None,

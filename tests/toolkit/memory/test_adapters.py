@@ -13,7 +13,8 @@ from treaty.service.stores import Stores
 from treaty.surroundings import Surroundings
 from treaty.testing.samples import NOTES
 from treaty.testing.suites.broker import BrokerSuite, MakeBroker
-from treaty.testing.suites.commit_log import CommitLogSuite, MakeLog
+from treaty.testing.suites.commit_log import CommitLogSuite
+from treaty.testing.suites.followed_log import MakeLog
 from treaty.testing.suites.holes import Damage, HolesSuite
 from treaty.testing.suites.leases import CheckpointsSuite, LeasesSuite
 from treaty.testing.suites.pending import PendingSuite

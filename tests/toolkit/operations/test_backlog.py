@@ -9,7 +9,7 @@ from treaty.rpc.api import Api
 from treaty.service.service import Service
 from treaty.surroundings import Surroundings
 from treaty.testing.samples import plain_commit
-from treaty.testing.suites.commit_log import read_until
+from treaty.testing.suites.followed_log import read_until
 from treaty.testing.world import SeededChance
 
 

@@ -15,7 +15,7 @@ from treaty.surroundings import Surroundings
 from treaty.testing import eventually
 from treaty.testing.recorder import Recorder
 from treaty.testing.samples import plain_commit
-from treaty.testing.suites.commit_log import read_until
+from treaty.testing.suites.followed_log import read_until
 from treaty.testing.suites.quarantine import kept
 from treaty.testing.world import ManualClock, SeededChance, embedded
 

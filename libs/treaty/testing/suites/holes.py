@@ -12,7 +12,7 @@ from treaty.commits.holes import MENDED, SKIPPED, holes, mend, skip
 from treaty.commits.log import Batch, CommitLog, Place, Unreadable
 from treaty.domain import Invalid
 from treaty.testing.samples import plain_commit
-from treaty.testing.suites.commit_log import MakeLog
+from treaty.testing.suites.followed_log import MakeLog
 
 
 class Damage(Protocol):
