@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
+from math import inf
 from statistics import median
 from typing import Any
 
@@ -28,7 +29,7 @@ from tests.toolkit.pieces import running
 pytestmark = pytest.mark.slow
 
 HELD = 50_000
-ROUNDS = 4
+ROUNDS = 10
 EVENTS = 150
 
 QUIET = Patience(look_every=0.25)
@@ -115,20 +116,26 @@ async def _fill(client: Any, context: str) -> None:
 async def test_fifty_thousand_messages_in_quarantine_do_not_slow_other_keys(
     servers: dict[str, str], context: str
 ) -> None:
+    """Full and empty alternate until the fastest rounds of each are alike: other work can slow a round, not all of them.
+
+    The first round after an opening only warms up: the quarantine has just been read.
+    """
     client = connect(servers["MONGODB_URI"], "motor")
-    desk = Desk(client, context)
-    await desk.prepare()
-    ratios = []
-    for _ in range(ROUNDS):
-        async with desk.open():
-            without = median(await desk.round())
-        await _fill(client, context)
-        desk.probe.gauges.clear()
-        async with desk.open():
-            assert desk.probe.gauges["treaty.quarantine.size"] == HELD
-            ratios.append(median(await desk.round()) / without)
-        await database(client, context).get_collection("quarantine").delete_many({})
-        desk.probe.gauges.clear()
+    full, empty = Desk(client, context), Desk(client, f"{context}2")
+    for desk in (full, empty):
+        await desk.prepare()
+    await _fill(client, context)
+    fastest, ratios = {full: inf, empty: inf}, [inf]
+    while ratios[-1] >= 1.2 and len(ratios) <= ROUNDS:
+        for desk, held in ((empty, 0), (full, HELD)):
+            desk.probe.gauges.clear()
+            async with desk.open():
+                assert desk.probe.gauges["treaty.quarantine.size"] == held
+                await desk.round()
+                fastest[desk] = min(fastest[desk], median(await desk.round()))
+        ratios.append(fastest[full] / fastest[empty])
+    await database(client, context).client.drop_database(database(client, f"{context}2").name)
     await close(client)
-    print(f"p50 with {HELD} in quarantine, in times of that of an empty one: {sorted(ratios)}")
-    assert min(ratios) < 1.2, "other work on the machine slows some rounds, but a full quarantine would slow them all"
+    told = ", ".join(f"{ratio:.2f}" for ratio in ratios[1:])
+    print(f"p50 with {HELD} in quarantine, in times of that of an empty one: {told}")
+    assert ratios[-1] < 1.2
