@@ -37,7 +37,7 @@ class ProcessSettings(Settings):
     amqp_management_url: SecretStr = Field(SecretStr(""), alias="AMQP_MANAGEMENT_URL")
     digest_key: SecretStr = Field(SecretStr(DEVELOPMENT_SECRET), alias="TREATY_DIGEST_KEY")
     digest_key_before: SecretStr = Field(SecretStr(""), alias="TREATY_DIGEST_KEY_BEFORE")
-    partitions: int = Field(4, alias="TREATY_PARTITIONS", ge=1, le=256)
+    partitions: int = Field(4, alias="TREATY_PARTITIONS", ge=1, le=64)
     lease_seconds: float = Field(5.0, alias="TREATY_LEASE_SECONDS", ge=0.3, le=300)
     inbox_wait_seconds: float = Field(600.0, alias="TREATY_INBOX_WAIT_SECONDS", ge=0, le=86_400)
     grpc_host: str = Field("0.0.0.0", alias="GRPC_HOST")

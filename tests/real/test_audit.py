@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -79,7 +79,7 @@ async def drops(url: str, pair: Pair) -> bool:
     return await pair.broker.queued(pair.topology) < 20
 
 
-def policy(**definition: int) -> Loss:
+def policy(definition: Mapping[str, int | str]) -> Loss:
     """Returns a loss by a policy, which is removed once messages were lost."""
 
     @asynccontextmanager
@@ -112,8 +112,8 @@ async def unread(audit: DeliveryAudit) -> Findings | None:
     [
         pytest.param(purge, id="purged"),
         pytest.param(delete, id="queues deleted"),
-        pytest.param(policy(**{"message-ttl": 1}), id="message-ttl"),
-        pytest.param(policy(**{"max-length": 3}), id="max-length"),
+        pytest.param(policy({"message-ttl": 1}), id="message-ttl"),
+        pytest.param(policy({"max-length": 3, "overflow": "drop-head"}), id="max-length"),
     ],
 )
 async def test_what_the_broker_dropped_is_missing_and_comes_again_once(

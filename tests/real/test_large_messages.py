@@ -46,7 +46,7 @@ async def inbox(permissive: dict[str, str], context: str) -> AsyncIterator[Abstr
     await broker.declare(heavy(context))
     connection = await aio_pika.connect(permissive["AMQP_URL"])
     channel = await connection.channel()
-    yield await channel.get_exchange(heavy(context).inbox, ensure=False)
+    yield await channel.get_exchange(f"{heavy(context).context}.slots", ensure=False)
     await connection.close()
     await broker.close()
 

@@ -116,7 +116,7 @@ async def _fill(client: Any, context: str) -> None:
 async def test_fifty_thousand_messages_in_quarantine_do_not_slow_other_keys(
     servers: dict[str, str], context: str
 ) -> None:
-    """Full and empty alternate until the fastest rounds of each are alike: other work can slow a round, not all of them.
+    """Full and empty alternate until the fastest rounds of each are alike: other work slows a round, not all of them.
 
     The first round after an opening only warms up: the quarantine has just been read.
     """

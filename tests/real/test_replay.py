@@ -32,7 +32,7 @@ async def lose_what_is_queued(shop: Town) -> int:
     connection = await aio_pika.connect(shop.environ["AMQP_URL"])
     async with connection:
         channel = await connection.channel()
-        queues = [await channel.get_queue(f"{INVENTORY}.p{partition}") for partition in range(4)]
+        queues = [await channel.get_queue(f"{INVENTORY}.q{partition}") for partition in range(4)]
         return sum([(await queue.purge()).message_count or 0 for queue in queues])
 
 

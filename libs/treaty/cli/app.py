@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 import uvloop
 
-from treaty.cli import projections, quarantine, replay, sagas, streams
+from treaty.cli import projections, quarantine, replay, sagas, streams, topology
 from treaty.cli.audit import audit
 from treaty.cli.context_map import context_map
 from treaty.cli.duplicates import duplicates
@@ -31,6 +31,7 @@ app.add_typer(replay.app, name="replay")
 app.add_typer(projections.app, name="projections")
 app.add_typer(sagas.app, name="sagas")
 app.add_typer(streams.app, name="streams")
+app.add_typer(topology.app, name="topology")
 app.command("holes")(holes)
 app.command("duplicates")(duplicates)
 app.command("outbox")(outbox)

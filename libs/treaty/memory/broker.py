@@ -1,7 +1,6 @@
-"""A broker in memory: exchanges, consistent hashing into partitions, confirms, redelivery and faults."""
+"""A broker in memory: exchanges, partitions by the slots of keys, confirms, redelivery and faults."""
 
 import asyncio
-import zlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -74,11 +73,13 @@ class MemoryBroker:
         self._prefetch = prefetch
         self._bindings: dict[tuple[str, str], set[str]] = {}
         self._inboxes: dict[str, list[_Queue]] = {}
+        self._topologies: dict[str, Topology] = {}
 
     async def declare(self, topology: Topology) -> None:
         queues = self._inboxes.setdefault(topology.context, [_Queue() for _ in range(topology.partitions)])
         if len(queues) != topology.partitions:
             raise TopologyDiffers(f"{topology.context} has {len(queues)} partitions; the number cannot change in place")
+        self._topologies[topology.context] = topology
         for producer, types in topology.subscribes.items():
             for type in types:
                 self._bindings.setdefault((f"{producer}.events", type), set()).add(topology.context)
@@ -90,17 +91,20 @@ class MemoryBroker:
         """
         self._bindings = {key: who for key, who in self._bindings.items() if types and key[1] not in types}
 
-    async def publish(self, exchange: str, envelope: Envelope, *, replay: str = "") -> None:
-        await self._reach()
-        if envelope.id in self.refused:
-            raise NotAccepted(envelope.id)
-        contexts = self._bound(exchange, envelope.type)
-        if not replay:
-            self.published.append(envelope)
+    async def publish(self, exchange: str, envelope: Envelope) -> None:
+        await self._reach(envelope)
+        contexts = self._bindings.get((exchange, envelope.type), set())
+        self.published.append(envelope)
         if not contexts:
             raise Unroutable(envelope.type)
         for context in contexts:
-            self.deliver(context, envelope, replay=replay)
+            self.deliver(context, envelope)
+
+    async def redeliver(self, topology: Topology, envelope: Envelope, replay: str) -> None:
+        await self._reach(envelope)
+        if topology.context not in self._inboxes:
+            raise Unroutable(envelope.type)
+        self.deliver(topology.context, envelope, replay=replay)
 
     async def end_replay(self, topology: Topology, partition: int, replay: str) -> None:
         await self._reach()
@@ -110,15 +114,12 @@ class MemoryBroker:
         queues[partition].ready.append(_Message({END_HEADER: replay}, b""))
         queues[partition].push()
 
-    async def _reach(self) -> None:
+    async def _reach(self, envelope: Envelope | None = None) -> None:
         await asyncio.sleep(0)
         if self.away:
             raise BrokerAway("the broker is away")
-
-    def _bound(self, exchange: str, type: str) -> set[str]:
-        """Returns the contexts whose inbox receives a message of this type from the exchange."""
-        inbox = exchange.removesuffix(".inbox")
-        return {inbox} & set(self._inboxes) if inbox != exchange else self._bindings.get((exchange, type), set())
+        if envelope is not None and envelope.id in self.refused:
+            raise NotAccepted(envelope.id)
 
     def inbox(self, context: str) -> Sequence[Mapping[str, object]]:
         """Returns the headers of all messages in the partitions of a context, those of its consumers included."""
@@ -128,8 +129,7 @@ class MemoryBroker:
     def deliver(self, context: str, envelope: Envelope, *, replay: str = "") -> None:
         """Puts an event into the inbox of a context; used by tests, and for duplicates."""
         headers = {**envelope.headers(), **({REPLAY_HEADER: replay} if replay else {})}
-        queues = self._inboxes[context]
-        queue = queues[zlib.crc32(envelope.partition_key.encode()) % len(queues)]
+        queue = self._inboxes[context][self._topologies[context].partition_of(envelope.partition_key)]
         for _ in range(2 if self.twice else 1):
             queue.ready.append(_Message(headers, envelope.body))
         queue.push()

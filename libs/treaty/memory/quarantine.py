@@ -1,6 +1,6 @@
 """The quarantine in memory."""
 
-from collections.abc import AsyncIterator, Sequence, Set
+from collections.abc import AsyncIterator, Callable, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
 
@@ -35,8 +35,11 @@ class MemoryQuarantine:
         stored = self._items.get(known.id)
         if stored is None or not _is_still(stored, known):
             return False
-        self._items[known.id] = replace(new, intent=stored.intent)
+        self._items[known.id] = replace(new, intent=stored.intent, partition=stored.partition)
         return True
+
+    async def assign(self, partition_of: Callable[[str], int]) -> None:
+        self._items = {id: replace(item, partition=partition_of(item.key)) for id, item in self._items.items()}
 
     async def remove(self, known: Quarantined) -> bool:
         stored = self._items.get(known.id)

@@ -1,12 +1,21 @@
 """The port of the message broker: confirmed publishing, and partitions that deliver each key in order."""
 
 import asyncio
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from treaty.messaging.envelope import Envelope
+
+SLOTS = 64
+"""An inbox assigns slots to its partitions, not keys: the broker compares a slot with the ones that a partition has."""
+
+
+def slot_of(key: str) -> int:
+    """Returns the slot of a partition key, from 0 to 63: its CRC-32 (ISO 3309), modulo 64."""
+    return zlib.crc32(key.encode(errors="surrogatepass")) % SLOTS
 
 
 class Unroutable(Exception):
@@ -33,7 +42,7 @@ class Topology:
         context: such as commerce.ordering; it publishes to the exchange `<context>.events`.
         publishes: the full names of its integration events.
         subscribes: by producing context, the full names of the events that it wants.
-        partitions: into how many queues `<context>.p0`… its inbox is split; never changed in place.
+        partitions: into how many queues `<context>.q0`… its inbox is split, at most 64; never changed in place.
     """
 
     context: str
@@ -45,12 +54,12 @@ class Topology:
     def exchange(self) -> str:
         return exchange_of(self.context)
 
-    @property
-    def inbox(self) -> str:
-        return f"{self.context}.inbox"
-
     def queue(self, partition: int) -> str:
-        return f"{self.context}.p{partition}"
+        return f"{self.context}.q{partition}"
+
+    def partition_of(self, key: str) -> int:
+        """Returns the partition of a key: the slots take turns."""
+        return slot_of(key) % self.partitions
 
 
 def exchange_of(context: str) -> str:
@@ -83,12 +92,16 @@ class Broker(Protocol):
         """
         ...
 
-    async def publish(self, exchange: str, envelope: Envelope, *, replay: str = "") -> None:
-        """Returns when the broker has the event in every queue that is bound to it.
+    async def publish(self, exchange: str, envelope: Envelope) -> None:
+        """Returns when the broker has the event in every queue that is bound to its producer's exchange.
 
-        Args:
-            exchange: of its producer, or the inbox of the only context that is to have it.
-            replay: the replay that it is part of; in a header of its own.
+        Raises:
+            Unroutable, NotAccepted, BrokerAway
+        """
+        ...
+
+    async def redeliver(self, topology: Topology, envelope: Envelope, replay: str) -> None:
+        """Returns when the inbox of one context has the event, with the replay it is part of in a header of its own.
 
         Raises:
             Unroutable, NotAccepted, BrokerAway

@@ -1,6 +1,6 @@
 """The quarantine: messages that could not be handled, kept in order with all that follows on their key."""
 
-from collections.abc import AsyncIterator, Sequence, Set
+from collections.abc import AsyncIterator, Callable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
@@ -179,10 +179,14 @@ class Quarantine(Protocol):
         ...
 
     async def update(self, known: Quarantined, new: Quarantined) -> bool:
-        """Replaces a message, but for the intent of a person.
+        """Replaces a message, but for the intent of a person and for its partition.
 
         Returns False, and changes nothing, if it was removed, discarded or tried since it was read as `known`.
         """
+        ...
+
+    async def assign(self, partition_of: Callable[[str], int]) -> None:
+        """Gives every message to the partition of its key."""
         ...
 
     async def remove(self, known: Quarantined) -> bool:

@@ -1,7 +1,7 @@
 """The quarantine in MongoDB, in the collection `quarantine` of the consuming context's database."""
 
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence, Set
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -87,10 +87,17 @@ class MongoQuarantine:
 
     async def update(self, known: Quarantined, new: Quarantined) -> bool:
         values = await self._document(new, body=new.envelope.body != known.envelope.body)
-        del values["intent"]
+        del values["intent"], values["partition"]
         with reaching():
             result = await self._items.update_one(_still(known), {"$set": values})
         return bool(result.matched_count)
+
+    async def assign(self, partition_of: Callable[[str], int]) -> None:
+        with reaching():
+            async for item in self._items.find({}, {"key": 1, "partition": 1}, batch_size=_BATCH):
+                partition = partition_of(item["key"])
+                if partition != item["partition"]:
+                    await self._items.update_one({"_id": item["_id"]}, {"$set": {"partition": partition}})
 
     async def remove(self, known: Quarantined) -> bool:
         with reaching():

@@ -13,11 +13,9 @@ from datetime import timedelta
 
 import structlog
 
-from treaty.commits.log import Place
-from treaty.followers.inbox import noted_as
 from treaty.messaging.broker import Broker
-from treaty.messaging.replays import AUDIT_MARK
 from treaty.operations.expected import Expected, Reading
+from treaty.operations.marks import Marks
 from treaty.service.service import Service, topology_of
 from treaty.service.stores import Stores
 from treaty.surroundings import Surroundings
@@ -74,6 +72,7 @@ class DeliveryAudit:
     grace: float = 300.0
     patience: float = 30.0
     _readings: list[Reading] = field(init=False)
+    _marks: Marks = field(init=False)
     _mark: _Mark | None = None
     _missing: Set[str] = frozenset()
 
@@ -81,6 +80,12 @@ class DeliveryAudit:
         self._readings = [
             Reading(producer, source, self.service, self.stores) for producer, source in self.producers.items()
         ]
+        self._marks = Marks(
+            topology=topology_of(self.service, self.partitions),
+            stores=self.stores,
+            broker=self.broker,
+            surroundings=self.surroundings,
+        )
 
     async def round(self) -> Findings:
         """Reads on in the logs of the producers, and returns what is missing now.
@@ -131,35 +136,16 @@ class DeliveryAudit:
         """Marks the inbox; returns the ids that are before a mark that was read, and the partitions not read so far."""
         mark, now = self._mark, asyncio.get_running_loop().time()
         if mark is None or now > mark.at + _MARK_AGAIN_SECONDS:
-            mark = self._mark = _Mark(await self._number(), ids, now)
-            for partition in range(self.partitions):
-                topology = topology_of(self.service, self.partitions)
-                await self.broker.end_replay(topology, partition, AUDIT_MARK + mark.number)
-        unread = await self._left(mark)
+            mark = self._mark = _Mark(await self._marks.put(), ids, now)
+        unread = await self._marks.left(mark.number)
         until = now + self.patience
         while unread and asyncio.get_running_loop().time() < until:
             await asyncio.sleep(_LOOK_EVERY)
-            unread = await self._left(mark)
+            unread = await self._marks.left(mark.number)
         if unread:
             return frozenset(), unread
         self._mark = None
         return mark.covers, ()
-
-    async def _number(self) -> str:
-        """Returns a number above that of every mark before, those of other processes included.
-
-        Once it is noted in a partition, or a higher one is, the partition was read at least so far. The epochs of a
-        lease that nobody keeps are such numbers.
-        """
-        epoch = None
-        while epoch is None:
-            epoch = await self.stores.leases.acquire("audit", self.surroundings.ids.new(), 0.0)
-        return f"{epoch:012d}"
-
-    async def _left(self, mark: _Mark) -> Sequence[int]:
-        places = await self.stores.checkpoints.load()
-        noted = [places.get(noted_as(AUDIT_MARK, p), Place()).token for p in range(self.partitions)]
-        return [partition for partition, number in enumerate(noted) if number < mark.number]
 
     def _tell(self, found: Findings) -> None:
         probe, consumer = self.surroundings.probe, self.service.name

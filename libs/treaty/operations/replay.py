@@ -153,7 +153,7 @@ class Replayer:
 
     async def _send_one_by_one(self, id: str, stream: Sequence[Envelope]) -> None:
         for envelope in stream:
-            await self._patiently(partial(self._broker.publish, self._topology.inbox, envelope, replay=id))
+            await self._patiently(partial(self._broker.redeliver, self._topology, envelope, id))
 
     async def _patiently(self, act: Callable[[], Awaitable[None]]) -> None:
         """Calls the broker, and tries again while it is away, for a limited time."""

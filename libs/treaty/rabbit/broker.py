@@ -8,82 +8,32 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import aio_pika
 import structlog
-from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractExchange, AbstractIncomingMessage
-from aio_pika.exceptions import AMQPError, ChannelPreconditionFailed, DeliveryError, PublishError
+from aio_pika.abc import AbstractChannel, AbstractExchange, AbstractIncomingMessage
+from aio_pika.exceptions import DeliveryError, PublishError
 from pamqp.commands import Basic
 
 from treaty.chance import Ids
-from treaty.messaging.broker import BrokerAway, Delivery, NotAccepted, Topology, TopologyDiffers, Unroutable
+from treaty.messaging.broker import BrokerAway, Delivery, NotAccepted, Topology, Unroutable, slot_of
 from treaty.messaging.envelope import CONTENT_TYPE, Envelope
 from treaty.messaging.replays import END_HEADER, REPLAY_HEADER
-from treaty.rabbit.channels import CLOSE_LARGE_SECONDS, CLOSE_SECONDS, close, depth, watch
+from treaty.rabbit.channels import CLOSE_LARGE_SECONDS, CLOSE_SECONDS, FAILURES, close, depth, watch
+from treaty.rabbit.inboxes import Inboxes
+from treaty.rabbit.link import Link
 from treaty.rabbit.policies import Policies
 from treaty.rabbit.properties import LONGEST_PROPERTY, bounded
 from treaty.rabbit.size_limit import SizeLimit
-from treaty.rabbit.topology import declare
+from treaty.rabbit.topology import SLOT_HEADER
 from treaty.rabbit.window import Window
 
 logger = structlog.get_logger()
 
 
-_FAILURES = (
-    AMQPError,
-    ConnectionError,
-    OSError,
-    TimeoutError,
-    RuntimeError,
-    asyncio.InvalidStateError,
-    StopAsyncIteration,  # the broker closed the connection during the handshake
-)
-
-
-class _Link:
-    """A connection that is opened when it is needed and dropped when it breaks."""
-
-    def __init__(self, url: str, name: str, timeout: float) -> None:
-        self._url, self._name, self._timeout = url, name, timeout
-        self._connection: AbstractConnection | None = None
-        self._opening = asyncio.Lock()
-
-    async def channel(self, **options: Any) -> AbstractChannel:
-        """Opens a channel.
-
-        Raises:
-            BrokerAway: if the broker cannot be reached.
-        """
-        async with self._opening:
-            try:
-                async with asyncio.timeout(self._timeout):
-                    if self._connection is None or self._connection.is_closed:
-                        self._connection = await aio_pika.connect(
-                            self._url, client_properties={"connection_name": self._name}
-                        )
-                    channel = self._connection.channel(**options)
-                    await channel.initialize()
-                    return channel
-            except _FAILURES as error:
-                await self._forget()
-                raise BrokerAway(f"{type(error).__name__}: {error}") from error
-
-    async def close(self) -> None:
-        async with self._opening:
-            await self._forget()
-
-    async def _forget(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(1.0):
-                    await connection.close()
-
-
 class RabbitBroker:
-    """Carries events over RabbitMQ 3.10 or later, with the plugin rabbitmq_consistent_hash_exchange.
+    """Carries events over RabbitMQ 3.10 or later.
 
     Args:
         url: amqp(s)://…
@@ -107,15 +57,16 @@ class RabbitBroker:
         policies: Policies | None = None,
     ) -> None:
         url = _with_heartbeat(url, heartbeat)
-        self._publishing = _Link(url, f"{name} publishing", timeout)
-        self._consuming = _Link(url, f"{name} consuming", timeout)
+        self._publishing = Link(url, f"{name} publishing", timeout)
+        self._consuming = Link(url, f"{name} consuming", timeout)
         self._ids, self._prefetch, self._timeout = ids, prefetch, timeout
         self._exchanges: dict[str, AbstractExchange] = {}
         self._channel: AbstractChannel | None = None
         self._opening = asyncio.Lock()
         self._windows: dict[str, Window] = {}
         self._limit = SizeLimit()
-        self._attempts, self._policies = 0, policies
+        self._attempts = 0
+        self._inboxes = Inboxes(self._consuming, timeout, policies)
         self._run = ids.new()[:8]
 
     async def close(self) -> None:
@@ -124,24 +75,32 @@ class RabbitBroker:
         await self._consuming.close()
 
     async def declare(self, topology: Topology) -> None:
-        channel = await self._consuming.channel()
-        try:
-            async with asyncio.timeout(4 * self._timeout):
-                await declare(channel, topology)
-        except ChannelPreconditionFailed as error:
-            raise TopologyDiffers(f"the topology of {topology.context} is not as declared: {error}") from error
-        except _FAILURES as error:
-            raise BrokerAway(f"{type(error).__name__}: {error}") from error
-        finally:
-            await close(channel)
-        if self._policies is not None:
-            await self._policies.check(topology)
+        await self._inboxes.declare(topology)
 
-    async def publish(self, exchange: str, envelope: Envelope, *, replay: str = "") -> None:
+    async def layout(self, topology: Topology) -> str:
+        """Returns the name of the layout of a context's inbox: slots, or hashed for the older one.
+
+        Raises:
+            BrokerAway
+        """
+        return (await self._inboxes.layout(topology)).name
+
+    async def publish(self, exchange: str, envelope: Envelope) -> None:
+        await self._publish(exchange, envelope)
+
+    async def redeliver(self, topology: Topology, envelope: Envelope, replay: str) -> None:
+        await self._publish((await self._inboxes.layout(topology)).inbox(topology), envelope, {REPLAY_HEADER: replay})
+
+    async def _publish(self, exchange: str, envelope: Envelope, more: Mapping[str, str] | None = None) -> None:
         target = await self._exchange(exchange)
         self._attempts += 1
-        beside = {REPLAY_HEADER: replay, "traceparent": envelope.trace}
-        beside |= {"tracestate": envelope.tracestate, "baggage": envelope.baggage}
+        beside = {
+            SLOT_HEADER: str(slot_of(envelope.partition_key)),
+            "traceparent": envelope.trace,
+            "tracestate": envelope.tracestate,
+            "baggage": envelope.baggage,
+            **(more or {}),
+        }
         message = aio_pika.Message(
             envelope.body,
             headers={**envelope.headers(), **{name: value for name, value in beside.items() if value}},
@@ -160,7 +119,8 @@ class RabbitBroker:
         message = aio_pika.Message(
             b"", headers={END_HEADER: replay}, delivery_mode=aio_pika.DeliveryMode.PERSISTENT, type=END_HEADER
         )
-        await self._confirmed(target, message, topology.queue(partition), f"the end of {replay}")
+        queue = await self._inboxes.queue(topology, partition)
+        await self._confirmed(target, message, queue, f"the end of {replay}")
 
     async def _confirmed(self, target: AbstractExchange, message: aio_pika.Message, key: str, what: str) -> None:
         """Publishes a message, and returns when the broker has confirmed it."""
@@ -173,7 +133,7 @@ class RabbitBroker:
             raise Unroutable(key) from error
         except DeliveryError as error:
             raise NotAccepted(f"{what}: {error}") from error
-        except _FAILURES as error:
+        except FAILURES as error:
             if not isinstance(error, TimeoutError):
                 self._channel = None
             self._limit.learn(error, asyncio.get_running_loop().time())
@@ -195,7 +155,7 @@ class RabbitBroker:
     async def consume(
         self, topology: Topology, partition: int, receive: Callable[[Delivery], None]
     ) -> AsyncIterator[asyncio.Event]:
-        name = topology.queue(partition)
+        name = await self._inboxes.queue(topology, partition)
         window = self._windows.setdefault(name, Window(self._prefetch))
         prefetch = window.count
         channel = await self._consuming.channel(publisher_confirms=False)
@@ -216,8 +176,9 @@ class RabbitBroker:
                 await channel.set_qos(prefetch_count=prefetch)
                 queue = await channel.get_queue(name, ensure=True)
                 tag = await queue.consume(on_message)
-        except _FAILURES as error:
+        except FAILURES as error:
             lost.set()  # the consumer may be there all the same
+            self._inboxes.forget(topology)  # the queue may be gone
             await self._end(channel, CLOSE_SECONDS)
             raise BrokerAway(f"{type(error).__name__}: {error}") from error
         watching = asyncio.create_task(watch(channel, tag, lost))
@@ -237,11 +198,12 @@ class RabbitBroker:
             await self._consuming.close()
 
     async def queued(self, topology: Topology) -> int:
+        queues = await self._inboxes.queues(topology)
         channel = await self._consuming.channel(publisher_confirms=False)
         try:
             async with asyncio.timeout(self._timeout):
-                counts = [await depth(channel, topology.queue(p)) for p in range(topology.partitions)]
-        except _FAILURES as error:
+                counts = [await depth(channel, queue) for queue in queues]
+        except FAILURES as error:
             raise BrokerAway(f"{type(error).__name__}: {error}") from error
         finally:
             await close(channel)
@@ -275,7 +237,7 @@ class _RabbitDelivery:
         return self._message.body
 
     async def ack(self) -> None:
-        with contextlib.suppress(*_FAILURES):
+        with contextlib.suppress(*FAILURES):
             await self._message.ack()
 
 

@@ -6,8 +6,20 @@ from typing import Any
 
 import structlog
 from aio_pika.abc import AbstractChannel
+from aio_pika.exceptions import AMQPError
 
 logger = structlog.get_logger()
+
+FAILURES = (
+    AMQPError,
+    ConnectionError,
+    OSError,
+    TimeoutError,
+    RuntimeError,
+    asyncio.InvalidStateError,
+    StopAsyncIteration,  # the broker closed the connection during the handshake
+)
+"""The exceptions of the client when the broker is away, or when the outcome is unknown."""
 
 CLOSE_SECONDS, CLOSE_LARGE_SECONDS = 2.0, 15.0
 """Time to close a channel. The second one is for a channel with large messages under way, which all arrive before."""

@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import structlog
 
-from treaty.messaging.broker import Topology, TopologyDiffers
+from treaty.messaging.broker import TopologyDiffers
 from treaty.rabbit.topology import MAX_DELIVERIES
 
 logger = structlog.get_logger()
@@ -36,7 +36,7 @@ class Policies:
         self._timeout = timeout
         self._faults: dict[str, Sequence[str]] = {}
 
-    async def check(self, topology: Topology) -> None:
+    async def check(self, context: str, queues: Sequence[str]) -> None:
         """Checks the queues of a context.
 
         While the policies cannot be read, the result of the last check counts: the management API may be away without
@@ -45,15 +45,12 @@ class Policies:
         Raises:
             TopologyDiffers: if a policy can drop messages.
         """
-        names = [topology.queue(partition) for partition in range(topology.partitions if topology.subscribes else 0)]
         try:
-            self._faults[topology.context] = [fault for queue in await self._read(names) for fault in faults(queue)]
+            self._faults[context] = [fault for queue in await self._read(queues) for fault in faults(queue)]
         except Exception as error:
-            logger.warning(
-                "the policies cannot be read", context=topology.context, error=f"{type(error).__name__}: {error}"
-            )
-        if self._faults.get(topology.context):
-            raise TopologyDiffers("; ".join(self._faults[topology.context]))
+            logger.warning("the policies cannot be read", context=context, error=f"{type(error).__name__}: {error}")
+        if self._faults.get(context):
+            raise TopologyDiffers("; ".join(self._faults[context]))
 
     async def _read(self, names: Sequence[str]) -> Sequence[Mapping[str, Any]]:
         from aiohttp import ClientSession, ClientTimeout  # only with a management URL
@@ -71,20 +68,22 @@ def faults(queue: Mapping[str, Any]) -> list[str]:
     definition = queue.get("effective_policy_definition") or {}
     policies = [queue[kind] for kind in ("policy", "operator_policy") if queue.get(kind)]
     named = " and ".join(policies) or "without a name"
+    overflow = definition.get("overflow") or (queue.get("arguments") or {}).get("x-overflow", "")
     return [
         f"the policy {named} sets {key} = {definition[key]} on {queue['name']}, which can drop messages; remove it: "
         f"rabbitmqctl clear_policy -p <virtual host> {named}"
         for key in definition
-        if _drops(key, definition)
+        if _drops(key, definition, overflow)
     ]
 
 
-def _drops(key: str, definition: Mapping[str, Any]) -> bool:
+def _drops(key: str, definition: Mapping[str, Any], overflow: str) -> bool:
+    """Returns whether a key of a policy can drop messages of a queue, given what the queue does when it is full."""
     match key:
         case "message-ttl" | "expires":
             return True
         case "max-length" | "max-length-bytes":
-            return definition.get("overflow") not in _REFUSING
+            return overflow not in _REFUSING
         case "delivery-limit":
             return 0 <= int(definition[key]) < MAX_DELIVERIES
         case _:

@@ -184,7 +184,7 @@ class Faults:
         connection = await aio_pika.connect(self.amqp_url)
         async with connection:
             channel = await connection.channel()
-            inbox = await channel.get_exchange(f"{LEDGER}.inbox", ensure=False)
+            inbox = await channel.get_exchange(f"{LEDGER}.slots", ensure=False)
             await inbox.unbind(f"{ACCOUNTS}.events", routing_key=accounts.Moved.DESCRIPTOR.full_name)
         await asyncio.sleep(self.lasting)
 

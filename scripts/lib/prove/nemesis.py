@@ -56,7 +56,7 @@ async def befall(servers: Servers, folder: Path, *, faults: int, events: int, cl
     """
     found = Befallen()
     async with stage(
-        servers, folder, "nemesis", seed=seed, clients=clients, pause=0.06, PROVING_FAILS_EVERY="200", partitions=1
+        servers, folder, "nemesis", seed=seed, clients=clients, pause=0.06, PROVING_FAILS_EVERY="200"
     ) as scene:
         for kind in _order(list(scene.faults.all), faults, scene.faults.chance):
             await asyncio.sleep(QUIET_SECONDS * scene.faults.chance.uniform(0.5, 1.5))

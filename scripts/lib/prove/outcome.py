@@ -92,13 +92,13 @@ class Looking:
 
 
 @asynccontextmanager
-async def looking(mongodb_uri: str, amqp_url: str, partitions: int = PARTITIONS) -> AsyncIterator[Looking]:
+async def looking(mongodb_uri: str, amqp_url: str) -> AsyncIterator[Looking]:
     """Opens the stores and the broker, beside the service processes."""
     client = connect(mongodb_uri, "motor")
     broker = RabbitBroker(amqp_url, name="proof", ids=RandomIds())
     stores = {name: MongoStores(client, name, surroundings=Surroundings()) for name in CONTEXTS}
     try:
-        yield Looking(stores, broker, partitions)
+        yield Looking(stores, broker)
     finally:
         await broker.close()
         await close(client)

@@ -54,7 +54,7 @@ class Recovered:
 async def recover(servers: Servers, folder: Path) -> Recovered:
     """Causes one loss after another, under load, and measures the time until each is recovered."""
     found = Recovered()
-    async with stage(servers, folder, "recovery", partitions=1) as scene:
+    async with stage(servers, folder, "recovery") as scene:
         await asyncio.sleep(2.0)
         found.primary_lost = await _lose_primary(servers, scene)
         await asyncio.sleep(2.0)

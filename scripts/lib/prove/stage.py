@@ -15,7 +15,7 @@ from scripts.lib.prove.checker import Verdict
 from scripts.lib.prove.faults import Faults
 from scripts.lib.prove.fleet import Clients, Fleet, fleet
 from scripts.lib.prove.ground import ACCOUNTS, CONTEXTS, LEDGER
-from scripts.lib.prove.outcome import PARTITIONS, Looking, looking
+from scripts.lib.prove.outcome import Looking, looking
 from scripts.lib.prove.proxy import proxy
 from scripts.lib.prove.servers import Servers
 
@@ -67,7 +67,6 @@ async def stage(
     clients: int = 12,
     pause: float = 0.1,
     first: Mapping[str, str] | None = None,
-    partitions: int = PARTITIONS,
     **settings: str,
 ) -> AsyncIterator[Stage]:
     """Runs the processes, the clients and the subscriber inside the block, on new databases and a new virtual host.
@@ -78,8 +77,6 @@ async def stage(
         clients: the number of clients.
         pause: about how many seconds a client waits between an answer and its next command.
         first: additional environment of the first process of each context.
-        partitions: of each inbox. A phase that restarts the broker has one, because RabbitMQ may then give the keys of
-            several partitions to other ones.
         settings: additional settings of the services.
     """
     chance = random.Random(seed)
@@ -89,12 +86,10 @@ async def stage(
         direct = await stack.enter_async_context(servers.virtual_host(name))
         to_broker = await stack.enter_async_context(proxy(lambda: servers.amqp_port))
         proxied = f"amqp://guest:guest@127.0.0.1:{to_broker.port}/{name}"
-        services = await stack.enter_async_context(
-            fleet(uri, proxied, folder, TREATY_PARTITIONS=str(partitions), **settings)
-        )
+        services = await stack.enter_async_context(fleet(uri, proxied, folder, **settings))
         to_accounts = await stack.enter_async_context(proxy(lambda: _port(services, chance)))
         await asyncio.gather(*(services.start(context, first) for context in CONTEXTS))
-        look = await stack.enter_async_context(looking(uri, direct, partitions))
+        look = await stack.enter_async_context(looking(uri, direct))
         helping = [asyncio.create_task(_tap(direct, flow)), asyncio.create_task(_keep_asking(look))]
         asking = Clients(lambda: f"127.0.0.1:{to_accounts.port}", chance=random.Random(seed), pause=pause)
         yield Stage(

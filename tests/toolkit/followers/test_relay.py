@@ -220,8 +220,8 @@ class EndingBroker(MemoryBroker):
         super().__init__()
         self._checkpoints = checkpoints
 
-    async def publish(self, exchange: str, event: Envelope, *, replay: str = "") -> None:
-        await super().publish(exchange, event, replay=replay)
+    async def publish(self, exchange: str, event: Envelope) -> None:
+        await super().publish(exchange, event)
         self._checkpoints.fails = True
 
 
@@ -258,11 +258,11 @@ class CountingBroker(MemoryBroker):
         self.open: list[str] = []
         self.together = 0
 
-    async def publish(self, exchange: str, event: Envelope, *, replay: str = "") -> None:
+    async def publish(self, exchange: str, event: Envelope) -> None:
         assert event.source not in self.open, "two events of one stream were on their way"
         self.open.append(event.source)
         self.together = max(self.together, len(self.open))
-        await super().publish(exchange, event, replay=replay)
+        await super().publish(exchange, event)
         self.open.remove(event.source)
 
 

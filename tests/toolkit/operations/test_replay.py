@@ -176,7 +176,7 @@ async def test_a_live_event_that_fails_as_a_replay_begins_waits_for_its_end(offi
         office.desk.poison.clear()
         await office.desk.quarantine.intend(failed.id, Intent(action="retry", reason="mended", at=NOON))
         for envelope in envelopes(publishing("a-1", 1), context=PRODUCER):
-            await office.desk.broker.publish(DESK.inbox, envelope, replay="r-1")
+            await office.desk.broker.redeliver(DESK, envelope, "r-1")
         await office.desk.broker.end_replay(DESK, 0, "r-1")
         await office.settled()
     assert office.everything_in_order()

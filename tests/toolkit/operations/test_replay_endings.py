@@ -86,7 +86,7 @@ async def test_a_replay_that_is_abandoned_ends_the_command(office: Office) -> No
 async def test_nothing_is_delivered_while_an_owner_does_not_hold(office: Office) -> None:
     await office.commit("a-1")
     await office.leases.leases.acquire("p0", "of an older version", 60)
-    with pytest.raises(Rejected, match=r"test\.desk\.p0 did not begin"):
+    with pytest.raises(Rejected, match=r"test\.desk\.q0 did not begin"):
         await office.replaying(seconds=0.05).run(wished())
     assert await office.desk.broker.queued(DESK) == 0
     assert await status(office) == "abandoned"

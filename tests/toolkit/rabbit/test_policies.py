@@ -6,12 +6,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from treaty.messaging.broker import Topology, TopologyDiffers
+from treaty.messaging.broker import TopologyDiffers
 from treaty.rabbit.policies import Policies, faults
 
-TOPOLOGY = Topology(
-    context="made.desk", publishes=[], subscribes={"made.bank": ["made.bank.v1.Happened"]}, partitions=2
-)
+QUEUES = ["made.desk.q0", "made.desk.q1"]
 
 
 class Management:
@@ -49,31 +47,26 @@ async def policies(management: Management) -> AsyncIterator[Policies]:
 async def test_a_policy_that_drops_makes_the_topology_differ_until_it_is_gone(
     management: Management, policies: Policies
 ) -> None:
-    await policies.check(TOPOLOGY)
-    assert management.asked == [f"/api/queues/%2F/made.desk.p{n}" for n in range(2)]
-    management.policies["made.desk.p1"] = {"message-ttl": 1000}
-    with pytest.raises(TopologyDiffers, match=r"careless sets message-ttl = 1000 on made\.desk\.p1.*clear_policy"):
-        await policies.check(TOPOLOGY)
+    await policies.check("made.desk", QUEUES)
+    assert management.asked == [f"/api/queues/%2F/made.desk.q{n}" for n in range(2)]
+    management.policies["made.desk.q1"] = {"message-ttl": 1000}
+    with pytest.raises(TopologyDiffers, match=r"careless sets message-ttl = 1000 on made\.desk\.q1.*clear_policy"):
+        await policies.check("made.desk", QUEUES)
     management.policies.clear()
-    await policies.check(TOPOLOGY)
+    await policies.check("made.desk", QUEUES)
 
 
 async def test_while_the_policies_cannot_be_read_the_last_result_counts(
     management: Management, policies: Policies
 ) -> None:
     management.away = True
-    await policies.check(TOPOLOGY)
-    management.away, management.policies["made.desk.p0"] = False, {"max-length": 10}
+    await policies.check("made.desk", QUEUES)
+    management.away, management.policies["made.desk.q0"] = False, {"max-length": 10}
     with pytest.raises(TopologyDiffers):
-        await policies.check(TOPOLOGY)
+        await policies.check("made.desk", QUEUES)
     management.away = True
     with pytest.raises(TopologyDiffers):
-        await policies.check(TOPOLOGY)
-
-
-async def test_a_context_without_an_inbox_has_no_queues_to_check(management: Management, policies: Policies) -> None:
-    await policies.check(Topology(context="made.bank", publishes=[], subscribes={}, partitions=2))
-    assert management.asked == []
+        await policies.check("made.desk", QUEUES)
 
 
 @pytest.mark.parametrize(
@@ -92,5 +85,20 @@ async def test_a_context_without_an_inbox_has_no_queues_to_check(management: Man
     ],
 )
 def test_the_keys_that_can_drop_messages(definition: dict[str, Any], keys: list[str]) -> None:
-    found = faults({"name": "made.desk.p0", "operator_policy": "careless", "effective_policy_definition": definition})
+    found = faults({"name": "made.desk.q0", "operator_policy": "careless", "effective_policy_definition": definition})
     assert [fault.split(" sets ")[1].split(" ")[0] for fault in found] == keys
+
+
+@pytest.mark.parametrize(
+    ("definition", "drops"),
+    [
+        ({"max-length": 10}, False),
+        ({"max-length-bytes": 10}, False),
+        ({"max-length": 10, "overflow": "drop-head"}, True),
+    ],
+)
+def test_a_queue_that_refuses_when_it_is_full_drops_only_if_a_policy_says_so(
+    definition: dict[str, Any], drops: bool
+) -> None:
+    queue = {"name": "made.desk.q0", "policy": "careless", "arguments": {"x-overflow": "reject-publish"}}
+    assert bool(faults({**queue, "effective_policy_definition": definition})) == drops

@@ -215,8 +215,11 @@ class RemoteBroker:
     async def declare(self, topology: Topology) -> None:
         await self._remote.declare(topology)
 
-    async def publish(self, exchange: str, envelope: Envelope, *, replay: str = "") -> None:
-        await self._remote.publish(exchange, envelope, replay=replay)
+    async def publish(self, exchange: str, envelope: Envelope) -> None:
+        await self._remote.publish(exchange, envelope)
+
+    async def redeliver(self, topology: Topology, envelope: Envelope, replay: str) -> None:
+        await self._remote.redeliver(topology, envelope, replay)
 
     async def end_replay(self, topology: Topology, partition: int, replay: str) -> None:
         await self._remote.end_replay(topology, partition, replay)

@@ -42,6 +42,18 @@ class QuarantineSuite(OnStores):
         assert await _held(stores, 1) == ["made.up/c"]
         assert [await stores.quarantine.size(partition) for partition in range(3)] == [3, 1, 0]
 
+    async def test_every_message_gets_the_partition_of_its_key_and_keeps_it(self, stores: Stores) -> None:
+        first = kept("a", 7, key="x")
+        for item in (first, kept("b", 3, key="x"), kept("c", 5, key="y"), kept("d", 1, key="y", partition=1)):
+            await stores.quarantine.add(item)
+        await stores.quarantine.assign(lambda key: {"x": 2, "y": 1}[key])
+        assert await stores.quarantine.update(first, replace(first, attempts=1, error="no"))
+        assert [await _held(stores, partition) for partition in range(3)] == [
+            [],
+            ["made.up/d", "made.up/c"],
+            ["made.up/b", "made.up/a"],
+        ]
+
     async def test_a_key_is_held_in_order(self, stores: Stores) -> None:
         for item in (kept("a", 3), kept("b", 2, key="other"), kept("c", 1), kept("d", 1, partition=1)):
             await stores.quarantine.add(item)

@@ -1,0 +1,93 @@
+"""The inboxes at the broker: found, declared, and bound to their producers."""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+from aio_pika.abc import AbstractChannel
+from aio_pika.exceptions import ChannelPreconditionFailed
+
+from treaty.messaging.broker import BrokerAway, Topology, TopologyDiffers
+from treaty.rabbit.channels import FAILURES, close
+from treaty.rabbit.hashed import Hashed, layout_of
+from treaty.rabbit.link import Link
+from treaty.rabbit.policies import Policies
+from treaty.rabbit.topology import Slots, bind, declare_exchange
+
+logger = structlog.get_logger()
+
+
+class Inboxes:
+    """Declares the topologies of contexts, each in the layout that its inbox has at the broker.
+
+    Args:
+        timeout: seconds for each request to the broker.
+        policies: checked with each declaration; by default they are not.
+    """
+
+    def __init__(self, link: Link, timeout: float, policies: Policies | None) -> None:
+        self._link, self._timeout, self._policies = link, timeout, policies
+        self._layouts: dict[str, Slots | Hashed] = {}
+        self._slots_declared: dict[str, int] = {}
+
+    async def declare(self, topology: Topology) -> None:
+        """Makes the context's exchanges, queues and bindings, and checks them.
+
+        Raises:
+            TopologyDiffers, BrokerAway
+        """
+        layout = await self.layout(topology, again=True)
+        channel = await self._link.channel()
+        try:
+            async with asyncio.timeout(4 * self._timeout):
+                await declare_exchange(channel, topology)
+                if topology.subscribes:
+                    await self._declare_inbox(channel, topology, layout)
+        except ChannelPreconditionFailed as error:
+            raise TopologyDiffers(f"the topology of {topology.context} is not as declared: {error}") from error
+        except FAILURES as error:
+            raise BrokerAway(f"{type(error).__name__}: {error}") from error
+        finally:
+            await close(channel)
+        if self._policies is not None and topology.subscribes:
+            await self._policies.check(topology.context, await self.queues(topology))
+
+    async def _declare_inbox(self, channel: AbstractChannel, topology: Topology, layout: Slots | Hashed) -> None:
+        """Declares an inbox, with the bindings of its slots once for each connection, and binds it to its producers."""
+        opened = self._link.opened
+        slots = self._slots_declared.get(topology.context) != opened
+        inbox = await layout.declare(channel, topology, slots=slots)
+        if not isinstance(layout, Hashed) or not layout.is_left:
+            await bind(channel, inbox, topology.subscribes)
+        self._slots_declared[topology.context] = opened
+
+    async def layout(self, topology: Topology, *, again: bool = False) -> Slots | Hashed:
+        """Returns the layout of an inbox. The older one may be left at any time; the new one stays.
+
+        Raises:
+            BrokerAway
+        """
+        known = self._layouts.get(topology.context)
+        if known is not None and not (again and isinstance(known, Hashed)):
+            return known
+        try:
+            async with asyncio.timeout(2 * self._timeout):
+                found = await layout_of(topology, self._link.channel)
+        except FAILURES as error:
+            raise BrokerAway(f"{type(error).__name__}: {error}") from error
+        if isinstance(found, Hashed) and known is None:
+            logger.warning("the inbox has the older layout; see treaty topology renew", context=topology.context)
+        self._layouts[topology.context] = found
+        return found
+
+    def forget(self, topology: Topology) -> None:
+        """Finds the layout again before it is used next, because a queue may be gone."""
+        self._layouts.pop(topology.context, None)
+
+    async def queue(self, topology: Topology, partition: int) -> str:
+        return (await self.layout(topology)).queue(topology, partition)
+
+    async def queues(self, topology: Topology) -> Sequence[str]:
+        """Returns the names of the queues of all partitions."""
+        layout = await self.layout(topology)
+        return [layout.queue(topology, partition) for partition in range(topology.partitions)]

@@ -1,0 +1,57 @@
+"""A connection to RabbitMQ: plain, and replaced by a new one when it breaks."""
+
+import asyncio
+import contextlib
+from typing import Any
+
+import aio_pika
+from aio_pika.abc import AbstractChannel, AbstractConnection
+
+from treaty.messaging.broker import BrokerAway
+from treaty.rabbit.channels import FAILURES
+
+
+class Link:
+    """A connection that is opened when it is needed and dropped when it breaks.
+
+    Attributes:
+        opened: how many times it was opened.
+    """
+
+    def __init__(self, url: str, name: str, timeout: float) -> None:
+        self._url, self._name, self._timeout = url, name, timeout
+        self._connection: AbstractConnection | None = None
+        self.opened = 0
+        self._opening = asyncio.Lock()
+
+    async def channel(self, **options: Any) -> AbstractChannel:
+        """Opens a channel.
+
+        Raises:
+            BrokerAway: if the broker cannot be reached.
+        """
+        async with self._opening:
+            try:
+                async with asyncio.timeout(self._timeout):
+                    if self._connection is None or self._connection.is_closed:
+                        self._connection = await aio_pika.connect(
+                            self._url, client_properties={"connection_name": self._name}
+                        )
+                        self.opened += 1
+                    channel = self._connection.channel(**options)
+                    await channel.initialize()
+                    return channel
+            except FAILURES as error:
+                await self._forget()
+                raise BrokerAway(f"{type(error).__name__}: {error}") from error
+
+    async def close(self) -> None:
+        async with self._opening:
+            await self._forget()
+
+    async def _forget(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(1.0):
+                    await connection.close()
