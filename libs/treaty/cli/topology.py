@@ -1,10 +1,12 @@
 """`treaty topology`: shows the inboxes at the broker, and moves those of an older layout to the current one."""
 
 import os
+import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
+import structlog
 import typer
 
 from treaty.chance import RandomIds
@@ -73,6 +75,7 @@ async def renewed(opened: Opened, settle: float) -> bool:
 @asynccontextmanager
 async def _broker() -> AsyncIterator[tuple[RabbitBroker, str]]:
     """Opens the broker that the settings name; yields it and its URL."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     settings = read_settings(ProcessSettings, os.environ)
     settings.require("AMQP_URL")
     url = settings.amqp_url.get_secret_value()
