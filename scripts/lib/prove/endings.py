@@ -8,7 +8,7 @@ from treaty.commits.commit import Commit
 from treaty.messaging.envelope import Envelope, parse
 from treaty.messaging.replays import END_HEADER
 
-from scripts.lib.prove.ground import ACCOUNTS, CONTEXTS
+from scripts.lib.prove.ground import ACCOUNTS, CONTEXTS, LEDGER
 from scripts.lib.prove.ground.accounts.application import AWAY, HANGING, REFUSING
 from scripts.lib.prove.ground.accounts.service import REFUSED
 
@@ -25,6 +25,9 @@ _FAIR_SECONDS = 20.0
 """Virtual seconds within which calls to a bank that answers are made beside those to a bank that does not."""
 
 _HANGING_CALLS = 64
+
+_PUBLISHED_SECONDS = 10.0
+"""Virtual seconds within which all events are published when there are no faults."""
 
 
 async def halt_a_read_model(scene: "Scene") -> bool:
@@ -118,5 +121,33 @@ async def _was_refused(scene: "Scene", transfer: str) -> bool:
     return any(event["type"] == "refused" for commit in commits for event in commit.events)
 
 
-ENDINGS: Mapping[int, Callable[["Scene"], Awaitable[bool]]] = {1: halt_a_read_model, 2: stay_away, 3: lose_a_bank}
-"""The ending of a seed, by its remainder when divided by 4; most seeds have one."""
+async def lose_messages(scene: "Scene") -> bool:
+    """Lets the broker drop messages that nobody has received. The audit must find just these, and bring them back."""
+    cluster = scene.cluster
+    await scene.audit(LEDGER).round()
+    for node in cluster.living(LEDGER):
+        cluster.kill(node)
+    await asyncio.gather(*(scene.move() for _ in range(4)))
+    await asyncio.sleep(_PUBLISHED_SECONDS)
+    lost = {str(headers.get("ce-id", "")) for headers in cluster.broker.lose_queued(LEDGER)}
+    await scene.audit(LEDGER, grace=_PUBLISHED_SECONDS * 100).round()  # by a process that ends before it knows
+    cluster.start(LEDGER)
+    await cluster.up()
+    audit = scene.audit(LEDGER)
+    while (found := await audit.round()).waiting:
+        await asyncio.sleep(0.5)
+    alarms = {event.envelope.id for event in found.missing} - lost
+    scene.faults += [f"the audit says that {id} is missing, and the broker did not lose it" for id in sorted(alarms)]
+    await scene.redelivery(LEDGER).deliver(found.missing)
+    return await scene.settle()
+
+
+ENDINGS: Mapping[int, Callable[["Scene"], Awaitable[bool]]] = {
+    1: halt_a_read_model,
+    2: stay_away,
+    3: lose_a_bank,
+    4: lose_messages,
+}
+"""The ending of a seed, by its remainder when divided by 6; most seeds have one."""
+
+ENDINGS_EVERY = 6

@@ -146,6 +146,16 @@ PLANTS: Mapping[str, Plant] = {
             )
         ],
     ),
+    "gap_unseen": Plant(
+        "a place of the audit that passes an event without a trace hides that it never arrived",
+        [
+            Change(
+                "operations/expected.py",
+                "        if self._batches and not self._batches[0][1]:\n",
+                "        if self._batches:\n",
+            )
+        ],
+    ),
     "frozen_consumer": Plant(
         "without a heartbeat the broker keeps the messages of a frozen process for minutes",
         [
