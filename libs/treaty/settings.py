@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-DEVELOPMENT_SECRET = "for development only"
+DEVELOPMENT_SECRET = "for development only"  # noqa: S105 - refused in production
 """A public value; it is refused unless TREATY_ENVIRONMENT is dev."""
 
 SIMULATED = "simulated"

@@ -121,7 +121,7 @@ def _evaluated(events: Any, kind: type) -> Any:
     if not isinstance(events, typing.ForwardRef):
         return events
     try:
-        return eval(events.__forward_arg__, vars(sys.modules[kind.__module__]))
+        return eval(events.__forward_arg__, vars(sys.modules[kind.__module__]))  # noqa: S307 - written in the code
     except Exception as error:
         raise NotStorable(
             f"{kind.__name__} names its events in quotes, and they are not there ({error}): correct Aggregate[…]"

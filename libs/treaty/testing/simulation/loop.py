@@ -185,7 +185,7 @@ def _drop(coro: Any) -> None:
     for _ in range(20):
         try:
             coro.close()
-        except BaseException:
+        except BaseException:  # noqa: S112 - it is asked to end again
             continue
         return
 
