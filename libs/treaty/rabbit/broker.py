@@ -24,6 +24,7 @@ from treaty.messaging.replays import END_HEADER, REPLAY_HEADER
 from treaty.rabbit.channels import CLOSE_LARGE_SECONDS, CLOSE_SECONDS, close, depth, watch
 from treaty.rabbit.policies import Policies
 from treaty.rabbit.properties import LONGEST_PROPERTY, bounded
+from treaty.rabbit.refusals import away
 from treaty.rabbit.size_limit import SizeLimit
 from treaty.rabbit.topology import declare
 from treaty.rabbit.window import Window
@@ -43,9 +44,9 @@ _FAILURES = (
 
 
 class _Link:
-    """A connection that is opened when it is needed and dropped when it breaks."""
+    """A connection that is opened when it is needed and dropped when it breaks; `url` is called before it is opened."""
 
-    def __init__(self, url: str, name: str, timeout: float) -> None:
+    def __init__(self, url: Callable[[], str], name: str, timeout: float) -> None:
         self._url, self._name, self._timeout = url, name, timeout
         self._connection: AbstractConnection | None = None
         self._opening = asyncio.Lock()
@@ -55,20 +56,21 @@ class _Link:
 
         Raises:
             BrokerAway: if the broker cannot be reached.
+            BrokerRefused: if it refuses this process.
         """
         async with self._opening:
             try:
                 async with asyncio.timeout(self._timeout):
                     if self._connection is None or self._connection.is_closed:
                         self._connection = await aio_pika.connect(
-                            self._url, client_properties={"connection_name": self._name}
+                            self._url(), client_properties={"connection_name": self._name}
                         )
                     channel = self._connection.channel(**options)
                     await channel.initialize()
                     return channel
             except _FAILURES as error:
                 await self._forget()
-                raise BrokerAway(f"{type(error).__name__}: {error}") from error
+                raise away(error) from error
 
     async def close(self) -> None:
         async with self._opening:
@@ -86,7 +88,7 @@ class RabbitBroker:
     """Carries events over RabbitMQ 3.10 or later, with the plugin rabbitmq_consistent_hash_exchange.
 
     Args:
-        url: amqp(s)://…
+        url: amqp(s)://…, or a function that returns it, which is called before each connection.
         name: a prefix of the names of the connections.
         prefetch: unacknowledged messages per partition; fewer while they are large (`treaty.rabbit.window`).
         timeout: seconds for each request to the broker; after that the outcome is unknown.
@@ -97,7 +99,7 @@ class RabbitBroker:
 
     def __init__(
         self,
-        url: str,
+        url: str | Callable[[], str],
         *,
         name: str,
         ids: Ids,
@@ -106,9 +108,12 @@ class RabbitBroker:
         heartbeat: int = 0,
         policies: Policies | None = None,
     ) -> None:
-        url = _with_heartbeat(url, heartbeat)
-        self._publishing = _Link(url, f"{name} publishing", timeout)
-        self._consuming = _Link(url, f"{name} consuming", timeout)
+
+        def now() -> str:
+            return _with_heartbeat(url if isinstance(url, str) else url(), heartbeat)
+
+        self._publishing = _Link(now, f"{name} publishing", timeout)
+        self._consuming = _Link(now, f"{name} consuming", timeout)
         self._ids, self._prefetch, self._timeout = ids, prefetch, timeout
         self._exchanges: dict[str, AbstractExchange] = {}
         self._channel: AbstractChannel | None = None
@@ -131,7 +136,7 @@ class RabbitBroker:
         except ChannelPreconditionFailed as error:
             raise TopologyDiffers(f"the topology of {topology.context} is not as declared: {error}") from error
         except _FAILURES as error:
-            raise BrokerAway(f"{type(error).__name__}: {error}") from error
+            raise away(error) from error
         finally:
             await close(channel)
         if self._policies is not None:
