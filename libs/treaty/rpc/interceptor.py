@@ -16,6 +16,7 @@ from treaty.causes import Cause, acting, carried_by
 from treaty.digests import DigestKeys, Hashed
 from treaty.probes import Probe
 from treaty.rpc.errors import InvalidRequest, cut, internal, overloaded, status_of, too_large, unimplemented
+from treaty.rpc.pages import paging
 
 logger = structlog.get_logger()
 
@@ -47,7 +48,7 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         deadline: float,
     ) -> None:
         self._probe = probe
-        self._digests = digests
+        self.digests = digests
         self._max_calls = max_calls
         self._deadline, self._max_bytes = deadline, max_bytes
         self._running = 0
@@ -91,7 +92,7 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
 
     def hashed(self, request: Any) -> Hashed:
         """Returns the digests of a request."""
-        return self._digests.hashed(request.SerializeToString(deterministic=True))
+        return self.digests.hashed(request.SerializeToString(deterministic=True))
 
     @property
     def deadline(self) -> float:
@@ -188,7 +189,8 @@ class _Call:
         _validate(request, self._domain)
         request_id = getattr(request, "request_id", None)
         if request_id is None:
-            return await self._method(request, context)
+            with paging(self._interceptor.digests, self._path, request):
+                return await self._method(request, context)
         request_id = request_id.lower()
         cause = Cause(
             id=f"{self._name}/{request_id}",
