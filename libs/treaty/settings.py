@@ -51,6 +51,7 @@ class ProcessSettings(Settings):
     grpc_drain_seconds: float = Field(10.0, alias="GRPC_DRAIN_SECONDS", ge=0)
     http_host: str = Field("0.0.0.0", alias="HTTP_HOST")
     http_port: int = Field(8080, alias="HTTP_PORT", ge=0, le=65535)
+    foreign_traces: bool = Field(True, alias="TREATY_FOREIGN_TRACES")
     peers: str = Field("", alias="TREATY_PEERS", pattern=r"^$|^[^=,\s]+=[^=,\s]+(,[^=,\s]+=[^=,\s]+)*$")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", alias="LOG_LEVEL")
     log_format: Literal["json", "console"] = Field("json", alias="LOG_FORMAT")

@@ -93,7 +93,11 @@ class Host:
             from treaty.web.server import WebhookServer
 
             self.webhooks = WebhookServer(
-                hooks, host=self.settings.http_host, port=self.settings.http_port, clock=self.surroundings.clock
+                hooks,
+                host=self.settings.http_host,
+                port=self.settings.http_port,
+                clock=self.surroundings.clock,
+                foreign_traces=self.settings.foreign_traces,
             )
             await self.webhooks.start()
 
