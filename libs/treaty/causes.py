@@ -13,9 +13,11 @@ class Cause:
 
     `id` is unique on a stream for ever; this makes commands and messages idempotent. `digest` is a keyed hash of a
     command's body under the key with the id `digest_key`; `digests_before` has those under earlier keys. `trace` is a
-    W3C traceparent; the caller's `tracestate` and `baggage` go on unchanged with all that follows from the cause. A
-    `durable` cause (a message, a call or a timer) is delivered again until it is done, so it always commits, even to
-    record a refusal. A client's command commits only when it takes effect.
+    W3C traceparent; the caller's `tracestate` and `baggage` go on unchanged with all that follows from the cause.
+    `correlation` is the request that began it all. For a cause that `continues`, such as the message of another system,
+    it is replaced by that of the first cause of the stream. A `durable` cause (a message, a call or a timer) is
+    delivered again until it is done, so it always commits, even to record a refusal. A client's command commits only
+    when it takes effect.
     """
 
     id: str
@@ -29,16 +31,22 @@ class Cause:
     baggage: str = ""
     digest_key: str = ""
     digests_before: Mapping[str, str] = field(default_factory=dict)
+    continues: bool = False
 
     @property
     def carried(self) -> Mapping[str, str]:
         """The headers of a call that follows from this cause, besides the traceparent; empty ones are left out."""
-        headers = {"tracestate": self.tracestate, "baggage": self.baggage}
+        began = self.correlation or self.id
+        headers = {"tracestate": self.tracestate, "baggage": self.baggage, CORRELATION_HEADER: printable(began)}
         return {name: value for name, value in headers.items() if value}
 
 
-_MOST_CHARACTERS = {"tracestate": 512, "baggage": 8192}
-"""The lengths that W3C Trace Context and W3C Baggage ask every service to pass on; longer values are dropped."""
+CORRELATION_HEADER = "treaty-correlation"
+"""The header of a call with the correlation of its cause."""
+
+_MOST_CHARACTERS = {"tracestate": 512, "baggage": 8192, CORRELATION_HEADER: 256}
+"""Longer values are dropped. The first two are the lengths that W3C Trace Context and W3C Baggage ask every service to
+pass on."""
 
 
 class Carried(TypedDict):
@@ -55,6 +63,16 @@ def carried_by(headers: Mapping[str, object]) -> Carried:
     """
     tracestate = _passed_on("tracestate", headers) if headers.get("traceparent") else ""
     return Carried(tracestate=tracestate, baggage=_passed_on("baggage", headers))
+
+
+def begun_by(headers: Mapping[str, object]) -> str:
+    """Returns the correlation in the headers of a request, or an empty text. It is a label: nothing rests on it."""
+    return _passed_on(CORRELATION_HEADER, headers)
+
+
+def printable(text: str) -> str:
+    """Returns a text as the value of a header, or an empty text if it cannot be one."""
+    return text if text.isascii() and text.isprintable() else ""
 
 
 def _passed_on(name: str, headers: Mapping[str, object]) -> str:

@@ -1,6 +1,7 @@
 """Settings from the environment, and from files for secrets: one frozen object; errors name the variable."""
 
-from collections.abc import Iterator, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -50,6 +51,7 @@ class ProcessSettings(Settings):
     grpc_drain_seconds: float = Field(10.0, alias="GRPC_DRAIN_SECONDS", ge=0)
     http_host: str = Field("0.0.0.0", alias="HTTP_HOST")
     http_port: int = Field(8080, alias="HTTP_PORT", ge=0, le=65535)
+    foreign_traces: bool = Field(True, alias="TREATY_FOREIGN_TRACES")
     peers: str = Field("", alias="TREATY_PEERS", pattern=r"^$|^[^=,\s]+=[^=,\s]+(,[^=,\s]+=[^=,\s]+)*$")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", alias="LOG_LEVEL")
     log_format: Literal["json", "console"] = Field("json", alias="LOG_FORMAT")
@@ -98,6 +100,24 @@ def read_settings(model: type[T], environ: Mapping[str, str]) -> T:
     if unfit:
         raise SettingsError("; ".join(unfit))
     return settings
+
+
+def read_again(name: str, environ: Mapping[str, str], known: SecretStr) -> Callable[[], str]:
+    """Returns a function that reads a secret when it is needed, because its file may have changed.
+
+    Without a file the secret stays as it is known. A file that is empty or cannot be read now, as while it is being
+    replaced, leaves the secret as it was read last.
+    """
+    last = known
+
+    def read() -> str:
+        nonlocal last
+        if environ.get(f"{name}_FILE"):
+            with contextlib.suppress(SettingsError):
+                last = SecretStr(_value(name, environ) or last.get_secret_value())
+        return last.get_secret_value()
+
+    return read
 
 
 def _unfit(settings: Settings, environment: str) -> Iterator[str]:

@@ -26,7 +26,10 @@ from treaty.testing.world import SeededChance
 from tests.fuzz.messages import mutated
 from tests.toolkit.pieces import DESK
 
-NAMES = ("id", "type", "source", "partitionkey", "time", "specversion", "subject", "sequence", "traceparent")
+NAMES = (
+    *("id", "type", "source", "partitionkey", "time", "specversion", "subject", "sequence", "traceparent"),
+    *("correlationid", "causationid", "tracestate", "baggage", "tenant", "environment", "dataschema"),
+)
 HEADER = st.one_of(
     st.text(),
     st.binary(),
@@ -34,6 +37,11 @@ HEADER = st.one_of(
     st.none(),
     st.booleans(),
     st.datetimes(),
+    st.floats(),
+    st.decimals(),
+    st.lists(st.integers(), max_size=3),
+    st.dictionaries(st.text(), st.integers(), max_size=3),
+    st.text(min_size=300, max_size=600),
     st.sampled_from(["", "1.0", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "2026-07-01T12:00:00Z"]),
 )
 HEADERS = st.dictionaries(
@@ -116,6 +124,7 @@ async def test_what_is_good_among_noise_takes_effect_and_the_noise_is_kept() -> 
     running = asyncio.create_task(consumer.run())
     await eventually(lambda: not queue.ready and not queue.unacked)
     assert sorted(handled) == sorted(f"good-{number}" for number in range(0, 400, 20))
+    print(f"messages: {len(handled)} good ones handled, {len(names)} damaged ones in quarantine")
     items = [await quarantine.get(item.id) for item in await quarantine.find(limit=1000)]
     assert {name_of(item.envelope.headers(), item.envelope.body) for item in items if item} == names
     consumer.drain()

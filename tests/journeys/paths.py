@@ -42,6 +42,7 @@ class Paths:
         assert (order.total, order.carrier != "", order.tracking_number != "") == (gbp(2400), True, True)
         assert (await shop.payment(order_id)).status == payments.PAYMENT_STATUS_CAPTURED
         await shop.balanced()
+        assert await shop.began(order_id) == {order_id}, "the reports of the carrier continue what the order began"
         item = await shop.stock(sku)
         assert (item.on_hand, item.reserved) == (8, 0)
         subjects = " | ".join(await shop.subjects(customer)).lower()
@@ -79,6 +80,7 @@ class Paths:
         assert (await shop.reaches(yes, COMPLETED)).total == gbp(1429)
         assert (await shop.reaches(no, CANCELLED)).reason.startswith("payment failed")
         await shop.balanced()
+        assert (await shop.began(yes), await shop.began(no)) == ({yes}, {no})
 
     async def test_a_draft_is_cancelled_at_once(self, shop: Shop) -> None:
         request = ordering.StartDraftRequest(request_id=new_id())

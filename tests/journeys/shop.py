@@ -137,6 +137,14 @@ class Shop:
         self.orders.append(placed.order.order_id)
         return str(placed.order.order_id)
 
+    async def began(self, order_id: str) -> set[str]:
+        """Returns the correlations in the commits of an order, its payment and its shipment."""
+        found = set()
+        for context, kind in (("ordering", "order"), ("payments", "payment"), ("shipping", "shipment")):
+            commits = await self.place.stores[f"commerce.{context}"].log.under(f"{kind}-{order_id}")
+            found |= {cause.correlation for commit in commits for cause in commit.causes}
+        return found
+
     async def cancel(self, order_id: str) -> ordering.Order:
         request = ordering.CancelOrderRequest(request_id=new_id(), order_id=order_id)
         answer: ordering.CancelOrderResponse = await self.ask("ordering", "CancelOrder", request)

@@ -1,5 +1,7 @@
 """Asking another context over gRPC: its refusals are the domain's, everything else is asked again."""
 
+from dataclasses import replace
+
 import pytest
 from commerce.inventory.v1 import inventory_service_pb2 as pb
 from commerce.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
@@ -62,3 +64,18 @@ async def test_a_context_that_is_away_is_asked_again_later() -> None:
     async with Peer("commerce.inventory", lambda context: "127.0.0.1:1", NoProbe()) as peer:
         with acting(_cause()), pytest.raises(PeerAway):
             await peer.ask(InventoryServiceStub, "GetStock", pb.GetStockRequest(sku="tea"), timeout=0.3)
+
+
+async def test_a_call_to_another_context_continues_what_began_its_cause() -> None:
+    async with embedded("commerce.inventory") as world, _peer(world) as peer:
+        await Shop(world).stock("tea", 1)
+        for number, began in enumerate(["order-7", "", "ä"]):
+            with acting(replace(_cause(f"order-1@00000000000{number}!0000"), correlation=began)):
+                request = pb.ReceiveStockRequest(request_id=peer.request_id("receive"), sku="tea", quantity=1)
+                await peer.ask(InventoryServiceStub, "ReceiveStock", request)
+        commits = await world.stores["commerce.inventory"].log.under("stock-")
+        began_by = [
+            commit.causes[0].correlation for commit in commits if commit.causes[0].id.startswith("ReceiveStock")
+        ]
+        # A correlation that is no header cannot be sent; then the call counts as the beginning.
+        assert began_by[-3:] == ["order-7", "order-1@000000000001!0000", request.request_id]

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from pydantic import Field, ValidationError
-from treaty.settings import ProcessSettings, Settings, SettingsError, read_settings
+from pydantic import Field, SecretStr, ValidationError
+from treaty.settings import ProcessSettings, Settings, SettingsError, read_again, read_settings
 
 
 class Wanted(Settings):
@@ -77,3 +77,30 @@ def test_settings_do_not_show_secrets_and_do_not_change() -> None:
     assert "hush" not in repr(settings)
     with pytest.raises(ValidationError):
         settings.grpc_port = 1
+
+
+def test_a_secret_is_read_from_its_file_whenever_it_is_needed(tmp_path: Path) -> None:
+    file = tmp_path / "url"
+    file.write_text("first\n")
+    read = read_again("AMQP_URL", {"AMQP_URL_FILE": str(file)}, SecretStr("first"))
+    assert read() == "first"
+    file.write_text("second\n")
+    assert read() == "second"
+
+
+def test_a_secret_whose_file_is_just_being_replaced_stays_as_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "url"
+    file.write_text("second")
+    read = read_again("AMQP_URL", {"AMQP_URL_FILE": str(file)}, SecretStr("first"))
+    assert read() == "second"
+    file.write_text("")
+    assert read() == "second"
+    file.unlink()
+    assert read() == "second"
+
+
+def test_a_secret_without_a_file_stays_as_it_is() -> None:
+    environ = {"AMQP_URL": "first"}
+    read = read_again("AMQP_URL", environ, SecretStr("first"))
+    environ["AMQP_URL"] = "second"
+    assert read() == "first"

@@ -25,7 +25,7 @@ from treaty.operations.redelivery import Redelivery
 from treaty.probes import Probe
 from treaty.rabbit.broker import RabbitBroker
 from treaty.service.contexts import UnknownContext
-from treaty.settings import ProcessSettings, SettingsError, read_settings
+from treaty.settings import ProcessSettings, SettingsError, read_again, read_settings
 from treaty.telemetry.logs import configure_logging
 from treaty.telemetry.setup import start_telemetry
 from treaty.wiring import WiringError
@@ -125,7 +125,7 @@ async def _audits(
     """Opens the stores and the broker for the audits of one consumer, or of all."""
     settings = read_settings(ProcessSettings, os.environ)
     settings.require("AMQP_URL")
-    broker = RabbitBroker(settings.amqp_url.get_secret_value(), name="audit", ids=RandomIds())
+    broker = RabbitBroker(read_again("AMQP_URL", os.environ, settings.amqp_url), name="audit", ids=RandomIds())
     contexts: dict[str, Opened] = {}
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(broker.close)

@@ -20,7 +20,7 @@ from treaty.service.contexts import find_contexts, load_context
 from treaty.service.ports import Ports
 from treaty.service.service import Service
 from treaty.service.stores import Stores
-from treaty.settings import ProcessSettings, SettingsError, read_settings
+from treaty.settings import ProcessSettings, SettingsError, read_again, read_settings
 from treaty.surroundings import Surroundings
 from treaty.wiring import WiringError
 
@@ -46,7 +46,7 @@ async def opened(context: str) -> AsyncIterator[Opened]:
     """
     settings = read_settings(ProcessSettings, os.environ)
     settings.require("MONGODB_URI")
-    client = connect(settings.mongodb_uri.get_secret_value(), settings.mongodb_driver)
+    client = connect(read_again("MONGODB_URI", os.environ, settings.mongodb_uri), settings.mongodb_driver)
     key = settings.digest_key.get_secret_value().encode()
     chance, probe = RandomChance(), NoProbe()
     try:

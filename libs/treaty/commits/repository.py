@@ -132,8 +132,10 @@ class Repository(Generic[A]):
         return await self._submit(id, decide, cause, must_exist=False)
 
     async def _submit(self, id: str, decide: Decide[A], cause: Cause | None, *, must_exist: bool) -> Committed[A]:
-        cause = cause or current_cause()
-        lane = self._lane(self._stored.stream_of(id))
+        cause, stream = cause or current_cause(), self._stored.stream_of(id)
+        if cause.continues:
+            cause = await self._streams.continued(stream, cause)
+        lane = self._lane(stream)
         waiting = lane.by_cause.get(cause.id)
         if waiting is not None and not waiting.answer.done():
             if waiting.cause.digest != cause.digest:

@@ -1,6 +1,7 @@
 """Reads of one stream: its head, its past states, and the first answers to causes that took effect before."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -92,6 +93,14 @@ class Streams(Generic[A]):
             when = f"in version {version}" if moment is None else f"at {moment.isoformat()}"
             raise NotFound(f"{self._stored.kind.__name__} {id} does not exist {when}")
         return Committed(head.state, stream, head.version)
+
+    async def continued(self, stream: str, cause: Cause) -> Cause:
+        """Returns a cause with the correlation of the stream's first one; unchanged if the stream is new."""
+        found = await self._log.read(stream, first=1, last=1, states=False)
+        if not found:
+            return cause
+        first = found[0].causes[0]
+        return replace(cause, correlation=first.correlation or first.id)
 
     async def answers(self, stream: str, causes: Sequence[Cause]) -> Mapping[str, Committed[A] | DomainError]:
         """Returns {cause's id: its first answer} for the causes that took effect on the stream."""

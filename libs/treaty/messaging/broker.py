@@ -30,6 +30,10 @@ class BrokerAway(Exception):
     """The broker cannot be reached, or the outcome is unknown: publish the same event again."""
 
 
+class BrokerRefused(BrokerAway):
+    """The broker can be reached, and refuses this process: its user, its password or what it may do there."""
+
+
 class TopologyDiffers(Exception):
     """The objects at the broker under our names differ from the declared ones. A person must look."""
 

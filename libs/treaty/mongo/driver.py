@@ -2,11 +2,13 @@
 
 import contextlib
 import inspect
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Literal
+from urllib.parse import unquote_plus, urlsplit
 
 from pymongo.errors import ConfigurationError, PyMongoError
+from pymongo.monitoring import ConnectionCreatedEvent, ConnectionPoolListener
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -20,13 +22,50 @@ DURABLE = WriteConcern("majority", j=True, wtimeout=5000)
 MAJORITY, LOCAL = ReadConcern("majority"), ReadConcern("local")
 
 
-def connect(uri: str, driver: Driver) -> Any:
-    """Returns a client; it sends nothing yet. The time limits here hold unless the URI has its own."""
-    make = _client_class(driver)
+def connect(uri: str | Callable[[], str], driver: Driver) -> Any:
+    """Returns a client; it sends nothing yet. The time limits here hold unless the URI has its own.
+
+    A function that returns the URI is called before each connection: the user and the password are then those of the
+    moment. All other parts of the URI are those of the start.
+    """
+    make, told = _client_class(driver), uri if isinstance(uri, str) else uri()
     bounds = {"serverSelectionTimeoutMS": 3000, "connectTimeoutMS": 3000, "socketTimeoutMS": 20_000}
-    given = uri.partition("?")[2].lower()
-    options = {name: value for name, value in bounds.items() if name.lower() not in given}
-    return make(uri, tz_aware=True, appname="treaty", maxPoolSize=100, **options)
+    given = told.partition("?")[2].lower()
+    options: dict[str, Any] = {name: value for name, value in bounds.items() if name.lower() not in given}
+    if isinstance(uri, str) or not urlsplit(told).username:
+        return make(told, tz_aware=True, appname="treaty", maxPoolSize=100, **options)
+    login = _Login(uri)
+    client = make(told, tz_aware=True, appname="treaty", maxPoolSize=100, event_listeners=[login], **options)
+    login.options = client.options.pool_options
+    return client
+
+
+class _Login(ConnectionPoolListener):
+    """Sets the user and the password of a client before each of its connections is opened.
+
+    The drivers take a password only when a client is made. This sets the one place where both keep it, which is not
+    public: a test with each driver on a server that asks for passwords says whether it is still there.
+    """
+
+    _PLACE = "_PoolOptions__credentials"
+
+    def __init__(self, uri: Callable[[], str]) -> None:
+        self._uri = uri
+        self.options: Any = None
+
+    def connection_created(self, event: ConnectionCreatedEvent) -> None:
+        known, told = getattr(self.options, self._PLACE), urlsplit(self._uri())
+        user, password = unquote_plus(told.username or ""), unquote_plus(told.password or "")
+        if (user, password) != (known.username, known.password):
+            empty = type(known.cache)()  # of the keys that are derived from the password
+            setattr(self.options, self._PLACE, known._replace(username=user, password=password, cache=empty))
+
+    def _ignore(self, event: object) -> None: ...
+
+    pool_created = pool_ready = pool_cleared = pool_closed = _ignore
+    connection_ready = connection_closed = _ignore
+    connection_check_out_started = connection_check_out_failed = _ignore
+    connection_checked_out = connection_checked_in = _ignore
 
 
 def _client_class(driver: Driver) -> Any:

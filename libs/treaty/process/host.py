@@ -1,6 +1,7 @@
 """The host: one or several contexts in one process, behind one gRPC port, from start to drain."""
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from treaty.web.server import WebhookServer
 
 logger = structlog.get_logger()
+
+_REASON_SECONDS = 10.0
+"""Seconds between two reasons in the log while the process is not ready: the texts of drivers' errors differ."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,7 +93,11 @@ class Host:
             from treaty.web.server import WebhookServer
 
             self.webhooks = WebhookServer(
-                hooks, host=self.settings.http_host, port=self.settings.http_port, clock=self.surroundings.clock
+                hooks,
+                host=self.settings.http_host,
+                port=self.settings.http_port,
+                clock=self.surroundings.clock,
+                foreign_traces=self.settings.foreign_traces,
             )
             await self.webhooks.start()
 
@@ -114,29 +122,35 @@ class Host:
         )
 
     async def _watch(self, server: GrpcServer) -> None:
-        """Sets readiness to whether the contexts can do their work."""
-        ready = False
+        """Sets readiness to whether the contexts can do their work, and logs why they cannot."""
+        ready, told, told_at = False, "", asyncio.get_running_loop().time()  # a process that starts is not ready yet
         while True:
-            now = await self._can_work()
-            if now != ready:
-                ready = now
+            why, now = await self._obstacles(), asyncio.get_running_loop().time()
+            if ready != (not why):
+                ready = not why
                 await server.set_ready(ready)
                 logger.info("readiness changed", ready=ready)
+                told, told_at = "", -math.inf
+            if why and why != told and now - told_at >= _REASON_SECONDS:
+                logger.warning("not ready", why=why)
+                told, told_at = why, now
             await asyncio.sleep(1.0 if ready else 0.05)
 
-    async def _can_work(self) -> bool:
-        """Checks every context, sets its gauge, and returns whether all of them can do their work."""
-        found = await asyncio.gather(*(_can_work(runner) for runner in self.runners))
-        for runner, ready in zip(self.runners, found, strict=True):
-            runner.surroundings.probe.gauge("treaty.ready", float(ready))
-        return all(found)
+    async def _obstacles(self) -> str:
+        """Checks every context, sets its gauge, and returns why some of them cannot work; empty if all of them can."""
+        found = await asyncio.gather(*(_obstacle(runner) for runner in self.runners))
+        for runner, why in zip(self.runners, found, strict=True):
+            runner.surroundings.probe.gauge("treaty.ready", float(not why))
+        return "; ".join(
+            f"{runner.service.name}: {why}" for runner, why in zip(self.runners, found, strict=True) if why
+        )
 
 
-async def _can_work(runner: Runner) -> bool:
+async def _obstacle(runner: Runner) -> str:
+    """Returns why a context cannot work now, or an empty text."""
     try:
         async with asyncio.timeout(2.0):
             await runner.check()
     except Exception as error:
-        logger.debug("not ready", context=runner.service.name, why=str(error) or type(error).__name__)
-        return False
-    return True
+        return str(error) or type(error).__name__
+    return ""

@@ -23,7 +23,7 @@ from treaty.process.host import Host
 from treaty.rabbit.broker import RabbitBroker
 from treaty.rabbit.policies import Policies
 from treaty.service.contexts import Build, load_context
-from treaty.settings import ProcessSettings
+from treaty.settings import ProcessSettings, read_again
 from treaty.surroundings import Surroundings
 
 logger = structlog.get_logger()
@@ -58,13 +58,13 @@ async def running(
     for name in contexts:
         load(name)
     surroundings = Surroundings()
-    client = connect(settings.mongodb_uri.get_secret_value(), settings.mongodb_driver)
+    client = connect(read_again("MONGODB_URI", environ, settings.mongodb_uri), settings.mongodb_driver)
     broker = RabbitBroker(
-        settings.amqp_url.get_secret_value(),
+        read_again("AMQP_URL", environ, settings.amqp_url),
         name="+".join(contexts),
         ids=surroundings.ids,
         heartbeat=max(math.ceil(settings.lease_seconds), _SHORTEST_HEARTBEAT),
-        policies=_policies(settings),
+        policies=_policies(settings, environ),
     )
     host = Host(
         contexts=contexts,
@@ -103,13 +103,13 @@ async def run_until_signal(
         await stop.wait()
 
 
-def _policies(settings: ProcessSettings) -> Policies | None:
+def _policies(settings: ProcessSettings, environ: Mapping[str, str]) -> Policies | None:
     """Returns the check of the broker's policies, if the settings have the management API."""
-    url = settings.amqp_management_url.get_secret_value()
-    if not url:
+    if not settings.amqp_management_url.get_secret_value():
         logger.info("policies of the broker are not checked: AMQP_MANAGEMENT_URL is not set")
         return None
     path = urlsplit(settings.amqp_url.get_secret_value()).path
+    url = read_again("AMQP_MANAGEMENT_URL", environ, settings.amqp_management_url)
     return Policies(url, unquote(path.removeprefix("/")) or "/")
 
 

@@ -21,7 +21,7 @@ from treaty.followers.pending import Item
 from treaty.followers.pending_work import PendingWork
 from treaty.followers.relay import Relay
 from treaty.followers.track import Follower
-from treaty.messaging.broker import Broker, BrokerAway, Topology
+from treaty.messaging.broker import Broker, BrokerAway, BrokerRefused, Topology
 from treaty.messaging.consumer import PartitionConsumer, Patience
 from treaty.messaging.dispatcher import Dispatcher
 from treaty.operations.gauges import Gauges
@@ -55,7 +55,10 @@ class Runner:
     verify_seconds: float = 10.0
     inbox_wait_seconds: float = 600.0
     patience: Patience = field(default_factory=Patience)
+    refused_seconds: float = 30.0
     ready: bool = False
+    _why: str = "its topology is not declared yet"
+    _refused_at: float | None = None
     _tasks: list["asyncio.Task[None]"] = field(default_factory=list)
     _consumers: dict[int, PartitionConsumer] = field(default_factory=dict)
     _stopping: bool = False
@@ -107,11 +110,11 @@ class Runner:
 
         Raises:
             StoreAway: if it cannot commit.
-            RuntimeError: if its topology is not declared.
+            RuntimeError: if its topology is not declared, or the broker has refused this process for long.
         """
         await self.stores.ping()
         if not self.ready:
-            raise RuntimeError(f"the topology of {self.service.name} is not as declared")
+            raise RuntimeError(self._why)
 
     async def _declare_and_consume(self) -> None:
         async for _ in retrying(self.surroundings.chance, first=0.4, most=5.0):
@@ -132,18 +135,30 @@ class Runner:
         """Declares the topology; returns whether the context is ready.
 
         A topology that differs makes the context not ready. A broker that is away does not: commands are committed all
-        the same, and their events are published when it is back.
+        the same, and their events are published when it is back. A broker that refuses this process counts as away at
+        first, because its password may be changing; after `refused_seconds` it makes the context not ready.
         """
         try:
             await self.broker.declare(self.topology)
         except BrokerAway as error:
             logger.warning("the topology cannot be declared now", context=self.service.name, error=str(error))
+            self._note_refusal(error)
         except Exception as error:
-            self.ready = False
+            self.ready, self._why = False, f"the topology is not as declared: {error}"
             logger.warning("the topology is not as declared", context=self.service.name, error=str(error))
         else:
-            self.ready = not self._stopping
+            self.ready, self._refused_at = not self._stopping, None
         return self.ready
+
+    def _note_refusal(self, error: BrokerAway) -> None:
+        """Makes the context not ready if the broker has refused this process for long."""
+        now = asyncio.get_running_loop().time()
+        if not isinstance(error, BrokerRefused):
+            self._refused_at = None
+        elif self._refused_at is None:
+            self._refused_at = now
+        elif now - self._refused_at >= self.refused_seconds:
+            self.ready, self._why = False, f"the broker refuses this process: {error}"
 
     async def _consume(self, partition: int, lease: Lease) -> None:
         consumer = PartitionConsumer(

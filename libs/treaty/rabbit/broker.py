@@ -36,7 +36,7 @@ class RabbitBroker:
     """Carries events over RabbitMQ 3.10 or later.
 
     Args:
-        url: amqp(s)://…
+        url: amqp(s)://…, or a function that returns it, which is called before each connection.
         name: a prefix of the names of the connections.
         prefetch: unacknowledged messages per partition; fewer while they are large (`treaty.rabbit.window`).
         timeout: seconds for each request to the broker; after that the outcome is unknown.
@@ -47,7 +47,7 @@ class RabbitBroker:
 
     def __init__(
         self,
-        url: str,
+        url: str | Callable[[], str],
         *,
         name: str,
         ids: Ids,
@@ -56,9 +56,12 @@ class RabbitBroker:
         heartbeat: int = 0,
         policies: Policies | None = None,
     ) -> None:
-        url = _with_heartbeat(url, heartbeat)
-        self._publishing = Link(url, f"{name} publishing", timeout)
-        self._consuming = Link(url, f"{name} consuming", timeout)
+
+        def now() -> str:
+            return _with_heartbeat(url if isinstance(url, str) else url(), heartbeat)
+
+        self._publishing = Link(now, f"{name} publishing", timeout)
+        self._consuming = Link(now, f"{name} consuming", timeout)
         self._ids, self._prefetch, self._timeout = ids, prefetch, timeout
         self._exchanges: dict[str, AbstractExchange] = {}
         self._channel: AbstractChannel | None = None

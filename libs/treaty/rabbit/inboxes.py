@@ -7,11 +7,12 @@ import structlog
 from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import ChannelPreconditionFailed
 
-from treaty.messaging.broker import BrokerAway, Topology, TopologyDiffers
+from treaty.messaging.broker import Topology, TopologyDiffers
 from treaty.rabbit.channels import FAILURES, close
 from treaty.rabbit.hashed import Hashed, layout_of
 from treaty.rabbit.link import Link
 from treaty.rabbit.policies import Policies
+from treaty.rabbit.refusals import away
 from treaty.rabbit.topology import Slots, bind, declare_exchange
 
 logger = structlog.get_logger()
@@ -46,7 +47,7 @@ class Inboxes:
         except ChannelPreconditionFailed as error:
             raise TopologyDiffers(f"the topology of {topology.context} is not as declared: {error}") from error
         except FAILURES as error:
-            raise BrokerAway(f"{type(error).__name__}: {error}") from error
+            raise away(error) from error
         finally:
             await close(channel)
         if self._policies is not None and topology.subscribes:
@@ -74,7 +75,7 @@ class Inboxes:
             async with asyncio.timeout(2 * self._timeout):
                 found = await layout_of(topology, self._link.channel)
         except FAILURES as error:
-            raise BrokerAway(f"{type(error).__name__}: {error}") from error
+            raise away(error) from error
         if isinstance(found, Hashed) and known is None:
             logger.warning("the inbox has the older layout; see treaty topology renew", context=topology.context)
         self._layouts[topology.context] = found

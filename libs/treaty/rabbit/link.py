@@ -2,23 +2,27 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 from typing import Any
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
 
-from treaty.messaging.broker import BrokerAway
 from treaty.rabbit.channels import FAILURES
+from treaty.rabbit.refusals import away
 
 
 class Link:
     """A connection that is opened when it is needed and dropped when it breaks.
 
+    Args:
+        url: called before it is opened.
+
     Attributes:
         opened: how many times it was opened.
     """
 
-    def __init__(self, url: str, name: str, timeout: float) -> None:
+    def __init__(self, url: Callable[[], str], name: str, timeout: float) -> None:
         self._url, self._name, self._timeout = url, name, timeout
         self._connection: AbstractConnection | None = None
         self.opened = 0
@@ -29,13 +33,14 @@ class Link:
 
         Raises:
             BrokerAway: if the broker cannot be reached.
+            BrokerRefused: if it refuses this process.
         """
         async with self._opening:
             try:
                 async with asyncio.timeout(self._timeout):
                     if self._connection is None or self._connection.is_closed:
                         self._connection = await aio_pika.connect(
-                            self._url, client_properties={"connection_name": self._name}
+                            self._url(), client_properties={"connection_name": self._name}
                         )
                         self.opened += 1
                     channel = self._connection.channel(**options)
@@ -43,7 +48,7 @@ class Link:
                     return channel
             except FAILURES as error:
                 await self._forget()
-                raise BrokerAway(f"{type(error).__name__}: {error}") from error
+                raise away(error) from error
 
     async def close(self) -> None:
         async with self._opening:

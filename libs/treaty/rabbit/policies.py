@@ -5,7 +5,7 @@ that a queue does not know is not applied at all, so only `effective_policy_defi
 """
 
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
@@ -23,17 +23,13 @@ class Policies:
     """The policies of a virtual host, read over HTTP.
 
     Args:
-        url: http(s)://user:password@host:15672; the user needs the tag `monitoring` or `management`, and no more.
+        url: returns http(s)://user:password@host:15672; it is called before each check. The user needs the tag
+            `monitoring` or `management`, and no more.
         virtual_host: the one of the context's queues.
     """
 
-    def __init__(self, url: str, virtual_host: str, *, timeout: float = 5.0) -> None:
-        parts = urlsplit(url)
-        user = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
-        self._headers = {"Authorization": f"Basic {b64encode(user.encode()).decode()}"}
-        host = parts.netloc.rpartition("@")[2]
-        self._queues = urlunsplit(parts._replace(netloc=host, path=f"/api/queues/{quote(virtual_host, safe='')}"))
-        self._timeout = timeout
+    def __init__(self, url: Callable[[], str], virtual_host: str, *, timeout: float = 5.0) -> None:
+        self._url, self._virtual_host, self._timeout = url, virtual_host, timeout
         self._faults: dict[str, Sequence[str]] = {}
 
     async def check(self, context: str, queues: Sequence[str]) -> None:
@@ -56,10 +52,15 @@ class Policies:
         from aiohttp import ClientSession, ClientTimeout  # only with a management URL
         from yarl import URL
 
+        parts = urlsplit(self._url())
+        user = f"{unquote(parts.username or '')}:{unquote(parts.password or '')}"
+        headers = {"Authorization": f"Basic {b64encode(user.encode()).decode()}"}
+        path = f"/api/queues/{quote(self._virtual_host, safe='')}"
+        queues = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], path=path))
         async with ClientSession(
-            headers=self._headers, timeout=ClientTimeout(self._timeout), raise_for_status=True
+            headers=headers, timeout=ClientTimeout(self._timeout), raise_for_status=True
         ) as client:
-            answers = [await client.get(URL(f"{self._queues}/{quote(name, safe='')}", encoded=True)) for name in names]
+            answers = [await client.get(URL(f"{queues}/{quote(name, safe='')}", encoded=True)) for name in names]
             return [await answer.json() for answer in answers]
 
 

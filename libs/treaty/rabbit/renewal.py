@@ -6,10 +6,11 @@ from contextlib import asynccontextmanager
 
 from aio_pika.abc import AbstractChannel
 
-from treaty.messaging.broker import BrokerAway, Topology
+from treaty.messaging.broker import Topology
 from treaty.rabbit.channels import FAILURES, close, depth
 from treaty.rabbit.hashed import Hashed, layout_of
 from treaty.rabbit.link import Link
+from treaty.rabbit.refusals import away
 from treaty.rabbit.topology import Slots, bind
 
 
@@ -22,7 +23,7 @@ class RabbitOldInbox:
 
     def __init__(self, url: str, topology: Topology, *, timeout: float = 30.0) -> None:
         self._topology, self._timeout = topology, timeout
-        self._link = Link(url, f"renewal of {topology.context}", timeout)
+        self._link = Link(lambda: url, f"renewal of {topology.context}", timeout)
         self._old, self._new = Hashed(is_left=True), Slots()
 
     async def close(self) -> None:
@@ -59,6 +60,6 @@ class RabbitOldInbox:
             async with asyncio.timeout(self._timeout):
                 yield channel
         except FAILURES as error:
-            raise BrokerAway(f"{type(error).__name__}: {error}") from error
+            raise away(error) from error
         finally:
             await close(channel)

@@ -12,10 +12,11 @@ import structlog
 from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 
-from treaty.causes import Cause, acting, carried_by
+from treaty.causes import Cause, acting, begun_by, carried_by
 from treaty.digests import DigestKeys, Hashed
 from treaty.probes import Probe
 from treaty.rpc.errors import InvalidRequest, cut, internal, overloaded, status_of, too_large, unimplemented
+from treaty.rpc.pages import paging
 
 logger = structlog.get_logger()
 
@@ -33,6 +34,7 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         max_streams: the same for methods that return a stream.
         max_bytes: the size of the largest request.
         deadline: seconds for a call without a deadline of its client.
+        labels: whether the trace, the baggage and the correlation of a caller are taken.
         probe: returns the probe of a context.
     """
 
@@ -45,9 +47,10 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         max_streams: int,
         max_bytes: int,
         deadline: float,
+        labels: bool = True,
     ) -> None:
         self._probe = probe
-        self._digests = digests
+        self.digests, self.labels = digests, labels
         self._max_calls = max_calls
         self._deadline, self._max_bytes = deadline, max_bytes
         self._running = 0
@@ -91,7 +94,7 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
 
     def hashed(self, request: Any) -> Hashed:
         """Returns the digests of a request."""
-        return self._digests.hashed(request.SerializeToString(deterministic=True))
+        return self.digests.hashed(request.SerializeToString(deterministic=True))
 
     @property
     def deadline(self) -> float:
@@ -162,7 +165,8 @@ class _Call:
             await context.abort_with_status(rpc_status.to_status(refused.status))
 
     async def _answer(self, request: Any, context: Any) -> Any:
-        metadata = {item[0]: item[1] for item in context.invocation_metadata() or ()}
+        labels = context.invocation_metadata() if self._interceptor.labels else None
+        metadata = {item[0]: item[1] for item in labels or ()}
         attributes: dict[str, str | int | float | bool] = {"rpc.system.name": "grpc", "rpc.method": self._path}
         with self._probe.span(
             self._path, kind="server", parent=str(metadata.get("traceparent", "")), attributes=attributes
@@ -188,12 +192,13 @@ class _Call:
         _validate(request, self._domain)
         request_id = getattr(request, "request_id", None)
         if request_id is None:
-            return await self._method(request, context)
+            with paging(self._interceptor.digests, self._path, request):
+                return await self._method(request, context)
         request_id = request_id.lower()
         cause = Cause(
             id=f"{self._name}/{request_id}",
             trace=trace,
-            correlation=request_id,
+            correlation=begun_by(metadata) or request_id,
             **self._interceptor.hashed(request),
             **carried_by(metadata),
         )

@@ -60,6 +60,7 @@ class GrpcServer:
             deadline=self.settings.grpc_deadline_seconds,
             max_streams=self.settings.grpc_max_streams,
             max_bytes=self.settings.grpc_max_message_bytes,
+            labels=self.settings.foreign_traces,
         )
         self.port = _free_port(self.settings.grpc_host, self.settings.grpc_port)
         for _ in range(self.settings.grpc_listeners if hasattr(socket, "SO_REUSEPORT") else 1):

@@ -1,8 +1,9 @@
-"""HTTP: webhooks that other systems call.
+"""HTTP: webhooks that other systems call, and calls to URLs that came from outside.
 
 Authors of contexts use the names below. The modules inside are internal to the toolkit.
 """
 
+from treaty.web.foreign_urls import Forbidden, ForeignUrls
 from treaty.web.webhooks import Webhook, sign
 
-__all__ = ["Webhook", "sign"]
+__all__ = ["Forbidden", "ForeignUrls", "Webhook", "sign"]

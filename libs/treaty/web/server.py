@@ -7,7 +7,7 @@ from dataclasses import replace
 import structlog
 from aiohttp import web
 
-from treaty.causes import acting, carried_by
+from treaty.causes import acting
 from treaty.clock import Clock
 from treaty.commits.streams import RequestReused
 from treaty.domain import DomainError, Invalid
@@ -33,7 +33,16 @@ class WebhookServer:
     - 500: a fault of this side; the sender repeats.
     """
 
-    def __init__(self, webhooks: Sequence[tuple[Webhook, Probe]], *, host: str, port: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        webhooks: Sequence[tuple[Webhook, Probe]],
+        *,
+        host: str,
+        port: int,
+        clock: Clock,
+        foreign_traces: bool = True,
+    ) -> None:
+        self._foreign_traces = foreign_traces
         self._host, self.port, self._clock = host, port, clock
         self._slots = asyncio.Semaphore(_AT_ONCE)
         app = web.Application(client_max_size=_LARGEST)
@@ -75,10 +84,10 @@ class WebhookServer:
         except NotAuthentic as refusal:
             logger.warning("a webhook message is not authentic", path=webhook.path, why=str(refusal))
             return 401, str(refusal)
-        parent = request.headers.get("traceparent", "")
+        parent = request.headers.get("traceparent", "") if self._foreign_traces else ""
         with (
             probe.span(f"POST {webhook.path}", kind="server", parent=parent) as span,
-            acting(replace(cause, trace=span.trace, **carried_by(request.headers))),
+            acting(replace(cause, trace=span.trace)),
         ):
             return await self._carried_out(webhook, body)
 

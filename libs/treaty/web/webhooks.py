@@ -66,9 +66,9 @@ class Webhook:
         return any(hmac.compare_digest(right, one) for right in expected for one in one_by_one)
 
     def cause(self, id: str, body: bytes) -> Cause:
-        """Returns the cause of a message; the message takes effect once."""
+        """Returns the cause of a message. It takes effect once, and continues what began the stream that it changes."""
         hashed = DigestKeys.of(self.secret, self.secret_before).hashed(body)
-        return Cause(id=f"webhook{self.path}/{id}", correlation=id, durable=True, **hashed)
+        return Cause(id=f"webhook{self.path}/{id}", correlation=id, durable=True, continues=True, **hashed)
 
 
 def signature(secret: str, id: str, timestamp: int, body: bytes) -> str:

@@ -57,8 +57,10 @@ class NotificationsApi(pb_grpc.NotificationsServiceServicer):
         command = Subscribe(
             customer_id=request.customer_id, channel=_CHANNEL_OF_ADDRESS[kind], address=getattr(request, kind)
         )
-        done = await self._notifications.subscribe(command)
-        return pb.SubscribeResponse(subscription=_subscription(done.state), revision=done.revision)
+        done, secret = await self._notifications.subscribe(command)
+        return pb.SubscribeResponse(
+            subscription=_subscription(done.state), revision=done.revision, signing_secret=secret
+        )
 
     async def Unsubscribe(self, request: pb.UnsubscribeRequest, context: Any) -> pb.UnsubscribeResponse:
         channel = _CHANNEL_FROM_WIRE[request.channel]

@@ -49,9 +49,10 @@ class Away(DependencyAway):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """A message for a channel. A repeated message has the same id, so that receivers can drop it."""
+    """A message to a customer for a channel. A repeated message has the same id, so that receivers can drop it."""
 
     id: str
+    to: str
     text: Text
 
 
@@ -64,6 +65,14 @@ class Outlet(Protocol):
         Raises:
             Refused, Away
         """
+        ...
+
+
+class Signatures(Protocol):
+    """The port to the secrets that messages to the webhooks of subscribers are signed with."""
+
+    def secret(self, customer_id: str, address: str) -> str:
+        """Returns the secret of a receiver. Raises Invalid if the address must not be called."""
         ...
 
 
@@ -134,15 +143,22 @@ class Notifications:
     summaries: View[NotificationRow]
     personal_data: PersonalData
     outlets: Mapping[Channel, Outlet]
+    signatures: Signatures
     clock: Clock
     staff_email: str
 
-    async def subscribe(self, command: Subscribe) -> Committed[Subscription]:
-        """Adds a channel to a subscription, or changes the address of the channel."""
+    async def subscribe(self, command: Subscribe) -> tuple[Committed[Subscription], str]:
+        """Adds a channel to a subscription, or changes the address of the channel.
+
+        Returns the subscription and, for a webhook, the secret with which its messages are signed.
+        """
+        webhook = command.channel is Channel.WEBHOOK
+        secret = self.signatures.secret(command.customer_id, command.address) if webhook else ""
         ref = await self.personal_data.keep(command.customer_id, {KINDS[command.channel]: command.address})
-        return await self.subscriptions.add(
+        subscribed = await self.subscriptions.add(
             command.customer_id, lambda subscription: subscription.subscribe(command.channel, ref)
         )
+        return subscribed, secret
 
     async def unsubscribe(self, command: Unsubscribe) -> Committed[Subscription]:
         """Removes a channel from a subscription."""
@@ -221,7 +237,8 @@ class Notifications:
         if kept is None:
             await self.notifications.change(id, lambda notification: notification.fail("the address was erased"))
             return
-        await self._hand_over(notification, channel, kept[KINDS[channel]], Letter(id=id, text=text))
+        letter = Letter(id=id, to=notification.customer_id, text=text)
+        await self._hand_over(notification, channel, kept[KINDS[channel]], letter)
 
     async def _hand_over(self, notification: Notification, channel: Channel, address: str, letter: Letter) -> None:
         try:

@@ -1,6 +1,10 @@
 """The adapters of `Outlet`: mail over SMTP, text messages and webhooks over HTTP, and a mailbox in this process."""
 
+import base64
+import hmac
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Self
@@ -8,7 +12,8 @@ from typing import Self
 import aiohttp
 import aiosmtplib
 from treaty.clock import Clock
-from treaty.web import sign
+from treaty.domain import Invalid
+from treaty.web import Forbidden, ForeignUrls, sign
 
 from services.commerce.notifications.application import Away, Letter, Refused
 
@@ -77,11 +82,14 @@ class _Http:
     """Posts JSON. 3xx and 4xx are permanent refusals, except 408, 425 and 429: try again later."""
 
     def __init__(self, patience: float) -> None:
-        self._timeout = aiohttp.ClientTimeout(total=patience)
+        self._patience = patience
         self._session: aiohttp.ClientSession | None = None
 
+    def _opened(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=self._patience))
+
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(timeout=self._timeout)
+        self._session = self._opened()
         return self
 
     async def __aexit__(self, *error: object) -> None:
@@ -119,18 +127,64 @@ class SmsGateway(_Http):
         await self._post(self._url, _json(id=letter.id, to=address, text=letter.text.body), {})
 
 
-class Webhooks(_Http):
-    """Posts {id, topic, subject, text} to the receiver's own address, signed according to Standard Webhooks."""
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """The secrets of receivers: each is derived from a key, the customer and the address, so none is stored.
 
-    def __init__(self, secret: str, *, patience: float, clock: Clock) -> None:
+    Attributes:
+        key: the key that new receivers get their secret from.
+        key_before: the key before it; messages are signed with its secrets too. Empty without one.
+        shared: a secret that receivers have in common, from before each had its own. Empty without one.
+    """
+
+    key: str
+    key_before: str = ""
+    shared: str = ""
+
+    def of(self, customer_id: str, address: str) -> Sequence[str]:
+        """Returns the secrets of one receiver, the current one first, as `whsec_` and base64."""
+        about = json.dumps([customer_id, address]).encode()
+        keys = [key.encode() for key in (self.key, self.key_before) if key]
+        return [f"whsec_{base64.b64encode(hmac.digest(key, about, 'sha256')).decode()}" for key in keys]
+
+    def all(self, customer_id: str, address: str) -> Sequence[str]:
+        """Returns the secrets that messages to a receiver are signed with."""
+        return [*self.of(customer_id, address), *filter(None, [self.shared])]
+
+
+class Webhooks(_Http):
+    """Posts {id, topic, subject, text} to the receiver's own address, signed according to Standard Webhooks.
+
+    Args:
+        secrets: sign the messages.
+        urls: the rules for the addresses. They came from outside, so they are checked at each call.
+    """
+
+    def __init__(self, secrets: Secrets, urls: ForeignUrls, *, patience: float, clock: Clock) -> None:
         super().__init__(patience)
-        self._secret, self._clock = secret, clock
+        self._secrets, self._urls, self._clock = secrets, urls, clock
+
+    def _opened(self) -> aiohttp.ClientSession:
+        return self._urls.session(seconds=self._patience)
+
+    def secret(self, customer_id: str, address: str) -> str:
+        try:
+            self._urls.check(address)
+        except Forbidden as refusal:
+            raise Invalid(str(refusal), field="url") from refusal
+        return self._secrets.of(customer_id, address)[0]
 
     async def send(self, address: str, letter: Letter) -> None:
         text = letter.text
         body = _json(id=letter.id, topic=text.topic, subject=text.subject, text=text.body)
         timestamp = int(self._clock.now().timestamp())
-        await self._post(address, body, sign(self._secret, letter.id, timestamp, body))
+        signed = [sign(secret, letter.id, timestamp, body) for secret in self._secrets.all(letter.to, address)]
+        signatures = " ".join(one["webhook-signature"] for one in signed)
+        try:
+            self._urls.check(address)
+            await self._post(address, body, {**signed[0], "webhook-signature": signatures})
+        except Forbidden as refusal:
+            raise Refused(str(refusal)) from refusal
 
 
 def mail_at(address: str, *, sender: str, patience: float, clock: Clock) -> SmtpMail | Mailbox:

@@ -11,11 +11,12 @@ from pydantic import Field, SecretStr
 from treaty.messaging import on
 from treaty.service import Pattern, Ports, Relation, Service
 from treaty.settings import DEVELOPMENT_SECRET, Settings
+from treaty.web import ForeignUrls
 
 from services.commerce.notifications import acl, application, storage
 from services.commerce.notifications.api import api
 from services.commerce.notifications.application import Notifications, deliver
-from services.commerce.notifications.clients import Webhooks, mail_at, sms_at
+from services.commerce.notifications.clients import Secrets, Webhooks, mail_at, sms_at
 from services.commerce.notifications.domain.subscriptions import Channel
 
 
@@ -26,7 +27,11 @@ class NotificationsSettings(Settings):
         smtp: the mail server as `host:port`, or "simulated".
         sender: the address that mails come from.
         sms: the address of the SMS gateway, or "simulated".
-        secret: the secret that webhooks are signed with.
+        key: the key from which the secrets of subscribers' webhooks are derived.
+        key_before: the key before it; messages are signed with its secrets too.
+        secret: a secret that all webhooks have in common, from before each had its own.
+        private: whether webhooks may be in private networks.
+        plain: whether webhooks may be called over http.
         staff_email: the e-mail address of the staff; empty for nobody.
         seconds: how long to wait for a receiver.
     """
@@ -34,7 +39,11 @@ class NotificationsSettings(Settings):
     smtp: str = Field("simulated", alias="NOTIFICATIONS_SMTP", pattern=r"^(simulated|[^:\s]+:\d{1,5})$")
     sender: str = Field("shop@example.com", alias="NOTIFICATIONS_FROM", pattern=r"^[^@\s<>]+@[^@\s<>]+$")
     sms: str = Field("simulated", alias="NOTIFICATIONS_SMS", pattern=r"^(simulated|https?://\S+)$")
-    secret: SecretStr = Field(SecretStr(DEVELOPMENT_SECRET), alias="NOTIFICATIONS_WEBHOOK_SECRET", min_length=1)
+    key: SecretStr = Field(SecretStr(DEVELOPMENT_SECRET), alias="NOTIFICATIONS_WEBHOOK_KEY", min_length=1)
+    key_before: SecretStr = Field(SecretStr(""), alias="NOTIFICATIONS_WEBHOOK_KEY_BEFORE")
+    secret: SecretStr = Field(SecretStr(""), alias="NOTIFICATIONS_WEBHOOK_SECRET")
+    private: bool = Field(False, alias="NOTIFICATIONS_WEBHOOK_PRIVATE")
+    plain: bool = Field(False, alias="NOTIFICATIONS_WEBHOOK_HTTP")
     staff_email: str = Field("", alias="NOTIFICATIONS_STAFF_EMAIL", pattern=r"^([^@\s<>]+@[^@\s<>]+)?$")
     seconds: float = Field(5.0, alias="NOTIFICATIONS_SECONDS", gt=0)
 
@@ -43,13 +52,16 @@ def build(ports: Ports) -> Service:
     settings = ports.settings(NotificationsSettings)
     mail = mail_at(settings.smtp, sender=settings.sender, patience=settings.seconds, clock=ports.clock)
     sms = sms_at(settings.sms, patience=settings.seconds)
-    webhooks = Webhooks(settings.secret.get_secret_value(), patience=settings.seconds, clock=ports.clock)
+    secrets = Secrets(*(key.get_secret_value() for key in (settings.key, settings.key_before, settings.secret)))
+    urls = ForeignUrls(private=settings.private, plain=settings.plain)
+    webhooks = Webhooks(secrets, urls, patience=settings.seconds, clock=ports.clock)
     told = Notifications(
         ports.repository(storage.SUBSCRIPTIONS),
         ports.repository(storage.NOTIFICATIONS, policies=[deliver], commands=storage.COMMANDS),
         ports.view(storage.NOTIFICATION_SUMMARY),
         ports.personal_data,
         {Channel.EMAIL: mail, Channel.SMS: sms, Channel.WEBHOOK: webhooks},
+        webhooks,
         ports.clock,
         settings.staff_email,
     )

@@ -1,8 +1,10 @@
 """Messages, calls and timers always commit: the commit is their inbox record."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
+from treaty.causes import Cause
 from treaty.domain import DomainError, Invalid, NotFound, Rejected
 
 from tests.toolkit.bank import Account, Bank, deposit, message, request, withdraw
@@ -113,3 +115,32 @@ async def test_a_message_whose_decision_breaks_is_not_recorded(bank: Bank) -> No
         await accounts.change("ann", decide, cause=message("m"))
     broken.clear()
     assert (await accounts.change("ann", decide, cause=message("m"))).state.balance == 2
+
+
+def webhook(id: str) -> Cause:
+    return Cause(id=id, correlation=id, durable=True, continues=True)
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+async def test_a_message_of_another_system_continues_what_began_its_stream(bank: Bank, elsewhere: bool) -> None:
+    accounts = bank.accounts()
+    await accounts.add("ann", deposit(1), cause=replace(request("Open/1"), correlation="order-7"))
+    await accounts.add("ann", deposit(1), cause=replace(request("Deposit/2"), correlation="other"))
+    await (bank.accounts() if elsewhere else accounts).change("ann", deposit(1), cause=webhook("w-1"))
+    with pytest.raises(Rejected):  # recorded, under the same correlation
+        await accounts.change("ann", withdraw(9), cause=webhook("w-2"))
+    assert [cause.correlation for commit in bank.commits for cause in commit.causes][2:] == ["order-7", "order-7"]
+
+
+async def test_a_message_of_another_system_begins_a_stream_under_its_own_name(bank: Bank) -> None:
+    accounts = bank.accounts()
+    await accounts.add("bob", deposit(1), cause=webhook("w-1"))
+    await accounts.add("bob", deposit(1), cause=webhook("w-2"))
+    assert [commit.causes[0].correlation for commit in bank.commits] == ["w-1", "w-1"]
+
+
+async def test_a_stream_that_began_without_a_correlation_is_continued_under_its_first_cause(bank: Bank) -> None:
+    accounts = bank.accounts()
+    await accounts.add("ann", deposit(1), cause=request("Open/1"))
+    await accounts.change("ann", deposit(1), cause=webhook("w-1"))
+    assert bank.commits[1].causes[0].correlation == "Open/1"

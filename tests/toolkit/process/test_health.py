@@ -72,6 +72,7 @@ async def test_a_topology_that_differs_ends_readiness_and_nothing_else() -> None
         await world.runner(INVENTORY)._declare()
         await eventually(lambda: is_unready(world))
         assert await serves(world, LIVENESS)
+        assert "commerce.inventory: the topology is not as declared: a queue" in await world.host._obstacles()
         broker.differs = False
         await world.runner(INVENTORY)._declare()
         await eventually(lambda: serves(world, READINESS))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from treaty.memory.broker import MemoryBroker
 from treaty.memory.stores import MemoryStores
-from treaty.messaging.broker import BrokerAway, Topology, TopologyDiffers
+from treaty.messaging.broker import BrokerAway, BrokerRefused, Topology, TopologyDiffers
 from treaty.messaging.consumer import Patience
 from treaty.process.runner import Runner
 from treaty.projections.rows import Rows
@@ -40,9 +40,16 @@ class Site:
 
     @asynccontextmanager
     async def process(
-        self, name: str, *, verify_seconds: float = 10.0, patience: Patience | None = None, **parts: Any
+        self,
+        name: str,
+        *,
+        verify_seconds: float = 10.0,
+        refused_seconds: float = 30.0,
+        patience: Patience | None = None,
+        **parts: Any,
     ) -> AsyncIterator[Runner]:
         runner = Runner(
+            refused_seconds=refused_seconds,
             verify_seconds=verify_seconds,
             patience=patience or Patience(),
             place=self.place,
@@ -201,6 +208,31 @@ async def test_a_topology_that_is_no_longer_as_declared_ends_readiness_and_a_bro
             await runner.check()
         broker.error = None
         await eventually(lambda: runner.ready)
+
+
+async def test_a_broker_that_refuses_this_process_for_long_ends_readiness_and_the_reason_is_told(site: Site) -> None:
+    broker = _Differing()
+    site.broker = broker
+    async with site.process("ann", verify_seconds=0.02, refused_seconds=0.2) as runner:
+        await eventually(lambda: runner.ready)
+        broker.error = BrokerRefused("the password is wrong")
+        await eventually(lambda: not runner.ready)
+        assert broker.asked > 1  # one refusal is not long
+        with pytest.raises(RuntimeError, match="refuses this process: the password is wrong"):
+            await runner.check()
+        broker.error = None
+        await eventually(lambda: runner.ready)
+
+
+async def test_refusals_with_silence_between_them_are_not_for_long(site: Site) -> None:
+    broker = _Differing()
+    site.broker = broker
+    async with site.process("ann", refused_seconds=0.0) as runner:
+        await eventually(lambda: runner.ready)
+        for error in [BrokerRefused("no"), BrokerAway("silence")] * 3:
+            broker.error = error
+            await runner._declare()
+        assert runner.ready
 
 
 class _Differing(MemoryBroker):

@@ -41,7 +41,7 @@ async def policies(management: Management) -> AsyncIterator[Policies]:
     app = web.Application()
     app.router.add_get("/api/queues/{host}/{name}", management.queue)
     async with TestServer(app) as server:
-        yield Policies(f"http://ann:secret@127.0.0.1:{server.port}", "/")
+        yield Policies(lambda: f"http://ann:secret@127.0.0.1:{server.port}", "/")
 
 
 async def test_a_policy_that_drops_makes_the_topology_differ_until_it_is_gone(

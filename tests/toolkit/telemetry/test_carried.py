@@ -1,9 +1,14 @@
 """A caller's tracestate and baggage go on unchanged with everything that follows from its command."""
 
 import pytest
+from commerce.inventory.v1 import inventory_service_pb2 as inventory_pb
+from commerce.inventory.v1.inventory_service_pb2_grpc import InventoryServiceStub
 from commerce.ordering.v1 import ordering_service_pb2 as ordering_pb
 from commerce.ordering.v1.ordering_service_pb2_grpc import OrderingServiceStub
 from treaty.causes import Carried, Cause, carried_by
+from treaty.commits.commit import CauseEntry
+from treaty.messaging.envelope import Envelope
+from treaty.telemetry.probe import PassingProbe
 from treaty.testing import eventually
 from treaty.testing.world import embedded
 
@@ -11,6 +16,7 @@ from tests.services.clients import Shop, line
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 CARRIED: Carried = {"tracestate": "vendor=abc,other=1", "baggage": "cell=eu-1,release=7%202"}
+REQUEST = "11111111-2222-4333-8444-555555555555"
 CONTEXTS = ("commerce.ordering", "commerce.inventory", "commerce.payments", "commerce.shipping")
 
 
@@ -60,5 +66,45 @@ def test_a_value_that_is_too_long_or_no_header_is_dropped(headers: dict[str, obj
 
 
 def test_a_cause_sends_on_what_it_carries() -> None:
-    assert dict(Cause(id="x", **CARRIED).carried) == CARRIED
-    assert not Cause(id="x").carried
+    assert dict(Cause(id="x", correlation="y", **CARRIED).carried) == {**CARRIED, "treaty-correlation": "y"}
+    assert dict(Cause(id="x").carried) == {"treaty-correlation": "x"}
+    assert not Cause(id="ü").carried
+
+
+FOREIGN = (
+    ("traceparent", TRACE),
+    *CARRIED.items(),
+    ("treaty-correlation", "order-7"),
+    ("actor", "root"),
+    ("tenant", "all"),
+    ("ce-tenant", "all"),
+)
+
+
+async def _stored(**environ: str) -> tuple[CauseEntry, Envelope]:
+    """Makes a call with foreign metadata; returns its stored cause and the event that followed."""
+    async with embedded("commerce.inventory", environ=environ, probe=PassingProbe()) as world:
+        stub, sku = InventoryServiceStub(world.channel), "tea"
+        register = inventory_pb.RegisterItemRequest(request_id=REQUEST, sku=sku)
+        await stub.RegisterItem(register, timeout=10, metadata=FOREIGN)
+        receive = inventory_pb.ReceiveStockRequest(request_id=REQUEST, sku=sku, quantity=1)
+        await stub.ReceiveStock(receive, timeout=10, metadata=FOREIGN)
+        commits = await world.stores["commerce.inventory"].log.under("stock-")
+        await eventually(lambda: world.broker.published)
+        return commits[0].causes[0], world.broker.published[0]
+
+
+async def test_labels_of_a_caller_are_taken_and_who_it_claims_to_be_is_not() -> None:
+    cause, event = await _stored()
+    assert cause.trace.split("-")[1] == TRACE.split("-")[1]
+    assert (cause.tracestate, cause.baggage) == tuple(CARRIED.values())
+    assert (cause.correlation, event.correlation) == ("order-7", "order-7")
+    assert (cause.actor, cause.tenant, event.tenant) == ("", "", "")
+
+
+async def test_a_process_that_takes_no_foreign_labels_begins_its_own() -> None:
+    cause, event = await _stored(TREATY_FOREIGN_TRACES="false")
+    assert TRACE.split("-")[1] not in cause.trace
+    assert (cause.tracestate, cause.baggage) == ("", "")
+    assert (cause.correlation, event.correlation) == (REQUEST, REQUEST)
+    assert (cause.actor, cause.tenant, event.tenant) == ("", "", "")

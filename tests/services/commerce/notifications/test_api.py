@@ -6,16 +6,20 @@ from typing import Any
 
 import grpc
 import pytest
+from aiohttp import web
 from commerce.catalog.v1 import catalog_events_pb2 as catalog
 from commerce.notifications.v1 import notifications_service_pb2 as pb
+from treaty.clock import SystemClock
 from treaty.settings import SettingsError, read_settings
 from treaty.testing import eventually
 from treaty.testing.world import ManualClock
+from treaty.web import Webhook
 
 from services.commerce.notifications.service import NotificationsSettings
 from services.commerce.notifications.simulator import Simulator
 from tests.services.clients import refusal
 from tests.services.commerce.notifications.client import MAIL, NOON, PHONE, Desk, running
+from tests.services.commerce.notifications.test_outlets import nothing, receiver
 
 
 @pytest.fixture
@@ -243,5 +247,51 @@ async def test_who_never_subscribed_is_not_found(desk: Desk, method: str) -> Non
 
 def test_the_secret_for_development_is_for_development_only() -> None:
     assert read_settings(NotificationsSettings, {}).smtp == "simulated"
-    with pytest.raises(SettingsError, match="NOTIFICATIONS_WEBHOOK_SECRET"):
+    with pytest.raises(SettingsError, match="NOTIFICATIONS_WEBHOOK_KEY"):
         read_settings(NotificationsSettings, {"TREATY_ENVIRONMENT": "production"})
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("http://ann.example.com/hook", "https"),
+        ("https://127.0.0.1/hook", "not public"),
+        ("https://[::ffff:169.254.169.254]/hook", "not public"),
+        ("https://2130706433/hook", "usual IP address"),
+        ("https://ann:secret@ann.example.com/hook", "password"),
+    ],
+)
+async def test_a_webhook_that_must_not_be_called_is_not_taken(desk: Desk, url: str, why: str) -> None:
+    refused = await refusal(desk.ask("Subscribe", url=url))
+    assert refused.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert refused.fields.keys() == {"url"}
+    assert why in refused.message
+    assert (await refusal(desk.read("GetSubscription", customer_id="ann"))).code is grpc.StatusCode.NOT_FOUND
+
+
+async def test_a_subscriber_gets_the_secret_of_its_own_webhook() -> None:
+    taken: list[Any] = []
+
+    async def take(request: web.Request) -> web.Response:
+        taken.append((request.headers, await request.read()))
+        return web.Response()
+
+    async with (
+        receiver(take) as url,
+        running(NOTIFICATIONS_WEBHOOK_PRIVATE="true", NOTIFICATIONS_WEBHOOK_HTTP="true") as desk,
+    ):
+        secret = (await desk.ask("Subscribe", url=url)).signing_secret
+        assert not (await desk.ask("Subscribe", email=MAIL)).signing_secret
+        assert (await desk.ask("Subscribe", customer_id="bob", url=url)).signing_secret != secret
+        desk.place()
+        await desk.listed(2)
+        [(headers, body)] = taken
+        hook = Webhook(path="/hook", secret=secret, take=nothing)
+        assert hook.verified(headers, body, SystemClock().now())
+
+
+async def test_a_webhook_that_resolves_to_a_private_address_fails_for_good_and_says_why(desk: Desk) -> None:
+    await desk.ask("Subscribe", url="https://localhost/hook")
+    desk.place()
+    [told] = await desk.listed(1)
+    assert (told.status, told.reason) == (pb.NOTIFICATION_STATUS_FAILED, "the address is not public")

@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 from aiohttp import web
 from treaty.clock import SystemClock
-from treaty.web.webhooks import Webhook
+from treaty.web import ForeignUrls, Webhook
+from treaty.web.webhooks import NotAuthentic
 
 from services.commerce.notifications.application import (
     Away,
     Letter,
     Refused,
 )
-from services.commerce.notifications.clients import Mailbox, SmsGateway, SmtpMail, Webhooks, mail_at, sms_at
+from services.commerce.notifications.clients import Mailbox, Secrets, SmsGateway, SmtpMail, Webhooks, mail_at, sms_at
 from services.commerce.notifications.domain.notifications import (
     Text,
 )
@@ -26,8 +27,9 @@ from services.commerce.notifications.domain.subscriptions import (
 from services.commerce.notifications.simulator import Simulator
 
 TEXT = Text(topic=Topic.ORDERS, subject="Order o placed", body="We have your order o: ä €.")
-LETTER = Letter(id="0" * 32, text=TEXT)
-SECRET = "a secret between us"
+LETTER = Letter(id="0" * 32, to="ann", text=TEXT)
+SECRETS = Secrets("a key", "the key before", "a secret for all")
+ANYWHERE = ForeignUrls(private=True, plain=True)
 
 
 @asynccontextmanager
@@ -90,32 +92,92 @@ async def test_webhooks_are_signed_and_a_receiver_that_says_no_is_believed() -> 
 
     async def take(request: web.Request) -> web.Response:
         body = await request.read()
-        hook = Webhook(path="/hook", secret=SECRET, take=_nothing)
+        [secret] = Secrets("a key").of("ann", str(request.url))
+        hook = Webhook(path="/hook", secret=secret, take=nothing)
         taken.append((hook.verified(request.headers, body, SystemClock().now()).id, json.loads(body)))
         return web.Response(status=statuses[len(taken) - 1], headers={"location": "/hook"})
 
-    app = web.Application()
-    app.router.add_post("/hook", take)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
-    async with Webhooks(SECRET, patience=5.0, clock=SystemClock()) as webhooks:
+    async with receiver(take) as url, hooks(ANYWHERE) as webhooks:
         await webhooks.send(url, LETTER)
         for expected in (Refused, Refused, Away, Away):
             with pytest.raises(expected):
                 await webhooks.send(url, LETTER)
-    await runner.cleanup()
     said = {"id": LETTER.id, "topic": "orders", "subject": TEXT.subject, "text": TEXT.body}
     assert taken == [(f"webhook/hook/{LETTER.id}", said)] * 5
 
 
-async def _nothing(body: bytes) -> None:
+async def nothing(body: bytes) -> None:
     pass
 
 
+@asynccontextmanager
+async def receiver(take: Any) -> AsyncIterator[str]:
+    """Serves a webhook on loopback inside the block; yields its URL."""
+    app = web.Application()
+    app.router.add_post("/hook", take)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+    finally:
+        await runner.cleanup()
+
+
+def hooks(urls: ForeignUrls, secrets: Secrets = SECRETS) -> Webhooks:
+    return Webhooks(secrets, urls, patience=5.0, clock=SystemClock())
+
+
+def _accepts(secret: str, headers: Any, body: bytes) -> bool:
+    try:
+        Webhook(path="/hook", secret=secret, take=nothing).verified(headers, body, SystemClock().now())
+    except NotAuthentic:
+        return False
+    return True
+
+
+async def test_a_message_is_signed_with_both_secrets_of_its_receiver_and_with_no_other_receivers() -> None:
+    taken: list[Any] = []
+
+    async def take(request: web.Request) -> web.Response:
+        taken.append((request.headers, await request.read()))
+        return web.Response()
+
+    async with receiver(take) as url, hooks(ANYWHERE) as webhooks:
+        await webhooks.send(url, LETTER)
+        [(headers, body)] = taken
+        own = [Secrets(key).of("ann", url)[0] for key in ("a key", "the key before")]
+        assert all(_accepts(secret, headers, body) for secret in [*own, "a secret for all"])
+        assert webhooks.secret("ann", url) == own[0]
+        foreign = [SECRETS.of("bob", url)[0], SECRETS.of("ann", f"{url}2")[0], Secrets("another").of("ann", url)[0]]
+        assert not any(_accepts(secret, headers, body) for secret in foreign)
+
+
+def test_a_key_that_becomes_the_key_before_keeps_the_secrets_of_its_receivers() -> None:
+    [before] = Secrets("first").of("ann", "https://hooks.example.com/")
+    assert Secrets("second", "first").of("ann", "https://hooks.example.com/")[1] == before
+    assert len({before, *Secrets("second", "first").of("ann", "https://hooks.example.com/")}) == 2
+
+
+async def test_a_webhook_that_is_not_public_is_refused_and_not_called() -> None:
+    called: list[Any] = []
+
+    async def take(request: web.Request) -> web.Response:
+        called.append(request)
+        return web.Response()
+
+    async with receiver(take) as url, hooks(ForeignUrls(plain=True)) as webhooks:
+        for address in (url, url.replace("127.0.0.1", "localhost"), url.replace("127.0.0.1", "[::ffff:127.0.0.1]")):
+            with pytest.raises(Refused, match="not public"):
+                await webhooks.send(address, LETTER)
+    async with receiver(take) as url, hooks(ForeignUrls(private=True)) as webhooks:
+        with pytest.raises(Refused, match="https"):
+            await webhooks.send(url, LETTER)
+    assert called == []
+
+
 async def test_what_cannot_be_reached_over_http_is_away_and_no_address_is_refused() -> None:
-    async with Webhooks(SECRET, patience=1.0, clock=SystemClock()) as webhooks:
+    async with hooks(ANYWHERE) as webhooks:
         with pytest.raises(Away):
             await webhooks.send("http://127.0.0.1:9/", LETTER)
         with pytest.raises(Refused):

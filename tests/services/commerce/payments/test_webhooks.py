@@ -3,6 +3,7 @@
 import json
 import socket
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
@@ -21,7 +22,7 @@ from treaty.web.server import WebhookServer
 from treaty.web.webhooks import TOLERANCE_SECONDS, sign
 
 from services.commerce.payments.clients import Books
-from tests.services.clients import TIMEOUT, Shop, money, refusal
+from tests.services.clients import TIMEOUT, Shop, money, refusal, told
 
 ORDER = "aaaaaaaa-2222-4333-8444-555555555555"
 REFUND = "cccccccc-2222-4333-8444-555555555555"
@@ -67,11 +68,13 @@ def verdict(code: str = "00", reference: str = ORDER) -> bytes:
     return json.dumps({"reference": reference, "type": "authorisation", "code": code}).encode()
 
 
-async def post(shop: Shop, body: bytes, id: str = "v-1", *, secret: str = SECRET, age: int = 0) -> int:
+async def post(
+    shop: Shop, body: bytes, id: str = "v-1", *, secret: str = SECRET, age: int = 0, more: Any = None
+) -> int:
     """Calls back as the gateway does; returns how it was answered."""
     assert shop.world.host.webhooks is not None
     url = f"http://127.0.0.1:{shop.world.host.webhooks.port}/webhooks/gateway"
-    headers = sign(secret, id, int(SystemClock().now().timestamp()) - age, body)
+    headers = sign(secret, id, int(SystemClock().now().timestamp()) - age, body) | (more or {})
     async with aiohttp.ClientSession() as session, session.post(url, data=body, headers=headers) as answer:
         return answer.status
 
@@ -88,6 +91,22 @@ async def test_a_verdict_takes_effect_once(shop: Shop) -> None:
         pb.TRANSACTION_KIND_CAPTURE,
     ]
     assert len(announced(shop, events.PaymentAuthorised)) == 1
+
+
+async def test_a_webhook_continues_what_began_the_payment_and_carries_nothing_of_its_sender(shop: Shop) -> None:
+    event = ordering.OrderPlaced(order_id=ORDER, total=money(THINKING))
+    shop.world.broker.deliver("commerce.payments", replace(told(ORDER, event), correlation="order-7"))
+    await shop.paid(ORDER, pb.PAYMENT_STATUS_REQUESTED)
+    await shop.settled()
+    foreign = {"baggage": "a=b", "tracestate": "a=b", "treaty-correlation": "forged", "actor": "root", "tenant": "all"}
+    assert await post(shop, verdict(), more={**foreign, "traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}) == 204
+    commits = await shop.world.stores["commerce.payments"].log.under(f"payment-{ORDER}")
+    [cause] = [one for commit in commits for one in commit.causes if one.id.startswith("webhook")]
+    assert (cause.correlation, cause.baggage, cause.tracestate) == ("order-7", "", "")
+    assert (cause.actor, cause.tenant) == ("", "")
+    await shop.settled()
+    [authorised] = [one for one in shop.world.broker.published if one.type.endswith("PaymentAuthorised")]
+    assert authorised.correlation == "order-7"
 
 
 async def test_a_verdict_may_be_a_no(shop: Shop) -> None:

@@ -294,3 +294,25 @@ async def test_the_simulator_signs_what_it_tells() -> None:
     headers = sign(SECRET, "PN1-1", int(NOW.timestamp()), b"{}")
     assert Desk().webhook.verified(headers, b"{}", NOW).id == "webhook/webhooks/carrier/PN1-1"
     assert aiohttp.hdrs.CONTENT_TYPE not in headers
+
+
+async def test_an_answer_of_the_carrier_that_leads_elsewhere_or_has_no_end_is_not_followed() -> None:
+    followed: list[str] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        followed.append(request.path)
+        if request.path == "/far/consignments":
+            raise web.HTTPTemporaryRedirect("/elsewhere")
+        return web.Response(status=201, body=b'{"tracking_number": "PN1", "x": "' + b"x" * 1_000_000 + b'"}')
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    for path in ("far", "long"):
+        async with HttpCarrier(f"http://127.0.0.1:{runner.addresses[0][1]}/{path}", 5.0) as carrier:
+            with acting(CAUSE), pytest.raises(CarrierAway):
+                await carrier.book("o", HOME, PARCELS)
+    await runner.cleanup()
+    assert followed == ["/far/consignments", "/long/consignments"]

@@ -350,7 +350,9 @@ class SubscribeRequest(_message.Message):
     phone: _builtins.str
     """A telephone number with its country code, such as +441134960000."""
     url: _builtins.str
-    """A web address that is called, signed as the Standard Webhooks say."""
+    """A web address that is called, signed as the Standard Webhooks say. It must be public, begin with https:// and
+    contain no password, unless the operator allows other ones.
+    """
     def __init__(
         self,
         *,
@@ -378,8 +380,13 @@ class SubscribeResponse(_message.Message):
 
     SUBSCRIPTION_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    SIGNING_SECRET_FIELD_NUMBER: _builtins.int
     revision: _builtins.str
     """Names the commit that this answer stands on, as "stream@version"."""
+    signing_secret: _builtins.str
+    """For a url, the secret that its messages are signed with, as the Standard Webhooks say; otherwise empty. It belongs
+    to this customer and this url. To learn it again, subscribe again.
+    """
     @_builtins.property
     def subscription(self) -> Global___Subscription:
         """The subscription."""
@@ -389,10 +396,11 @@ class SubscribeResponse(_message.Message):
         *,
         subscription: Global___Subscription | None = ...,
         revision: _builtins.str = ...,
+        signing_secret: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["subscription", b"subscription"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "subscription", b"subscription"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["revision", b"revision", "signing_secret", b"signing_secret", "subscription", b"subscription"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
