@@ -34,7 +34,7 @@ class Advisory:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What was found, and the dependencies that could not be looked up."""
+    """The advisories that were found, and the dependencies that could not be looked up."""
 
     advisories: Sequence[Advisory] = ()
     unknown: Sequence[str] = ()
