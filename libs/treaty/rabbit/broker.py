@@ -68,7 +68,7 @@ class _Link:
                     channel = self._connection.channel(**options)
                     await channel.initialize()
                     return channel
-            except _FAILURES as error:
+            except (*_FAILURES, ValueError) as error:  # ValueError: the URL cannot be read now
                 await self._forget()
                 raise away(error) from error
 
