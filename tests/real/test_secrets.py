@@ -78,6 +78,16 @@ async def connected(broker: RabbitBroker) -> None:
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.parametrize("text", ["amqp://guest:guest@[::1", "amqp://guest:guest@127.0.0.1:port/", "no url at all"])
+async def test_a_file_with_nonsense_is_a_broker_that_is_away(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "url"
+    file.write_text(text)
+    broker = RabbitBroker(kept_in(file), name="test", ids=RandomIds(), timeout=1.0)
+    with pytest.raises(BrokerAway):
+        await broker.declare(TOPOLOGY)
+    await broker.close()
+
+
 @pytest.mark.parametrize("names", ["", "none"], ids=["virtual host", "names"])
 async def test_a_process_without_permission_is_refused_and_not_only_away(rabbitmq: GuardedRabbitMQ, names: str) -> None:
     rabbitmq.allow(names) if names else rabbitmq.shut_out()

@@ -55,7 +55,9 @@ class _Login(ConnectionPoolListener):
 
     def connection_created(self, event: ConnectionCreatedEvent) -> None:
         known, told = getattr(self.options, self._PLACE), urlsplit(self._uri())
-        user, password = unquote_plus(told.username or ""), unquote_plus(told.password or "")
+        if told.username is None:  # no URI of ours: the last one stays
+            return
+        user, password = unquote_plus(told.username), unquote_plus(told.password or "")
         if (user, password) != (known.username, known.password):
             empty = type(known.cache)()  # of the keys that are derived from the password
             setattr(self.options, self._PLACE, known._replace(username=user, password=password, cache=empty))

@@ -46,7 +46,7 @@ class Link:
                     channel = self._connection.channel(**options)
                     await channel.initialize()
                     return channel
-            except FAILURES as error:
+            except (*FAILURES, ValueError) as error:  # ValueError: the URL cannot be read now
                 await self._forget()
                 raise away(error) from error
 
