@@ -5,6 +5,7 @@ import secrets
 import shutil
 import socket
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +40,8 @@ class RabbitMQ:
     folder: Path
     name: str = "rabbitmq"
     variable: str = "AMQP_URL"
+    plugins: Sequence[str] = PLUGINS
+    settings: str = ""
 
     @property
     def log(self) -> Path:
@@ -101,9 +104,10 @@ class RabbitMQ:
         return self.folder / "booted"
 
     def _write_settings(self, amqp: int) -> None:
-        (self.folder / "rabbitmq.conf").write_text(_CONFIG.format(host=ports.HOST, amqp=amqp, largest=MAX_MESSAGE_SIZE))
+        config = _CONFIG.format(host=ports.HOST, amqp=amqp, largest=MAX_MESSAGE_SIZE) + self.settings
+        (self.folder / "rabbitmq.conf").write_text(config)
         (self.folder / "advanced.config").write_text("[].\n")
-        (self.folder / "enabled_plugins").write_text(f"[{','.join(PLUGINS)}].\n")
+        (self.folder / "enabled_plugins").write_text(f"[{','.join(self.plugins)}].\n")
         cookie = self.folder / ".erlang.cookie"
         if not cookie.exists():
             cookie.touch(mode=0o600)
