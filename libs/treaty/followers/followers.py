@@ -75,6 +75,7 @@ class Following:
         window: batches that a follower may have open before the reading waits for it.
         stall_seconds: how long the others wait for one that has no room.
         save_every: seconds between checkpoints; what came after the last one is done again after a crash.
+        idle_save_every: seconds between checkpoints of a place that has passed no commit since the last one.
         first_pause, longest_pause: seconds until a halted follower is tried again.
         sure: returns when this process is sure to hold the lease.
     """
@@ -86,6 +87,7 @@ class Following:
     window: int = 64
     stall_seconds: float = 1.0
     save_every: float = 0.2
+    idle_save_every: float = 60.0
     first_pause: float = 0.5
     longest_pause: float = 60.0
     sure: Sure = at_once
@@ -272,7 +274,8 @@ class Following:
     async def _save(self, group: _Group, epoch: int) -> None:
         for track in list(group.tracks):
             await self._halting(group, track, track.advance)
-        moved = [track for track in group.tracks if track.place != track.saved]
+        now = asyncio.get_running_loop().time()
+        moved = [track for track in group.tracks if track.is_to_save(now, self.idle_save_every)]
         if moved:
             await self._store({track.follower.name: track.place for track in moved}, epoch)
         probe = self.surroundings.probe
@@ -291,7 +294,7 @@ class Following:
         for track in [*self._main.tracks, *self._late.tracks]:
             place = places.get(track.follower.name)
             if place is not None:
-                track.saved = place
+                track.saved, track.saved_at = place, asyncio.get_running_loop().time()
 
 
 def _order(place: Place) -> tuple[tuple[int, int], str]:

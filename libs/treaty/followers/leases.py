@@ -176,10 +176,10 @@ class LeaseKeeper:
             await self.leases.release(lease.name, lease.owner)
 
     async def _renew(self) -> None:
-        pause = self.seconds / 4
+        pause = 0.4 * self.seconds
         while True:
             await asyncio.sleep(pause)
-            pause = self.seconds / (4 if await self._renew_all() else 20)
+            pause = (0.4 if await self._renew_all() else 0.05) * self.seconds
 
     async def _renew_all(self) -> bool:
         """Renews all leases; returns whether the store has answered."""

@@ -32,7 +32,7 @@ class Track:
 
     Attributes:
         place: the work on every commit up to here is done. It never goes back.
-        saved: the place that the store holds.
+        saved: the place that the store holds, since `saved_at`.
         open: the batches that the follower has taken and not finished, the oldest first.
         failures: how often in a row it failed.
         halted: it failed, and has not succeeded since.
@@ -46,6 +46,13 @@ class Track:
     failures: int = 0
     halted: bool = False
     stalls: int = 0
+    saved_at: float = 0.0
+
+    def is_to_save(self, now: float, idle: float) -> bool:
+        """Returns whether the place has passed commits since it was saved, or has moved for so many seconds."""
+        if self.place.position != self.saved.position or bool(self.place.token) != bool(self.saved.token):
+            return True
+        return self.place != self.saved and now >= self.saved_at + idle
 
     def feed(self, batch: Batch, epoch: int) -> None:
         """Gives the follower a batch, unless its place is behind that batch already.

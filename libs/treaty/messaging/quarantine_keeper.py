@@ -23,8 +23,11 @@ logger = structlog.get_logger()
 _KEYS_AT_ONCE = 1000
 """Keys whose release has been asked for and is not over yet."""
 
-_COMPARE_EVERY = 10
-"""Looks at the quarantine after which the remembered number of messages is compared with the stored one."""
+_COMPARE_EVERY, _COMPARE_EMPTY_EVERY = 10, 30
+"""Looks after which the remembered number of messages is compared with the stored one, with messages and without."""
+
+_IDLE_EVERY = 10
+"""Looks after which the open replays are read, while there are none and the quarantine is empty."""
 
 _RELEASES_AT_ONCE = 4
 """Keys that are released at the same time: few, so that messages of other keys are not slowed down much. Of large
@@ -123,11 +126,20 @@ class QuarantineKeeper:
         await self._holds.pass_by(id)
 
     async def look(self) -> None:
-        """Reads which replays are open now, and compares the quarantine with the store now and then."""
-        await self._holds.look()
+        """Reads which replays are open now, and compares the quarantine with the store now and then.
+
+        While nothing is held, nothing can become due, so it looks rarely.
+        """
         self._looks += 1
-        if self._looks % _COMPARE_EVERY == 0 and not self._releasing:
+        if self._holds_something or self._looks % _IDLE_EVERY == 0:
+            await self._holds.look()
+        every = _COMPARE_EVERY if len(self._keys) else _COMPARE_EMPTY_EVERY
+        if self._looks % every == 0 and not self._releasing:
             await self._compare()
+
+    @property
+    def _holds_something(self) -> bool:
+        return bool(len(self._keys) or self._unsure or self._holds.any_open)
 
     async def _compare(self) -> None:
         """Finds the keys that are to be read again because the store has more or fewer of their messages.
@@ -183,7 +195,7 @@ class QuarantineKeeper:
         - the store may have other messages of it than this owner remembers; then it is only read
         """
         self._probe.gauge("treaty.quarantine.size", len(self._keys), queue=self._queue)
-        due = set(await self._quarantine.due(self._partition, self._clock.now()))
+        due = set(await self._quarantine.due(self._partition, self._clock.now())) if len(self._keys) else set()
         due |= self._unsure | self._deployed
         due = {key for key in due if not self._waits_for_replay(self._keys.first(key))}
         due |= {item.key for item in self._keys.free() if not self._waits_for_replay(item)}

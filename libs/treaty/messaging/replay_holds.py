@@ -26,6 +26,11 @@ class ReplayHolds:
         self._passed: set[str] = set()
         self._keys: dict[str, _Key] = {}
 
+    @property
+    def any_open(self) -> bool:
+        """Whether a replay is under way in this partition."""
+        return bool(self._open)
+
     async def look(self) -> None:
         """Reads which replays are open, and only then records that this partition holds live events for them."""
         found = [replay for replay in await self._replays.open() if self._partition not in replay.passed]

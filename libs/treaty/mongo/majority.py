@@ -16,6 +16,11 @@ class Majority:
         self._awaited: Any = None
         self._since = 0.0
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether the majority had not reached the primary's position in the last answer."""
+        return self._awaited is not None
+
     def lags(self, hello: Mapping[str, Any], now: float) -> bool:
         """Evaluates an answer to `hello` at the monotonic time `now`; returns whether the majority lags."""
         last = hello.get("lastWrite", {})

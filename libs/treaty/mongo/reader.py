@@ -1,6 +1,7 @@
 """One reading of the commits in MongoDB: the scan by position, and the change stream behind it."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
@@ -12,6 +13,9 @@ from treaty.mongo.documents import CODEC, sorted_out
 
 _BUSY, _WORTH_A_ROUND_TRIP, _GATHER_SECONDS = 4, 100, 0.01
 """Under load a reader waits a little between small batches: each round trip costs as much as fifty commits do."""
+
+_WAIT_MS = 10_000
+"""Milliseconds that the server waits for changes. It must be less than the time limit of a socket."""
 
 UNPLACED = {"position": {"$not": {"$gte": Timestamp(0, 1)}}}
 """The documents that a scan by position would not come to. The index on positions finds them."""
@@ -39,19 +43,22 @@ class Reader:
             async for batch in self._history(place, now):
                 place = batch.place
                 yield batch
-        batch = self._batch(cursor, "firstBatch", place)
-        while True:
-            place = batch.place
-            yield batch
-            if _BUSY <= len(batch.commits) < _WORTH_A_ROUND_TRIP:
-                await asyncio.sleep(_GATHER_SECONDS)
-            batch = self._batch(await self._more(cursor["id"]), "nextBatch", place)
+        try:
+            batch = self._batch(cursor, "firstBatch", place)
+            while True:
+                place = batch.place
+                yield batch
+                if _BUSY <= len(batch.commits) < _WORTH_A_ROUND_TRIP:
+                    await asyncio.sleep(_GATHER_SECONDS)
+                batch = self._batch(await self._more(cursor["id"]), "nextBatch", place)
+        finally:
+            await self._kill(cursor["id"])
 
     async def end(self) -> Place:
         """Returns the place at which a stream that is opened now begins."""
         now = await self._now()
         cursor = await self._open({"startAtOperationTime": Timestamp(now.time, now.inc + 1)})
-        await self._database.command({"killCursors": "commits", "cursors": [cursor["id"]]}, session=self._session)
+        await self._kill(cursor["id"])
         return Place(cursor["postBatchResumeToken"]["_data"], (now.time, now.inc))
 
     async def _now(self) -> Timestamp:
@@ -107,9 +114,14 @@ class Reader:
         )
         return answer["cursor"]
 
+    async def _kill(self, cursor: int) -> None:
+        """Ends a cursor, and a request that waits at it: otherwise a process that stops would wait for its answer."""
+        with contextlib.suppress(PyMongoError):
+            await self._database.command({"killCursors": "commits", "cursors": [cursor]})
+
     async def _more(self, cursor: int) -> Any:
         answer = await self._database.command(
-            {"getMore": cursor, "collection": "commits", "batchSize": 1000, "maxTimeMS": 1000},
+            {"getMore": cursor, "collection": "commits", "batchSize": 1000, "maxTimeMS": _WAIT_MS},
             session=self._session,
             codec_options=CODEC,
         )

@@ -19,8 +19,11 @@ from treaty.mongo.rows import MongoRows
 from treaty.projections.projection import Projection
 from treaty.surroundings import Surroundings
 
-CHECK_SECONDS = 10.0
+CHECK_SECONDS = 30.0
 """Seconds between looks at the index on which idempotence rests."""
+
+ASK_SECONDS = 5.0
+"""Seconds for which a good answer of the primary counts, if a majority has all that it had."""
 
 
 class MongoStores:
@@ -37,7 +40,7 @@ class MongoStores:
     ) -> None:
         self._client = client
         self._patience = patience
-        self._check_at = 0.0
+        self._check_at = self._ask_at = 0.0
         self._majority = Majority(patience)
         self._database = database(client, context)
         self.commits = MongoCommits(client, self._database)
@@ -67,16 +70,23 @@ class MongoStores:
         Raises:
             StoreAway: if one of them is not so.
         """
-        with reaching():
-            hello = await self._client.admin.command("hello")
-        if not hello.get("isWritablePrimary"):
-            raise StoreAway("there is no primary to write to")
-        if self._majority.lags(hello, asyncio.get_running_loop().time()):
-            raise StoreAway("the majority does not follow the primary: no commit can become durable")
         self.log.check(self._patience)
         now = asyncio.get_running_loop().time()
+        if now >= self._ask_at:
+            await self._ask(now)
         if now >= self._check_at:
             self._check_at = now + CHECK_SECONDS
             await self.commits.check()
         if self.commits.unguarded:
             raise StoreAway(self.commits.unguarded)
+
+    async def _ask(self, now: float) -> None:
+        """Asks the primary for its state. While a majority is behind, it is asked each time."""
+        with reaching():
+            hello = await self._client.admin.command("hello")
+        if not hello.get("isWritablePrimary"):
+            raise StoreAway("there is no primary to write to")
+        if self._majority.lags(hello, now):
+            raise StoreAway("the majority does not follow the primary: no commit can become durable")
+        if not self._majority.is_behind:
+            self._ask_at = now + ASK_SECONDS

@@ -31,7 +31,7 @@ class Gauges:
     stores: Stores
     followers: Sequence[str]
     surroundings: Surroundings
-    every: float = 5.0
+    every: float = 30.0
 
     async def run(self) -> None:
         """Sets the gauges regularly until it is cancelled; after a failed read, it tries again at the next time."""

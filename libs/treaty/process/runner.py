@@ -54,6 +54,7 @@ class Runner:
     drain_seconds: float = 10.0
     verify_seconds: float = 10.0
     inbox_wait_seconds: float = 600.0
+    idle_save_seconds: float = 60.0
     patience: Patience = field(default_factory=Patience)
     refused_seconds: float = 30.0
     ready: bool = False
@@ -234,6 +235,7 @@ class Runner:
             checkpoints=self.stores.checkpoints,
             followers=followers,
             surroundings=self.surroundings,
+            idle_save_every=self.idle_save_seconds,
             sure=lease.sure,
         )
         gauges = Gauges(
@@ -258,7 +260,7 @@ class Runner:
             Superseded: if one was. Commits that came just before may be missing in the new generation.
         """
         while True:
-            await asyncio.sleep(5 * self.patience.look_every)
+            await asyncio.sleep(10 * self.patience.look_every)
             for projector in projectors:
                 with contextlib.suppress(StoreAway):
                     await projector.check()

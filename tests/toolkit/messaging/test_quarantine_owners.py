@@ -135,7 +135,7 @@ async def test_a_message_that_was_added_late_is_found_and_released() -> None:
     await owner.keeper.open()
     await owner.quarantine.add(kept("a", 1))
     assert not await owner.keeper.due()
-    for _ in range(10):
+    for _ in range(30):
         await owner.keeper.look()
     assert await owner.release_again() == ["a"]
     assert not await owner.keeper.due()
