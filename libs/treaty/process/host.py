@@ -120,7 +120,7 @@ class Host:
             now = await self._can_work()
             if now != ready:
                 ready = now
-                await server.set_ready(ready)
+                server.set_ready(ready)
                 logger.info("readiness changed", ready=ready)
             await asyncio.sleep(1.0 if ready else 0.05)
 

@@ -15,7 +15,7 @@ import psutil
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from treaty.mongo.driver import close, connect, database
 from treaty.rpc.client import channel
-from treaty.rpc.server import LIVENESS
+from treaty.rpc.health import LIVENESS
 
 from scripts.lib.processes import free_ports, process, ready
 
