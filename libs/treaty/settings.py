@@ -55,6 +55,8 @@ class ProcessSettings(Settings):
     health_port: int | None = Field(None, alias="HEALTH_PORT", ge=0, le=65535)
     http_host: str = Field("0.0.0.0", alias="HTTP_HOST")
     http_port: int = Field(8080, alias="HTTP_PORT", ge=0, le=65535)
+    http_max_unread: int = Field(400, alias="HTTP_MAX_UNREAD", ge=2)
+    http_patience_seconds: float = Field(10.0, alias="HTTP_PATIENCE_SECONDS", ge=0.05, le=600)
     peers: str = Field("", alias="TREATY_PEERS", pattern=r"^$|^[^=,\s]+=[^=,\s]+(,[^=,\s]+=[^=,\s]+)*$")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", alias="LOG_LEVEL")
     log_format: Literal["json", "console"] = Field("json", alias="LOG_FORMAT")

