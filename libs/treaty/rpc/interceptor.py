@@ -119,8 +119,11 @@ class _Call:
         code = "OK"
         try:
             request = await self._limits.read(context, self._domain)
-            with self._limits.call(context, self._domain):
+            self._limits.enter(context, self._domain)
+            try:
                 return await self._answer(request, context)
+            finally:
+                self._limits.leave()
         except Refused as refused:
             code = _code_name(refused.status)
             await context.abort_with_status(rpc_status.to_status(refused.status))

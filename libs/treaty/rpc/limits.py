@@ -1,16 +1,14 @@
 """The limits of a server, shared by its listeners: unread requests, calls, streams, and answers that nobody takes."""
 
 import asyncio
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
 
-import grpc
-
 from treaty.concurrency.places import Places
 from treaty.rpc.errors import Refused, overloaded, too_slow
+from treaty.rpc.unread import TooSlow, Unread, sender_of
 
 
 class Limits:
@@ -20,15 +18,15 @@ class Limits:
         calls: the most calls at a time, and the most answers of one sender that it has not taken.
         streams: the most streams at a time. If they are all in use, a sender that has fewer of them than another one
             takes a stream of that other one.
-        unread: the most calls whose request has not arrived; one sender has at most half of them.
+        unread: the most calls whose request has not arrived.
         patience: seconds for a request to arrive, and for a message of a stream to be taken.
     """
 
     def __init__(self, *, calls: int, streams: int, unread: int, patience: float) -> None:
         self._calls, self._calls_left, self._patience = calls, calls, patience
-        self._unread = Places(unread, max(1, unread // 2))
+        self._unread = Unread(unread, patience)
         self._streams = Places(streams)
-        self._open: Counter[str] = Counter()
+        self._open: dict[object, Any] = {}
 
     @property
     def full(self) -> bool:
@@ -41,42 +39,31 @@ class Limits:
         Raises:
             Refused: if it does not arrive in time, or if another call needs its place.
         """
-        ending = asyncio.timeout(self._patience)
-        place = self._unread.enter(_sender(context), partial(_end, ending))
         try:
-            async with ending:
-                return await context.read()
-        except TimeoutError:
+            return await self._unread.read(context)
+        except TooSlow:
             raise Refused(too_slow("the request did not arrive in time", domain)) from None
-        finally:
-            self._unread.leave(place)
 
-    async def messages(self, context: Any, domain: str) -> AsyncIterator[Any]:
-        """Yields the messages of a client that sends a stream.
-
-        Raises:
-            Refused: as with `read`.
-        """
-        while (message := await self.read(context, domain)) is not grpc.aio.EOF:
-            yield message
-
-    @contextmanager
-    def call(self, context: Any, domain: str) -> Iterator[None]:
-        """Counts a call inside the block. For its sender, it counts until the answer is taken.
+    def enter(self, context: Any, domain: str) -> None:
+        """Counts a call, until `leave`. For its sender, it counts until the answer is taken.
 
         Raises:
             Refused: if there are too many.
         """
-        sender = _sender(context)
-        if self._calls_left <= 0 or self._open[sender] >= self._calls:
+        if self._calls_left <= 0 or (len(self._open) >= self._calls and self._has_too_many(sender_of(context))):
             raise Refused(overloaded("too many calls at once; try again later", domain))
         self._calls_left -= 1
-        self._open[sender] += 1
-        _once_taken(partial(self._closed, sender))
-        try:
-            yield
-        finally:
-            self._calls_left += 1
+        task = asyncio.current_task()
+        assert task is not None
+        self._open[task] = context
+        task.add_done_callback(self._open.pop)
+
+    def leave(self) -> None:
+        """Ends the counting of a call."""
+        self._calls_left += 1
+
+    def _has_too_many(self, sender: str) -> bool:
+        return sum(sender_of(context) == sender for context in self._open.values()) >= self._calls
 
     @asynccontextmanager
     async def stream(self, context: Any, domain: str) -> AsyncIterator[None]:
@@ -85,12 +72,15 @@ class Limits:
         Raises:
             Refused: if there are too many, at the beginning or when another sender takes the place.
         """
-        sender, ending = _sender(context), asyncio.timeout(None)
+        sender, ending = sender_of(context), asyncio.timeout(None)
         refused = Refused(overloaded("too many streams at once; try again later", domain))
         if not self._streams.has_room(sender):
             raise refused
         place = self._streams.enter(sender, partial(_end, ending))
-        _once_taken(lambda task: self._streams.leave(place))
+        # The task of a call sends its status after the handler, and ends when the core could send that.
+        task = asyncio.current_task()
+        assert task is not None
+        task.add_done_callback(lambda task: self._streams.leave(place))
         try:
             async with ending:
                 yield
@@ -109,25 +99,6 @@ class Limits:
                 await context.write(message)
         except TimeoutError:
             raise Refused(too_slow("the messages were not taken in time", domain)) from None
-
-    def _closed(self, sender: str, task: object) -> None:
-        self._open[sender] -= 1
-        if not self._open[sender]:
-            del self._open[sender]
-
-
-def _sender(context: Any) -> str:
-    return str(context.peer()).rpartition(":")[0]
-
-
-def _once_taken(work: Callable[[object], None]) -> None:
-    """Runs work when the client has taken the answer of the current call, or is gone.
-
-    The task of a call sends what its handler returns, and its status; it ends when the core could send that.
-    """
-    task = asyncio.current_task()
-    assert task is not None
-    task.add_done_callback(work)
 
 
 def _end(timeout: asyncio.Timeout) -> None:

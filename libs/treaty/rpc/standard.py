@@ -1,6 +1,6 @@
 """Methods of gRPC's own services, health and reflection: they keep the limits of a server, and nothing else of ours."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from functools import partial
 from typing import Any
@@ -39,11 +39,19 @@ async def _watch(method: Callable[..., Any], limits: Limits, requests: Any, cont
 
 
 async def _talk(method: Callable[..., Any], limits: Limits, requests: Any, context: Any) -> None:
-    await _write_all(method, limits.messages(context, _DOMAIN), limits, context)
+    """Answers a stream of requests. It counts as a stream once the first request is there."""
+    await _write_all(method, _all(await _request(limits, context), limits, context), limits, context)
+
+
+async def _all(first: Any, limits: Limits, context: Any) -> AsyncIterator[Any]:
+    message = first
+    while message is not grpc.aio.EOF:
+        yield message
+        message = await limits.read(context, _DOMAIN)
 
 
 async def _request(limits: Limits, context: Any) -> Any:
-    """Returns the only request of a call."""
+    """Returns the first request of a call."""
     try:
         request = await limits.read(context, _DOMAIN)
     except Refused as refused:

@@ -21,9 +21,10 @@ _TICK = 0.01
 class Attack:
     """The state of an attack: how many streams or connections were opened, and how they ended.
 
-    The endings have gRPC status codes; -1 is a stream that was reset.
+    `wanted` is the number to hold. The endings have gRPC status codes; -1 is a stream that was reset, or a connection.
     """
 
+    wanted: int
     opened: int = 0
     ended: Counter[int] = field(default_factory=Counter)
 
@@ -74,7 +75,7 @@ async def streams(
         window: the bytes of each answer that the server may send.
         sender: the address of this side.
     """
-    attack, held = Attack(), list[_Held]()
+    attack, held = Attack(count), list[_Held]()
     host, _, port = target.rpartition(":")
     for _ in range(connections):
         holding = _Held(attack, target, path, body, window)
@@ -121,7 +122,7 @@ async def requests(
         byte: is sent again and again after that; empty for silence.
         sender: the address of this side.
     """
-    attack = Attack()
+    attack = Attack(count)
     async with asyncio.TaskGroup() as group:
         holding = [group.create_task(_hold_request(attack, target, sent, byte, sender)) for _ in range(count)]
         try:
