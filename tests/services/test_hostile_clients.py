@@ -1,6 +1,7 @@
 """Clients that hold what they open, for as long as they like: everybody else is answered, and memory is bounded."""
 
 import asyncio
+import socket
 from typing import Any
 
 import grpc
@@ -9,6 +10,7 @@ from commerce.ordering.v1 import ordering_service_pb2 as pb
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from treaty.rpc.client import channel
 from treaty.rpc.health import LIVENESS, READINESS
+from treaty.settings import SettingsError
 from treaty.testing import eventually
 from treaty.testing.eventually import while_moving
 from treaty.testing.recorder import Recorder
@@ -200,3 +202,30 @@ async def test_connections_beyond_the_limit_are_closed_and_health_is_answered_at
         for _, writer in opened:
             writer.close()
         await asyncio.gather(*reading, return_exceptions=True)
+
+
+@pytest.mark.slow
+async def test_clients_that_hold_the_health_port_open_keep_no_probe_out() -> None:
+    async with embedded(ORDERING, environ={**SMALL, "GRPC_PATIENCE_SECONDS": "600"}) as world:
+        server = world.host.server
+        assert server is not None
+        health, watch = f"127.0.0.1:{server.health_port}", health_pb2.HealthCheckRequest(service=LIVENESS)
+        opened = [await asyncio.open_connection("127.0.0.1", server.health_port) for _ in range(100)]
+        async with (
+            streams(health, HEALTH + "Check", count=100, connections=4) as unread,
+            streams(
+                health, HEALTH + "Watch", body=watch.SerializeToString(), window=0, count=100, connections=4
+            ) as watches,
+        ):
+            await eventually(lambda: unread.opened > 300 and watches.opened > 300)
+            assert await _health(server.health_port, LIVENESS) == SERVING
+        for _, writer in opened:
+            writer.close()
+
+
+async def test_a_health_port_that_somebody_else_has_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(SettingsError, match=f"HEALTH_PORT {port}"):
+            async with embedded(ORDERING, environ={"HEALTH_PORT": str(port)}):
+                pass

@@ -28,7 +28,10 @@ _UNSEEN = 250
 this, all: a call that waits longer than its client does is wasted work."""
 
 _PROBING = 32
-"""The most connections of the health port, calls of one connection, streams and unread requests, each."""
+"""The most calls of one connection of the health port, and its most streams and unread requests."""
+
+_PROBES = 256
+"""The most connections of the health port. One without a call is closed after a few seconds."""
 
 
 @dataclass(slots=True)
@@ -114,8 +117,9 @@ class GrpcServer:
 
     def _health_listener(self) -> Any:
         limits = Limits(calls=_PROBING, streams=_PROBING, unread=_PROBING, patience=self.settings.grpc_patience_seconds)
+        options = _options(1024, connections=_PROBES, calls=_PROBING)
         server = grpc.aio.server(
-            interceptors=[self._interceptor(limits)], options=_options(1024, connections=_PROBING, calls=_PROBING)
+            interceptors=[self._interceptor(limits)], options=[*options, ("grpc.max_connection_idle_ms", 5_000)]
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         return server
