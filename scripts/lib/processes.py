@@ -11,7 +11,7 @@ from pathlib import Path
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from treaty.rpc.client import channel
-from treaty.rpc.server import READINESS
+from treaty.rpc.health import READINESS
 
 _TIED = Path(__file__).with_name("tied.py")
 

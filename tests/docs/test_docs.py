@@ -176,6 +176,8 @@ def _in_code() -> dict[str, str]:
 
 def _default(value: object) -> str:
     match value:
+        case None:
+            return "–"
         case SecretStr():
             return "set in `dev` only" if value.get_secret_value() else "–"
         case str():

@@ -13,7 +13,7 @@ from commerce.inventory.v1 import inventory_service_pb2_grpc as pb_grpc
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import MethodDescriptor
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from treaty.rpc.server import LIVENESS
+from treaty.rpc.health import LIVENESS
 from treaty.testing import eventually
 from treaty.testing.world import World
 

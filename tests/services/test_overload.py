@@ -10,7 +10,7 @@ from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 from treaty.memory.commits import Fault
-from treaty.rpc.server import LIVENESS
+from treaty.rpc.health import LIVENESS
 from treaty.testing import eventually
 from treaty.testing.world import embedded
 

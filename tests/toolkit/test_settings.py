@@ -40,7 +40,15 @@ def test_every_variable_that_is_missing_or_wrong_is_named() -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("GRPC_PORT", "port"), ("TREATY_PARTITIONS", "0"), ("MONGODB_DRIVER", "mysql"), ("LOG_LEVEL", "loud")],
+    [
+        ("GRPC_PORT", "port"),
+        ("HEALTH_PORT", "70000"),
+        ("GRPC_MAX_UNREAD", "1"),
+        ("HTTP_PATIENCE_SECONDS", "0"),
+        ("TREATY_PARTITIONS", "0"),
+        ("MONGODB_DRIVER", "mysql"),
+        ("LOG_LEVEL", "loud"),
+    ],
 )
 def test_a_wrong_setting_of_the_process_is_named(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=name):

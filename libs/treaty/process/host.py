@@ -98,6 +98,8 @@ class Host:
                 port=self.settings.http_port,
                 clock=self.surroundings.clock,
                 foreign_traces=self.settings.foreign_traces,
+                unread=self.settings.http_max_unread,
+                patience=self.settings.http_patience_seconds,
             )
             await self.webhooks.start()
 
@@ -128,7 +130,7 @@ class Host:
             why, now = await self._obstacles(), asyncio.get_running_loop().time()
             if ready != (not why):
                 ready = not why
-                await server.set_ready(ready)
+                server.set_ready(ready)
                 logger.info("readiness changed", ready=ready)
                 told, told_at = "", -math.inf
             if why and why != told and now - told_at >= _REASON_SECONDS:

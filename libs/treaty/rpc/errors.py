@@ -49,12 +49,21 @@ class InvalidRequest(Invalid):
         super().__init__("; ".join([*shown, *([f"and {more} more"] if more else [])]))
 
 
+class Refused(Exception):
+    """Carries a status to the place that aborts the call; abort must not run inside the error handling of a call."""
+
+    def __init__(self, status: status_pb2.Status) -> None:
+        self.status = status
+
+
 def status_of(error: Exception, domain: str) -> status_pb2.Status | None:
     """Returns the status for the client, or None for an internal fault, whose details stay hidden from the client.
 
     Args:
         domain: the source of the error: the name of the context.
     """
+    if isinstance(error, Refused):
+        return error.status
     if isinstance(error, DomainError):
         return _domain_status(error, domain)
     if isinstance(error, Overloaded):
@@ -80,6 +89,11 @@ def status_of(error: Exception, domain: str) -> status_pb2.Status | None:
 def overloaded(text: str, domain: str) -> status_pb2.Status:
     """Returns RESOURCE_EXHAUSTED with the advice to try again after a second."""
     return _status(grpc.StatusCode.RESOURCE_EXHAUSTED, text, "OVERLOADED", domain, _in_a_second())
+
+
+def too_slow(text: str, domain: str) -> status_pb2.Status:
+    """Returns RESOURCE_EXHAUSTED, for a client that is too slow, with the advice to try again after a second."""
+    return _status(grpc.StatusCode.RESOURCE_EXHAUSTED, text, "TOO_SLOW", domain, _in_a_second())
 
 
 def unimplemented(path: str, domain: str) -> status_pb2.Status:

@@ -2,36 +2,40 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
 from functools import partial
 from typing import Any, NamedTuple
 
 import grpc
-import protovalidate
 import structlog
-from google.protobuf.message import DecodeError
 from grpc_status import rpc_status
 
 from treaty.causes import Cause, acting, begun_by, carried_by
 from treaty.digests import DigestKeys, Hashed
 from treaty.probes import Probe
-from treaty.rpc.errors import InvalidRequest, cut, internal, overloaded, status_of, too_large, unimplemented
+from treaty.rpc.errors import Refused, cut, internal, overloaded, status_of, unimplemented
+from treaty.rpc.limits import Limits
 from treaty.rpc.pages import paging
+from treaty.rpc.requests import parse, validate
+from treaty.rpc.standard import limited
 
 logger = structlog.get_logger()
 
 Method = Callable[[Any, Any], Any]
 
-_UNBOUND = ("/grpc.health.", "/grpc.reflection.")
+_STANDARD = ("/grpc.health.", "/grpc.reflection.")
 
 
 class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
-    """Wraps every method of the toolkit's services that takes a single request.
+    """Wraps every method, so that its requests are read here, within the limits.
+
+    grpc.aio reads the request of a unary method before it calls the handler, without limit of time or number. Therefore
+    every method is registered as one that takes a stream of requests; its handler reads the only one.
 
     Args:
         digests: hashes the body of a request, to compare a repeated request_id's body with the first one.
-        max_calls: the most calls at a time; more are refused at once.
-        max_streams: the same for methods that return a stream.
+        limits: those of the server.
         max_bytes: the size of the largest request.
         deadline: seconds for a call without a deadline of its client.
         labels: whether the trace, the baggage and the correlation of a caller are taken.
@@ -43,30 +47,29 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         *,
         probe: Callable[[str], Probe],
         digests: DigestKeys,
-        max_calls: int,
-        max_streams: int,
+        limits: Limits,
         max_bytes: int,
         deadline: float,
         labels: bool = True,
     ) -> None:
         self._probe = probe
         self.digests, self.labels = digests, labels
-        self._max_calls = max_calls
+        self.limits = limits
         self._deadline, self._max_bytes = deadline, max_bytes
-        self._running = 0
-        self.streams_left = max_streams
         self._wrapped: dict[str, Any] = {}
 
     async def intercept_service(self, continuation: Any, details: Any) -> Any:
         wrapped = self._wrapped.get(details.method)
         if wrapped is not None:
-            return wrapped.handler if self._running < self._max_calls or wrapped.streams else wrapped.refusing
+            return wrapped.refusing if wrapped.refusing and self.limits.full else wrapped.handler
         handler = await continuation(details)
         if handler is None:
             return grpc.stream_unary_rpc_method_handler(partial(_unimplemented, details.method))
-        if handler.request_streaming or details.method.startswith(_UNBOUND):
-            return handler
-        wrapped = self._wrapped[details.method] = self._wrap(details.method, handler)
+        if details.method.startswith(_STANDARD):
+            wrapped = _Wrapped(limited(handler, self.limits))
+        else:
+            wrapped = self._wrap(details.method, handler)
+        self._wrapped[details.method] = wrapped
         return wrapped.handler
 
     def _wrap(self, path: str, handler: Any) -> Any:
@@ -75,22 +78,13 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         method = handler.unary_stream if handler.response_streaming else handler.unary_unary
         call = _Call(self, self._probe(domain), path[1:], name, domain, method)
         coding = {
-            "request_deserializer": partial(_read, handler.request_deserializer, self._max_bytes),
+            "request_deserializer": partial(parse, handler.request_deserializer, self._max_bytes),
             "response_serializer": handler.response_serializer,
         }
         if handler.response_streaming:
-            return _Wrapped(grpc.unary_stream_rpc_method_handler(call.stream, **coding), None, True)
+            return _Wrapped(grpc.stream_stream_rpc_method_handler(call.stream, **coding))
         refusing = grpc.stream_unary_rpc_method_handler(call.refuse)
-        return _Wrapped(grpc.unary_unary_rpc_method_handler(call.handle, **coding), refusing, False)
-
-    def enter(self) -> bool:
-        if self._running >= self._max_calls:
-            return False
-        self._running += 1
-        return True
-
-    def leave(self) -> None:
-        self._running -= 1
+        return _Wrapped(grpc.stream_unary_rpc_method_handler(call.handle, **coding), refusing)
 
     def hashed(self, request: Any) -> Hashed:
         """Returns the digests of a request."""
@@ -102,11 +96,10 @@ class Interceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
 
 
 class _Wrapped(NamedTuple):
-    """The two handlers of a method: one answers a call, the other refuses it."""
+    """The handlers of a method: one answers a call, the other refuses it if there are too many calls."""
 
     handler: Any
-    refusing: Any
-    streams: bool
+    refusing: Any = None
 
 
 class _Call:
@@ -115,7 +108,7 @@ class _Call:
     def __init__(
         self, interceptor: Interceptor, probe: Probe, path: str, name: str, domain: str, method: Method
     ) -> None:
-        self._interceptor, self._probe, self._method = interceptor, probe, method
+        self._interceptor, self._limits, self._probe, self._method = interceptor, interceptor.limits, probe, method
         self._path, self._name, self._domain = path, name, domain
         self._too_many = rpc_status.to_status(overloaded("too many calls at once; try again later", domain))
 
@@ -124,45 +117,46 @@ class _Call:
         self._probe.measure("rpc.server.call.duration", 0.0, method=self._path, code="RESOURCE_EXHAUSTED")
         await context.abort_with_status(self._too_many)
 
-    async def handle(self, request: Any, context: Any) -> Any:
+    async def handle(self, requests: Any, context: Any) -> Any:
         started = time.perf_counter()
         code = "OK"
         try:
-            if not self._interceptor.enter():
-                raise _Refused(overloaded("too many calls at once; try again later", self._domain))
+            request = await self._limits.read(context, self._domain)
+            self._limits.enter(context, self._domain)
             try:
                 return await self._answer(request, context)
             finally:
-                self._interceptor.leave()
-        except _Refused as refused:
+                self._limits.leave()
+        except Refused as refused:
             code = _code_name(refused.status)
             await context.abort_with_status(rpc_status.to_status(refused.status))
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, grpc.aio.BaseError):
             code = _given_up(context)
             raise
         finally:
             seconds = time.perf_counter() - started
             self._probe.measure("rpc.server.call.duration", seconds, method=self._path, code=code)
 
-    async def stream(self, request: Any, context: Any) -> AsyncIterator[Any]:
+    async def stream(self, requests: Any, context: Any) -> None:
         """Answers with a stream of messages; the client decides when it ends."""
         try:
-            if self._interceptor.streams_left <= 0:
-                raise _Refused(overloaded("too many streams at once; try again later", self._domain))
-            self._interceptor.streams_left -= 1
-            try:
-                _validate(request, self._domain)
-                async for message in self._method(request, context):
-                    yield message
-            except _Refused:
-                raise
-            except Exception as error:
-                raise _Refused(self._status(error)) from None
-            finally:
-                self._interceptor.streams_left += 1
-        except _Refused as refused:
+            request = await self._limits.read(context, self._domain)
+            async with self._limits.stream(context, self._domain):
+                await self._write_all(request, context)
+        except Refused as refused:
             self._probe.count("treaty.streams.refused", method=self._path, code=_code_name(refused.status))
             await context.abort_with_status(rpc_status.to_status(refused.status))
+
+    async def _write_all(self, request: Any, context: Any) -> None:
+        try:
+            validate(request, self._domain)
+            async with aclosing(self._method(request, context)) as messages:
+                async for message in messages:
+                    await self._limits.write(context, message, self._domain)
+        except grpc.aio.BaseError:
+            raise  # the client is gone
+        except Exception as error:
+            raise Refused(self._status(error)) from None
 
     async def _answer(self, request: Any, context: Any) -> Any:
         labels = context.invocation_metadata() if self._interceptor.labels else None
@@ -182,14 +176,14 @@ class _Call:
                 span.note(rpc_status_code=code, error_type=code)
                 raise
             except Exception as error:
-                status = error.status if isinstance(error, _Refused) else self._status(error)
+                status = self._status(error)
                 span.note(rpc_status_code=_code_name(status), error_type=type(error).__name__)
-                raise _Refused(status) from None
+                raise Refused(status) from None
             span.note(rpc_status_code="OK")
             return response
 
     async def _caused(self, request: Any, context: Any, trace: str, metadata: Mapping[str, object]) -> Any:
-        _validate(request, self._domain)
+        validate(request, self._domain)
         request_id = getattr(request, "request_id", None)
         if request_id is None:
             with paging(self._interceptor.digests, self._path, request):
@@ -211,13 +205,6 @@ class _Call:
             logger.exception("a call failed", method=self._path, exc_info=error)
             return internal(self._domain)
         return status
-
-
-class _Refused(Exception):
-    """Carries the status to the place that aborts the call; abort must not run inside the error handling here."""
-
-    def __init__(self, status: Any) -> None:
-        self.status = status
 
 
 def _given_up(context: Any) -> str:
@@ -243,56 +230,3 @@ _CODES = {code.value[0]: code.name for code in grpc.StatusCode}
 
 def _code_name(status: Any) -> str:
     return str(_CODES.get(status.code, "UNKNOWN"))
-
-
-class _Undecodable(NamedTuple):
-    """Bytes that are not a message of the method's type, and the decoder's error."""
-
-    why: str
-
-
-_ALL_CHECKED_BYTES = 16_384
-"""Of a larger request only the first violation is found: the time to collect them grows with their square."""
-
-
-class _TooLarge(NamedTuple):
-    """A request of too many bytes, and their number."""
-
-    size: int
-    most: int
-
-
-def _read(deserialize: Callable[[bytes], Any], most: int, data: bytes) -> Any:
-    """Parses a request. gRPC itself would answer unreadable bytes with UNKNOWN, as for a fault of the server."""
-    if len(data) > most:
-        return _TooLarge(len(data), most)
-    try:
-        return deserialize(data)
-    except DecodeError as error:
-        return _Undecodable(str(error))
-
-
-def _validate(request: Any, domain: str) -> None:
-    """Checks a request against the rules in its proto.
-
-    Raises:
-        InvalidRequest: with the path of each wrong field.
-        _Refused: if it is too large.
-    """
-    if isinstance(request, _TooLarge):
-        raise _Refused(too_large(request.size, request.most, domain))
-    if isinstance(request, _Undecodable):
-        raise InvalidRequest([("", f"the request cannot be read: {request.why}")])
-    violations = protovalidate.collect_violations(request, fail_fast=request.ByteSize() > _ALL_CHECKED_BYTES)
-    if violations:
-        raise InvalidRequest((_field(v), v.proto.message or v.proto.rule_id) for v in violations)
-
-
-def _field(violation: protovalidate.Violation) -> str:
-    """Returns the path of a field as people write it: lines[0].quantity."""
-    path = ""
-    for element in violation.proto.field.elements if violation.proto.field else ():
-        path += f".{element.field_name}" if path else element.field_name
-        if element.subscript is not None:
-            path += f"[{element.subscript.value}]"
-    return path

@@ -10,9 +10,11 @@ from aiohttp import web
 from treaty.causes import acting
 from treaty.clock import Clock
 from treaty.commits.streams import RequestReused
+from treaty.concurrency.places import Places
 from treaty.domain import DomainError, Invalid
 from treaty.probes import Probe
 from treaty.settings import SettingsError
+from treaty.web.connections import Connection
 from treaty.web.webhooks import NotAuthentic, Webhook
 
 logger = structlog.get_logger()
@@ -27,10 +29,18 @@ class WebhookServer:
     - 204: the message took effect, or its refusal is recorded; the commit is in the journal of a majority,
     - 400: the message is not valid,
     - 401: the signature is wrong or too old,
+    - 413: the message is too large,
     - 409: the id was used before with another body,
     - 422: the message was refused, and the refusal is not recorded,
     - 503: too many calls at once,
     - 500: a fault of this side; the sender repeats.
+
+    A connection whose message does not arrive in time is closed.
+
+    Args:
+        unread: the most connections whose message has not arrived; one address has at most half of them. A new one
+            takes the place of the oldest one of the address that has most of them.
+        patience: seconds for a message to arrive.
     """
 
     def __init__(
@@ -40,13 +50,17 @@ class WebhookServer:
         host: str,
         port: int,
         clock: Clock,
+        unread: int,
+        patience: float,
         foreign_traces: bool = True,
     ) -> None:
         self._foreign_traces = foreign_traces
         self._host, self.port, self._clock = host, port, clock
+        self._unread, self._patience = Places(unread, max(1, unread // 2)), patience
         self._slots = asyncio.Semaphore(_AT_ONCE)
         app = web.Application(client_max_size=_LARGEST)
         app.add_routes([web.post(webhook.path, self._answering(webhook, probe)) for webhook, probe in webhooks])
+        self._server: asyncio.Server | None = None
         self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=5.0)
 
     async def start(self) -> None:
@@ -57,28 +71,36 @@ class WebhookServer:
         """
         await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, self._host, self.port).start()
+            self._server = await asyncio.get_running_loop().create_server(self._connection, self._host, self.port)
         except OSError as error:
             raise SettingsError(f"HTTP_PORT {self.port} cannot be opened: {error.strerror or error}") from None
-        self.port = self._runner.addresses[0][1]
+        self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         """Waits a few seconds for running calls to finish, and closes the port."""
+        if self._server is not None:
+            self._server.close()
         await self._runner.cleanup()
+
+    def _connection(self) -> Connection:
+        assert self._runner.server is not None
+        return Connection(self._runner.server(), self._unread, self._patience)
 
     def _answering(self, webhook: Webhook, probe: Probe) -> "web.Handler":  # type: ignore[name-defined]
         async def answer(request: web.Request) -> web.Response:
-            if self._slots.locked():
-                return web.Response(status=503, headers={"retry-after": "1"})
-            async with self._slots:
-                status, text = await self._take(webhook, probe, request)
+            connection = _connection_of(request)
+            body = await request.read()
+            with connection.answering():
+                if self._slots.locked():
+                    return web.Response(status=503, headers={"retry-after": "1"})
+                async with self._slots:
+                    status, text = await self._take(webhook, probe, request, body)
             probe.count("treaty.webhooks", path=webhook.path, status=str(status))
             return web.Response(status=status, text=text)
 
         return answer
 
-    async def _take(self, webhook: Webhook, probe: Probe, request: web.Request) -> tuple[int, str | None]:
-        body = await request.read()
+    async def _take(self, webhook: Webhook, probe: Probe, request: web.Request, body: bytes) -> tuple[int, str | None]:
         try:
             cause = webhook.verified(request.headers, body, self._clock.now())
         except NotAuthentic as refusal:
@@ -108,3 +130,15 @@ class WebhookServer:
             logger.exception("a webhook message failed", path=webhook.path)
             return 500, None
         return 204, None
+
+
+def _connection_of(request: web.Request) -> Connection:
+    """Returns the connection of a request.
+
+    Raises:
+        ConnectionResetError: if it is closed.
+    """
+    protocol = request.transport.get_protocol() if request.transport else None
+    if not isinstance(protocol, Connection):
+        raise ConnectionResetError("the client is gone")
+    return protocol

@@ -6,10 +6,11 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from scripts.lib import dev
-from scripts.lib.bench import commands, footprint, overload, soak
+from scripts.lib.bench import commands, footprint, hostile, overload, soak
 from scripts.lib.command_line import parser_of
 from scripts.lib.paths import ROOT
 from scripts.lib.virtual_hosts import virtual_host
@@ -39,18 +40,22 @@ def _faults(what: str, figures: dict[str, Any]) -> list[str]:
 
 def _arguments() -> argparse.Namespace:
     parser = parser_of("bench")
-    parser.add_argument("what", choices=("commands", "footprint", "overload", "soak"))
+    parser.add_argument("what", choices=("commands", "footprint", "hostile", "overload", "soak"))
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--callers", type=int, default=128)
+    parser.add_argument("--before", type=Path)
     return parser.parse_args()
 
 
 async def _measure(arguments: argparse.Namespace, environ: Mapping[str, str]) -> dict[str, Any]:
     if arguments.what == "footprint":
         return await footprint.measure(environ, LOGS)
+    if arguments.what == "hostile":
+        attacked = hostile.Plan(seconds=arguments.seconds or 5.0, rounds=arguments.rounds, before=arguments.before)
+        return await hostile.measure(attacked, environ, LOGS)
     if arguments.what == "soak":
         return await soak.measure(soak.Plan(minutes=arguments.minutes), environ, LOGS)
     if arguments.what == "overload":

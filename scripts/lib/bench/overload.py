@@ -15,7 +15,7 @@ import psutil
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from treaty.mongo.driver import close, connect, database
 from treaty.rpc.client import channel
-from treaty.rpc.server import LIVENESS
+from treaty.rpc.health import LIVENESS
 
 from scripts.lib.processes import free_ports, process, ready
 
@@ -66,12 +66,12 @@ async def measure(plan: Plan, environ: Mapping[str, str], logs: Path) -> dict[st
 async def _measure(plan: Plan, own: Mapping[str, str], logs: Path, target: str, prefix: str) -> dict[str, Any]:
     async with process("overload", ["-m", "treaty.cli", "run", "commerce.inventory"], own, logs) as pid:
         await ready(target)
-        async with _generator(target, prefix, plan.items) as generator, _watched(pid) as rss:
+        async with _generator(target, prefix, plan.items) as generator, watched(pid) as rss:
             await generator.phase(plan.seconds / 4, callers=plan.callers)
             before = await generator.phase(plan.seconds / 2, callers=plan.callers)
             _progress("peak, closed loop", before)
             rss_before = rss[-1]
-            async with _examined(target) as healthy:
+            async with examined(target) as healthy:
                 during = await generator.phase(plan.seconds, rate=plan.times * before["goodput_per_s"])
             _progress(f"{plan.times:g} times that, open loop", during)
             rss_max = max(rss)
@@ -156,7 +156,7 @@ async def _generator(target: str, prefix: str, items: int) -> AsyncIterator[Gene
 
 
 @asynccontextmanager
-async def _watched(pid: int) -> AsyncIterator[list[int]]:
+async def watched(pid: int) -> AsyncIterator[list[int]]:
     """Yields a list to which the resident memory of a process, in bytes, is added twice a second."""
     found = [psutil.Process(pid).memory_info().rss]
 
@@ -174,7 +174,7 @@ async def _watched(pid: int) -> AsyncIterator[list[int]]:
 
 
 @asynccontextmanager
-async def _examined(target: str) -> AsyncIterator[list[bool]]:
+async def examined(target: str) -> AsyncIterator[list[bool]]:
     """Yields a list of results of liveness checks: one every second, on a new connection, as a kubelet does it."""
     found: list[bool] = []
 

@@ -166,7 +166,7 @@ async def _serve(kind: str) -> None:
         api = Api(pb_grpc.add_InventoryServiceServicer_to_server, servicer, name)
         server = GrpcServer(settings=settings, apis=[api], probe=lambda _: NoProbe())
         await server.start()
-        await server.set_ready(True)
+        server.set_ready(True)
         await stop.wait()
         await server.stop()
 

@@ -17,7 +17,8 @@ _EXHAUSTED, _REFUSED_STREAM = 8, 7
 _ACK = _END_STREAM = 0x1
 _END_HEADERS = 0x4
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-_NO_TABLE, _NO_PUSH, _LARGE_WINDOW, _BINARY_METADATA = (1, 0), (2, 0), (4, 2**30), (0xFE03, 1)
+_NO_TABLE, _NO_PUSH, _BINARY_METADATA = (1, 0), (2, 0), (0xFE03, 1)
+_SETTINGS_SENT = (_NO_TABLE, _NO_PUSH, _BINARY_METADATA)
 _STATUS = re.compile(rb"grpc-status.(\d+)", re.DOTALL)
 _WAIT = b"google.rpc.RetryInfo"
 
@@ -26,11 +27,18 @@ Answered = Callable[[int, int, bool], None]
 
 
 class Connection(asyncio.Protocol):
-    """One connection to a server, for calls of one method."""
+    """One connection to a server, for calls of one method.
 
-    def __init__(self, path: str, authority: str, seconds: float, answered: Answered) -> None:
+    Args:
+        seconds: the deadline of the calls; without it they have none.
+        window: the bytes of an answer that the server may send, before the client has read them.
+    """
+
+    def __init__(
+        self, path: str, authority: str, seconds: float | None, answered: Answered, window: int = 2**30
+    ) -> None:
         self._block = _block(path, authority, seconds)
-        self._answered = answered
+        self._answered, self._answers_window = answered, window
         self._transport: asyncio.WriteTransport | None = None
         self._unread = b""
         self._next = 1
@@ -40,7 +48,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.WriteTransport, transport)
-        settings = b"".join(struct.pack(">HI", *s) for s in (_NO_TABLE, _NO_PUSH, _LARGE_WINDOW, _BINARY_METADATA))
+        settings = b"".join(struct.pack(">HI", *s) for s in (*_SETTINGS_SENT, (4, self._answers_window)))
         update = _frame(_WINDOW, 0, 0, struct.pack(">I", 2**30))
         self._transport.write(_PREFACE + _frame(_SETTINGS, 0, 0, settings) + update)
 
@@ -49,12 +57,21 @@ class Connection(asyncio.Protocol):
 
     def send(self, bodies: list[bytes]) -> list[int]:
         """Sends requests; returns the number of each one's stream."""
-        first = self._next
-        self._next += 2 * len(bodies)
-        streams = list(range(first, self._next, 2))
+        streams = self._numbers(len(bodies))
         self._held += zip(streams, bodies, strict=True)
         self._flush()
         return streams
+
+    def begin(self, count: int) -> list[int]:
+        """Sends the headers of calls, and never a request; returns the number of each one's stream."""
+        streams = self._numbers(count)
+        self._write(b"".join(_frame(_HEADERS, _END_HEADERS, stream, self._block) for stream in streams))
+        return streams
+
+    def _numbers(self, count: int) -> list[int]:
+        first = self._next
+        self._next += 2 * count
+        return list(range(first, self._next, 2))
 
     def close(self) -> None:
         if self._transport is not None:
@@ -108,16 +125,16 @@ def _frame(kind: int, flags: int, stream: int, payload: bytes) -> bytes:
     return len(payload).to_bytes(3) + struct.pack(">BBI", kind, flags, stream) + payload
 
 
-def _block(path: str, authority: str, seconds: float) -> bytes:
+def _block(path: str, authority: str, seconds: float | None) -> bytes:
     """Returns the header block (RFC 7541) of every request: static names, literal values."""
-    timeout = f"{int(seconds * 1000)}m"
+    timeout = b"" if seconds is None else b"\x00" + _text("grpc-timeout") + _text(f"{int(seconds * 1000)}m")
     return (
         b"\x83\x86"
         + (b"\x04" + _text(path))
         + (b"\x01" + _text(authority))
         + (b"\x0f\x10" + _text("application/grpc"))
         + (b"\x00" + _text("te") + _text("trailers"))
-        + (b"\x00" + _text("grpc-timeout") + _text(timeout))
+        + timeout
     )
 
 

@@ -86,14 +86,28 @@ def careless(objects: list[Object]) -> Iterator[str]:
     """Yields the settings that a context lacks for production."""
     yield from _broken(objects, [], CONTEXT_CONTAINER)
     for owner, pod in _pods(objects):
+        for container in pod["containers"]:
+            yield from _probed_elsewhere(owner, container)
         if pod.get("terminationGracePeriodSeconds", 30) <= sum(map(_farewell, pod["containers"])):
             yield f"{owner}: terminationGracePeriodSeconds must be longer than preStop and drain together"
 
 
+def _probed_elsewhere(owner: str, container: Object) -> Iterator[str]:
+    """Yields the probes that do not ask at the port that is for them alone."""
+    own = _settings(container).get("HEALTH_PORT")
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        if (port := at(container, f"{probe}.grpc.port")) is not None and str(port) != own:
+            yield f"{owner}: {probe}.grpc.port must be HEALTH_PORT, {own}, not {port}"
+
+
+def _settings(container: Object) -> dict[str, str | None]:
+    return {each["name"]: each.get("value") for each in container.get("env", ())}
+
+
 def _farewell(container: Object) -> int:
     """Returns the seconds from the order to end until the last call is answered: preStop, then the drain."""
-    settings = {each["name"]: each.get("value") for each in container.get("env", ())}
-    return int(at(container, "lifecycle.preStop.sleep.seconds") or 0) + int(settings.get("GRPC_DRAIN_SECONDS") or 0)
+    sleep = int(at(container, "lifecycle.preStop.sleep.seconds") or 0)
+    return sleep + int(_settings(container).get("GRPC_DRAIN_SECONDS") or 0)
 
 
 def _broken(objects: Iterable[Object], pod_rules: list[Rule], container_rules: list[Rule]) -> Iterator[str]:

@@ -19,7 +19,7 @@ from scripts.lib.manifests import tilt_api
 from scripts.lib.manifests.cluster import Object, title, walk
 from scripts.lib.paths import ROOT
 
-SECONDS = 10.0
+SECONDS = 120.0
 
 
 class Call(NamedTuple):

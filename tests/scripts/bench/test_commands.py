@@ -102,3 +102,22 @@ async def test_overload_refuses_some_and_answers_others() -> None:
     assert found["offered_ratio"] > 1.5
     assert found["goodput_ratio"] > 0.3
     assert found["recovery_s"] is not None
+
+
+@pytest.mark.infra
+@pytest.mark.slow
+async def test_a_short_run_of_hostile_clients_refuses_no_genuine_one() -> None:
+    running = await asyncio.create_subprocess_exec(
+        ROOT / "scripts" / "bench",
+        *("hostile", "--json", "--seconds", "1", "--rounds", "1"),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(200):
+        output, _ = await running.communicate()
+    assert running.returncode == 0
+    figures = json.loads(output.splitlines()[-1])["now"]
+    assert len(figures) == 4
+    for one in figures.values():
+        assert one["answered_share"] > 0.9
+        assert one["webhooks_answered_share"] > 0.9
+        assert one["health_answered"] == 1.0

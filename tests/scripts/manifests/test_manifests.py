@@ -86,6 +86,11 @@ def test_a_pod_outside_the_profile_is_found(
         ("readOnlyRootFilesystem: true", "readOnlyRootFilesystem: false", "readOnlyRootFilesystem must be True"),
         ("service: readiness", "service: ready", "readinessProbe.grpc.service must be readiness, not ready"),
         ("startupProbe:", "xProbe:", "startupProbe.grpc.service must be liveness, not None"),
+        (
+            "port: 50050, service: readiness",
+            "port: 50051, service: readiness",
+            "readinessProbe.grpc.port must be HEALTH_",
+        ),
         ("PeriodSeconds: 40", "PeriodSeconds: 30", "terminationGracePeriodSeconds must be longer"),
         (
             "              sleep:\n                seconds: 5\n",

@@ -15,7 +15,7 @@ from treaty.memory.broker import MemoryBroker
 from treaty.memory.commits import Fault, MemoryCommits
 from treaty.messaging.broker import Topology, TopologyDiffers
 from treaty.mongo.majority import Majority
-from treaty.rpc.server import LIVENESS, READINESS
+from treaty.rpc.health import LIVENESS, READINESS
 from treaty.surroundings import Surroundings
 from treaty.testing import eventually
 from treaty.testing.recorder import Recorder

@@ -220,7 +220,7 @@ async def test_an_order_is_paid_by_the_method_of_its_customer_if_that_is_good(
 async def test_a_port_that_somebody_else_has_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        server = WebhookServer([], host="127.0.0.1", port=port, clock=SystemClock())
+        server = WebhookServer([], host="127.0.0.1", port=port, clock=SystemClock(), unread=2, patience=1.0)
         with pytest.raises(SettingsError, match=f"HTTP_PORT {port}"):
             await server.start()
         await server.stop()
