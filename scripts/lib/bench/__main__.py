@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.lib import dev
-from scripts.lib.bench import commands, footprint, hostile, overload, soak
+from scripts.lib.bench import commands, footprint, hostile, idle, overload, soak
 from scripts.lib.command_line import parser_of
 from scripts.lib.paths import ROOT
 from scripts.lib.virtual_hosts import virtual_host
@@ -40,7 +40,7 @@ def _faults(what: str, figures: dict[str, Any]) -> list[str]:
 
 def _arguments() -> argparse.Namespace:
     parser = parser_of("bench")
-    parser.add_argument("what", choices=("commands", "footprint", "hostile", "overload", "soak"))
+    parser.add_argument("what", choices=("commands", "footprint", "hostile", "idle", "overload", "soak"))
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--minutes", type=float, default=60.0)
@@ -53,6 +53,9 @@ def _arguments() -> argparse.Namespace:
 async def _measure(arguments: argparse.Namespace, environ: Mapping[str, str]) -> dict[str, Any]:
     if arguments.what == "footprint":
         return await footprint.measure(environ, LOGS)
+    if arguments.what == "idle":
+        quiet = idle.Plan(seconds=arguments.seconds or 20.0, rounds=arguments.rounds, before=arguments.before)
+        return await idle.measure(quiet, environ, LOGS)
     if arguments.what == "hostile":
         attacked = hostile.Plan(seconds=arguments.seconds or 5.0, rounds=arguments.rounds, before=arguments.before)
         return await hostile.measure(attacked, environ, LOGS)

@@ -21,6 +21,7 @@ from treaty.rpc.client import channel
 from treaty.web import sign
 
 from scripts.lib.bench.attacks import Attack, requests, streams
+from scripts.lib.bench.checkouts import environ_of
 from scripts.lib.bench.overload import examined, watched
 from scripts.lib.processes import free_ports, process, ready
 
@@ -84,7 +85,7 @@ def _attacks(place: _Place) -> dict[str, Callable[[], AbstractAsyncContextManage
 
 async def measure(plan: Plan, environ: Mapping[str, str], logs: Path) -> dict[str, Any]:
     """Returns the figures of each checkout and attack: medians over the rounds."""
-    checkouts = {"now": environ, **({"before": _other(environ, plan.before)} if plan.before else {})}
+    checkouts = {"now": environ, **({"before": environ_of(plan.before, environ)} if plan.before else {})}
     found: dict[str, dict[str, list[dict[str, float]]]] = {}
     for _ in range(plan.rounds):
         for attack in _attacks(_Place("", "", "")):
@@ -97,12 +98,6 @@ async def measure(plan: Plan, environ: Mapping[str, str], logs: Path) -> dict[st
 
 def _medians(rounds: list[dict[str, float]]) -> dict[str, float]:
     return {name: median(figures[name] for figures in rounds) for name in rounds[0]}
-
-
-def _other(environ: Mapping[str, str], checkout: Path) -> dict[str, str]:
-    """Returns the environment in which Python finds the code of another checkout."""
-    paths = [checkout, checkout / "libs", checkout / "libs/contracts"]
-    return {**environ, "PYTHONPATH": ":".join(str(path.resolve()) for path in paths), "PYTHONSAFEPATH": "1"}
 
 
 async def _round(attack: str, seconds: float, environ: Mapping[str, str], logs: Path) -> dict[str, float]:
