@@ -77,10 +77,10 @@ async def _round(seconds: float, environ: Mapping[str, str], logs: Path) -> dict
         services = [await stack.enter_async_context(_running(name, own, logs)) for name in names]
         await asyncio.sleep(_SETTLED_SECONDS)
         servers = [pid for server in _servers(environ) if (pid := server.pid())]
-        with contextlib.closing(MongoClient(environ["MONGODB_URI"])) as client:
-            began = [_seconds(services), _seconds(servers), _commands(client)]
-            await asyncio.sleep(seconds)
-            ended = [_seconds(services), _seconds(servers), _commands(client)]
+        client: MongoClient[Any] = stack.enter_context(contextlib.closing(MongoClient(environ["MONGODB_URI"])))
+        began = [_seconds(services), _seconds(servers), _commands(client)]
+        await asyncio.sleep(seconds)
+        ended = [_seconds(services), _seconds(servers), _commands(client)]
     ours, theirs, commands = ((after - before) / seconds for before, after in zip(began, ended, strict=True))
     return {"cores": ours + theirs, "store_ops_per_s": commands, "services": ours, "servers": theirs}
 
