@@ -7,6 +7,10 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+Role = Literal["all", "api", "followers", "consumers"]
+"""The part of its contexts' work that a process does: answer calls and webhooks, do the work after each commit, or
+handle events."""
+
 DEVELOPMENT_SECRET = "for development only"  # noqa: S105 - refused in production
 """A public value; it is refused unless TREATY_ENVIRONMENT is dev."""
 
@@ -38,6 +42,7 @@ class ProcessSettings(Settings):
     amqp_management_url: SecretStr = Field(SecretStr(""), alias="AMQP_MANAGEMENT_URL")
     digest_key: SecretStr = Field(SecretStr(DEVELOPMENT_SECRET), alias="TREATY_DIGEST_KEY")
     digest_key_before: SecretStr = Field(SecretStr(""), alias="TREATY_DIGEST_KEY_BEFORE")
+    role: Role = Field("all", alias="TREATY_ROLE")
     partitions: int = Field(4, alias="TREATY_PARTITIONS", ge=1, le=64)
     lease_seconds: float = Field(5.0, alias="TREATY_LEASE_SECONDS", ge=0.3, le=300)
     inbox_wait_seconds: float = Field(600.0, alias="TREATY_INBOX_WAIT_SECONDS", ge=0, le=86_400)

@@ -53,10 +53,11 @@ def run(
     names: Annotated[
         list[str], typer.Argument(metavar="CONTEXT...", help="the contexts to run, such as commerce.ordering")
     ],
+    role: Annotated[str, typer.Option(help="all, api, followers or consumers; by default TREATY_ROLE")] = "",
 ) -> None:
     """Run one or several contexts in this process, until SIGTERM."""
     try:
-        settings = read_settings(ProcessSettings, os.environ)
+        settings = read_settings(ProcessSettings, {**os.environ, **({"TREATY_ROLE": role} if role else {})})
         configure_logging(level=settings.log_level, format=settings.log_format)
         with contextlib.ExitStack() as telemetry:
             found = {name: telemetry.enter_context(start_telemetry(name, os.environ)).probe for name in names}

@@ -58,14 +58,14 @@ class Host:
     async def start(self) -> None:
         """Builds the contexts and serves; the process is ready once each can commit and has declared its topology."""
         self.runners = [self._runner(name) for name in self.contexts]
-        apis = [runner.service.api for runner in self.runners]
+        apis = [runner.service.api for runner in self.runners] if self._serves else []
         self.server = GrpcServer(settings=self.settings, apis=apis, probe=self._probe)
         await self.server.start()
         for runner in self.runners:
             await runner.start()
         await self._open_webhooks()
         self._watching = asyncio.create_task(self._watch(self.server))
-        logger.info("serving", contexts=list(self.contexts), port=self.server.port)
+        logger.info("serving", contexts=list(self.contexts), role=self.settings.role, port=self.server.port)
 
     async def stop(self) -> None:
         """Drains in this order: readiness, then calls, then consumers and followers."""
@@ -81,15 +81,20 @@ class Host:
         await asyncio.gather(*(runner.stop() for runner in self.runners))
         logger.info("stopped", contexts=list(self.contexts))
 
+    @property
+    def _serves(self) -> bool:
+        """Whether this process answers calls and webhooks; otherwise its port serves health checks alone."""
+        return self.settings.role in ("all", "api")
+
     def _address(self, context: str) -> str:
-        if context in self.contexts and self.server is not None:
+        if context in self.contexts and self.server is not None and self._serves:
             return f"127.0.0.1:{self.server.port}"
         return self.settings.address_of(context)
 
     async def _open_webhooks(self) -> None:
         """Opens the HTTP port if a context has webhooks; without webhooks, the HTTP server is not imported."""
         hooks = [(hook, runner.surroundings.probe) for runner in self.runners for hook in runner.service.webhooks]
-        if hooks:
+        if hooks and self._serves:
             from treaty.web.server import WebhookServer
 
             self.webhooks = WebhookServer(
@@ -114,6 +119,7 @@ class Host:
             stores=stores,
             broker=self.broker,
             surroundings=surroundings,
+            role=self.settings.role,
             place=self.place,
             environment=self.settings.environment,
             partitions=self.settings.partitions,

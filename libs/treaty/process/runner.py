@@ -30,6 +30,7 @@ from treaty.projections.projector import Projector
 from treaty.projections.rows import Superseded
 from treaty.service.service import Service, topology_of
 from treaty.service.stores import Stores
+from treaty.settings import Role
 from treaty.surroundings import Surroundings
 
 logger = structlog.get_logger()
@@ -40,13 +41,15 @@ class Runner:
     """The background work of one context, behind its API.
 
     Several processes may run the same context. A lease in its store decides which process runs the followers, and one
-    lease for each partition decides which process consumes it. `place` is the name of this process on its leases.
+    lease for each partition decides which process consumes it. A process with a role takes part in one of these only.
+    `place` is the name of this process on its leases.
     """
 
     service: Service
     stores: Stores
     broker: Broker
     surroundings: Surroundings
+    role: Role = "all"
     place: str = ""
     environment: str = "dev"
     partitions: int = 4
@@ -81,8 +84,9 @@ class Runner:
         await self.stores.prepare(self.service.read_models)
         for resource in [*self.service.resources, *self.service.peers]:
             await self._resources.enter_async_context(resource)
-        self._tasks = [asyncio.create_task(self._hold("followers", self._follow))]
-        self._tasks.append(asyncio.create_task(self._declare_and_consume()))
+        self._tasks = [asyncio.create_task(self._declare_and_consume())]
+        if self.role in ("all", "followers"):
+            self._tasks.append(asyncio.create_task(self._hold("followers", self._follow)))
 
     async def end_watching(self) -> None:
         """Ends the streams of changes, which would otherwise delay the drain."""
@@ -123,7 +127,8 @@ class Runner:
                 break
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_declared())
-            for partition in range(self.partitions if self.service.subscriptions else 0):
+            consumes = self.service.subscriptions and self.role in ("all", "consumers")
+            for partition in range(self.partitions if consumes else 0):
                 group.create_task(self._hold(f"p{partition}", partial(self._consume, partition)))
 
     async def _keep_declared(self) -> None:
