@@ -77,7 +77,8 @@ async def _offered(shop: Shop) -> ordering.PlaceOrderRequest:
     await shop.stock("tea", 10)
     first = await shop.place(shop.order(line("tea", 1)))
     await shop.ended(first.order.order_id)
-    return shop.order(line("tea", 1))
+    order: ordering.PlaceOrderRequest = shop.order(line("tea", 1))
+    return order
 
 
 def _are_published(town: Town, order_id: str) -> bool:
