@@ -1,6 +1,7 @@
 """`treaty projections`: lists read models, and rebuilds them while the old ones still answer queries."""
 
 import json
+import traceback
 from typing import Annotated, Any
 
 import typer
@@ -9,7 +10,7 @@ from rich.table import Table
 
 from treaty.chance import RandomIds
 from treaty.cli.context import Opened, chosen, fail, in_context
-from treaty.commits.log import Place
+from treaty.commits.log import Place, StoreAway, Unreadable
 from treaty.operations.rebuild import AlreadyRebuilding, NotCaughtUp, RebuildLost, Rebuilt, rebuild
 from treaty.projections.projection import Projection
 from treaty.projections.projector import follower_of
@@ -73,6 +74,11 @@ async def _build(opened: Opened, projection: Projection[Any], verify: bool) -> R
         return await rebuild(projection, opened.stores, owner=RandomIds().new(), verify=verify)
     except (AlreadyRebuilding, NotCaughtUp, RebuildLost) as error:
         fail(str(error))
+    except (StoreAway, Unreadable):
+        raise
+    except Exception as error:
+        traceback.print_exc()
+        fail(f"{projection.name} cannot be built ({type(error).__name__}: {error}); queries go on with the old rows")
 
 
 def _result(rebuilt: Rebuilt) -> dict[str, Any]:

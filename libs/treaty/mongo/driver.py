@@ -2,6 +2,7 @@
 
 import contextlib
 import inspect
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Literal
@@ -128,4 +129,9 @@ def reaching() -> Iterator[None]:
     try:
         yield
     except PyMongoError as error:
-        raise StoreAway(f"{type(error).__name__}: {error}") from error
+        raise StoreAway(f"{type(error).__name__}: {_short(str(error))}") from error
+
+
+def _short(text: str) -> str:
+    """Returns the beginning of an error's text, without the driver's time limits and its view of the replica set."""
+    return re.sub(r" \(configured timeouts: [^)]*\)", "", text).partition(", Timeout: ")[0]

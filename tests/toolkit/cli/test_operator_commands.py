@@ -9,7 +9,7 @@ import pytest
 import typer
 from commerce.inventory.v1 import inventory_service_pb2 as pb
 from commerce.inventory.v1 import inventory_service_pb2_grpc as pb_grpc
-from treaty.cli import followers, outbox, pending, streams, tables
+from treaty.cli import followers, outbox, pending, projections, streams, tables
 from treaty.cli.context import Opened
 from treaty.commits.log import Place
 from treaty.followers.pending import Item
@@ -129,3 +129,19 @@ async def test_pending_work_tells_what_it_waits_for(opened: Opened, clock: Manua
 )
 def test_an_age_is_said_in_words(seconds: float | None, words: str) -> None:
     assert tables.age(seconds) == words
+
+
+async def test_a_read_model_that_cannot_be_built_says_so_and_shows_where(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def fails(*_: Any, **__: Any) -> None:
+        raise ValueError("the row has no colour")
+
+    monkeypatch.setattr(projections, "rebuild", fails)
+    with pytest.raises(typer.Exit) as ended:
+        await projections._build(opened, opened.service.read_models[0], verify=False)
+    told = capsys.readouterr().err
+    assert ended.value.exit_code == 2
+    assert "Traceback" in told
+    assert told.strip().splitlines()[-1].startswith("treaty: ")
+    assert "cannot be built (ValueError: the row has no colour); queries go on with the old rows" in told

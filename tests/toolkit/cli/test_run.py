@@ -57,6 +57,7 @@ async def test_a_process_that_cannot_run_says_why_in_a_sentence(
     assert exit_code == code
     assert f"treaty: {sentence}" in output
     assert "Traceback" not in output
+    assert len(output) < 400
 
 
 @pytest.mark.slow
