@@ -10,22 +10,19 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
-import aio_pika
 import structlog
-from aio_pika.abc import AbstractChannel, AbstractExchange, AbstractIncomingMessage
-from aio_pika.exceptions import DeliveryError, PublishError
-from pamqp.commands import Basic
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from treaty.chance import Ids
-from treaty.messaging.broker import BrokerAway, Delivery, NotAccepted, Topology, Unroutable, slot_of
+from treaty.messaging.broker import BrokerAway, Delivery, NotAccepted, Topology, slot_of
 from treaty.messaging.envelope import CONTENT_TYPE, Envelope
 from treaty.messaging.replays import END_HEADER, REPLAY_HEADER
 from treaty.rabbit.channels import CLOSE_LARGE_SECONDS, CLOSE_SECONDS, FAILURES, close, depth, watch
 from treaty.rabbit.inboxes import Inboxes
 from treaty.rabbit.link import Link
 from treaty.rabbit.policies import Policies
-from treaty.rabbit.properties import LONGEST_PROPERTY, bounded
-from treaty.rabbit.size_limit import SizeLimit
+from treaty.rabbit.properties import bounded, persistent
+from treaty.rabbit.publisher import Publisher
 from treaty.rabbit.topology import SLOT_HEADER
 from treaty.rabbit.window import Window
 
@@ -63,12 +60,9 @@ class RabbitBroker:
         self._publishing = Link(now, f"{name} publishing", timeout)
         self._consuming = Link(now, f"{name} consuming", timeout)
         self._ids, self._prefetch, self._timeout = ids, prefetch, timeout
-        self._exchanges: dict[str, AbstractExchange] = {}
-        self._channel: AbstractChannel | None = None
-        self._opening = asyncio.Lock()
         self._windows: dict[str, Window] = {}
-        self._limit = SizeLimit()
         self._attempts = 0
+        self._publisher = Publisher(self._publishing, timeout)
         self._inboxes = Inboxes(self._consuming, timeout, policies)
         self._run = ids.new()[:8]
 
@@ -95,7 +89,6 @@ class RabbitBroker:
         await self._publish((await self._inboxes.layout(topology)).inbox(topology), envelope, {REPLAY_HEADER: replay})
 
     async def _publish(self, exchange: str, envelope: Envelope, more: Mapping[str, str] | None = None) -> None:
-        target = await self._exchange(exchange)
         self._attempts += 1
         beside = {
             SLOT_HEADER: str(slot_of(envelope.partition_key)),
@@ -104,55 +97,27 @@ class RabbitBroker:
             "baggage": envelope.baggage,
             **(more or {}),
         }
-        message = aio_pika.Message(
-            envelope.body,
-            headers={**envelope.headers(), **{name: value for name, value in beside.items() if value}},
-            content_type=CONTENT_TYPE,
-            delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
-            message_id=bounded(f"{envelope.id}/{self._run}-{self._attempts}"),
-            correlation_id=bounded(envelope.correlation),
-            timestamp=envelope.time,
-            type=bounded(envelope.type),
-            app_id=bounded(envelope.producer),
-        )
-        await self._confirmed(target, message, envelope.type, envelope.id)
+        try:
+            properties = persistent(
+                {**envelope.headers(), **{name: value for name, value in beside.items() if value}},
+                content_type=CONTENT_TYPE,
+                message_id=bounded(f"{envelope.id}/{self._run}-{self._attempts}"),
+                correlation_id=bounded(envelope.correlation),
+                time=envelope.time,
+                type=bounded(envelope.type),
+                app_id=bounded(envelope.producer),
+            )
+        except ValueError as error:
+            raise NotAccepted(f"{envelope.id}: {type(error).__name__}: {error}") from error
+        await self._publisher.publish(exchange, envelope.type, properties, envelope.body, envelope.id)
 
     async def end_replay(self, topology: Topology, partition: int, replay: str) -> None:
-        target = await self._exchange("")
-        message = aio_pika.Message(
-            b"", headers={END_HEADER: replay}, delivery_mode=aio_pika.DeliveryMode.PERSISTENT, type=END_HEADER
+        self._attempts += 1
+        properties = persistent(
+            {END_HEADER: replay}, message_id=f"{END_HEADER}/{self._run}-{self._attempts}", type=END_HEADER
         )
         queue = await self._inboxes.queue(topology, partition)
-        await self._confirmed(target, message, queue, f"the end of {replay}")
-
-    async def _confirmed(self, target: AbstractExchange, message: aio_pika.Message, key: str, what: str) -> None:
-        """Publishes a message, and returns when the broker has confirmed it."""
-        if len(key.encode(errors="surrogatepass")) > LONGEST_PROPERTY:
-            raise NotAccepted(f"{what}: AMQP has no routing key of more than {LONGEST_PROPERTY} bytes")
-        self._check_size(message, what)
-        try:
-            confirmed = await target.publish(message, key, mandatory=True, timeout=self._timeout)
-        except PublishError as error:
-            raise Unroutable(key) from error
-        except DeliveryError as error:
-            raise NotAccepted(f"{what}: {error}") from error
-        except FAILURES as error:
-            if not isinstance(error, TimeoutError):
-                self._channel = None
-            self._limit.learn(error, asyncio.get_running_loop().time())
-            self._check_size(message, what)
-            raise BrokerAway(f"{type(error).__name__}: {error}") from error
-        except (TypeError, ValueError) as error:
-            # The client cannot encode this message. It may have counted it already, so its channel is not used again.
-            self._channel = None
-            raise NotAccepted(f"{what}: {type(error).__name__}: {error}") from error
-        if not isinstance(confirmed, Basic.Ack):
-            raise NotAccepted(f"{what}: the broker answered {type(confirmed).__name__}")
-
-    def _check_size(self, message: aio_pika.Message, what: str) -> None:
-        refused = self._limit.refuses(len(message.body), asyncio.get_running_loop().time())
-        if refused:
-            raise NotAccepted(f"{what}: {refused}")
+        await self._publisher.publish("", queue, properties, b"", f"the end of {replay}")
 
     @asynccontextmanager
     async def consume(
@@ -211,20 +176,6 @@ class RabbitBroker:
         finally:
             await close(channel)
         return sum(counts)
-
-    async def _exchange(self, name: str) -> AbstractExchange:
-        """Returns an exchange on the publishing channel (the default one has no name); reopens a lost channel."""
-        channel = self._channel
-        if channel is None or channel.is_closed:
-            async with self._opening:
-                channel = self._channel
-                if channel is None or channel.is_closed:
-                    channel = await self._publishing.channel(publisher_confirms=True, on_return_raises=True)
-                    self._channel, self._exchanges = channel, {}
-        if name not in self._exchanges:
-            found = await channel.get_exchange(name, ensure=False) if name else channel.default_exchange
-            self._exchanges[name] = found
-        return self._exchanges[name]
 
 
 class _RabbitDelivery:
