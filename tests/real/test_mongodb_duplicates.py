@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 from treaty.commits.duplicates import StreamDuplicated, accept, duplicates
-from treaty.commits.log import VersionTaken
+from treaty.commits.log import Place, VersionTaken
 from treaty.domain import Invalid
 from treaty.mongo.documents import to_document
 from treaty.mongo.driver import Driver, close, connect
 from treaty.mongo.stores import MongoStores
 from treaty.surroundings import Surroundings
+from treaty.testing import eventually
 from treaty.testing.samples import plain_commit
 
 
@@ -121,3 +122,34 @@ async def test_duplicates_from_while_it_runs_are_found_by_the_next_look(before: 
     with pytest.raises(StreamDuplicated):
         await stores.log.append(plain_commit("thing-2", 4))
     await stores.log.append(plain_commit("thing-9"))
+
+
+@pytest.mark.parametrize("driver", ["motor", "pymongo"])
+async def test_a_collection_that_was_dropped_and_made_anew_is_guarded_and_followed_again(
+    servers: dict[str, str], context: str, driver: Driver
+) -> None:
+    client = connect(servers["MONGODB_URI"], driver)
+    stores = MongoStores(client, context, surroundings=Surroundings())
+    await stores.prepare([])
+    await stores.log.append(plain_commit("thing-1", causes=["first"]))
+    commits = stores._database.get_collection("commits")
+    seen: list[str] = []
+
+    async def follow() -> None:
+        async for batch in stores.log.follow(Place()):
+            seen.extend(commit.id for commit in batch.commits)
+
+    following = asyncio.create_task(follow())
+    await eventually(lambda: len(seen) == 1)
+    await commits.drop()
+    await stores.log.append(plain_commit("thing-2", causes=["again"]))
+    await stores.commits.check()
+    assert {"causes", "position"} <= set(await commits.index_information())
+    with pytest.raises(VersionTaken):
+        await stores.log.append(plain_commit("thing-2", 2, causes=["again"]))
+    await stores.log.append(plain_commit("thing-2", 2))
+    await eventually(lambda: {"thing-2@000000000001", "thing-2@000000000002"} <= set(seen), within=60)
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+    await opened(stores, context).prepare([])
+    await close(client)

@@ -58,7 +58,8 @@ class MongoCommits:
         Raises:
             StoreAway: the index is missing and cannot be made now; until it is there, no commit is taken.
         """
-        await self._guard.check()
+        if await self._guard.check():
+            await self.prepare()  # with the collection, all indexes are gone
 
     @property
     def unguarded(self) -> str:

@@ -54,8 +54,10 @@ class Guard:
             entries, _ = sorted_out(await self._commits.find(_under(DUPLICATES)).sort("_id", 1).to_list(None))
         self.refused = frozenset(one.stream for one in duplicates_of(entries) if not one.accepted)
 
-    async def check(self) -> None:
-        """Makes the index again if somebody dropped it. Without it a repeat takes effect again.
+    async def check(self) -> bool:
+        """Makes the index again if somebody dropped it, and returns whether that was so.
+
+        Without it a repeat takes effect again.
 
         Raises:
             StoreAway: the index is missing and cannot be made now; until it is there, no commit is taken.
@@ -75,6 +77,7 @@ class Guard:
         self.missing = ""
         if not there:
             logger.warning("the unique index on causes was made again")
+        return not there
 
     async def _is_there(self) -> bool:
         """Returns whether there is a unique index on a stream's causes, under any name."""
