@@ -124,7 +124,7 @@ async def _run(
         await _fill(domains, calls, screen)
         systems = {name: found[name] for name in domains.systems(found)}
         collector = environ.get(_COLLECTOR)
-        traces = f"at {collector}" if collector else "A second after a call, a line below names its file."
+        traces = f"at {collector}" if collector else "When a call has run its course, a line below names a file."
         screen.lines(advice(addresses, systems, domains.example(), FOLDER / "logs", traces))
         await stack.enter_async_context(
             tapped(environ["AMQP_URL"], domains.contexts, lambda headers, body: screen.say(*described(headers, body)))
