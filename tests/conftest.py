@@ -8,8 +8,15 @@ import structlog
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
-ON_SERVERS = ("tests/real/", "tests/scripts/bench/", "tests/scripts/demo/", "tests/scripts/dev/")
-"""The folders of the tests that need MongoDB and RabbitMQ."""
+ON_SERVERS = (
+    "tests/docs/test_commands_run.py",
+    "tests/real/",
+    "tests/scripts/bench/",
+    "tests/scripts/demo/",
+    "tests/scripts/dev/",
+    "tests/scripts/up/",
+)
+"""The folders and files of the tests that need MongoDB and RabbitMQ."""
 
 pytest.register_assert_rewrite("treaty.testing.suites", "treaty.testing.scenarios")
 
@@ -31,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.nodeid.startswith("tests/real/"):
             item.add_marker("infra")
         if item.get_closest_marker("infra") and not item.nodeid.startswith(ON_SERVERS):
-            raise pytest.UsageError(f"{item.nodeid} is marked infra: add its folder to ON_SERVERS in tests/conftest.py")
+            raise pytest.UsageError(f"{item.nodeid} is marked infra: add it to ON_SERVERS in tests/conftest.py")
 
 
 settings.register_profile("treaty", deadline=None, derandomize=True, database=None)

@@ -35,6 +35,18 @@ bootstrap() {
     ) 9>>"$root/.dev/bootstrap.lock"
 }
 
+# Takes the addresses in a file of exports, unless the process behind one of them is gone: a machine that was switched off
+# leaves the file behind. Variables that the shell has already are kept.
+source_if_running() {
+    local port
+    [ -f "$1" ] || return 0
+    for port in $(grep -oE '127\.0\.0\.1:[0-9]+' "$1" | cut -d: -f2); do
+        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || return 0
+    done
+    # shellcheck source=/dev/null
+    source "$1"
+}
+
 is_fresh() {
     [ -x "$venv/bin/python" ] && [ "$(cat "$venv/bootstrap.stamp" 2>/dev/null)" = "$(wanted_stamp)" ]
 }

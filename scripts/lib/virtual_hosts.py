@@ -1,4 +1,4 @@
-"""A virtual host of the broker for a single run: it has no queues and no messages of other runs."""
+"""Virtual hosts of the broker, for a single run or for a purpose: none has the queues and messages of another."""
 
 import os
 import uuid
@@ -25,3 +25,22 @@ def virtual_host(uris: Mapping[str, str]) -> Iterator[dict[str, str]]:
         yield {**uris, "AMQP_URL": urlunsplit(urlsplit(uris["AMQP_URL"])._replace(path=f"/{name}"))}
     finally:
         dev.rabbitmqctl("delete_vhost", name)
+
+
+def kept(uris: Mapping[str, str], name: str) -> dict[str, str]:
+    """Returns the addresses with databases and a virtual host of this name, which stay.
+
+    The databases get the name as a prefix. A broker that does not belong to this checkout is used as it is.
+    """
+    mongodb = urlsplit(uris["MONGODB_URI"])
+    if mongodb.path in ("", "/"):
+        mongodb = mongodb._replace(path=f"/{name}")
+    own = {**uris, "MONGODB_URI": urlunsplit(mongodb)}
+    if os.environ.get("AMQP_URL") or not dev.env_file().exists():
+        return own
+    made = dev.FOLDER / "rabbitmq" / f"vhost-{name}"  # beside the data of the broker, with which it goes
+    if not made.exists():
+        dev.rabbitmqctl("add_vhost", name)
+        dev.rabbitmqctl("set_permissions", "-p", name, "guest", ".*", ".*", ".*")
+        made.touch()
+    return {**own, "AMQP_URL": urlunsplit(urlsplit(uris["AMQP_URL"])._replace(path=f"/{name}"))}

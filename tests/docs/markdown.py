@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scripts.lib.paths import ROOT
 
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 TUTORIAL = (ROOT / "docs/tutorial.md", ROOT / "docs/tutorial-growing.md")
 """The pages that are followed step by step, in this order."""
 

@@ -117,7 +117,7 @@ def _unknown(command: str) -> str:
     """Says why nobody could run a command, or nothing."""
     first, *rest = _words(command)
     match first.removeprefix("./").removeprefix(".venv/bin/"):
-        case "treaty":
+        case "treaty" if first == "./treaty":
             return _unknown_to_treaty(rest)
         case "python" if rest[:1] == ["-m"]:
             return "" if importlib.util.find_spec(rest[1]) else f"there is no module {rest[1]}"
@@ -153,8 +153,9 @@ def test_every_command_on_a_page_exists(block: Block, command: str) -> None:
 
 
 def test_a_command_that_does_not_exist_is_noticed() -> None:
-    assert _unknown("treaty quarantine burn x") == "treaty has no command burn"
-    assert _unknown("treaty quarantine retry x y --hard") == "retry has no option --hard"
+    assert _unknown("./treaty quarantine burn x") == "treaty has no command burn"
+    assert _unknown("./treaty quarantine retry x y --hard") == "retry has no option --hard"
+    assert _unknown("treaty contexts") == "treaty is no command that we know"
     assert _unknown("./scripts/burn --all") == "there is no scripts/burn that can be run"
     assert _unknown("python -m treaty.burn") == "there is no module treaty.burn"
     assert _unknown("frobnicate --all") == "frobnicate is no command that we know"

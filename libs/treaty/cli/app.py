@@ -10,19 +10,21 @@ import uvloop
 
 from treaty.cli import projections, quarantine, replay, sagas, streams, topology
 from treaty.cli.audit import audit
+from treaty.cli.call import call
 from treaty.cli.context_map import context_map
 from treaty.cli.duplicates import duplicates
 from treaty.cli.followers import followers
 from treaty.cli.holes import holes
 from treaty.cli.outbox import outbox
 from treaty.cli.pending import pending
+from treaty.cli.traces import traces
 from treaty.commits.log import StoreAway
 from treaty.process.crashes import crashing
 from treaty.process.main import run_until_signal
 from treaty.service.contexts import UnknownContext, find_contexts
 from treaty.settings import ProcessSettings, SettingsError, read_settings
 from treaty.telemetry.logs import configure_logging
-from treaty.telemetry.setup import start_telemetry
+from treaty.telemetry.setup import close_together, start_telemetry
 from treaty.wiring import WiringError
 
 app = typer.Typer(help="Event-driven, domain-driven microservices.", no_args_is_help=True, add_completion=False)
@@ -39,6 +41,8 @@ app.command("followers")(followers)
 app.command("pending")(pending)
 app.command("audit")(audit)
 app.command("context-map")(context_map)
+app.command("call")(call)
+app.command("traces")(traces)
 
 
 @app.command()
@@ -59,9 +63,11 @@ def run(
     try:
         settings = read_settings(ProcessSettings, {**os.environ, **({"TREATY_ROLE": role} if role else {})})
         configure_logging(level=settings.log_level, format=settings.log_format)
-        with contextlib.ExitStack() as telemetry:
-            found = {name: telemetry.enter_context(start_telemetry(name, os.environ)).probe for name in names}
-            probes = {name: crashing(probe, os.environ) for name, probe in found.items()}
+        told: set[str] = set()
+        telemetry = {name: start_telemetry(name, os.environ, told=told) for name in names}
+        with contextlib.ExitStack() as stack:
+            stack.callback(close_together, list(telemetry.values()))
+            probes = {name: crashing(found.probe, os.environ) for name, found in telemetry.items()}
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(run_until_signal(names, settings, os.environ, probes))
     except (SettingsError, UnknownContext, WiringError) as error:

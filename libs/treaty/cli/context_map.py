@@ -45,7 +45,7 @@ def page(found: Sequence[Service]) -> Iterator[str]:
     """Yields the lines of the reference page."""
     yield "# The context map"
     yield ""
-    yield "Written by `treaty context-map` from the relations that each `service.py` declares. A service whose"
+    yield "Written by `./treaty context-map` from the relations that each `service.py` declares. A service whose"
     yield "declaration differs from its subscriptions and calls is not built. Arrows point downstream, to the consumer."
     yield ""
     yield "```mermaid"

@@ -67,12 +67,21 @@ class MongoCheckpoints:
             for name, place in places.items()
         ]
         with reaching():
-            try:
-                await self._checkpoints.bulk_write(updates, ordered=False)
-            except BulkWriteError as error:
-                if any(failed["code"] == 11000 for failed in (error.details or {}).get("writeErrors", ())):
-                    raise LeaseLost(f"epoch {epoch} is over") from None
-                raise
+            if await self._fits(updates):
+                return
+            # A place that was there already, of a later epoch, or that another save of ours has just made: look again.
+            if not await self._fits(updates):
+                raise LeaseLost(f"epoch {epoch} is over")
+
+    async def _fits(self, updates: Sequence[UpdateOne]) -> bool:
+        """Writes places; returns False if one of them was not there to be changed and could not be made either."""
+        try:
+            await self._checkpoints.bulk_write(updates, ordered=False)
+        except BulkWriteError as error:
+            if any(failed["code"] == 11000 for failed in (error.details or {}).get("writeErrors", ())):
+                return False
+            raise
+        return True
 
     async def note(self, name: str, error: str) -> None:
         first = {"token": "", "position": [0, 0], "epoch": 0}

@@ -22,28 +22,32 @@ _EXPORT_EVERY_MS = 1000.0
 
 @dataclass(slots=True)
 class Reach:
-    """Logs once when the collector becomes unreachable, and once when it is reachable again."""
+    """Logs once when the collector becomes unreachable, and once when it is reachable again.
+
+    `told` has the endpoints that are known to be away. The signals and the contexts of a process share it, so that it
+    logs each endpoint only once.
+    """
 
     endpoint: str
-    signal: str
+    told: set[str]
     away: bool = False
 
     def note(self, reached: bool) -> None:
         if reached is not self.away:
             return
         self.away = not reached
-        if reached:  # also a warning, so that it shows wherever the other one does
-            logger.warning("the collector is back", signal=self.signal, endpoint=self.endpoint)
-        else:
-            logger.warning(
-                "the collector is away; the data for it is dropped", signal=self.signal, endpoint=self.endpoint
-            )
+        if self.away and self.endpoint not in self.told:
+            self.told.add(self.endpoint)
+            logger.warning("the collector is away; the data for it is dropped", endpoint=self.endpoint)
+        elif reached and self.endpoint in self.told:  # also a warning, so that it shows wherever the other one does
+            self.told.discard(self.endpoint)
+            logger.warning("the collector is back", endpoint=self.endpoint)
 
 
 class _SpanExporter(OTLPSpanExporter):
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, told: set[str]) -> None:
         super().__init__(endpoint=endpoint)
-        self.reach = Reach(without_credentials(endpoint), "traces")
+        self.reach = Reach(without_credentials(endpoint), told)
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         try:
@@ -55,9 +59,9 @@ class _SpanExporter(OTLPSpanExporter):
 
 
 class _MetricExporter(OTLPMetricExporter):
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, told: set[str]) -> None:
         super().__init__(endpoint=endpoint)
-        self.reach = Reach(without_credentials(endpoint), "metrics")
+        self.reach = Reach(without_credentials(endpoint), told)
 
     def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> MetricExportResult:
         try:
@@ -81,21 +85,21 @@ class Part:
         return reach
 
 
-def tracing(resource: Resource, endpoint: str, environ: Mapping[str, str]) -> Part | None:
+def tracing(resource: Resource, endpoint: str, environ: Mapping[str, str], told: set[str]) -> Part | None:
     """Returns the export of spans, or None without an endpoint."""
     if not endpoint:
         return None
-    exporter = _SpanExporter(endpoint)
+    exporter = _SpanExporter(endpoint, told)
     delay = float(environ.get("OTEL_BSP_SCHEDULE_DELAY") or _EXPORT_EVERY_MS)
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=delay))
     return Part(provider, exporter)
 
 
-def metering(resource: Resource, endpoint: str) -> Part | None:
+def metering(resource: Resource, endpoint: str, told: set[str]) -> Part | None:
     """Returns the export of metrics, or None without an endpoint."""
     if not endpoint:
         return None
-    exporter = _MetricExporter(endpoint)
+    exporter = _MetricExporter(endpoint, told)
     provider = MeterProvider([PeriodicExportingMetricReader(exporter)], resource, shutdown_on_exit=False)
     return Part(provider, exporter)

@@ -1,13 +1,6 @@
-"""A small OTLP receiver: it keeps spans and metrics from gRPC in memory, for tests, demos and a terminal.
+"""A small OTLP receiver: it keeps spans and metrics from gRPC in memory, for tests, demos and a terminal."""
 
-    python -m treaty.telemetry.receiver --port 4317
-
-prints every trace as a tree, once no more of its spans have arrived for a moment.
-"""
-
-import argparse
 import asyncio
-import contextlib
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, Self, TypeVar
@@ -16,10 +9,8 @@ import grpc
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric
-from rich.console import Console
 
 from treaty.telemetry.spans import FinishedSpan, attributes_of, from_otlp
-from treaty.telemetry.tree import heading, table
 
 T = TypeVar("T")
 
@@ -137,25 +128,3 @@ async def quiet_traces(receiver: TraceReceiver, quiet: float) -> AsyncGenerator[
             if before.get(id) == size != shown.get(id):
                 shown[id] = size
                 yield receiver.trace(id)
-
-
-async def _main(host: str, port: int, quiet: float) -> None:
-    console = Console()
-    async with TraceReceiver(port, host=host) as receiver:
-        console.print(f"listening on {host}:{receiver.port}")
-        async for spans in quiet_traces(receiver, quiet):
-            console.print()
-            console.print(heading(spans))
-            console.print(table(spans))
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Prints the traces that services export over OTLP/gRPC.")
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=4317)
-    parser.add_argument(
-        "--quiet", type=float, default=2.0, help="seconds without a new span after which a trace is printed"
-    )
-    arguments = parser.parse_args()
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(_main(arguments.host, arguments.port, arguments.quiet))

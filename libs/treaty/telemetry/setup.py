@@ -41,11 +41,12 @@ class Telemetry:
 
     def close(self) -> None:
         """Exports the remaining data, if that is possible within two seconds, and stops."""
+        close_together([self])
+
+    def release(self) -> "Sequence[Part]":
+        """Returns the running parts, and keeps none of them."""
         parts, self._parts = self._parts, ()
-        if not _within(FLUSH_SECONDS, [part.provider.shutdown for part in parts]):
-            for part in parts:
-                part.reach.note(False)
-                part.exporter.shutdown()
+        return parts
 
     async def aclose(self) -> None:
         """Closes as `close` does, without blocking the event loop."""
@@ -70,11 +71,27 @@ class Telemetry:
         await self.aclose()
 
 
-def start_telemetry(service_name: str, environ: Mapping[str, str]) -> Telemetry:
+def close_together(running: Sequence[Telemetry]) -> None:
+    """Closes the telemetry of all contexts of a process at once, within two seconds.
+
+    Nothing is sent to a collector that is known to be away, so that the process ends without waiting for it.
+    """
+    parts = [part for telemetry in running for part in telemetry.release()]
+    for part in parts:
+        if part.reach.away:
+            part.exporter.shutdown()
+    if not _within(FLUSH_SECONDS, [part.provider.shutdown for part in parts]):
+        for part in parts:
+            part.reach.note(False)
+            part.exporter.shutdown()
+
+
+def start_telemetry(service_name: str, environ: Mapping[str, str], *, told: set[str] | None = None) -> Telemetry:
     """Starts the exports that the environment names; none without OTEL_EXPORTER_OTLP_ENDPOINT or a signal's own one.
 
     Args:
         service_name: the name of this process, unless OTEL_SERVICE_NAME is set.
+        told: the endpoints that the log has mentioned as away; contexts of one process share this set.
     """
     traces, metrics = _endpoint("TRACES", environ), _endpoint("METRICS", environ)
     if not traces and not metrics:
@@ -84,7 +101,8 @@ def start_telemetry(service_name: str, environ: Mapping[str, str]) -> Telemetry:
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     resource = _resource(service_name, environ)
-    spans, measures = tracing(resource, traces, environ), metering(resource, metrics)
+    told = set() if told is None else told
+    spans, measures = tracing(resource, traces, environ, told), metering(resource, metrics, told)
     return Telemetry(
         OpenTelemetryProbe(
             (spans.provider if spans else NoOpTracerProvider()).get_tracer("treaty"),

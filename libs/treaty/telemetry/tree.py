@@ -16,6 +16,7 @@ from rich.text import Text
 from treaty.telemetry.spans import FinishedSpan
 
 _MESSAGE = "messaging.message.id"
+_ARRIVALS = ("server", "consumer")
 _ROUTING_KEY = "messaging.rabbitmq.destination.routing_key"
 
 
@@ -27,12 +28,12 @@ class Placed:
     guides: str
 
 
-def lines(spans: Sequence[FinishedSpan], *, width: int = 160) -> list[str]:
-    """Returns a trace as lines of plain text, at most `width` wide."""
+def lines(spans: Sequence[FinishedSpan], *, width: int = 160, folded: bool = False) -> list[str]:
+    """Returns a trace as lines of plain text, at most `width` wide; `folded` to its hops from service to service."""
     console = Console(file=io.StringIO(), width=width, color_system=None, legacy_windows=False)
     with console.capture() as capture:
         console.print(heading(spans))
-        console.print(table(spans))
+        console.print(table(spans, folded=folded))
     return [line.rstrip() for line in capture.get().splitlines()]
 
 
@@ -40,31 +41,42 @@ def heading(spans: Sequence[FinishedSpan]) -> Text:
     """Returns one line about the whole trace: its id, its numbers of spans and services, and its duration."""
     count, services = len({span.span_id for span in spans}), {span.service for span in spans}
     took = (max(span.end for span in spans) - min(span.start for span in spans)) / 1e6
-    return Text(f"trace {spans[0].trace_id} · {count} spans · {len(services)} services · {took:.1f} ms")
+    of = f"{_counted(count, 'span')} · {_counted(len(services), 'service')}"
+    return Text(f"trace {spans[0].trace_id} · {of} · {took:.1f} ms")
 
 
-def table(spans: Sequence[FinishedSpan]) -> Table:
-    """Returns a trace as a rich table. Times are in milliseconds; `start` counts from the beginning of the trace."""
+def table(spans: Sequence[FinishedSpan], *, folded: bool = False) -> Table:
+    """Returns a trace as a rich table. Times are in milliseconds; `start` counts from the beginning of the trace.
+
+    On a narrow screen the names of spans are cut off, and nothing else.
+    """
+    begin = min(span.start for span in spans)
+    rows = [(f"{(p.span.start - begin) / 1e6:.1f}", f"{p.span.milliseconds:.1f}", p) for p in place(spans, folded)]
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     grid.add_column("start", justify="right", no_wrap=True)
     grid.add_column("took", justify="right", no_wrap=True)
     grid.add_column("service", no_wrap=True)
-    grid.add_column("span", no_wrap=True, overflow="ellipsis")
-    begin = min(span.start for span in spans)
-    for placed in place(spans):
-        span = placed.span
-        row = f"{(span.start - begin) / 1e6:.1f}", f"{span.milliseconds:.1f}", span.service
-        grid.add_row(*row, Text.assemble(placed.guides, _label(span)), style="red" if span.failed else "")
+    grid.add_column("span")  # rich narrows only a column that may wrap; its cells do not
+    for start, took, placed in rows:
+        label = Text.assemble(placed.guides, _label(placed.span), no_wrap=True, overflow="ellipsis")
+        grid.add_row(start, took, placed.span.service, label, style="red" if placed.span.failed else "")
     return grid
 
 
-def place(spans: Sequence[FinishedSpan]) -> Iterator[Placed]:
-    """Yields every span once, each below the span that it follows from, in the order of their starts."""
+def place(spans: Sequence[FinishedSpan], folded: bool = False) -> Iterator[Placed]:
+    """Yields every span once, each below the span that it follows from, in the order of their starts.
+
+    If `folded`, only the hops are left: the spans with which a service begins to work, and the roots.
+    """
     parents = parents_of(spans)
-    children: defaultdict[str, list[FinishedSpan]] = defaultdict(list)
     once = {span.span_id: span for span in spans}
-    for span in sorted(once.values(), key=lambda span: (span.start, span.span_id)):
-        children[parents.get(span.span_id, "")].append(span)
+    left = {id for id, span in once.items() if not folded or span.kind in _ARRIVALS or id not in parents}
+    children: defaultdict[str, list[FinishedSpan]] = defaultdict(list)
+    for span in sorted((once[id] for id in left), key=lambda span: (span.start, span.span_id)):
+        above = parents.get(span.span_id, "")
+        while above and above not in left:
+            above = parents.get(above, "")
+        children[above].append(span)
     for root in children[""]:
         yield from _below(root, "", "", children)
 
@@ -122,10 +134,15 @@ def _is_above(span_id: str, below: str, parents: Mapping[str, str]) -> bool:
 
 
 def _label(span: FinishedSpan) -> str:
-    label = span.name
+    """Returns the name of a span as people say it: methods without their package, messages without their queue."""
+    label = span.name.rpartition(".")[2] if "/" in span.name else span.name
     if _ROUTING_KEY in span.attributes:
-        label += f" {str(span.attributes[_ROUTING_KEY]).rpartition('.')[2]}"
+        label = f"{label.split()[0]} {str(span.attributes[_ROUTING_KEY]).rpartition('.')[2]}"
     if span.failed:
         label += f" ✗ {span.attributes.get('error.type', 'error')}"
         label += f": {span.message}" if span.message else ""
     return label
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"

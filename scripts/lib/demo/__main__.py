@@ -16,7 +16,6 @@ from treaty.telemetry.logs import configure_logging
 from treaty.telemetry.receiver import TraceReceiver
 from treaty.telemetry.setup import Telemetry, start_telemetry
 from treaty.telemetry.spans import FinishedSpan
-from treaty.telemetry.tree import lines
 
 from scripts.lib import dev
 from scripts.lib.command_line import parser_of
@@ -24,11 +23,15 @@ from scripts.lib.demo.balance import Balance, balance, promotions
 from scripts.lib.demo.calls import Clients
 from scripts.lib.demo.invoices import Invoices, NotInvoices, read_invoices
 from scripts.lib.demo.places import CONTEXTS, Place, embedded, processes
-from scripts.lib.demo.report import Results, show, show_json
+from scripts.lib.demo.report import Results, show_json
 from scripts.lib.demo.setup import NotHeardOf, Opening
 from scripts.lib.demo.shop import Outcome, Shop
+from scripts.lib.demo.summary import WIDTH, show
 from scripts.lib.paths import ROOT
 from scripts.lib.processes import DidNotStart
+from scripts.lib.virtual_hosts import kept
+
+LOGS = ROOT / ".dev" / "demo"
 
 STUCK_SECONDS = 60.0
 """The demo gives up after this time without any progress."""
@@ -36,7 +39,7 @@ STUCK_SECONDS = 60.0
 
 def main() -> int:
     arguments = _arguments()
-    console = Console(width=None if sys.stdout.isatty() else 140)
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     # Without this handler, SIGTERM would end the demo and leave its processes running.
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
@@ -50,8 +53,7 @@ def main() -> int:
     if arguments.json:
         show_json(results)
     if not results.balanced:
-        where = "the lines above" if arguments.embedded else ".dev/demo/*.log"
-        console.print(f"[red]the demo did not balance: see {where}[/]")
+        console.print("[red]the demo did not balance; the logs are in .dev/demo[/]", highlight=False)
     return 0 if results.balanced else 1
 
 
@@ -61,6 +63,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--stock", type=int, default=1000)
     parser.add_argument("--embedded", action="store_true")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--verbose", action="store_true")
     ending = parser.add_mutually_exclusive_group()
     ending.add_argument("--once", action="store_true")
     ending.add_argument("--keep", action="store_true")
@@ -71,18 +74,23 @@ def _arguments() -> argparse.Namespace:
 
 
 def _run(arguments: argparse.Namespace, console: Console) -> Results:
-    configure_logging(level="warning", format="console")
-    if arguments.embedded:
-        return asyncio.run(_demonstrate(arguments, console, dict(os.environ)))
-    with console.status("starting MongoDB and RabbitMQ"):
-        servers = contextlib.ExitStack()
-        uris = servers.enter_context(dev.borrow())
-    with servers:
-        return asyncio.run(_demonstrate(arguments, console, {**os.environ, **uris}))
+    """Reads the file first: a file that cannot be used starts no server."""
+    invoices = read_invoices(arguments.orders)
+    LOGS.mkdir(parents=True, exist_ok=True)
+    with (LOGS / "demo.log").open("w") as log:  # not the screen, where progress is shown
+        configure_logging(level="warning", format="console", stream=log)
+        if arguments.embedded:
+            return asyncio.run(_demonstrate(arguments, invoices, console, dict(os.environ)))
+        with contextlib.ExitStack() as servers:
+            with console.status("starting MongoDB and RabbitMQ"):
+                uris = servers.enter_context(dev.borrow())
+            own = kept(uris, "demo")  # not those of scripts/up, which may run beside it
+            return asyncio.run(_demonstrate(arguments, invoices, console, {**os.environ, **own}))
 
 
-async def _demonstrate(arguments: argparse.Namespace, console: Console, environ: dict[str, str]) -> Results:
-    invoices = await asyncio.to_thread(read_invoices, arguments.orders)
+async def _demonstrate(
+    arguments: argparse.Namespace, invoices: Invoices, console: Console, environ: dict[str, str]
+) -> Results:
     async with AsyncExitStack() as stack:
         receiver = await stack.enter_async_context(TraceReceiver())
         environ |= {"OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint, "OTEL_BSP_SCHEDULE_DELAY": "200"}
@@ -98,7 +106,7 @@ async def _demonstrate(arguments: argparse.Namespace, console: Console, environ:
             outcomes = await _trade(shop, invoices, place, progress)
         balanced = await balance(place, shop, outcomes, opening)
         results = await _results(shop, outcomes, place, receiver, invoices, balanced)
-        show(results, console)
+        show(results, console, verbose=arguments.verbose)
         if arguments.keep:
             await _keep(place, environ, console)
     return results
@@ -111,7 +119,7 @@ async def _place(in_memory: bool, environ: dict[str, str]) -> AsyncIterator[Plac
             probes = {name: (await _telemetry(name, environ, stack)).probe for name in CONTEXTS}
             yield await stack.enter_async_context(embedded(probes))
         else:
-            yield await stack.enter_async_context(processes(environ, ROOT / ".dev" / "demo"))
+            yield await stack.enter_async_context(processes(environ, LOGS))
 
 
 async def _telemetry(name: str, environ: dict[str, str], stack: AsyncExitStack) -> Telemetry:
@@ -176,8 +184,7 @@ async def _results(
     traced = [o for o in outcomes if o.trace and not o.invoice.cancels and o.state in ("delivered", "cancelled")]
     await _until_quiet(receiver)
     spans = {o.trace: receiver.trace(o.trace) for o in traced}
-    effects = [(max(s.end for s in own) - min(s.start for s in own)) / 1e6 for own in spans.values() if own]
-    tree = _shortest(spans[o.trace] for o in traced if o.state == "delivered")
+    untraced = {o.order_id for o in outcomes if not o.trace and not o.invoice.cancels and o.state == "delivered"}
     return Results(
         invoices=invoices,
         outcomes=outcomes,
@@ -186,11 +193,9 @@ async def _results(
         promotions=await promotions(shop, invoices),
         mails=len(place.mails()),
         balance=balanced,
-        effects_ms=effects,
+        effects_ms=await place.durations_ms(untraced),
         backlogs=await place.backlogs(),
-        tree=lines(tree),
-        trace_spans=len(tree),
-        trace_services=len({span.service for span in tree}),
+        trace=_shortest(spans[o.trace] for o in traced if o.state == "delivered"),
     )
 
 
@@ -214,16 +219,11 @@ async def _keep(place: Place, environ: dict[str, str], console: Console) -> None
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    console.print("\n[bold]All services are running[/]; press Ctrl-C to stop them. Call them with any gRPC client:")
+    console.print("\n[bold]All services are running[/]; Ctrl-C ends them. Call one in another terminal:")
+    call = "./treaty call commerce.ordering ListOrders '{\"page_size\": 3}'"
+    console.print(f"  {call} \\\n    --at {place.addresses['commerce.ordering']}", highlight=False)
     for name, address in place.addresses.items():
         console.print(f"  {name:22} {address}", highlight=False)
-    address = place.addresses["commerce.ordering"]
-    console.print(
-        f'  buf curl --protocol grpc --http2-prior-knowledge -d \'{{"status":"ORDER_STATUS_COMPLETED"}}\' '
-        f"http://{address}/commerce.ordering.v1.OrderingService/ListOrders",
-        highlight=False,
-        soft_wrap=True,
-    )
     if "MONGODB_URI" in environ:
         console.print(
             f"  MONGODB_URI={environ['MONGODB_URI']}\n  AMQP_URL={environ.get('AMQP_URL', '')}", soft_wrap=True

@@ -1,7 +1,10 @@
 """Reads invoices from a CSV file in the Online Retail layout. A line is one item; an invoice is one order."""
 
+import codecs
 import csv
+import io
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,7 +35,7 @@ _COUNTRIES = {
     "Australia": "AU",
     "Japan": "JP",
 }
-"""Countries with their own tax or with none. Every other country of the public files is treated as GB."""
+"""Countries with their own tax or with none. Every other country is treated as GB, and the report says so."""
 
 _SKU = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _CUSTOMER = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -48,7 +51,7 @@ class BadRow(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One usable row. `pence` is the price of one piece."""
+    """One usable row. `pence` is the price of one piece; `country` is as in the file."""
 
     invoice: str
     sku: str
@@ -94,12 +97,14 @@ class Invoices:
 
     Attributes:
         invoices: in the order of their first lines.
+        unknown_countries: the countries that are treated as the United Kingdom, with the number of their rows.
         descriptions: by SKU.
         prices: the first price of each SKU, in pence.
         bad_rows: (line number, reason) of each row that was left out.
     """
 
     invoices: list[Invoice] = field(default_factory=list)
+    unknown_countries: Counter[str] = field(default_factory=Counter)
     descriptions: dict[str, str] = field(default_factory=dict)
     prices: dict[str, int] = field(default_factory=dict)
     bad_rows: list[tuple[int, str]] = field(default_factory=list)
@@ -109,13 +114,14 @@ def read_invoices(path: Path) -> Invoices:
     """Reads a file. A bad row is recorded with its line number; the other rows are still used.
 
     Raises:
-        NotInvoices: if the file cannot be read, or its first line does not name the columns.
+        NotInvoices: if the file cannot be read, its first line does not name the columns, or no row can be used.
     """
     try:
-        data = path.read_bytes()
+        text = _decoded(path.read_bytes())
     except OSError as error:
         raise NotInvoices(f"{path} cannot be read: {error.strerror}") from None
-    reader = csv.DictReader(_decoded(data).splitlines(keepends=True))
+    # Not splitlines(): that divides a field at U+0085 and U+2028 too.
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=_delimiter(text))
     missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
     if missing:
         raise NotInvoices(f"{path} lacks the columns {', '.join(missing)}; it needs {', '.join(COLUMNS)}")
@@ -127,15 +133,35 @@ def read_invoices(path: Path) -> Invoices:
         except BadRow as bad:
             found.bad_rows.append((line, str(bad)))
     found.invoices = [invoice for invoice in found.invoices if invoice.items]
+    if not found.invoices:
+        raise NotInvoices(_useless(path, found))
     return found
 
 
 def _decoded(data: bytes) -> str:
-    """Decodes a file. The public files are in UTF-8 or in Latin-1."""
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
+    """Decodes a file. The public files are in UTF-8 or in the code page of Windows; Excel also writes UTF-16."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return data.decode("utf-16", errors="replace")
+    for encoding in ("utf-8-sig", "cp1252"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return data.decode("latin-1")
+
+
+def _delimiter(text: str) -> str:
+    """Returns the character that divides the names of the columns; a comma if there is none."""
+    names = text.partition("\n")[0]
+    found = Counter(letter for letter in names if not letter.isalnum() and letter not in "\"' _\r")
+    return found.most_common(1)[0][0] if found else ","
+
+
+def _useless(path: Path, found: Invoices) -> str:
+    if not found.bad_rows:
+        return f"{path} has no rows below the names of its columns, so there is nothing to order"
+    line, reason = found.bad_rows[0]
+    return f"{path} has no row that can be used; the first problem is in line {line}: {reason}"
 
 
 def _lines(reader: "csv.DictReader[str]", found: Invoices) -> Iterator[tuple[int, dict[str, str]]]:
@@ -166,7 +192,7 @@ def _row(values: dict[str, str]) -> Row:
         quantity=_quantity(values["Quantity"]),
         pence=_pence(values["UnitPrice"]),
         customer=_customer(values["CustomerID"]),
-        country=_COUNTRIES.get(values["Country"], "GB"),
+        country=values["Country"],
     )
 
 
@@ -208,7 +234,7 @@ def _customer(text: str) -> str:
 def _add(row: Row, found: Invoices, by_number: dict[str, Invoice]) -> None:
     invoice = by_number.get(row.invoice)
     if invoice is None:
-        invoice = by_number[row.invoice] = Invoice(row.invoice, row.customer, row.country)
+        invoice = by_number[row.invoice] = Invoice(row.invoice, row.customer, _COUNTRIES.get(row.country, "GB"))
         found.invoices.append(invoice)
     _check_fits(row, invoice)
     item = invoice.items.get(row.sku)
@@ -216,6 +242,8 @@ def _add(row: Row, found: Invoices, by_number: dict[str, Invoice]) -> None:
         invoice.items[row.sku] = Item(row.quantity, row.pence)
     else:
         item.quantity += row.quantity
+    if row.country not in _COUNTRIES:
+        found.unknown_countries[row.country or "no country"] += 1
     found.descriptions.setdefault(row.sku, row.description)
     found.prices.setdefault(row.sku, row.pence)
 

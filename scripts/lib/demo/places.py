@@ -3,9 +3,10 @@
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from treaty.memory.stores import MemoryStores
 from treaty.messaging.broker import Broker
 from treaty.mongo.driver import close, connect
 from treaty.mongo.stores import MongoStores
-from treaty.operations.audit import Audit, audit
+from treaty.operations.audit import Audit, audit, history
 from treaty.operations.backlog import Backlog, backlog
 from treaty.probes import Probe
 from treaty.process.host import Host
@@ -84,6 +85,19 @@ class Place:
         """Audits whether all subscribers have handled every message from a position on."""
         contexts = [(_service(name, stores), stores.log) for name, stores in self.stores.items()]
         return await audit(contexts, since=since)
+
+    async def durations_ms(self, requests: Collection[str]) -> Sequence[float]:
+        """Returns for each request the milliseconds from the first integration event that it has caused to the last.
+
+        Every context keeps the events with the request that began it all, so nothing needs to be traced.
+        """
+        times: dict[str, list[datetime]] = {request: [] for request in requests}
+        for stores in self.stores.values():
+            async for commit in history(stores.log):
+                for event in commit.outbox:
+                    cause = commit.causes[event.cause]
+                    times.get(cause.correlation or cause.id, []).append(event.time)
+        return [(max(each) - min(each)).total_seconds() * 1e3 for each in times.values() if each]
 
     async def books(self, reference: str = "*") -> Books:
         """Returns the money that the gateway holds, has captured and has refunded, for one order or for all."""

@@ -47,13 +47,14 @@ class Outcome:
 
 @dataclass(slots=True)
 class Shop:
-    """The customers. `seconds` is the time that they needed to place and cancel all orders."""
+    """The customers. `seconds` is the time that they needed to place and cancel all orders; the first `traced` calls
+    are traced."""
 
     clients: Clients
     concurrency: int = 8
     seconds: float = 0.0
     commands: int = 0
-    traced: int = 200
+    traced: int = 10
     returns: dict[str, Outcome] = field(default_factory=dict)
 
     async def run(self, invoices: Sequence[Invoice], done: Callable[[], None]) -> list[Outcome]:

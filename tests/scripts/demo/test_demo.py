@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ import psutil
 import pytest
 from treaty.testing.eventually import eventually
 
+from scripts.lib.demo.invoices import COLUMNS
 from scripts.lib.paths import ROOT
+from tests.checkouts import copy_checkout
 
 pytestmark = pytest.mark.slow
 
@@ -66,6 +69,11 @@ def figures(output: str) -> dict[str, Any]:
 async def balances(*arguments: str) -> None:
     code, output = await finished(await demo(*arguments, "--once", "--json"))
     assert code == 0, output
+    *report, _ = output.splitlines()
+    assert next(filter(None, report)).startswith("It adds up"), "the verdict comes first"
+    assert len(report) <= 32
+    assert [line for line in report if len(line) > 80] == []
+    assert not re.search(r"\[(warning|error) ", output), "log lines go to a file"
     found = figures(output)
     assert {name: found[name] for name in BALANCED} == BALANCED
     assert found["trace_services"] >= 6, "the client and what an order moves are in one trace"
@@ -100,9 +108,36 @@ async def test_a_demo_that_is_ended_leaves_nothing_running(number: signal.Signal
     await eventually(lambda: not still_running(), within=30)
 
 
-async def test_a_file_that_is_no_list_of_invoices_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a,b\n1,2\n", "lacks the columns InvoiceNo"),
+        (",".join(COLUMNS) + "\n", "has no rows below the names of its columns"),
+    ],
+)
+async def test_a_file_that_cannot_be_used_is_refused_before_anything_starts(
+    tmp_path: Path, text: str, sentence: str
+) -> None:
+    checkout = copy_checkout(tmp_path)
     file = tmp_path / "wrong.csv"
-    file.write_text("a,b\n1,2\n")
-    code, output = await finished(await demo("--embedded", "--orders", str(file)))
-    assert code == 2
-    assert "lacks the columns InvoiceNo" in output.replace("\n", " ")
+    file.write_text(text)
+    run = await asyncio.to_thread(checkout.run, "scripts/demo", "--orders", str(file))
+    assert run.returncode == 2, run.stderr
+    assert sentence in run.stdout.replace("\n", " ")
+    assert not (tmp_path / ".dev" / "mongodb").exists()
+
+
+async def test_the_printed_call_of_a_demo_that_is_kept_works() -> None:
+    running = await demo("--embedded", "--keep")
+    assert running.stdout is not None
+    output = ""
+    async with asyncio.timeout(180):
+        while not (call := re.search(r"^  (\./treaty call .*\n.*--at \S+)$", output, re.MULTILINE)):
+            output += (await running.stdout.readline()).decode()
+    asking = await asyncio.create_subprocess_shell(
+        call[1], cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    answer, complaint = await asking.communicate()
+    running.send_signal(signal.SIGINT)
+    await finished(running)
+    assert (asking.returncode, "orders" in json.loads(answer)) == (0, True), complaint

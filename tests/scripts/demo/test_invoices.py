@@ -108,3 +108,49 @@ def test_a_file_without_the_columns_is_refused(tmp_path: Path) -> None:
         read(tmp_path, header=HEADER.removesuffix(",Country"))
     with pytest.raises(NotInvoices, match="cannot be read"):
         read_invoices(tmp_path / "nothing.csv")
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|", ":", "~"])
+def test_the_delimiter_is_found_out(tmp_path: Path, delimiter: str) -> None:
+    lines = [line.replace(",", delimiter) for line in (HEADER, row(InvoiceDate="2010-12-01"))]
+    [invoice] = read(tmp_path, lines[1], header=lines[0]).invoices
+    assert invoice.items["MUG-1"].pence == 255
+
+
+def test_the_code_page_of_windows_and_utf_16_are_read(tmp_path: Path) -> None:
+    for encoding in ("cp1252", "utf-16"):
+        found = read(tmp_path, row(Description="Mug, “Café” – 5 €".replace(",", "")), encoding=encoding)
+        assert found.descriptions == {"MUG-1": "Mug “Café” – 5 €"}
+
+
+@pytest.mark.parametrize("odd", ["\x85", "\u2028", "\u2029", "\x0b", "\x1c"])
+def test_an_odd_character_in_a_field_does_not_tear_its_row(tmp_path: Path, odd: str) -> None:
+    found = read(tmp_path, row(Description=f"A{odd}mug"), row(InvoiceNo="2"))
+    assert found.descriptions == {"MUG-1": f"A{odd}mug"}
+    assert (len(found.invoices), found.bad_rows) == (2, [])
+
+
+@pytest.mark.parametrize(
+    ("rows", "sentence"),
+    [
+        ([], "has no rows below the names of its columns"),
+        (
+            [row(Quantity="many"), row(StockCode="")],
+            "no row that can be used; the first problem is in line 2: Quantity",
+        ),
+    ],
+)
+def test_a_file_without_a_usable_row_gets_a_sentence(tmp_path: Path, rows: list[str], sentence: str) -> None:
+    with pytest.raises(NotInvoices, match=sentence):
+        read(tmp_path, *rows)
+
+
+def test_an_empty_file_gets_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(NotInvoices, match="lacks the columns InvoiceNo"):
+        read(tmp_path, header="")
+
+
+def test_an_unknown_country_is_counted(tmp_path: Path) -> None:
+    found = read(tmp_path, row(Country="Norway"), row(InvoiceNo="2", Country="Norway"), row(InvoiceNo="3"))
+    assert dict(found.unknown_countries) == {"Norway": 2}
+    assert {invoice.country for invoice in found.invoices} == {"GB"}

@@ -122,6 +122,27 @@ async def test_pending_work_tells_what_it_waits_for(opened: Opened, clock: Manua
     assert found["x@2"]["age"] == 12
     assert (found["t@1"]["what"], found["t@1"]["due"], found["t@1"]["behind"]) == ("timer", due, "")
     assert len(await pending.waiting(opened, 1)) == 1
+    assert [row["id"] for row in await pending.waiting(opened, 10, due=True)] == ["x@1", "x@2"]
+    clock.advance(86_400)
+    assert len(await pending.waiting(opened, 10, due=True)) == 3
+
+
+def test_pending_work_fits_on_a_screen_of_80_columns() -> None:
+    row = {
+        "context": "commerce.notifications",
+        "id": f"checkout-{'6f96' * 9}@000000000002!0000",
+        "what": "publish",
+        "type": "commerce.inventory.v1.AnEventWithAVeryLongName",
+        "due": datetime(2026, 7, 1, 12, tzinfo=UTC),
+        "attempts": 12_345,
+        "behind": f"checkout-{'6f96' * 9}@000000000001!0000",
+        "error": "the gateway is away, " * 9,
+        "age": 86_400.0,
+    }
+    shown = list(pending.lines([row, {**row, "due": "now", "error": "", "behind": "", "age": None}]))
+    assert max(map(len, shown)) <= 80
+    assert shown[0] == "commerce.notifications"
+    assert shown[1].split()[:2] == ["publish", "….AnEventWithAVeryLongName"]
 
 
 @pytest.mark.parametrize(

@@ -102,7 +102,7 @@ async def test_a_trace_is_shown_once_it_is_quiet_and_again_when_more_comes() -> 
 
 @pytest.mark.slow
 async def test_in_a_terminal_it_prints_traces_as_they_complete() -> None:
-    module = ("-m", "treaty.telemetry.receiver", "--port", "0", "--quiet", "0.05")
+    module = ("-m", "treaty.cli", "traces", "--port", "0", "--quiet", "0.05")
     process = await asyncio.create_subprocess_exec(sys.executable, *module, stdout=asyncio.subprocess.PIPE)
     assert process.stdout is not None
     try:
@@ -113,7 +113,7 @@ async def test_in_a_terminal_it_prints_traces_as_they_complete() -> None:
                 with on.probe.span("decide order"):
                     pass
             text = [(await process.stdout.readline()).decode() for _ in range(4)]
-        assert "1 spans" in text[1]
+        assert "1 span " in text[1]
         assert text[3].split()[2:] == ["shop", "decide", "order"]
     finally:
         process.terminate()

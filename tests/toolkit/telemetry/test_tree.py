@@ -50,8 +50,8 @@ start   took  service    span
   1.0    9.5  ordering   └ PlaceOrder
   1.5    0.4  ordering     ├ decide order
   2.0    8.0  ordering     ├ commit order
- 11.0    1.0  ordering     └ publish events OrderPlaced
- 12.5    3.0  inventory      └ process inventory.p0 OrderPlaced
+ 11.0    1.0  ordering     └ publish OrderPlaced
+ 12.5    3.0  inventory      └ process OrderPlaced
  13.0  100.0  payments         ├ call capture ✗ GatewayAway: the gateway is away
  14.0    1.0  inventory        └ commit stock"""
 
@@ -87,7 +87,20 @@ def test_every_span_has_a_place_even_if_their_parents_go_in_circles() -> None:
     assert sorted(placed.span.span_id for placed in place(circle)) == ["c", "d", "h"]
 
 
-def test_a_long_label_is_cut_where_the_screen_ends() -> None:
+def test_a_trace_folds_to_its_hops() -> None:
+    folded = lines(SPANS, folded=True)
+    assert [line.split(maxsplit=3)[3] for line in folded[2:]] == ["PlaceOrder", "└ PlaceOrder", "└ process OrderPlaced"]
+    assert folded[0] == TREE.splitlines()[0]
+
+
+def test_a_method_stands_without_its_package() -> None:
+    [_, _, row] = lines([replace(CALL, name="commerce.ordering.v1.OrderingService/PlaceOrder")])
+    assert row.endswith("shop     OrderingService/PlaceOrder")
+
+
+def test_a_long_label_is_cut_where_the_screen_ends_and_no_time_is() -> None:
     narrow = lines(SPANS, width=50)
     assert max(len(line) for line in narrow[1:]) <= 50
-    assert any(line.endswith("…") for line in narrow)
+    assert any("…" in line for line in narrow)
+    times = [line.split()[:3] for line in TREE.splitlines()[1:]]
+    assert [line.split()[:3] for line in narrow if not line.startswith(("trace", "4 services"))] == times

@@ -1,5 +1,6 @@
 """The contracts of leases and of checkpoints."""
 
+import asyncio
 from collections.abc import Mapping
 
 import pytest
@@ -102,6 +103,14 @@ class CheckpointsSuite(OnStores):
         for ahead in (Place("c", (7, 3)), Place("", (7, 4)), Place("a", (8, 0))):
             await stores.checkpoints.save({"relay": ahead}, 1)
             assert (await stores.checkpoints.load())["relay"] == ahead
+
+    async def test_first_saves_at_the_same_moment_do_not_take_each_other_for_a_later_epoch(
+        self, stores: Stores
+    ) -> None:
+        for n in range(20):
+            name = f"expected {n}"
+            await asyncio.gather(*(stores.checkpoints.save({name: Place("t", (1, 1))}, 1) for _ in range(8)))
+        assert len(await stores.checkpoints.load()) == 20
 
     async def test_an_older_epoch_is_refused(self, stores: Stores) -> None:
         await stores.checkpoints.save({"relay": Place("old", (1, 1))}, 1)

@@ -1,0 +1,1 @@
+"""Everything on this machine: servers, contexts, outside systems, sample data and events as they happen: scripts/up."""
