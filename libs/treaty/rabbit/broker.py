@@ -92,7 +92,11 @@ class RabbitBroker:
         await self._publish(exchange, envelope)
 
     async def redeliver(self, topology: Topology, envelope: Envelope, replay: str) -> None:
-        await self._publish((await self._inboxes.layout(topology)).inbox(topology), envelope, {REPLAY_HEADER: replay})
+        try:
+            await self._publish(await self._inboxes.entry(topology), envelope, {REPLAY_HEADER: replay})
+        except BrokerAway:
+            self._inboxes.forget(topology)  # the inbox may be gone
+            raise
 
     async def _publish(self, exchange: str, envelope: Envelope, more: Mapping[str, str] | None = None) -> None:
         target = await self._exchange(exchange)
@@ -122,7 +126,7 @@ class RabbitBroker:
         message = aio_pika.Message(
             b"", headers={END_HEADER: replay}, delivery_mode=aio_pika.DeliveryMode.PERSISTENT, type=END_HEADER
         )
-        queue = await self._inboxes.queue(topology, partition)
+        queue = await self._inboxes.last(topology, partition)
         await self._confirmed(target, message, queue, f"the end of {replay}")
 
     async def _confirmed(self, target: AbstractExchange, message: aio_pika.Message, key: str, what: str) -> None:
