@@ -272,6 +272,23 @@ async def test_readings_that_wait_for_changes_hold_no_other_request_up(stores_of
     await asyncio.gather(*readings, return_exceptions=True)
 
 
+async def test_a_reading_that_ends_in_the_middle_of_history_leaves_no_cursor_behind(
+    stores_of_next: MongoStores,
+) -> None:
+    await stores_of_next.log.append(plain_commit("thing-1"))
+    for _ in range(5):
+        batches = stores_of_next.log.follow(Place())
+        async for _batch in batches:
+            break
+        await batches.aclose()  # type: ignore[attr-defined]
+    await asyncio.sleep(0.5)
+    admin = stores_of_next._client.admin
+    idle = [{"$currentOp": {"idleCursors": True, "localOps": True}}, {"$match": {"type": "idleCursor"}}]
+    found = await admin.command({"aggregate": 1, "pipeline": idle, "cursor": {}})
+    mine = stores_of_next._database.name
+    assert not [op for op in found["cursor"]["firstBatch"] if op["ns"].startswith(f"{mine}.")]
+
+
 async def _read(log: CommitLog, place: Place) -> None:
     async for _ in log.follow(place):
         pass
