@@ -5,9 +5,10 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from itertools import count
+from typing import Any
 from urllib.parse import urlsplit
 
 import aio_pika
@@ -15,14 +16,17 @@ import pytest
 from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import ChannelNotFoundEntity
 from treaty.chance import RandomIds
+from treaty.followers.inbox import InboxReader
 from treaty.messaging.broker import NotAccepted, Topology, TopologyDiffers, exchange_of
 from treaty.messaging.quarantine import Intent
+from treaty.messaging.replays import Replay
 from treaty.mongo.driver import close, connect
 from treaty.mongo.stores import MongoStores
 from treaty.operations.marks import Marks
 from treaty.operations.renewal import Renewal
 from treaty.rabbit.broker import RabbitBroker
 from treaty.rabbit.hashed import Hashed
+from treaty.rabbit.inboxes import Inboxes
 from treaty.rabbit.renewal import RabbitOldInbox
 from treaty.rabbit.topology import bind, declare_exchange
 from treaty.surroundings import Surroundings
@@ -144,7 +148,7 @@ class Office:
 
     async def renew(self, *, settle: float = 2.0) -> bool:
         topology, inbox = self.pair.topology, RabbitOldInbox(self.url, self.pair.topology)
-        marks = Marks(topology=topology, stores=self.pair.desk, broker=self.pair.broker, surroundings=Surroundings())
+        marks = Marks(topology=topology, stores=self.pair.desk, broker=inbox, surroundings=Surroundings())
         try:
             return await Renewal(inbox=inbox, marks=marks, stores=self.pair.desk, tell=print, settle=settle).run()
         finally:
@@ -157,6 +161,17 @@ class Office:
             except ChannelNotFoundEntity:
                 return True
         return False
+
+    async def is_switched(self) -> bool:
+        """Commits an event; returns whether it, or one before it, came to the new inbox."""
+        await self.pair.commit("probe")
+        await asyncio.sleep(0.2)
+        try:
+            async with opened(self.url) as channel:
+                queues = [await channel.get_queue(f"{self.pair.topology.context}.q{n}") for n in range(2)]
+                return any(queue.declaration_result.message_count for queue in queues)
+        except ChannelNotFoundEntity:
+            return False
 
     def of(self, stream: str) -> list[int]:
         """Returns the versions of a stream whose events the desk took, in the order in which it did."""
@@ -215,6 +230,122 @@ async def test_a_renewal_that_was_interrupted_goes_on_when_it_is_begun_again(off
     for n in range(30):
         versions = office.of(f"s-{n}")
         assert versions == sorted(versions)
+
+
+class Ended(Exception):
+    """The process of a renewal was killed."""
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+async def test_wherever_a_renewal_ends_an_event_of_one_type_does_not_overtake_another(
+    office: Office, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    pair, kinds = office.pair, ("Happened", "Moved", "Ceased")
+    for one in (office.pair, office.beside):
+        one.subscriptions = [one.subscription(kind, kind) for kind in kinds]
+    left, unbind = steps, aio_pika.Exchange.unbind
+
+    async def unbind_some(self: aio_pika.Exchange, *arguments: Any, **named: Any) -> Any:
+        nonlocal left
+        if not left:
+            raise Ended
+        left -= 1
+        return await unbind(self, *arguments, **named)
+
+    async with office.running():
+        with monkeypatch.context() as patched:
+            patched.setattr(aio_pika.Exchange, "unbind", unbind_some)
+            with suppress(Ended, TimeoutError):
+                async with asyncio.timeout(10.0):
+                    await office.renew(settle=1.0)
+        for n in range(60):
+            await pair.commit("s-1", type=kinds[n % 3])
+        await asyncio.sleep(1.0)
+        await office.renew(settle=0.0)
+        await while_moving(lambda: len(pair.taken) == 60, lambda: len(pair.taken))
+    assert [int(cause.split("@")[1].split("#")[0]) for cause in pair.taken] == list(range(1, 61))
+
+
+async def test_a_declaration_that_overlaps_the_end_of_a_renewal_does_not_bring_the_older_inbox_back(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair, renewed, declare, late = office.pair, asyncio.Event(), Inboxes._declare_inbox, 0
+
+    async def declare_late(self: Inboxes, channel: AbstractChannel, topology: Topology, layout: Any) -> None:
+        nonlocal late
+        if isinstance(layout, Hashed) and layout.is_left and not renewed.is_set():
+            late += 1
+            await renewed.wait()
+        await declare(self, channel, topology, layout)
+
+    async with office.running():
+        monkeypatch.setattr(Inboxes, "_declare_inbox", declare_late)
+        renewing = asyncio.create_task(office.renew(settle=1.0))
+        await asyncio.sleep(0.7)
+        declaring = asyncio.create_task(office.beside.broker.declare(pair.topology))
+        assert await renewing
+        renewed.set()
+        await declaring
+        assert late
+        assert await office.is_older_gone()
+        assert not await office.renew(settle=0.0)
+        await pair.commit("s-1")
+        await eventually(lambda: len(pair.taken) == 2, within=30)
+
+
+async def test_what_waits_for_the_inbox_waits_for_the_new_one_too_while_an_inbox_is_renewed(office: Office) -> None:
+    pair, blocked = office.pair, asyncio.Event()
+    take = pair.take
+
+    async def take_later(body: bytes) -> None:
+        if body == b"slow":
+            await blocked.wait()
+        await take(body)
+
+    for one in (office.pair, office.beside):
+        one.subscriptions = [replace(subscription, then=take_later) for subscription in one.subscriptions]
+    async with office.running():
+        await pair.commit("s-slow", body=b"slow")
+        await asyncio.sleep(1.0)
+        renewing = asyncio.create_task(office.renew(settle=1.0))
+        await eventually(office.is_switched, within=20)
+        await pair.commit("s-new")
+        await eventually(pair.published, within=20)
+        reader = InboxReader(
+            topology=pair.topology,
+            broker=pair.broker,
+            checkpoints=pair.desk.checkpoints,
+            epoch=9,
+            surroundings=Surroundings(),
+        )
+        running = asyncio.create_task(reader.run())
+        reading = asyncio.create_task(reader.read())
+        await asyncio.sleep(1.0)
+        blocked.set()
+        await asyncio.wait_for(reading, 60)
+        running.cancel()
+        assert office.of("s-new") == [1]
+        assert await renewing
+
+
+async def test_an_inbox_is_not_renewed_while_a_replay_is_open(office: Office) -> None:
+    pair = office.pair
+    replay = Replay(
+        id="r-1",
+        producer=pair.name,
+        types=[pair.type("Happened")],
+        partitions=2,
+        reason="a test",
+        by="a test",
+        at=NOON,
+    )
+    async with office.running():
+        await pair.desk.replays.add(replay)
+        renewing = asyncio.create_task(office.renew(settle=0.0))
+        await asyncio.sleep(3.0)
+        assert not renewing.done()
+        await pair.desk.replays.abandon("r-1")
+        assert await asyncio.wait_for(renewing, 60)
 
 
 async def _treaty(environ: dict[str, str], *arguments: str) -> str:

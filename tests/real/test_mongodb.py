@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -257,6 +258,40 @@ async def test_an_index_that_is_only_called_causes_does_not_guard(stores_of_next
     await commits.create_index([("position", 1), ("causes.id", 1)], unique=True, name="causes")
     with pytest.raises(StoreAway, match="the unique index on causes is missing"):
         await stores_of_next.ping()
+
+
+@pytest.mark.slow
+async def test_readings_that_wait_for_changes_hold_no_other_request_up(stores_of_next: MongoStores) -> None:
+    place = await stores_of_next.log.end()
+    readings = [asyncio.create_task(_read(stores_of_next.log, place)) for _ in range(5 * (os.cpu_count() or 1) + 2)]
+    await asyncio.sleep(1.0)
+    async with asyncio.timeout(5.0):
+        assert await stores_of_next.log.head("nothing") is None
+    for reading in readings:
+        reading.cancel()
+    await asyncio.gather(*readings, return_exceptions=True)
+
+
+async def test_a_reading_that_ends_in_the_middle_of_history_leaves_no_cursor_behind(
+    stores_of_next: MongoStores,
+) -> None:
+    await stores_of_next.log.append(plain_commit("thing-1"))
+    for _ in range(5):
+        batches = stores_of_next.log.follow(Place())
+        async for _batch in batches:
+            break
+        await batches.aclose()
+    await asyncio.sleep(0.5)
+    admin = stores_of_next._client.admin
+    idle = [{"$currentOp": {"idleCursors": True, "localOps": True}}, {"$match": {"type": "idleCursor"}}]
+    found = await admin.command({"aggregate": 1, "pipeline": idle, "cursor": {}})
+    mine = stores_of_next._database.name
+    assert not [op for op in found["cursor"]["firstBatch"] if op["ns"].startswith(f"{mine}.")]
+
+
+async def _read(log: CommitLog, place: Place) -> None:
+    async for _ in log.follow(place):
+        pass
 
 
 async def test_a_row_that_mongodb_refuses_is_no_outage(stores_of_next: MongoStores) -> None:

@@ -61,9 +61,9 @@ async def shown(opened: Opened) -> Sequence[Mapping[str, Any]]:
 async def renewed(opened: Opened, settle: float) -> bool:
     """Returns whether the inbox was moved."""
     topology = topology_of(opened.service, opened.partitions)
-    async with _broker() as (broker, url):
+    async with _broker() as (_, url):
         inbox = RabbitOldInbox(url, topology)
-        marks = Marks(topology=topology, stores=opened.stores, broker=broker, surroundings=opened.ports.surroundings)
+        marks = Marks(topology=topology, stores=opened.stores, broker=inbox, surroundings=opened.ports.surroundings)
         try:
             return await Renewal(inbox=inbox, marks=marks, stores=opened.stores, tell=typer.echo, settle=settle).run()
         except (BrokerAway, NotAccepted, Unroutable) as error:

@@ -2,6 +2,7 @@
 
 import contextlib
 import inspect
+import os
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -19,6 +20,9 @@ Driver = Literal["motor", "pymongo"]
 
 DURABLE = WriteConcern("majority", j=True, wtimeout=5000)
 """Durable: in the journal of a majority; a write fails after five seconds without one, and may be stored still."""
+
+_READINGS = 32
+"""Threads of Motor for readings of the log: each waits for changes most of the time, and a context has up to three."""
 
 MAJORITY, LOCAL = ReadConcern("majority"), ReadConcern("local")
 
@@ -74,6 +78,8 @@ class _Login(ConnectionPoolListener):
 def _client_class(driver: Driver) -> Any:
     """Returns the class of a driver, without loading the other driver."""
     if driver == "motor":
+        # Motor reads it once. Without it, there are five threads for each core, and readings could take all of them.
+        os.environ.setdefault("MOTOR_MAX_WORKERS", str(5 * (os.cpu_count() or 1) + _READINGS))
         from motor.motor_asyncio import AsyncIOMotorClient
 
         return AsyncIOMotorClient

@@ -35,15 +35,16 @@ class Reader:
         self._database, self._commits, self._session = database, commits, own_session
 
     async def batches(self, place: Place) -> AsyncGenerator[Batch, None]:
-        if place.token:
+        now = None if place.token else await self._now()
+        if now is None:
             cursor = await self._resume(place.token)
         else:
-            now = await self._now()
             cursor = await self._open({"startAtOperationTime": Timestamp(now.time, now.inc + 1)})
-            async for batch in self._history(place, now):
-                place = batch.place
-                yield batch
         try:
+            if now is not None:
+                async for batch in self._history(place, now):
+                    place = batch.place
+                    yield batch
             batch = self._batch(cursor, "firstBatch", place)
             while True:
                 place = batch.place

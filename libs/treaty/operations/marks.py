@@ -6,13 +6,20 @@ took effect or is in quarantine.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from treaty.commits.log import Place
 from treaty.followers.inbox import noted_as
-from treaty.messaging.broker import Broker, Topology
+from treaty.messaging.broker import Topology
 from treaty.messaging.replays import AUDIT_MARK
 from treaty.service.stores import Stores
 from treaty.surroundings import Surroundings
+
+
+class Marker(Protocol):
+    """Puts a mark into a partition, as `treaty.messaging.broker.Broker` does."""
+
+    async def end_replay(self, topology: Topology, partition: int, replay: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +28,7 @@ class Marks:
 
     topology: Topology
     stores: Stores
-    broker: Broker
+    broker: Marker
     surroundings: Surroundings
 
     async def put(self) -> str:

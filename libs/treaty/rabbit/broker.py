@@ -86,7 +86,11 @@ class RabbitBroker:
         await self._publish(exchange, envelope)
 
     async def redeliver(self, topology: Topology, envelope: Envelope, replay: str) -> None:
-        await self._publish((await self._inboxes.layout(topology)).inbox(topology), envelope, {REPLAY_HEADER: replay})
+        try:
+            await self._publish(await self._inboxes.entry(topology), envelope, {REPLAY_HEADER: replay})
+        except BrokerAway:
+            self._inboxes.forget(topology)  # the inbox may be gone
+            raise
 
     async def _publish(self, exchange: str, envelope: Envelope, more: Mapping[str, str] | None = None) -> None:
         self._attempts += 1
@@ -116,7 +120,7 @@ class RabbitBroker:
         properties = persistent(
             {END_HEADER: replay}, message_id=f"{END_HEADER}/{self._run}-{self._attempts}", type=END_HEADER
         )
-        queue = await self._inboxes.queue(topology, partition)
+        queue = await self._inboxes.last(topology, partition)
         await self._publisher.publish("", queue, properties, b"", f"the end of {replay}")
 
     @asynccontextmanager

@@ -34,9 +34,18 @@ class Inboxes:
     async def declare(self, topology: Topology) -> None:
         """Makes the context's exchanges, queues and bindings, and checks them.
 
+        It is given up after six times the timeout, because the layout may be another one by then.
+
         Raises:
             TopologyDiffers, BrokerAway
         """
+        try:
+            async with asyncio.timeout(6 * self._timeout):
+                await self._declare(topology)
+        except TimeoutError as error:
+            raise away(error) from error
+
+    async def _declare(self, topology: Topology) -> None:
         layout = await self.layout(topology, again=True)
         channel = await self._link.channel()
         try:
@@ -54,12 +63,16 @@ class Inboxes:
             await self._policies.check(topology.context, await self.queues(topology))
 
     async def _declare_inbox(self, channel: AbstractChannel, topology: Topology, layout: Slots | Hashed) -> None:
-        """Declares an inbox, with the bindings of its slots once for each connection, and binds it to its producers."""
+        """Declares an inbox, with the bindings of its slots once for each connection, and binds it to its producers.
+
+        Of one that is left, only the renewal declares anything: what a process declares late would stay behind it.
+        """
+        if isinstance(layout, Hashed) and layout.is_left:
+            return
         opened = self._link.opened
         slots = self._slots_declared.get(topology.context) != opened
         inbox = await layout.declare(channel, topology, slots=slots)
-        if not isinstance(layout, Hashed) or not layout.is_left:
-            await bind(channel, inbox, topology.subscribes)
+        await bind(channel, inbox, topology.subscribes)
         self._slots_declared[topology.context] = opened
 
     async def layout(self, topology: Topology, *, again: bool = False) -> Slots | Hashed:
@@ -87,6 +100,14 @@ class Inboxes:
 
     async def queue(self, topology: Topology, partition: int) -> str:
         return (await self.layout(topology)).queue(topology, partition)
+
+    async def entry(self, topology: Topology) -> str:
+        """Returns the exchange that puts what comes now into the partition of its key."""
+        return (await self.layout(topology)).entry.inbox(topology)
+
+    async def last(self, topology: Topology, partition: int) -> str:
+        """Returns the queue that is behind everything that has come to a partition so far."""
+        return (await self.layout(topology, again=True)).entry.queue(topology, partition)
 
     async def queues(self, topology: Topology) -> Sequence[str]:
         """Returns the names of the queues of all partitions."""

@@ -3,10 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
+from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractChannel
 
 from treaty.messaging.broker import Topology
+from treaty.messaging.replays import END_HEADER
 from treaty.rabbit.channels import FAILURES, close, depth
 from treaty.rabbit.hashed import Hashed, layout_of
 from treaty.rabbit.link import Link
@@ -34,15 +37,28 @@ class RabbitOldInbox:
             del channel
             return isinstance(await layout_of(self._topology, self._link.channel), Hashed)
 
+    async def is_cut(self) -> bool:
+        async with self._step() as channel:
+            del channel
+            found = await layout_of(self._topology, self._link.channel)
+            return isinstance(found, Hashed) and found.is_cut
+
     async def prepare(self) -> None:
         async with self._step() as channel:
             await self._new.declare(channel, self._topology, slots=True)
+            await self._old.declare_queues(channel, self._topology)
 
     async def switch(self) -> None:
         async with self._step() as channel:
             inbox = await channel.get_exchange(self._new.inbox(self._topology), ensure=False)
             await bind(channel, inbox, self._topology.subscribes)
-            await self._old.unbind(channel, self._topology)
+            await self._old.cut(channel, self._topology)
+
+    async def end_replay(self, topology: Topology, partition: int, replay: str) -> None:
+        """Puts a mark into a partition of the older inbox."""
+        mark = Message(b"", headers={END_HEADER: replay}, delivery_mode=DeliveryMode.PERSISTENT, type=END_HEADER)
+        async with self._step(on_return_raises=True) as channel:
+            await channel.default_exchange.publish(mark, self._old.queue(topology, partition), mandatory=True)
 
     async def waiting(self) -> int:
         async with self._step() as channel:
@@ -54,8 +70,8 @@ class RabbitOldInbox:
             await self._old.delete(channel, self._topology)
 
     @asynccontextmanager
-    async def _step(self) -> AsyncIterator[AbstractChannel]:
-        channel = await self._link.channel()
+    async def _step(self, **options: Any) -> AsyncIterator[AbstractChannel]:
+        channel = await self._link.channel(**options)
         try:
             async with asyncio.timeout(self._timeout):
                 yield channel

@@ -54,6 +54,11 @@ class Slots:
 
     name = "slots"
 
+    @property
+    def entry(self) -> "Slots":
+        """The layout of the inbox that takes what comes now."""
+        return self
+
     def inbox(self, topology: Topology) -> str:
         return f"{topology.context}.slots"
 

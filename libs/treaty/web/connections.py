@@ -26,6 +26,11 @@ class Connection(asyncio.Protocol):
         self._place: Place | None = None
         self._timer: asyncio.TimerHandle | None = None
 
+    def reading(self) -> None:
+        """Begins the time of a request whose headers have arrived, if they came together with the request before it."""
+        if self._timer is None:
+            self._hurry()
+
     @contextmanager
     def answering(self) -> Iterator[None]:
         """Frees the place inside the block, because the request has arrived."""

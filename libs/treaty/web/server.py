@@ -22,6 +22,9 @@ logger = structlog.get_logger()
 _LARGEST = 262_144
 _AT_ONCE = 200
 
+_IDLE_SECONDS = 75.0
+"""The longest time between two requests of a connection, and for half of a request's headers behind another request."""
+
 
 class WebhookServer:
     """Serves the webhooks. An answer has one of these statuses:
@@ -61,7 +64,9 @@ class WebhookServer:
         app = web.Application(client_max_size=_LARGEST)
         app.add_routes([web.post(webhook.path, self._answering(webhook, probe)) for webhook, probe in webhooks])
         self._server: asyncio.Server | None = None
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=5.0)
+        self._runner = web.AppRunner(
+            app, access_log=None, handle_signals=False, shutdown_timeout=5.0, keepalive_timeout=_IDLE_SECONDS
+        )
 
     async def start(self) -> None:
         """Binds the port; `port` becomes the bound port.
@@ -89,6 +94,7 @@ class WebhookServer:
     def _answering(self, webhook: Webhook, probe: Probe) -> "web.Handler":  # type: ignore[name-defined]
         async def answer(request: web.Request) -> web.Response:
             connection = _connection_of(request)
+            connection.reading()
             body = await request.read()
             with connection.answering():
                 if self._slots.locked():

@@ -1,0 +1,51 @@
+"""The HTTP port: no connection stays open without a request."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+from treaty.probes import NoProbe
+from treaty.surroundings import Surroundings
+from treaty.web import server
+from treaty.web.server import WebhookServer
+from treaty.web.webhooks import Webhook
+
+REQUEST = b"POST /webhooks/carrier HTTP/1.1\r\nhost: shipping\r\ncontent-length: 2\r\n\r\n{}"
+
+
+async def _ignore(body: bytes) -> None:
+    pass
+
+
+@asynccontextmanager
+async def serving() -> AsyncIterator[int]:
+    hook = Webhook("/webhooks/carrier", "hush", _ignore)
+    serving = WebhookServer(
+        [(hook, NoProbe())], host="127.0.0.1", port=0, clock=Surroundings().clock, unread=10, patience=0.1
+    )
+    await serving.start()
+    try:
+        yield serving.port
+    finally:
+        await serving.stop()
+
+
+@pytest.mark.parametrize("behind", [b"", REQUEST, REQUEST * 3])
+@pytest.mark.parametrize("half", [REQUEST[:-1], REQUEST[:20]], ids=["body", "headers"])
+async def test_half_a_request_is_given_up_also_behind_another_one(
+    monkeypatch: pytest.MonkeyPatch, behind: bytes, half: bytes
+) -> None:
+    monkeypatch.setattr(server, "_IDLE_SECONDS", 0.2, raising=False)
+    async with serving() as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(behind + half)
+        answers = b""
+        try:
+            async with asyncio.timeout(5.0):
+                with suppress(ConnectionError):
+                    while got := await reader.read(65_536):
+                        answers += got
+        finally:
+            writer.close()
+        assert answers.count(b"HTTP/1.1 401") == behind.count(b"POST")
