@@ -280,7 +280,7 @@ async def test_a_reading_that_ends_in_the_middle_of_history_leaves_no_cursor_beh
         batches = stores_of_next.log.follow(Place())
         async for _batch in batches:
             break
-        await batches.aclose()  # type: ignore[attr-defined]
+        await batches.aclose()
     await asyncio.sleep(0.5)
     admin = stores_of_next._client.admin
     idle = [{"$currentOp": {"idleCursors": True, "localOps": True}}, {"$match": {"type": "idleCursor"}}]
