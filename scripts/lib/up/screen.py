@@ -11,6 +11,7 @@ from google.protobuf import json_format
 from rich.console import Console
 from rich.text import Text
 
+from scripts.lib.grammar import counted
 from scripts.lib.paths import ROOT
 from scripts.lib.up.calls import method_of
 from scripts.lib.up.domains import context_of
@@ -46,7 +47,7 @@ def advice(
     addresses: Mapping[str, str], systems: Mapping[str, int], example: Any, logs: Path, traces: str
 ) -> Iterator[str]:
     """Yields the lines that say what runs, and what to try first."""
-    yield f"ready: {len(addresses)} {'context' if len(addresses) == 1 else 'contexts'}. Ctrl-C ends them."
+    yield f"ready: {counted(len(addresses), 'context')}. Ctrl-C ends everything."
     yield ""
     for name, address in addresses.items():
         yield f"  {name:<26} {address}"
