@@ -56,9 +56,8 @@ def advice(
     yield ""
     yield "Try this first, in another terminal:"
     yield ""
-    if example is not None:
-        yield from (f"  {line}" for line in command(example))
-        yield ""
+    yield from (f"  {line}" for line in (command(example) if example is not None else _list_methods(addresses)))
+    yield ""
     yield f"  {'events':<8} Each is a line below. ./treaty audit looks for lost ones."
     yield f"  {'a trace':<8} {traces}"
     yield f"  {'look':<8} ./treaty --help    docs/how-to/look-into-a-context.md"
@@ -79,6 +78,11 @@ def command(request: Any) -> Sequence[str]:
         else:
             lines[-1] += f" {piece}"
     return lines
+
+
+def _list_methods(addresses: Mapping[str, str]) -> Sequence[str]:
+    """Returns the command to try where no domain brings an example."""
+    return [f"./treaty call {next(iter(addresses))}"]
 
 
 def _pieces(text: str) -> Iterator[str]:
