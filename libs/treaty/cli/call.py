@@ -81,8 +81,24 @@ def _ask(channel: Any, method: MethodDescriptor, text: str, seconds: float) -> N
         response_deserializer=GetMessageClass(method.output_type).FromString,
     )
     answer = asking(request, timeout=seconds, metadata=[("traceparent", f"00-{trace}-{trace[:16]}-01")])
-    for message in answer if method.server_streaming else [answer]:
-        Console(soft_wrap=True).print_json(json_format.MessageToJson(message, preserving_proto_field_name=True))
+    if method.server_streaming:
+        _print_until_deadline(answer)
+    else:
+        _print(answer)
+
+
+def _print_until_deadline(messages: Any) -> None:
+    try:
+        for message in messages:
+            _print(message)
+    except grpc.RpcError as error:
+        if error.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
+            raise
+
+
+def _print(message: Any) -> None:
+    text = json_format.MessageToJson(message, preserving_proto_field_name=True, ensure_ascii=False)
+    Console(soft_wrap=True).print_json(text)
 
 
 def _parsed(method: MethodDescriptor, text: str) -> Any:

@@ -68,7 +68,9 @@ def in_context(context: str, ask: Callable[[Opened], Awaitable[T]]) -> T:
 
     try:
         return asyncio.run(asking())
-    except (SettingsError, StoreAway, Unreadable, DomainError, WiringError) as error:
+    except SettingsError as error:
+        fail(f"{error}; in a checkout, ./scripts/up or ./scripts/dev up starts the servers, and ./treaty finds them")
+    except (StoreAway, Unreadable, DomainError, WiringError) as error:
         fail(str(error))
 
 

@@ -130,6 +130,9 @@ class Reader:
 
     @staticmethod
     def _batch(cursor: Any, name: str, before: Place) -> Batch:
-        commits, unreadable = sorted_out([change["fullDocument"] for change in cursor[name]])
+        """Returns the batch. Its place is that of its last change, so readers of the same commits have the same place."""
+        changes = cursor[name]
+        commits, unreadable = sorted_out([change["fullDocument"] for change in changes])
         position = max([before.position, *(commit.position for commit in commits)])
-        return Batch(commits, Place(cursor["postBatchResumeToken"]["_data"], position), False, unreadable)
+        token = changes[-1]["_id"]["_data"] if changes else cursor["postBatchResumeToken"]["_data"]
+        return Batch(commits, Place(token, position), False, unreadable)

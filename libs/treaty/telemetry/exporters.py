@@ -1,8 +1,10 @@
 """The exporters of spans and metrics. They are imported only with a collector, because they take some megabytes."""
 
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter
@@ -18,6 +20,8 @@ from treaty.telemetry.redaction import without_credentials
 logger = structlog.get_logger()
 
 _EXPORT_EVERY_MS = 1000.0
+_PORT = 4317
+_ASKED_SECONDS = 0.3
 
 
 @dataclass(slots=True)
@@ -42,6 +46,17 @@ class Reach:
         elif reached and self.endpoint in self.told:  # also a warning, so that it shows wherever the other one does
             self.told.discard(self.endpoint)
             logger.warning("the collector is back", endpoint=self.endpoint)
+
+    def refused(self) -> bool:
+        """Returns whether nothing listens at the endpoint now; False too if its host does not answer at once."""
+        address = urlsplit(self.endpoint if "//" in self.endpoint else f"//{self.endpoint}")
+        try:
+            with socket.create_connection((address.hostname, address.port or _PORT), timeout=_ASKED_SECONDS):
+                return False
+        except TimeoutError:
+            return False
+        except (OSError, ValueError):
+            return True
 
 
 class _SpanExporter(OTLPSpanExporter):

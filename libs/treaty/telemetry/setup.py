@@ -74,11 +74,12 @@ class Telemetry:
 def close_together(running: Sequence[Telemetry]) -> None:
     """Closes the telemetry of all contexts of a process at once, within two seconds.
 
-    Nothing is sent to a collector that is known to be away, so that the process ends without waiting for it.
+    Nothing is sent to a collector where nothing listens, so that the process ends without waiting for it.
     """
     parts = [part for telemetry in running for part in telemetry.release()]
     for part in parts:
-        if part.reach.away:
+        if part.reach.away or part.reach.refused():
+            part.reach.note(False)
             part.exporter.shutdown()
     if not _within(FLUSH_SECONDS, [part.provider.shutdown for part in parts]):
         for part in parts:

@@ -10,6 +10,7 @@ from treaty.telemetry.tree import lines
 
 from scripts.lib.demo.report import Results
 from scripts.lib.demo.shop import Outcome
+from scripts.lib.grammar import counted
 
 WIDTH = 80
 _EXCEPTIONS, _HOPS, _COUNTRIES = 4, 6, 3
@@ -28,11 +29,6 @@ def show(results: Results, console: Console, *, verbose: bool) -> None:
         console.print(line, markup=False, highlight=False, no_wrap=True, overflow="ellipsis")
     for line in [*_speed(results, figures), *_next(verbose)]:
         console.print(line, highlight=False)
-
-
-def counted(count: int, thing: str) -> str:
-    """Returns a number with its noun: 1 order, 2 orders."""
-    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
 
 
 def _verdict(results: Results, figures: dict[str, Any]) -> Iterator[str]:

@@ -81,7 +81,7 @@ def _report(names: Names, paths: Iterable[str], test: str, *, generated: bool) -
         typer.echo("Generate the rest: ./scripts/protos && ./scripts/manifests && ./scripts/reference,")
         typer.echo(f"  then REGENERATE_GOLDEN=1 ./scripts/test tests/services/test_stored_shapes.py -k {names.full}")
     typer.echo(f"Test it:   ./scripts/test {test}")
-    typer.echo(f"Run it:    ./scripts/dev up && ./treaty run {names.full}")
+    typer.echo(f"Run it:    ./scripts/up {names.full}")
     typer.echo("Change it: first the words in its __init__.py, then the protos and domain.py; docs/tutorial.md shows")
     typer.echo("  each step. Run ./scripts/check, and ./scripts/protos --baseline once others rely on its contracts.")
 

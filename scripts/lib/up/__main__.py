@@ -20,6 +20,7 @@ from treaty.wiring import WiringError
 
 from scripts.lib import dev
 from scripts.lib.command_line import parser_of
+from scripts.lib.grammar import counted
 from scripts.lib.paths import ROOT
 from scripts.lib.up import ports
 from scripts.lib.up.calls import Calls, Refused, with_steady_id
@@ -107,8 +108,8 @@ async def _run(
     screen = Screen(domains.contexts)
     shutil.rmtree(FOLDER / "logs", ignore_errors=True)
     async with AsyncExitStack() as stack:
-        screen.say("up", f"starting {len(domains.contexts)} contexts and their outside systems")
-        with ports.nobody_else_starts():
+        screen.say("up", f"starting {counted(len(domains.contexts), 'context')}, and the outside systems they call")
+        async with ports.nobody_else_starts():
             found = ports.settle(domains.ports, FOLDER / "ports.json")
             receiver = await stack.enter_async_context(TraceReceiver(found["traces"]))
             addresses = {name: f"127.0.0.1:{found[name]}" for name in domains.contexts}
@@ -156,7 +157,7 @@ async def _fill(domains: Domains, calls: Calls, screen: Screen) -> None:
     """Sends the samples. A refused one is sent again for a while: a context may not have heard of its part yet."""
     left = [with_steady_id(request) for request in domains.opening()]
     if left:
-        screen.say("up", f"sample data: {len(left)} requests")
+        screen.say("up", f"sample data: {counted(len(left), 'request')}")
     for _ in range(50):
         refused = []
         for request in left:

@@ -1,12 +1,14 @@
 """The ports of `scripts/up`: the documented ones; where one is taken, the next free one, which is remembered."""
 
+import asyncio
 import fcntl
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TextIO
 
 from scripts.lib.dev.ports import is_free, remembered
 
@@ -26,9 +28,22 @@ def settle(wanted: Mapping[str, int], file: Path) -> dict[str, int]:
     return ports
 
 
-@contextmanager
-def nobody_else_starts() -> Iterator[None]:
+@asynccontextmanager
+async def nobody_else_starts() -> AsyncIterator[None]:
     """Keeps other checkouts from choosing ports inside the block: until a process listens, its port looks free."""
-    with Path(tempfile.gettempdir(), f"treaty-up-{os.getuid()}.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with _lock() as lock:
+        while not _is_ours(lock):
+            await asyncio.sleep(0.2)
         yield
+
+
+def _lock() -> TextIO:
+    return Path(tempfile.gettempdir(), f"treaty-up-{os.getuid()}.lock").open("a")
+
+
+def _is_ours(lock: TextIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -11,6 +11,7 @@ from google.protobuf import json_format
 from rich.console import Console
 from rich.text import Text
 
+from scripts.lib.grammar import counted
 from scripts.lib.paths import ROOT
 from scripts.lib.up.calls import method_of
 from scripts.lib.up.domains import context_of
@@ -46,7 +47,7 @@ def advice(
     addresses: Mapping[str, str], systems: Mapping[str, int], example: Any, logs: Path, traces: str
 ) -> Iterator[str]:
     """Yields the lines that say what runs, and what to try first."""
-    yield f"ready: {len(addresses)} {'context' if len(addresses) == 1 else 'contexts'}. Ctrl-C ends them."
+    yield f"ready: {counted(len(addresses), 'context')}. Ctrl-C ends everything."
     yield ""
     for name, address in addresses.items():
         yield f"  {name:<26} {address}"
@@ -55,9 +56,8 @@ def advice(
     yield ""
     yield "Try this first, in another terminal:"
     yield ""
-    if example is not None:
-        yield from (f"  {line}" for line in command(example))
-        yield ""
+    yield from (f"  {line}" for line in (command(example) if example is not None else _list_methods(addresses)))
+    yield ""
     yield f"  {'events':<8} Each is a line below. ./treaty audit looks for lost ones."
     yield f"  {'a trace':<8} {traces}"
     yield f"  {'look':<8} ./treaty --help    docs/how-to/look-into-a-context.md"
@@ -78,6 +78,11 @@ def command(request: Any) -> Sequence[str]:
         else:
             lines[-1] += f" {piece}"
     return lines
+
+
+def _list_methods(addresses: Mapping[str, str]) -> Sequence[str]:
+    """Returns the command to try where no domain brings an example."""
+    return [f"./treaty call {next(iter(addresses))}"]
 
 
 def _pieces(text: str) -> Iterator[str]:

@@ -13,7 +13,8 @@ from scripts.lib.demo.balance import Balance
 from scripts.lib.demo.invoices import Invoice, Invoices, Item
 from scripts.lib.demo.report import Results
 from scripts.lib.demo.shop import Outcome, Shop
-from scripts.lib.demo.summary import WIDTH, counted, show
+from scripts.lib.demo.summary import WIDTH, show
+from scripts.lib.grammar import counted
 
 EVEN = Balance(stock=True, money=True, messages=True)
 

@@ -18,7 +18,7 @@ from scripts.lib.up.domains import NoSuchContext, chosen, context_of
 from scripts.lib.up.events import described
 from scripts.lib.up.fleet import concerns
 from scripts.lib.up.ports import settle
-from scripts.lib.up.screen import WIDTH, command
+from scripts.lib.up.screen import WIDTH, advice, command
 from scripts.lib.up.traffic import Day, NoSuchDeed, Traffic, mixed
 from services.commerce import samples
 
@@ -46,7 +46,7 @@ def test_no_two_names_get_the_same_port(tmp_path: Path) -> None:
 
 def test_the_documented_ports_are_those_of_the_code() -> None:
     page = (ROOT / "docs/how-to/run-it-here.md").read_text()
-    missing = {name: port for name, port in chosen([]).ports.items() if f"| `{name}` | {port} |" not in page}
+    missing = {name: port for name, port in chosen(["commerce"]).ports.items() if f"| `{name}` | {port} |" not in page}
     assert missing == {}
 
 
@@ -88,6 +88,12 @@ def test_the_printed_call_is_one_shell_command_with_the_request_in_it() -> None:
     call = shlex.split("\n".join(lines))
     assert call[:4] == ["./treaty", "call", "commerce.ordering", "PlaceOrder"]
     assert json.loads(call[4])["lines"][0]["sku"] == samples.EXAMPLE.lines[0].sku
+
+
+def test_without_an_example_a_call_that_lists_the_methods_is_printed(tmp_path: Path) -> None:
+    lines = list(advice({"media.library": "127.0.0.1:50058"}, {}, None, ROOT / ".dev/up/logs", "somewhere"))
+    assert lines[0] == "ready: 1 context. Ctrl-C ends everything."
+    assert "  ./treaty call media.library" in lines
 
 
 def test_samples_have_the_same_ids_at_every_start_and_no_two_the_same() -> None:

@@ -169,6 +169,15 @@ async def test_the_printed_call_works_its_events_show_a_change_restarts_and_ctrl
         assert not (tmp_path / ".dev/up/env").exists()
 
 
+async def test_an_early_ctrl_c_ends_all(tmp_path: Path, environ: dict[str, str]) -> None:
+    async with up(tmp_path, environ) as running:
+        await running.until(lambda: len(left(environ)) > 4)
+        running.process.send_signal(signal.SIGINT)
+        async with asyncio.timeout(60):
+            assert await running.process.wait() == 0
+        assert left(environ) == []
+
+
 async def test_traffic_shows_events_and_a_name_that_is_none_is_answered(
     tmp_path: Path, environ: dict[str, str]
 ) -> None:
