@@ -130,7 +130,7 @@ class Reader:
 
     @staticmethod
     def _batch(cursor: Any, name: str, before: Place) -> Batch:
-        """Returns the batch. Its place is that of its last change, so readers of the same commits have the same place."""
+        """Returns the batch. Its place is that of its last change, if any: so all that read the change have it."""
         changes = cursor[name]
         commits, unreadable = sorted_out([change["fullDocument"] for change in changes])
         position = max([before.position, *(commit.position for commit in commits)])
