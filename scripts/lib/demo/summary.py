@@ -89,7 +89,9 @@ def _exceptions(results: Results, console: Console) -> None:
         console.print(text, highlight=False, no_wrap=True, overflow="ellipsis")
     if len(special) > len(shown):
         kinds = Counter(one.state for one in special)
-        console.print(f"  of {', '.join(f'{count:,} {state}' for state, count in sorted(kinds.items()))}")
+        console.print(
+            f"  of {', '.join(f'{count:,} {state}' for state, count in sorted(kinds.items()))}", highlight=False
+        )
     if shown:
         console.print()
 

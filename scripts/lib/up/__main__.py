@@ -8,15 +8,13 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
-from treaty.service.contexts import UnknownContext
 from treaty.telemetry.logs import configure_logging
 from treaty.telemetry.receiver import TraceReceiver, quiet_traces
 from treaty.telemetry.tree import lines
-from treaty.wiring import WiringError
 
 from scripts.lib import dev
 from scripts.lib.command_line import parser_of
@@ -24,7 +22,7 @@ from scripts.lib.grammar import counted
 from scripts.lib.paths import ROOT
 from scripts.lib.up import ports
 from scripts.lib.up.calls import Calls, Refused, with_steady_id
-from scripts.lib.up.domains import Domains, NoSuchContext, chosen
+from scripts.lib.up.domains import Domains, NoSuchContext, Unreadable, chosen, context_of
 from scripts.lib.up.events import described, tapped
 from scripts.lib.up.fleet import Fleet
 from scripts.lib.up.screen import WIDTH, Screen, advice
@@ -47,7 +45,7 @@ def main() -> int:
         deeds = mixed(domains.deeds(), arguments.mix)
         with _alone(), dev.borrow() as uris:
             asyncio.run(_until_signal(domains, arguments, deeds, {**os.environ, **uris}))
-    except (NoSuchContext, NoSuchDeed, UnknownContext, WiringError, Elsewhere, dev.Failed, dev.Unavailable) as error:
+    except (NoSuchContext, NoSuchDeed, Unreadable, Elsewhere, dev.Failed, dev.Unavailable) as error:
         print(f"scripts/up: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -106,27 +104,13 @@ async def _run(
     domains: Domains, arguments: argparse.Namespace, deeds: Mapping[str, tuple[int, object]], environ: dict[str, str]
 ) -> None:
     screen = Screen(domains.contexts)
-    shutil.rmtree(FOLDER / "logs", ignore_errors=True)
     async with AsyncExitStack() as stack:
         screen.say("up", f"starting {counted(len(domains.contexts), 'context')}, and the outside systems they call")
-        async with ports.nobody_else_starts():
-            found = ports.settle(domains.ports, FOLDER / "ports.json")
-            receiver = await stack.enter_async_context(TraceReceiver(found["traces"]))
-            addresses = {name: f"127.0.0.1:{found[name]}" for name in domains.contexts}
-            settings = _settings(domains, found, addresses, receiver.endpoint)
-            fleet = Fleet(
-                domains=domains, environ={**settings, **environ}, ports=found, logs=FOLDER / "logs", say=screen.say
-            )
-            await stack.enter_async_context(fleet.running())
-        peers = settings["TREATY_PEERS"]
-        (FOLDER / "env").write_text(f'export TREATY_PEERS="${{TREATY_PEERS:-{peers}}}"\n')
-        calls = Calls(addresses)
+        fleet, receiver = await stack.enter_async_context(_started(domains, environ, screen))
+        calls = Calls({name: fleet.address(name) for name in fleet.contexts})
         stack.push_async_callback(calls.close)
         await _fill(domains, calls, screen)
-        systems = {name: found[name] for name in domains.systems(found)}
-        collector = environ.get(_COLLECTOR)
-        traces = f"at {collector}" if collector else "When a call has run its course, a line below names a file."
-        screen.lines(advice(addresses, systems, domains.example(), FOLDER / "logs", traces))
+        screen.lines(_advice(domains, fleet, calls.addresses, environ))
         await stack.enter_async_context(
             tapped(environ["AMQP_URL"], domains.contexts, lambda headers, body: screen.say(*described(headers, body)))
         )
@@ -139,13 +123,39 @@ async def _run(
                 group.create_task(traffic.run())
 
 
-def _settings(
-    domains: Domains, found: Mapping[str, int], addresses: Mapping[str, str], collector: str
-) -> dict[str, str]:
+@asynccontextmanager
+async def _started(
+    domains: Domains, environ: Mapping[str, str], screen: Screen
+) -> AsyncIterator[tuple[Fleet, TraceReceiver]]:
+    """Runs the processes and the receiver of their traces inside the block."""
+    logs = FOLDER / "logs"
+    shutil.rmtree(logs, ignore_errors=True)
+    async with AsyncExitStack() as stack:
+        async with ports.nobody_else_starts():
+            found = ports.settle(domains.ports, FOLDER / "ports.json")
+            receiver = await stack.enter_async_context(TraceReceiver(found["traces"]))
+            settings = _settings(domains, found, receiver.endpoint)
+            fleet = Fleet(domains=domains, environ={**settings, **environ}, ports=found, logs=logs, say=screen.say)
+            await stack.enter_async_context(fleet.running())
+        (FOLDER / "env").write_text(f'export TREATY_PEERS="${{TREATY_PEERS:-{settings["TREATY_PEERS"]}}}"\n')
+        yield fleet, receiver
+
+
+def _advice(domains: Domains, fleet: Fleet, addresses: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[str]:
+    systems = {name: fleet.ports[name] for name in domains.systems(fleet.ports)}
+    collector = environ.get(_COLLECTOR)
+    traces = f"at {collector}" if collector else "When a call has run its course, a line below names a file."
+    example = domains.example()
+    if example is not None and context_of(example) not in addresses:
+        example = None
+    return advice(addresses, systems, example, fleet.logs, traces)
+
+
+def _settings(domains: Domains, found: Mapping[str, int], collector: str) -> dict[str, str]:
     """Returns the settings of all contexts; a variable that is set in the environment takes precedence."""
     return {
         **domains.settings(found),
-        "TREATY_PEERS": ",".join(f"{name}={address}" for name, address in addresses.items()),
+        "TREATY_PEERS": ",".join(f"{name}=127.0.0.1:{found[name]}" for name in domains.contexts),
         "LOG_FORMAT": "console",
         _COLLECTOR: collector,
         "OTEL_BSP_SCHEDULE_DELAY": "200",
@@ -155,7 +165,7 @@ def _settings(
 
 async def _fill(domains: Domains, calls: Calls, screen: Screen) -> None:
     """Sends the samples. A refused one is sent again for a while: a context may not have heard of its part yet."""
-    left = [with_steady_id(request) for request in domains.opening()]
+    left = [with_steady_id(request) for request in domains.opening() if context_of(request) in calls.addresses]
     if left:
         screen.say("up", f"sample data: {counted(len(left), 'request')}")
     for _ in range(50):

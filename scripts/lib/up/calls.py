@@ -47,6 +47,8 @@ class Calls:
         if "request_id" in request.DESCRIPTOR.fields_by_name and not request.request_id:
             request.request_id = str(uuid.uuid4())
         method = method_of(request)
+        if context_of(request) not in self.addresses:
+            raise Refused(f"{method.name} not sent: {context_of(request)} does not run")
         asking = self._channel(context_of(request)).unary_unary(
             f"/{method.containing_service.full_name}/{method.name}",
             request_serializer=lambda message: message.SerializeToString(),

@@ -9,11 +9,15 @@ from types import ModuleType
 from typing import Any
 
 from treaty.cli.context_map import services
-from treaty.service.contexts import find_contexts, load_context
+from treaty.service.contexts import find_contexts
 
 
 class NoSuchContext(Exception):
     """Nothing is called so; the message names all that there is."""
+
+
+class Unreadable(Exception):
+    """The code of a context cannot be imported, or builds no service."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,14 +90,13 @@ def chosen(names: Sequence[str]) -> Domains:
 
     Raises:
         NoSuchContext: if a name is neither.
+        Unreadable: if the code of a context cannot be imported.
     """
     there = find_contexts()
     for name in names:
         if not any(name in (context, context.split(".")[0]) for context in there):
             raise NoSuchContext(f"there is no domain or context {name}; there are {', '.join(there)}")
     contexts = [one for one in there if not names or one in names or one.split(".")[0] in names]
-    for name in contexts:
-        load_context(name)
     return Domains(
         contexts=contexts,
         webhooks=[name for name in _with_webhooks() if name in contexts],
@@ -108,7 +111,15 @@ def _samples(domains: Sequence[str]) -> Iterator[ModuleType]:
 
 
 def _with_webhooks() -> Sequence[str]:
-    return [service.name for service in services() if service.webhooks]
+    """Returns the names of the contexts with webhooks; builds all of them in memory to find out.
+
+    Raises:
+        Unreadable
+    """
+    try:
+        return [service.name for service in services() if service.webhooks]
+    except Exception as error:  # of the code that somebody is working on, so of any kind
+        raise Unreadable(f"a context cannot be built: {type(error).__name__}: {error}") from error
 
 
 def _filled(text: str, ports: Mapping[str, int]) -> str:

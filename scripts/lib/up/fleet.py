@@ -23,7 +23,7 @@ Say = Callable[[str, str], None]
 
 @dataclass(slots=True, kw_only=True)
 class Fleet:
-    """The running processes.
+    """The running processes. `contexts` are those that were ready after the start, in order.
 
     Args:
         environ: the settings of all processes.
@@ -36,6 +36,7 @@ class Fleet:
     ports: Mapping[str, int]
     logs: Path
     say: Say
+    contexts: Sequence[str] = ()
     _running: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
     _watching: set["asyncio.Task[None]"] = field(default_factory=set)
 
@@ -48,7 +49,9 @@ class Fleet:
         try:
             for name, arguments in self.domains.systems(self.ports).items():
                 await self._start(name, arguments)
-            await asyncio.gather(*(self._bring_up(name) for name in self.domains.contexts))
+            names = self.domains.contexts
+            came_up = await asyncio.gather(*(self._bring_up(name) for name in names))
+            self.contexts = [name for name, up in zip(names, came_up, strict=True) if up]
             yield
         finally:
             for task in self._watching:

@@ -82,7 +82,7 @@ def command(request: Any) -> Sequence[str]:
 
 def _list_methods(addresses: Mapping[str, str]) -> Sequence[str]:
     """Returns the command to try where no domain brings an example."""
-    return [f"./treaty call {next(iter(addresses))}"]
+    return [f"./treaty call {name}" for name in list(addresses)[:1]] or ["./treaty contexts"]
 
 
 def _pieces(text: str) -> Iterator[str]:

@@ -169,6 +169,17 @@ async def test_the_printed_call_works_its_events_show_a_change_restarts_and_ctrl
         assert not (tmp_path / ".dev/up/env").exists()
 
 
+async def test_a_context_that_cannot_start_says_why_and_the_others_run(tmp_path: Path, environ: dict[str, str]) -> None:
+    async with up(tmp_path, environ, "commerce.catalog", "commerce.inventory") as running:
+        broken = tmp_path / "services/commerce/inventory/storage.py"
+        await running.until(lambda: "starting 2 contexts" in running.said)
+        broken.write_text("this is no Python\n")
+        await running.until(lambda: "change " in running.said)
+        assert "inventory     has ended with code 1: SyntaxError" in running.said
+        assert "ready: 1 context." in running.said
+        assert "./treaty call commerce.catalog" in running.said
+
+
 async def test_an_early_ctrl_c_ends_all(tmp_path: Path, environ: dict[str, str]) -> None:
     async with up(tmp_path, environ) as running:
         await running.until(lambda: len(left(environ)) > 4)

@@ -29,7 +29,7 @@ def _event(span: FinishedSpan) -> str:
 
 def _titled(span: FinishedSpan) -> str:
     """A span as `service: what`; the partition, which depends on the order's id, is left out."""
-    what = re.sub(r"\.p\d+$", "", span.name)
+    what = re.sub(r"\.q\d+$", "", span.name)
     return f"{span.service.removeprefix('commerce.')}: {what} {_event(span)}".rstrip()
 
 
@@ -168,7 +168,7 @@ async def test_spans_keep_the_shape_that_dashboards_are_built_on() -> None:
         spans = [span for id in shop.receiver.traces() for span in shop.receiver.trace(id)]
     first = {_titled(span): span for span in sorted(spans, key=lambda span: span.start, reverse=True)}
     for title, (kind, attributes) in SHAPES.items():
-        seen = {name: re.sub(r"\.p\d+$", ".p<n>", v) if isinstance(v, str) else v for name, v in _of(first[title])}
+        seen = {name: re.sub(r"\.q\d+$", ".p<n>", v) if isinstance(v, str) else v for name, v in _of(first[title])}
         assert (title, first[title].kind, seen) == (title, kind, attributes)
     process = first["inventory: process commerce.inventory OrderPlaced"]
     assert process.links == [(process.trace_id, process.parent_id)]
