@@ -93,9 +93,12 @@ class WebhookServer:
 
     def _answering(self, webhook: Webhook, probe: Probe) -> "web.Handler":  # type: ignore[name-defined]
         async def answer(request: web.Request) -> web.Response:
-            connection = _connection_of(request)
-            connection.reading()
-            body = await request.read()
+            try:
+                connection = _connection_of(request)
+                connection.reading()
+                body = await request.read()
+            except ConnectionError:  # the sender gave up, or was too slow; aiohttp would log a traceback
+                return web.Response(status=400)
             with connection.answering():
                 if self._slots.locked():
                     return web.Response(status=503, headers={"retry-after": "1"})

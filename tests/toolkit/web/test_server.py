@@ -49,3 +49,19 @@ async def test_half_a_request_is_given_up_also_behind_another_one(
         finally:
             writer.close()
         assert answers.count(b"HTTP/1.1 401") == behind.count(b"POST")
+
+
+@pytest.mark.parametrize("slow", [False, True], ids=["closed", "too slow"])
+async def test_a_sender_that_gives_up_leaves_no_error_in_the_log(caplog: pytest.LogCaptureFixture, slow: bool) -> None:
+    async with serving() as port:
+        for _ in range(5):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(REQUEST[:-1])
+            await writer.drain()
+            await asyncio.sleep(0.02)
+            if slow:
+                with suppress(ConnectionError):
+                    await reader.read()
+            writer.close()
+        await asyncio.sleep(0.1)
+    assert not [record.getMessage() for record in caplog.records if record.name.startswith("aiohttp")]
