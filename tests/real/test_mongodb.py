@@ -289,6 +289,18 @@ async def test_a_reading_that_ends_in_the_middle_of_history_leaves_no_cursor_beh
     assert not [op for op in found["cursor"]["firstBatch"] if op["ns"].startswith(f"{mine}.")]
 
 
+@pytest.mark.slow
+async def test_a_reading_that_is_cancelled_at_any_moment_ends(stores_of_next: MongoStores) -> None:
+    await stores_of_next.log.append(plain_commit("thing-1"))
+    for n in range(60):
+        reading = asyncio.create_task(_read(stores_of_next.log, Place()))
+        await asyncio.sleep(0.0025 * n)
+        reading.cancel()
+        ended, _ = await asyncio.wait([reading], timeout=60)
+        assert ended
+        assert reading.cancelled()
+
+
 async def _read(log: CommitLog, place: Place) -> None:
     async for _ in log.follow(place):
         pass

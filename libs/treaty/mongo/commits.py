@@ -169,6 +169,7 @@ class MongoCommits:
                         place = batch.place
                         yield batch
             except PyMongoError as error:
+                _raise_if_cancelled(error)
                 if place.token and _needs_a_scan(error):
                     logger.warning("the log is searched for a lost place", why=str(error))
                     place = Place("", place.position)
@@ -221,6 +222,16 @@ class MongoCommits:
         within = _within(stream, 0, None)
         found = await commits.find(within, session=causal).sort("_id", -1).limit(1).to_list(1)
         return from_document(found[0]) if found else None
+
+
+def _raise_if_cancelled(error: PyMongoError) -> None:
+    """Raises CancelledError for an error that a cancellation has caused: a driver may take it for a broken connection.
+
+    Otherwise a reading that is to end would begin again.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError from error
 
 
 def having(causes: Sequence[str]) -> dict[str, Any]:
