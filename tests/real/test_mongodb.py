@@ -290,15 +290,22 @@ async def test_a_reading_that_ends_in_the_middle_of_history_leaves_no_cursor_beh
 
 
 @pytest.mark.slow
-async def test_a_reading_that_is_cancelled_at_any_moment_ends(stores_of_next: MongoStores) -> None:
-    await stores_of_next.log.append(plain_commit("thing-1"))
+@pytest.mark.parametrize("driver", ["motor", "pymongo"])
+async def test_a_reading_that_is_cancelled_at_any_moment_ends(
+    servers: dict[str, str], context: str, driver: Driver
+) -> None:
+    client = connect(servers["MONGODB_URI"], driver)
+    stores = MongoStores(client, context, surroundings=Surroundings())
+    await stores.prepare([])
+    await stores.log.append(plain_commit("thing-1"))
     for n in range(60):
-        reading = asyncio.create_task(_read(stores_of_next.log, Place()))
+        reading = asyncio.create_task(_read(stores.log, Place()))
         await asyncio.sleep(0.0025 * n)
         reading.cancel()
         ended, _ = await asyncio.wait([reading], timeout=60)
         assert ended
         assert reading.cancelled()
+    await close(client)
 
 
 async def _read(log: CommitLog, place: Place) -> None:

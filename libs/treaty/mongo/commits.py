@@ -165,11 +165,12 @@ class MongoCommits:
             try:
                 async with session(self._client) as own:
                     async for batch in Reader(self._database, self._commits, own).batches(place):
+                        _raise_if_cancelled()
                         pause = 0.1
                         place = batch.place
                         yield batch
             except PyMongoError as error:
-                _raise_if_cancelled(error)
+                _raise_if_cancelled()
                 if place.token and _needs_a_scan(error):
                     logger.warning("the log is searched for a lost place", why=str(error))
                     place = Place("", place.position)
@@ -224,14 +225,14 @@ class MongoCommits:
         return from_document(found[0]) if found else None
 
 
-def _raise_if_cancelled(error: PyMongoError) -> None:
-    """Raises CancelledError for an error that a cancellation has caused: a driver may take it for a broken connection.
+def _raise_if_cancelled() -> None:
+    """Raises CancelledError if the task was cancelled and goes on all the same.
 
-    Otherwise a reading that is to end would begin again.
+    A driver may take a cancellation for a broken connection, and raise an error of its own or try again.
     """
     task = asyncio.current_task()
     if task is not None and task.cancelling():
-        raise asyncio.CancelledError from error
+        raise asyncio.CancelledError
 
 
 def having(causes: Sequence[str]) -> dict[str, Any]:
