@@ -60,7 +60,9 @@ class _Group:
         """Ends the reading, and gives up what its followers have open."""
         task, self.task = self.task, None
         if task is not None:
-            task.cancel()
+            while not task.done():  # a driver may take a cancellation for a broken connection
+                task.cancel()
+                await asyncio.wait([task], timeout=1.0)
             await asyncio.gather(task, return_exceptions=True)
 
 
