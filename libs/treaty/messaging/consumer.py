@@ -171,6 +171,8 @@ class PartitionConsumer:
         """Returns whether the event took effect; if not, it is in quarantine, or there was nothing to do."""
         error: Exception | None = malformed
         if error is None:
+            if replay:
+                await self._keeper.learn(replay)
             verdict = self._keeper.judge(envelope, replay)
             if verdict is Verdict.PASS:
                 return False

@@ -117,6 +117,13 @@ class QuarantineKeeper:
         held = self._holds.blocks(key) if replay else key in self._keys
         return Verdict.KEEP if held else Verdict.HANDLE
 
+    async def learn(self, replay: str) -> None:
+        """Reads whether a replay is open, before the first event that it delivers is judged.
+
+        This owner may not know of it, because the server's clock went on and its lease ran out early.
+        """
+        await self._holds.learn(replay)
+
     def is_replaying(self, id: str) -> bool:
         """Returns whether a replay is under way in this partition."""
         return self._holds.is_open(id)

@@ -1,5 +1,6 @@
 """Decides which live events of a partition must wait for an open replay, and which replayed events need not."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -24,6 +25,8 @@ class ReplayHolds:
         self._replays, self._partition = replays, partition
         self._open: dict[str, Replay] = {}
         self._passed: set[str] = set()
+        self._over: set[str] = set()
+        self._learning = asyncio.Lock()
         self._keys: dict[str, _Key] = {}
 
     @property
@@ -38,6 +41,15 @@ class ReplayHolds:
         for replay in list(self._open.values()):
             if self._partition not in replay.holding:
                 await self._replays.hold(replay.id, self._partition)
+
+    async def learn(self, id: str) -> None:
+        """Reads whether a replay is open that this partition knows nothing of; a replay that is over stays over."""
+        async with self._learning:
+            if id in self._open or id in self._passed or id in self._over:
+                return
+            await self.look()
+            if id not in self._open:
+                self._over.add(id)
 
     async def pass_by(self, id: str) -> None:
         """Records that the end of a replay has come: nothing in this partition waits for it."""

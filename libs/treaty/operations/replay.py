@@ -18,6 +18,7 @@ from treaty.operations.audit import history
 T = TypeVar("T")
 
 _LOOK_EVERY = 0.1
+_LEASE_SECONDS = 5.0
 _TOGETHER = 256
 """The number of events that are read before they are sent: in order within a stream, in parallel across streams."""
 
@@ -75,8 +76,12 @@ class Replayer:
         return [] if replay is None else sorted(set(range(replay.partitions)) - replay.passed)
 
     async def _until_held(self, replay: Replay) -> None:
-        """Waits until all partitions with an owner hold live events; a new owner checks before its first delivery."""
-        late = await self._in_time(partial(self._not_holding, replay.id))
+        """Waits until all partitions with an owner hold live events; a new owner looks before its first delivery.
+
+        The lease of a partition without an owner is taken for a moment: an owner that was only late to renew it would
+        otherwise go on, and know nothing of the replay.
+        """
+        late = await self._in_time(partial(self._not_holding, replay.id, set()))
         if late:
             await self._replays.abandon(replay.id)
             raise Rejected(
@@ -99,10 +104,16 @@ class Replayer:
         replay = await self._replays.get(id)
         return replay is not None and replay.is_open
 
-    async def _not_holding(self, id: str) -> Sequence[int]:
-        owned = await self._leases.holders()
+    async def _not_holding(self, id: str, free: set[int]) -> Sequence[int]:
+        """Returns the partitions that do not hold live events yet; adds to `free` those whose next owner will."""
         replay = await self._open(id)
-        return [p for p in range(replay.partitions) if p not in replay.holding and f"p{p}" in owned]
+        left = [p for p in range(replay.partitions) if p not in replay.holding and p not in free]
+        for partition in left:
+            lease, owner = f"p{partition}", f"replay {id}"
+            if await self._leases.acquire(lease, owner, _LEASE_SECONDS) is not None:
+                await self._leases.release(lease, owner)
+                free.add(partition)
+        return [p for p in left if p not in free]
 
     async def _open(self, id: str) -> Replay:
         replay = await self._replays.get(id)

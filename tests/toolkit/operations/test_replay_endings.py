@@ -5,10 +5,11 @@ from functools import partial
 
 import pytest
 from treaty.domain import Conflict, Rejected
+from treaty.messaging.envelope import envelopes
 from treaty.testing import eventually
 
-from tests.toolkit.office import Office, has_status, held, status, wished
-from tests.toolkit.pieces import DESK
+from tests.toolkit.office import PRODUCER, Office, has_status, held, status, wished
+from tests.toolkit.pieces import DESK, publishing
 
 
 @pytest.fixture
@@ -62,6 +63,33 @@ async def test_what_waits_for_an_abandoned_replay_goes_on(office: Office) -> Non
         await office.settled()
     assert office.everything_in_order()
     assert await status(office) == "abandoned"
+
+
+async def test_an_owner_that_was_late_to_renew_its_lease_does_not_go_on_without_knowing_of_the_replay(
+    office: Office,
+) -> None:
+    leases = office.leases.leases
+    await office.commit("a-1")
+    await leases.acquire("p0", "ann", 1.0)
+    office.desk.clock.advance(10)
+    assert await office.replaying().run(wished()) == 1
+    assert await leases.renew({"p0": "ann"}, 60) == []
+    assert await leases.acquire("p0", "joe", 60) is not None, "the next owner need not wait"
+
+
+async def test_an_owner_that_knows_nothing_of_a_replay_looks_before_it_passes_its_events_over(office: Office) -> None:
+    await office.commit("a-1", live=True)
+    await office.commit("a-1", "a-2")
+    async with office.consuming():
+        await eventually(lambda: office.taken("a-1"))
+        await office.desk.replays.add(wished())
+        for stream, version in (("a-1", 1), ("a-1", 2), ("a-2", 1)):
+            [envelope] = envelopes(publishing(stream, version), context=PRODUCER)
+            await office.desk.broker.redeliver(DESK, envelope, "r-1")
+        await office.settled()
+        await office.desk.broker.end_replay(DESK, 0, "r-1")
+        assert await office.replaying().left("r-1") == []
+    assert office.everything_in_order()
 
 
 async def test_what_is_left_of_an_abandoned_replay_is_passed_over(office: Office) -> None:
