@@ -16,12 +16,11 @@ from treaty.mongo.stores import MongoStores
 from treaty.process.runner import Runner
 from treaty.projections.projection import Projection
 from treaty.rabbit.broker import RabbitBroker
-from treaty.rpc.api import Api
 from treaty.service.service import Service
 from treaty.surroundings import Surroundings
 from treaty.testing import while_moving
 from treaty.testing.recorder import Recorder
-from treaty.testing.samples import NOON, NOTES, noted
+from treaty.testing.samples import NOON, NOTES, bare_api, noted
 
 pytestmark = pytest.mark.slow
 
@@ -51,7 +50,7 @@ async def _running(
     stores = MongoStores(client, context, surroundings=surroundings)
     service = Service(
         name=context,
-        api=Api(lambda *_: None, None, f"{context}.v1.Test"),
+        api=bare_api(f"{context}.v1.Test"),
         publishes=[Int64Value],
         projections=[projection, replace(NOTES, name="others")],
     )

@@ -23,12 +23,12 @@ from treaty.messaging.broker import BrokerAway, BrokerRefused, Topology
 from treaty.mongo.driver import Driver, close, connect
 from treaty.process.runner import Runner
 from treaty.rabbit.broker import RabbitBroker
-from treaty.rpc.api import Api
 from treaty.rpc.client import channel, until_answered
 from treaty.service.service import Service
 from treaty.settings import read_again
 from treaty.surroundings import Surroundings
 from treaty.testing import while_moving
+from treaty.testing.samples import bare_api
 
 from scripts.lib.processes import free_ports, process, ready
 from tests.real.guarded import GuardedMongoDB, GuardedRabbitMQ, guarded_mongodb, guarded_rabbitmq
@@ -110,7 +110,7 @@ async def test_a_process_that_the_broker_refuses_for_long_is_not_ready_until_it_
         return str(read())
 
     runner = Runner(
-        service=Service(name="test.secrets", api=Api(lambda *_: None, None, "test.secrets.v1.Secrets")),
+        service=Service(name="test.secrets", api=bare_api("test.secrets.v1.Secrets")),
         stores=MemoryStores(Surroundings()),
         broker=RabbitBroker(url, name="test", ids=RandomIds()),
         surroundings=Surroundings(),

@@ -16,14 +16,13 @@ from treaty.messaging.subscriptions import Subscription
 from treaty.operations.deliveries import DeliveryAudit, Findings
 from treaty.operations.redelivery import Redelivery
 from treaty.process.runner import Runner
-from treaty.rpc.api import Api
 from treaty.service.context_map import Pattern, Relation
 from treaty.service.service import Service, topology_of
 from treaty.service.stores import Stores
 from treaty.surroundings import Surroundings
 from treaty.testing import eventually
 from treaty.testing.recorder import Recorder
-from treaty.testing.samples import NOON, plain_commit
+from treaty.testing.samples import NOON, bare_api, plain_commit
 from treaty.testing.world import SeededChance
 
 HAPPENED, IGNORED, POISON = b"happened", b"ignored", b"poison"
@@ -77,7 +76,7 @@ class Pair:
     @property
     def services(self) -> Sequence[Service]:
         """The bank and the desk."""
-        api = Api(lambda *_: None, None, "made.v1.Made")
+        api = bare_api("made.v1.Made")
         relations = [Relation(self.name, Pattern.CONFORMIST)]
         desk = Service(name=f"{self.name}_desk", api=api, subscriptions=self.subscriptions, relations=relations)
         return Service(name=self.name, api=api), desk

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from treaty.causes import Cause, acting
 from treaty.cli.context import Opened, chosen, fail, in_context
+from treaty.projections.view import Page
 from treaty.sagas import Saga, SagaRun
 
 app = typer.Typer(help="Show, resume and cancel the runs of process managers.", no_args_is_help=True)
@@ -110,7 +111,7 @@ def _listing(stuck: bool, ended: bool, limit: int) -> Callable[[Opened], Awaitab
         rows = []
         for saga in opened.service.sagas:
             for status in statuses:
-                runs, _ = await opened.ports.view(saga.runs).page({"status": status}, after=None, limit=limit)
+                runs, _ = await opened.ports.view(saga.runs).page({"status": status}, Page(size=limit))
                 rows += [await _row(opened, saga, run) for run in runs]
         return rows
 

@@ -5,6 +5,6 @@ These names are for authors of contexts; the modules inside are the toolkit's ow
 
 from treaty.projections.projection import Projection
 from treaty.projections.rows import Between, Key, Where, Words, words_of
-from treaty.projections.view import View
+from treaty.projections.view import FIRST, Page, View
 
-__all__ = ["Between", "Key", "Projection", "View", "Where", "Words", "words_of"]
+__all__ = ["FIRST", "Between", "Key", "Page", "Projection", "View", "Where", "Words", "words_of"]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from treaty.domain import Invalid
@@ -11,6 +12,25 @@ from treaty.projections.rows import Key, Rows, Where
 R = TypeVar("R")
 
 _PAGE, _LARGEST_PAGE = 50, 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """The part of a list that a query asks for.
+
+    Attributes:
+        size: the number of rows; 0 means 50, more than 200 means 200.
+        after: the key at which the page begins, from the page before.
+        not_before: a revision (`stream@version`) that the list must show.
+    """
+
+    size: int = 0
+    after: Key | None = None
+    not_before: str = ""
+
+
+FIRST = Page()
+"""The first page, of the usual size."""
 
 
 class NotShown(Exception):
@@ -30,24 +50,20 @@ class View(Generic[R]):
     def __init__(self, projection: Projection[R], rows: Rows, *, patience: float = 5.0) -> None:
         self._projection, self._rows, self._patience = projection, rows, patience
 
-    async def page(
-        self, where: Where, *, after: Key | None, limit: int, not_before: str = ""
-    ) -> tuple[list[R], Key | None]:
-        """Returns up to `limit` rows, and the place to go on from, or None at the end.
-
-        A `limit` of 0 means 50; more than 200 means 200.
+    async def page(self, where: Where, page: Page = FIRST) -> tuple[list[R], Key | None]:
+        """Returns the rows of a page, and the key at which the next page begins, or None at the end.
 
         Raises:
-            NotShown: if the read model is too far behind `not_before`.
+            NotShown: if the read model is too far behind the page's `not_before`.
         """
-        await self._shows(not_before)
-        limit = min(limit or _PAGE, _LARGEST_PAGE)
-        rows = await self._rows.find(where, after, limit + 1)
-        page = [row for row in rows[:limit] if row.values is not None]
-        values = [self._projection.codec.decode(row.values) for row in page]
+        await self._shows(page.not_before)
+        limit = min(page.size or _PAGE, _LARGEST_PAGE)
+        rows = await self._rows.find(where, page.after, limit + 1)
+        shown = [row for row in rows[:limit] if row.values is not None]
+        values = [self._projection.codec.decode(row.values) for row in shown]
         if len(rows) <= limit:
             return values, None
-        last = page[-1]
+        last = shown[-1]
         assert last.values is not None
         return values, (last.values[self._projection.order_by], last.id)
 

@@ -4,7 +4,8 @@ Authors of contexts use the names below. The modules inside are internal to the 
 """
 
 from treaty.rpc.api import Api
-from treaty.rpc.pages import from_token, to_token
+from treaty.rpc.enums import EnumTable
+from treaty.rpc.pages import page_of, to_token
 from treaty.rpc.peers import Peer
 
-__all__ = ["Api", "Peer", "from_token", "to_token"]
+__all__ = ["Api", "EnumTable", "Peer", "page_of", "to_token"]

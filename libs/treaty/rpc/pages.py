@@ -12,11 +12,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from treaty.digests import TAG_BYTES, DigestKeys
 from treaty.domain import Invalid
 from treaty.projections.rows import Key
+from treaty.projections.view import Page
 
 _FREE = ("page_token", "page_size", "not_before")
 """The fields of a request that may change from page to page (AIP-158)."""
@@ -64,6 +65,23 @@ def _name(path: str, request: Any) -> bytes:
         if field in asked.DESCRIPTOR.fields_by_name:
             asked.ClearField(field)
     return hashlib.blake2b(path.encode() + b"\0" + asked.SerializeToString(deterministic=True)).digest()
+
+
+class _Paged(Protocol):
+    """A request for a page of a list (AIP-158)."""
+
+    page_size: int
+    page_token: str
+    not_before: str
+
+
+def page_of(request: _Paged) -> Page:
+    """Returns the page that a request asks for.
+
+    Raises:
+        Invalid: if its token was not made for this list by a process with one of our keys.
+    """
+    return Page(size=request.page_size, after=from_token(request.page_token), not_before=request.not_before)
 
 
 def to_token(after: Key | None) -> str:

@@ -5,14 +5,22 @@ from dataclasses import dataclass, is_dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from grpc import method_handlers_generic_handler
+
 from treaty.commits.codec import Shape
 from treaty.commits.commit import CauseEntry, Commit, Outgoing, PendingCall, commit_id
 from treaty.commits.stored import Stored
 from treaty.domain import Aggregate
 from treaty.messaging.envelope import Envelope
 from treaty.projections.projection import Projection
+from treaty.rpc.api import Api
 
 NOON = datetime(2024, 2, 29, 12, 0, 0, 123_000, tzinfo=UTC)
+
+
+def bare_api(name: str) -> Api:
+    """Returns a gRPC service of this full name that has no methods."""
+    return Api(lambda _, server: server.add_generic_rpc_handlers([method_handlers_generic_handler(name, {})]), None)
 
 
 def cause(id: str, *, events: int = 0) -> CauseEntry:

@@ -10,9 +10,12 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from treaty.causes import Cause
 from treaty.digests import DigestKeys
+
+C = TypeVar("C")
 
 TOLERANCE_SECONDS = 300
 """The largest difference between a signature's time and now; an older message may be a replay, so it is refused."""
@@ -69,6 +72,28 @@ class Webhook:
         """Returns the cause of a message. It takes effect once, and continues what began the stream that it changes."""
         hashed = DigestKeys.of(self.secret, self.secret_before).hashed(body)
         return Cause(id=f"webhook{self.path}/{id}", correlation=id, durable=True, continues=True, **hashed)
+
+
+def webhook(
+    path: str,
+    translate: Callable[[bytes], C],
+    *,
+    then: Callable[[C], Awaitable[object]],
+    secret: str,
+    secret_before: str = "",
+) -> Webhook:
+    """Returns a webhook: its messages are translated to commands, and each command is given to a use case.
+
+    Args:
+        translate: returns the command of a body, or raises `Invalid`.
+        then: the use case.
+        secret, secret_before: see `Webhook`.
+    """
+
+    async def take(body: bytes) -> None:
+        await then(translate(body))
+
+    return Webhook(path, secret, take, secret_before)
 
 
 def signature(secret: str, id: str, timestamp: int, body: bytes) -> str:

@@ -162,8 +162,7 @@ async def _serve(kind: str) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with _servicer(kind, settings) as servicer:
-        name = pb.DESCRIPTOR.services_by_name["InventoryService"].full_name
-        api = Api(pb_grpc.add_InventoryServiceServicer_to_server, servicer, name)
+        api = Api(pb_grpc.add_InventoryServiceServicer_to_server, servicer)
         server = GrpcServer(settings=settings, apis=[api], probe=lambda _: NoProbe())
         await server.start()
         server.set_ready(True)

@@ -7,7 +7,7 @@ from commerce.catalog.v1 import catalog_service_pb2 as pb
 from commerce.catalog.v1 import catalog_service_pb2_grpc as pb_grpc
 from commerce.money.v1 import money_pb2
 from treaty.domain import Invalid
-from treaty.rpc import Api, from_token, to_token
+from treaty.rpc import EnumTable, page_of, to_token
 
 from services.commerce.catalog.application import (
     Catalog,
@@ -31,12 +31,13 @@ from services.commerce.catalog.publishing import promotion_to_wire
 from services.commerce.money import Money
 from services.commerce.wire import money_from_wire, money_to_wire, time_from_wire, time_to_wire
 
-_STATUS = {
-    Status.PENDING: pb.REVIEW_STATUS_PENDING,
-    Status.PUBLISHED: pb.REVIEW_STATUS_PUBLISHED,
-    Status.REJECTED: pb.REVIEW_STATUS_REJECTED,
-}
-_STATUS_FROM_WIRE = {wire: status for status, wire in _STATUS.items()}
+_STATUS = EnumTable(
+    {
+        Status.PENDING: pb.REVIEW_STATUS_PENDING,
+        Status.PUBLISHED: pb.REVIEW_STATUS_PUBLISHED,
+        Status.REJECTED: pb.REVIEW_STATUS_REJECTED,
+    }
+)
 
 
 class CatalogApi(pb_grpc.CatalogServiceServicer):
@@ -118,9 +119,7 @@ class CatalogApi(pb_grpc.CatalogServiceServicer):
             lowest=_price(request.lowest_price, "lowest_price") if request.HasField("lowest_price") else None,
             highest=_price(request.highest_price, "highest_price") if request.HasField("highest_price") else None,
             include_discontinued=request.include_discontinued,
-            size=request.page_size,
-            after=from_token(request.page_token),
-            not_before=request.not_before,
+            page=page_of(request),
         )
         rows, after = await self._catalog.search_products(query)
         return pb.SearchProductsResponse(products=[_summary(row) for row in rows], next_page_token=to_token(after))
@@ -132,19 +131,11 @@ class CatalogApi(pb_grpc.CatalogServiceServicer):
     async def ListReviews(self, request: pb.ListReviewsRequest, context: Any) -> pb.ListReviewsResponse:
         query = ListReviews(
             sku=request.sku,
-            status=_STATUS_FROM_WIRE.get(request.status, Status.PUBLISHED),
-            size=request.page_size,
-            after=from_token(request.page_token),
-            not_before=request.not_before,
+            status=_STATUS.find(request.status) or Status.PUBLISHED,
+            page=page_of(request),
         )
         rows, after = await self._catalog.list_reviews(query)
         return pb.ListReviewsResponse(reviews=[_listed(row) for row in rows], next_page_token=to_token(after))
-
-
-def api(catalog: Catalog) -> Api:
-    """Returns the gRPC service of Catalog."""
-    add = pb_grpc.add_CatalogServiceServicer_to_server
-    return Api(add, CatalogApi(catalog), pb.DESCRIPTOR.services_by_name["CatalogService"].full_name)
 
 
 class _Described(Protocol):
@@ -227,7 +218,7 @@ def _listed(row: ReviewRow) -> pb.Review:
         rating=row.opinion.rating,
         title=row.opinion.title,
         text=row.opinion.text,
-        status=_STATUS[row.status],
+        status=_STATUS.to_wire(row.status),
         reason=row.reason,
         submitted_at=time_to_wire(row.submitted_at),
     )

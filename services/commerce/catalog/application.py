@@ -6,7 +6,7 @@ from typing import Any
 from treaty.clock import Clock
 from treaty.commits import Committed, Repository
 from treaty.domain import Invalid, NotFound, Rejected
-from treaty.projections import Between, Key, View, Words
+from treaty.projections import FIRST, Between, Key, Page, View, Words
 
 from services.commerce.catalog.domain.categories import Category
 from services.commerce.catalog.domain.products import Details, Product, Promotion
@@ -80,9 +80,7 @@ class SearchProducts:
     lowest: Money | None = None
     highest: Money | None = None
     include_discontinued: bool = False
-    size: int = 0
-    after: Key | None = None
-    not_before: str = ""
+    page: Page = FIRST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,12 +89,10 @@ class ListReviews:
 
     sku: str = ""
     status: Status = Status.PUBLISHED
-    size: int = 0
-    after: Key | None = None
-    not_before: str = ""
+    page: Page = FIRST
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Catalog:
     """The use cases of Catalog.
 
@@ -169,16 +165,14 @@ class Catalog:
 
     async def search_products(self, query: SearchProducts) -> tuple[list[ProductRow], Key | None]:
         """Returns a page of products, sorted by name, and the key of the next page, or None at the end."""
-        return await self.product_rows.page(
-            _conditions(query), after=query.after, limit=query.size, not_before=query.not_before
-        )
+        return await self.product_rows.page(_conditions(query), query.page)
 
     async def list_reviews(self, query: ListReviews) -> tuple[list[ReviewRow], Key | None]:
         """Returns a page of reviews, the newest first, and the key of the next page, or None at the end."""
         where: dict[str, Any] = {"status": query.status.value}
         if query.sku:
             where["sku"] = query.sku
-        return await self.review_rows.page(where, after=query.after, limit=query.size, not_before=query.not_before)
+        return await self.review_rows.page(where, query.page)
 
     async def _must_be_known(self, category: str) -> None:
         if not category:

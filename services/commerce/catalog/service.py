@@ -1,10 +1,12 @@
 """Builds the Catalog service from its parts."""
 
 from commerce.catalog.v1 import catalog_events_pb2 as events
+from commerce.catalog.v1 import catalog_service_pb2_grpc as pb_grpc
+from treaty.rpc import Api
 from treaty.service import Ports, Service
 
 from services.commerce.catalog import storage
-from services.commerce.catalog.api import api
+from services.commerce.catalog.api import CatalogApi
 from services.commerce.catalog.application import Catalog
 from services.commerce.catalog.publishing import publish
 
@@ -20,7 +22,7 @@ def build(ports: Ports) -> Service:
     )
     return Service(
         name="commerce.catalog",
-        api=api(catalog),
+        api=Api(pb_grpc.add_CatalogServiceServicer_to_server, CatalogApi(catalog)),
         publishes=[events.ProductCreated, events.ProductChanged, events.PriceChanged, events.ProductDiscontinued],
         projections=[storage.PRODUCT_ROWS, storage.REVIEW_ROWS],
     )

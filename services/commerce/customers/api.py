@@ -5,24 +5,32 @@ from typing import Any
 from commerce.customers.v1 import customers_events_pb2 as events
 from commerce.customers.v1 import customers_service_pb2 as pb
 from commerce.customers.v1 import customers_service_pb2_grpc as pb_grpc
-from treaty.rpc import Api, from_token, to_token
+from treaty.rpc import EnumTable, page_of, to_token
 
-from services.commerce.customers.application import ChangeTier, Customers, ForgetCustomer, RegisterCustomer
+from services.commerce.customers.application import (
+    ChangeTier,
+    Customers,
+    ForgetCustomer,
+    GetHistory,
+    ListCustomers,
+    RegisterCustomer,
+)
 from services.commerce.customers.domain.customer import Customer
 from services.commerce.customers.domain.tiers import Tier
 from services.commerce.customers.projections import CustomerRow, Happening, Kind
 from services.commerce.customers.publishing import TIERS
 from services.commerce.wire import money_to_wire, time_to_wire
 
-_TIERS_FROM_WIRE = {wire: tier for tier, wire in TIERS.items()}
-_KINDS = {
-    Kind.REGISTERED: pb.HAPPENING_KIND_REGISTERED,
-    Kind.PURCHASE: pb.HAPPENING_KIND_PURCHASE,
-    Kind.RETURN: pb.HAPPENING_KIND_RETURN,
-    Kind.PROMOTION: pb.HAPPENING_KIND_PROMOTION,
-    Kind.DOWNGRADE: pb.HAPPENING_KIND_DOWNGRADE,
-    Kind.FORGOTTEN: pb.HAPPENING_KIND_FORGOTTEN,
-}
+_KINDS = EnumTable(
+    {
+        Kind.REGISTERED: pb.HAPPENING_KIND_REGISTERED,
+        Kind.PURCHASE: pb.HAPPENING_KIND_PURCHASE,
+        Kind.RETURN: pb.HAPPENING_KIND_RETURN,
+        Kind.PROMOTION: pb.HAPPENING_KIND_PROMOTION,
+        Kind.DOWNGRADE: pb.HAPPENING_KIND_DOWNGRADE,
+        Kind.FORGOTTEN: pb.HAPPENING_KIND_FORGOTTEN,
+    }
+)
 
 
 class CustomersApi(pb_grpc.CustomersServiceServicer):
@@ -40,9 +48,7 @@ class CustomersApi(pb_grpc.CustomersServiceServicer):
         return pb.RegisterCustomerResponse(customer=_customer(registered.state), revision=registered.revision)
 
     async def ChangeTier(self, request: pb.ChangeTierRequest, context: Any) -> pb.ChangeTierResponse:
-        command = ChangeTier(
-            customer_id=request.customer_id, tier=_TIERS_FROM_WIRE[request.tier], reason=request.reason
-        )
+        command = ChangeTier(customer_id=request.customer_id, tier=TIERS.from_wire(request.tier), reason=request.reason)
         changed = await self._customers.change_tier(command)
         return pb.ChangeTierResponse(customer=_customer(changed.state), revision=changed.revision)
 
@@ -63,10 +69,7 @@ class CustomersApi(pb_grpc.CustomersServiceServicer):
         self, request: pb.GetCustomerHistoryRequest, context: Any
     ) -> pb.GetCustomerHistoryResponse:
         rows, after = await self._customers.get_history(
-            request.customer_id,
-            size=request.page_size,
-            after=from_token(request.page_token),
-            not_before=request.not_before,
+            GetHistory(customer_id=request.customer_id, page=page_of(request))
         )
         return pb.GetCustomerHistoryResponse(
             happenings=[_happening(row) for row in rows], next_page_token=to_token(after)
@@ -74,18 +77,9 @@ class CustomersApi(pb_grpc.CustomersServiceServicer):
 
     async def ListCustomers(self, request: pb.ListCustomersRequest, context: Any) -> pb.ListCustomersResponse:
         rows, after = await self._customers.list_customers(
-            _TIERS_FROM_WIRE.get(request.tier),
-            size=request.page_size,
-            after=from_token(request.page_token),
-            not_before=request.not_before,
+            ListCustomers(tier=TIERS.find(request.tier), page=page_of(request))
         )
         return pb.ListCustomersResponse(customers=[_summary(row) for row in rows], next_page_token=to_token(after))
-
-
-def api(customers: Customers) -> Api:
-    """Returns the gRPC service of Customers."""
-    add = pb_grpc.add_CustomersServiceServicer_to_server
-    return Api(add, CustomersApi(customers), pb.DESCRIPTOR.services_by_name["CustomersService"].full_name)
 
 
 def _customer(customer: Customer) -> pb.Customer:
@@ -93,7 +87,7 @@ def _customer(customer: Customer) -> pb.Customer:
     assert customer.review_at is not None
     return pb.Customer(
         customer_id=customer.id,
-        tier=TIERS[customer.tier],
+        tier=TIERS.to_wire(customer.tier),
         registered_at=time_to_wire(customer.registered_at),
         review_at=time_to_wire(customer.review_at),
         forgotten=customer.forgotten,
@@ -102,7 +96,7 @@ def _customer(customer: Customer) -> pb.Customer:
 
 def _happening(row: Happening) -> pb.Happening:
     return pb.Happening(
-        kind=_KINDS[row.kind],
+        kind=_KINDS.to_wire(row.kind),
         at=time_to_wire(row.at),
         order_id=row.order_id,
         amount=None if row.amount is None else money_to_wire(row.amount),
@@ -113,10 +107,10 @@ def _happening(row: Happening) -> pb.Happening:
 
 
 def _tier(tier: Tier | None) -> events.Tier.ValueType:
-    return events.TIER_UNSPECIFIED if tier is None else TIERS[tier]
+    return events.TIER_UNSPECIFIED if tier is None else TIERS.to_wire(tier)
 
 
 def _summary(row: CustomerRow) -> pb.CustomerSummary:
     return pb.CustomerSummary(
-        customer_id=row.customer_id, tier=TIERS[row.tier], registered_at=time_to_wire(row.registered_at)
+        customer_id=row.customer_id, tier=TIERS.to_wire(row.tier), registered_at=time_to_wire(row.registered_at)
     )

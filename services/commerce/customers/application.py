@@ -8,7 +8,7 @@ from treaty.clock import Clock
 from treaty.commits import Committed, Repository
 from treaty.domain import Call, NotFound
 from treaty.personal_data import PersonalData
-from treaty.projections import Key, View
+from treaty.projections import FIRST, Key, Page, View
 
 from services.commerce.customers.domain.customer import (
     Customer,
@@ -69,7 +69,21 @@ class ReviewTier:
     due: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetHistory:
+    customer_id: str
+    page: Page = FIRST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListCustomers:
+    """Customers of one tier, or of all."""
+
+    tier: Tier | None = None
+    page: Page = FIRST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Customers:
     """The use cases of Customers. `review_after` is the time between the last change of a tier and its review."""
 
@@ -135,19 +149,14 @@ class Customers:
         ref = found.state.private_ref
         return found, (await self.personal_data.find(ref) if ref else None) or {}
 
-    async def get_history(
-        self, customer_id: str, *, size: int = 0, after: Key | None = None, not_before: str = ""
-    ) -> tuple[list[Happening], Key | None]:
+    async def get_history(self, query: GetHistory) -> tuple[list[Happening], Key | None]:
         """Returns a page of a customer's history, latest first, and the key of the next page, or None at the end."""
-        where = {"customer_id": customer_id}
-        return await self.happenings.page(where, after=after, limit=size, not_before=not_before)
+        return await self.happenings.page({"customer_id": query.customer_id}, query.page)
 
-    async def list_customers(
-        self, tier: Tier | None = None, *, size: int = 0, after: Key | None = None, not_before: str = ""
-    ) -> tuple[list[CustomerRow], Key | None]:
+    async def list_customers(self, query: ListCustomers) -> tuple[list[CustomerRow], Key | None]:
         """Returns a page of customers, sorted by id, and the key of the next page, or None at the end."""
-        where = {} if tier is None else {"tier": tier.value}
-        return await self.rows.page(where, after=after, limit=size, not_before=not_before)
+        where = {} if query.tier is None else {"tier": query.tier.value}
+        return await self.rows.page(where, query.page)
 
     async def _registered(self, customer_id: str) -> Committed[Customer]:
         found = await self.customers.get(customer_id)

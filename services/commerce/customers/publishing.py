@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from commerce.customers.v1 import customers_events_pb2 as events
+from treaty.rpc import EnumTable
 
 from services.commerce.customers.domain.customer import (
     Customer,
@@ -18,7 +19,7 @@ from services.commerce.customers.domain.customer import (
 from services.commerce.customers.domain.tiers import Tier
 from services.commerce.wire import time_to_wire
 
-TIERS = {Tier.STANDARD: events.TIER_STANDARD, Tier.GOLD: events.TIER_GOLD, Tier.VIP: events.TIER_VIP}
+TIERS = EnumTable({Tier.STANDARD: events.TIER_STANDARD, Tier.GOLD: events.TIER_GOLD, Tier.VIP: events.TIER_VIP})
 
 
 Published = events.CustomerRegistered | events.CustomerTierChanged
@@ -33,8 +34,8 @@ def publish(customer: Customer, event: CustomerEvent) -> Iterator[Published]:
         case CustomerPromoted() | CustomerDowngraded():
             yield events.CustomerTierChanged(
                 customer_id=customer.id,
-                previous_tier=TIERS[event.previous],
-                new_tier=TIERS[event.new],
+                previous_tier=TIERS.to_wire(event.previous),
+                new_tier=TIERS.to_wire(event.new),
                 reason=event.reason,
                 changed_at=time_to_wire(event.changed_at),
             )

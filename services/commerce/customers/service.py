@@ -3,14 +3,16 @@
 from datetime import timedelta
 
 from commerce.customers.v1 import customers_events_pb2 as events
+from commerce.customers.v1 import customers_service_pb2_grpc as pb_grpc
 from commerce.ordering.v1 import ordering_events_pb2 as ordering
 from pydantic import Field
 from treaty.messaging import on
+from treaty.rpc import Api
 from treaty.service import Pattern, Ports, Relation, Service
 from treaty.settings import Settings
 
 from services.commerce.customers import acl, application, storage
-from services.commerce.customers.api import api
+from services.commerce.customers.api import CustomersApi
 from services.commerce.customers.application import Customers, set_review
 from services.commerce.customers.publishing import publish
 
@@ -39,7 +41,7 @@ def build(ports: Ports) -> Service:
     )
     return Service(
         name="commerce.customers",
-        api=api(customers),
+        api=Api(pb_grpc.add_CustomersServiceServicer_to_server, CustomersApi(customers)),
         publishes=[events.CustomerRegistered, events.CustomerTierChanged],
         subscriptions=[
             on(ordering.OrderCompleted, acl.order_completed, then=customers.note_purchase),
@@ -50,9 +52,9 @@ def build(ports: Ports) -> Service:
         projections=[storage.CUSTOMER_ROWS, storage.HAPPENINGS],
         relations=[
             Relation(
-                upstream="commerce.ordering",
-                pattern=Pattern.ANTI_CORRUPTION_LAYER,
-                why="a completed order is a purchase; only its amount matters",
+                "commerce.ordering",
+                Pattern.ANTI_CORRUPTION_LAYER,
+                "a completed order is a purchase; only its amount matters",
             )
         ],
     )

@@ -5,16 +5,18 @@ from typing import Any
 
 from commerce.inventory.v1 import inventory_service_pb2 as pb
 from commerce.inventory.v1 import inventory_service_pb2_grpc as pb_grpc
-from treaty.rpc import Api, from_token, to_token
+from treaty.rpc import EnumTable, page_of, to_token
 
-from services.commerce.inventory.application.allocations import Allocating, TakeBack
+from services.commerce.inventory.application.allocations import Allocations, TakeBack
 from services.commerce.inventory.application.stock import (
     AdjustStock,
+    ListStock,
     ManageItem,
     ReceiveStock,
     RegisterItem,
     RegisterWarehouse,
     Stock,
+    WriteOffExpired,
 )
 from services.commerce.inventory.domain.allocations import Allocation, Status
 from services.commerce.inventory.domain.stock import StockItem
@@ -22,21 +24,23 @@ from services.commerce.inventory.domain.warehouses import DEFAULT_WAREHOUSE
 from services.commerce.inventory.projections import StockRow
 from services.commerce.wire import money_from_wire, money_to_wire, time_to_wire
 
-_STATUS = {
-    Status.NEW: pb.ALLOCATION_STATUS_UNSPECIFIED,
-    Status.REQUESTED: pb.ALLOCATION_STATUS_REQUESTED,
-    Status.ALLOCATED: pb.ALLOCATION_STATUS_ALLOCATED,
-    Status.SECURED: pb.ALLOCATION_STATUS_SECURED,
-    Status.FULFILLED: pb.ALLOCATION_STATUS_FULFILLED,
-    Status.REFUSED: pb.ALLOCATION_STATUS_REFUSED,
-    Status.CANCELLED: pb.ALLOCATION_STATUS_RELEASED,
-    Status.RELEASED: pb.ALLOCATION_STATUS_RELEASED,
-}
+_STATUS = EnumTable(
+    {
+        Status.NEW: pb.ALLOCATION_STATUS_UNSPECIFIED,
+        Status.REQUESTED: pb.ALLOCATION_STATUS_REQUESTED,
+        Status.ALLOCATED: pb.ALLOCATION_STATUS_ALLOCATED,
+        Status.SECURED: pb.ALLOCATION_STATUS_SECURED,
+        Status.FULFILLED: pb.ALLOCATION_STATUS_FULFILLED,
+        Status.REFUSED: pb.ALLOCATION_STATUS_REFUSED,
+        Status.CANCELLED: pb.ALLOCATION_STATUS_RELEASED,
+        Status.RELEASED: pb.ALLOCATION_STATUS_RELEASED,
+    }
+)
 
 
 class InventoryApi(pb_grpc.InventoryServiceServicer):
-    def __init__(self, stock: Stock, allocating: Allocating) -> None:
-        self._stock, self._allocating = stock, allocating
+    def __init__(self, stock: Stock, allocations: Allocations) -> None:
+        self._stock, self._allocations = stock, allocations
 
     async def RegisterItem(self, request: pb.RegisterItemRequest, context: Any) -> pb.RegisterItemResponse:
         command = RegisterItem(
@@ -73,7 +77,8 @@ class InventoryApi(pb_grpc.InventoryServiceServicer):
         return pb.ManageItemResponse(item=_item(managed.state), revision=managed.revision)
 
     async def WriteOffExpired(self, request: pb.WriteOffExpiredRequest, context: Any) -> pb.WriteOffExpiredResponse:
-        written_off = await self._stock.write_off_expired(request.warehouse, request.sku)
+        command = WriteOffExpired(warehouse=request.warehouse, sku=request.sku)
+        written_off = await self._stock.write_off_expired(command)
         return pb.WriteOffExpiredResponse(item=_item(written_off.state), revision=written_off.revision)
 
     async def RegisterWarehouse(
@@ -89,7 +94,7 @@ class InventoryApi(pb_grpc.InventoryServiceServicer):
             return_id=request.return_id.lower(),
             pieces=_by_sku(request.pieces),
         )
-        taken = await self._allocating.take_back(command)
+        taken = await self._allocations.take_back(command)
         return pb.TakeBackResponse(allocation=_allocation(taken.state), revision=taken.revision)
 
     async def GetStock(self, request: pb.GetStockRequest, context: Any) -> pb.GetStockResponse:
@@ -97,25 +102,15 @@ class InventoryApi(pb_grpc.InventoryServiceServicer):
         return pb.GetStockResponse(item=_item(found.state), revision=found.revision)
 
     async def GetAllocation(self, request: pb.GetAllocationRequest, context: Any) -> pb.GetAllocationResponse:
-        found = await self._allocating.get_allocation(request.order_id.lower())
+        found = await self._allocations.get_allocation(request.order_id.lower())
         return pb.GetAllocationResponse(allocation=_allocation(found.state), revision=found.revision)
 
     async def ListStock(self, request: pb.ListStockRequest, context: Any) -> pb.ListStockResponse:
-        rows, after = await self._stock.list_stock(
-            warehouse=request.warehouse,
-            sku=request.sku,
-            to_reorder=request.to_reorder,
-            size=request.page_size,
-            after=from_token(request.page_token),
-            not_before=request.not_before,
+        query = ListStock(
+            warehouse=request.warehouse, sku=request.sku, to_reorder=request.to_reorder, page=page_of(request)
         )
+        rows, after = await self._stock.list_stock(query)
         return pb.ListStockResponse(items=[_item(row) for row in rows], next_page_token=to_token(after))
-
-
-def api(stock: Stock, allocating: Allocating) -> Api:
-    """Returns the gRPC service of Inventory."""
-    add = pb_grpc.add_InventoryServiceServicer_to_server
-    return Api(add, InventoryApi(stock, allocating), pb.DESCRIPTOR.services_by_name["InventoryService"].full_name)
 
 
 def _by_sku(pieces: Iterable[pb.ReturnedPieces]) -> Mapping[str, int]:
@@ -145,7 +140,7 @@ def _item(item: StockItem | StockRow) -> pb.StockItem:
 def _allocation(allocation: Allocation) -> pb.Allocation:
     return pb.Allocation(
         order_id=allocation.id,
-        status=_STATUS[allocation.status],
+        status=_STATUS.to_wire(allocation.status),
         lines=[
             pb.AllocationLine(sku=line.sku, warehouse=line.warehouse, quantity=line.quantity)
             for line in allocation.outstanding

@@ -6,10 +6,11 @@ from typing import Any
 from commerce.notifications.v1 import notifications_service_pb2 as pb
 from commerce.notifications.v1 import notifications_service_pb2_grpc as pb_grpc
 from google.protobuf.timestamp_pb2 import Timestamp
-from treaty.rpc import Api, from_token, to_token
+from treaty.rpc import EnumTable, page_of, to_token
 
 from services.commerce.notifications.application import (
     ForgetCustomer,
+    ListNotifications,
     MuteTopics,
     Notifications,
     SetQuietHours,
@@ -21,27 +22,31 @@ from services.commerce.notifications.domain.subscriptions import Channel, QuietH
 from services.commerce.notifications.projections import NotificationRow
 from services.commerce.wire import time_to_wire
 
-_CHANNEL = {
-    Channel.EMAIL: pb.CHANNEL_EMAIL,
-    Channel.SMS: pb.CHANNEL_SMS,
-    Channel.WEBHOOK: pb.CHANNEL_WEBHOOK,
-}
-_TOPIC = {
-    Topic.ACCOUNT: pb.TOPIC_ACCOUNT,
-    Topic.ORDERS: pb.TOPIC_ORDERS,
-    Topic.PAYMENTS: pb.TOPIC_PAYMENTS,
-    Topic.DELIVERIES: pb.TOPIC_DELIVERIES,
-    Topic.STOCK: pb.TOPIC_STOCK,
-    Topic.CATALOG: pb.TOPIC_CATALOG,
-}
-_STATUS = {
-    Status.SCHEDULED: pb.NOTIFICATION_STATUS_SCHEDULED,
-    Status.SENT: pb.NOTIFICATION_STATUS_SENT,
-    Status.FAILED: pb.NOTIFICATION_STATUS_FAILED,
-    Status.SUPPRESSED: pb.NOTIFICATION_STATUS_SUPPRESSED,
-}
-_CHANNEL_FROM_WIRE = {wire: channel for channel, wire in _CHANNEL.items()}
-_TOPIC_FROM_WIRE = {wire: topic for topic, wire in _TOPIC.items()}
+_CHANNEL = EnumTable(
+    {
+        Channel.EMAIL: pb.CHANNEL_EMAIL,
+        Channel.SMS: pb.CHANNEL_SMS,
+        Channel.WEBHOOK: pb.CHANNEL_WEBHOOK,
+    }
+)
+_TOPIC = EnumTable(
+    {
+        Topic.ACCOUNT: pb.TOPIC_ACCOUNT,
+        Topic.ORDERS: pb.TOPIC_ORDERS,
+        Topic.PAYMENTS: pb.TOPIC_PAYMENTS,
+        Topic.DELIVERIES: pb.TOPIC_DELIVERIES,
+        Topic.STOCK: pb.TOPIC_STOCK,
+        Topic.CATALOG: pb.TOPIC_CATALOG,
+    }
+)
+_STATUS = EnumTable(
+    {
+        Status.SCHEDULED: pb.NOTIFICATION_STATUS_SCHEDULED,
+        Status.SENT: pb.NOTIFICATION_STATUS_SENT,
+        Status.FAILED: pb.NOTIFICATION_STATUS_FAILED,
+        Status.SUPPRESSED: pb.NOTIFICATION_STATUS_SUPPRESSED,
+    }
+)
 _CHANNEL_OF_ADDRESS = {"email": Channel.EMAIL, "phone": Channel.SMS, "url": Channel.WEBHOOK}
 
 
@@ -63,7 +68,7 @@ class NotificationsApi(pb_grpc.NotificationsServiceServicer):
         )
 
     async def Unsubscribe(self, request: pb.UnsubscribeRequest, context: Any) -> pb.UnsubscribeResponse:
-        channel = _CHANNEL_FROM_WIRE[request.channel]
+        channel = _CHANNEL.from_wire(request.channel, field="channel")
         done = await self._notifications.unsubscribe(Unsubscribe(customer_id=request.customer_id, channel=channel))
         return pb.UnsubscribeResponse(subscription=_subscription(done.state), revision=done.revision)
 
@@ -76,7 +81,7 @@ class NotificationsApi(pb_grpc.NotificationsServiceServicer):
         return pb.SetQuietHoursResponse(subscription=_subscription(done.state), revision=done.revision)
 
     async def MuteTopics(self, request: pb.MuteTopicsRequest, context: Any) -> pb.MuteTopicsResponse:
-        topics = [_TOPIC_FROM_WIRE[topic] for topic in request.topics]
+        topics = [_TOPIC.from_wire(topic, field="topics") for topic in request.topics]
         done = await self._notifications.mute_topics(MuteTopics(customer_id=request.customer_id, topics=topics))
         return pb.MuteTopicsResponse(subscription=_subscription(done.state), revision=done.revision)
 
@@ -96,30 +101,20 @@ class NotificationsApi(pb_grpc.NotificationsServiceServicer):
         self, request: pb.ListNotificationsRequest, context: Any
     ) -> pb.ListNotificationsResponse:
         rows, after = await self._notifications.list_notifications(
-            customer_id=request.customer_id,
-            size=request.page_size,
-            after=from_token(request.page_token),
-            not_before=request.not_before,
+            ListNotifications(customer_id=request.customer_id, page=page_of(request))
         )
         return pb.ListNotificationsResponse(
             notifications=[_summary(row) for row in rows], next_page_token=to_token(after)
         )
 
 
-def api(notifications: Notifications) -> Api:
-    """Returns the gRPC service of Notifications."""
-    add = pb_grpc.add_NotificationsServiceServicer_to_server
-    name = pb.DESCRIPTOR.services_by_name["NotificationsService"].full_name
-    return Api(add, NotificationsApi(notifications), name)
-
-
 def _subscription(subscription: Subscription) -> pb.Subscription:
     quiet = subscription.quiet
     return pb.Subscription(
         customer_id=subscription.id,
-        channels=[_CHANNEL[address.channel] for address in subscription.addresses],
+        channels=[_CHANNEL.to_wire(address.channel) for address in subscription.addresses],
         quiet_hours=None if quiet is None else _quiet_hours(quiet),
-        muted_topics=[_TOPIC[topic] for topic in subscription.muted],
+        muted_topics=[_TOPIC.to_wire(topic) for topic in subscription.muted],
     )
 
 
@@ -128,11 +123,11 @@ def _notification(notification: Notification) -> pb.Notification:
     return pb.Notification(
         notification_id=notification.id,
         customer_id=notification.customer_id,
-        topic=_TOPIC[notification.text.topic],
+        topic=_TOPIC.to_wire(notification.text.topic),
         subject=notification.text.subject,
         text=notification.text.body,
         channel=_channel(notification.channel),
-        status=_STATUS[notification.status],
+        status=_STATUS.to_wire(notification.status),
         created_at=_time(notification.created_at),
         due_at=_time(notification.due),
         sent_at=_time(notification.sent_at),
@@ -145,10 +140,10 @@ def _summary(row: NotificationRow) -> pb.NotificationSummary:
     return pb.NotificationSummary(
         notification_id=row.notification_id,
         customer_id=row.customer_id,
-        topic=_TOPIC[row.topic],
+        topic=_TOPIC.to_wire(row.topic),
         subject=row.subject,
         channel=_channel(row.channel),
-        status=_STATUS[row.status],
+        status=_STATUS.to_wire(row.status),
         created_at=time_to_wire(row.created_at),
         due_at=_time(row.due),
         sent_at=_time(row.sent_at),
@@ -162,7 +157,7 @@ def _quiet_hours(hours: QuietHours) -> pb.QuietHours:
 
 
 def _channel(channel: Channel | None) -> "pb.Channel.ValueType":
-    return pb.CHANNEL_UNSPECIFIED if channel is None else _CHANNEL[channel]
+    return pb.CHANNEL_UNSPECIFIED if channel is None else _CHANNEL.to_wire(channel)
 
 
 def _time(time: datetime | None) -> Timestamp | None:

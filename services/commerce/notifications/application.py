@@ -12,7 +12,7 @@ from treaty.commits import Committed, Repository
 from treaty.dependencies import DependencyAway
 from treaty.domain import Call, NotFound
 from treaty.personal_data import PersonalData
-from treaty.projections import Key, View
+from treaty.projections import FIRST, Key, Page, View
 
 from services.commerce.notifications.domain.notifications import (
     Notification,
@@ -126,7 +126,15 @@ class Send:
     notification_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListNotifications:
+    """The notifications of one customer, or of all."""
+
+    customer_id: str = ""
+    page: Page = FIRST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notifications:
     """The use cases of Notifications.
 
@@ -193,12 +201,10 @@ class Notifications:
     async def get_notification(self, notification_id: str) -> Committed[Notification]:
         return await self.notifications.get(notification_id)
 
-    async def list_notifications(
-        self, *, customer_id: str = "", size: int = 0, after: Key | None = None, not_before: str = ""
-    ) -> tuple[list[NotificationRow], Key | None]:
+    async def list_notifications(self, query: ListNotifications) -> tuple[list[NotificationRow], Key | None]:
         """Returns a page of notifications, the latest first, and the key of the next page, or None at the end."""
-        where = {"customer_id": customer_id} if customer_id else {}
-        return await self.summaries.page(where, after=after, limit=size, not_before=not_before)
+        where = {"customer_id": query.customer_id} if query.customer_id else {}
+        return await self.summaries.page(where, query.page)
 
     async def notify(self, command: Notify) -> None:
         """Schedules a message by every channel of a customer, or records why nobody receives it."""

@@ -3,18 +3,20 @@
 from commerce.catalog.v1 import catalog_events_pb2 as catalog
 from commerce.customers.v1 import customers_events_pb2 as customers
 from commerce.inventory.v1 import inventory_events_pb2 as inventory
+from commerce.notifications.v1 import notifications_service_pb2_grpc as pb_grpc
 from commerce.ordering.v1 import ordering_events_pb2 as ordering
 from commerce.payments.v1 import payments_events_pb2 as payments
 from commerce.payments.v2 import payments_events_pb2 as payments_v2
 from commerce.shipping.v1 import shipping_events_pb2 as shipping
 from pydantic import Field, SecretStr
 from treaty.messaging import on
+from treaty.rpc import Api
 from treaty.service import Pattern, Ports, Relation, Service
 from treaty.settings import DEVELOPMENT_SECRET, Settings
 from treaty.web import ForeignUrls
 
 from services.commerce.notifications import acl, application, storage
-from services.commerce.notifications.api import api
+from services.commerce.notifications.api import NotificationsApi
 from services.commerce.notifications.application import Notifications, deliver
 from services.commerce.notifications.clients import Secrets, Webhooks, mail_at, sms_at
 from services.commerce.notifications.domain.subscriptions import Channel
@@ -55,37 +57,37 @@ def build(ports: Ports) -> Service:
     secrets = Secrets(*(key.get_secret_value() for key in (settings.key, settings.key_before, settings.secret)))
     urls = ForeignUrls(private=settings.private, plain=settings.plain)
     webhooks = Webhooks(secrets, urls, patience=settings.seconds, clock=ports.clock)
-    told = Notifications(
-        ports.repository(storage.SUBSCRIPTIONS),
-        ports.repository(storage.NOTIFICATIONS, policies=[deliver], commands=storage.COMMANDS),
-        ports.view(storage.NOTIFICATION_SUMMARY),
-        ports.personal_data,
-        {Channel.EMAIL: mail, Channel.SMS: sms, Channel.WEBHOOK: webhooks},
-        webhooks,
-        ports.clock,
-        settings.staff_email,
+    notifications = Notifications(
+        subscriptions=ports.repository(storage.SUBSCRIPTIONS),
+        notifications=ports.repository(storage.NOTIFICATIONS, policies=[deliver], commands=storage.COMMANDS),
+        summaries=ports.view(storage.NOTIFICATION_SUMMARY),
+        personal_data=ports.personal_data,
+        outlets={Channel.EMAIL: mail, Channel.SMS: sms, Channel.WEBHOOK: webhooks},
+        signatures=webhooks,
+        clock=ports.clock,
+        staff_email=settings.staff_email,
     )
     return Service(
         name="commerce.notifications",
-        api=api(told),
+        api=Api(pb_grpc.add_NotificationsServiceServicer_to_server, NotificationsApi(notifications)),
         subscriptions=[
-            on(customers.CustomerRegistered, acl.customer_registered, then=told.notify),
-            on(customers.CustomerTierChanged, acl.customer_tier_changed, then=told.notify),
-            on(ordering.OrderPlaced, acl.order_placed, then=told.notify),
-            on(ordering.OrderConfirmed, acl.order_confirmed, then=told.notify),
-            on(ordering.OrderCancelled, acl.order_cancelled, then=told.notify),
-            on(ordering.OrderCompleted, acl.order_completed, then=told.notify),
-            on(ordering.OrderReturned, acl.order_returned, then=told.notify),
-            on(payments.PaymentFailed, acl.payment_failed, then=told.notify),
-            on(payments_v2.PaymentRefunded, acl.payment_refunded, then=told.notify),
-            on(shipping.ShipmentDispatched, acl.shipment_dispatched, then=told.notify),
-            on(shipping.DeliveryConfirmed, acl.delivery_confirmed, then=told.notify),
-            on(shipping.DeliveryFailed, acl.delivery_failed, then=told.notify),
-            on(inventory.ReorderNeeded, acl.reorder_needed, then=told.notify_staff),
-            on(catalog.ProductDiscontinued, acl.product_discontinued, then=told.notify_staff),
+            on(customers.CustomerRegistered, acl.customer_registered, then=notifications.notify),
+            on(customers.CustomerTierChanged, acl.customer_tier_changed, then=notifications.notify),
+            on(ordering.OrderPlaced, acl.order_placed, then=notifications.notify),
+            on(ordering.OrderConfirmed, acl.order_confirmed, then=notifications.notify),
+            on(ordering.OrderCancelled, acl.order_cancelled, then=notifications.notify),
+            on(ordering.OrderCompleted, acl.order_completed, then=notifications.notify),
+            on(ordering.OrderReturned, acl.order_returned, then=notifications.notify),
+            on(payments.PaymentFailed, acl.payment_failed, then=notifications.notify),
+            on(payments_v2.PaymentRefunded, acl.payment_refunded, then=notifications.notify),
+            on(shipping.ShipmentDispatched, acl.shipment_dispatched, then=notifications.notify),
+            on(shipping.DeliveryConfirmed, acl.delivery_confirmed, then=notifications.notify),
+            on(shipping.DeliveryFailed, acl.delivery_failed, then=notifications.notify),
+            on(inventory.ReorderNeeded, acl.reorder_needed, then=notifications.notify_staff),
+            on(catalog.ProductDiscontinued, acl.product_discontinued, then=notifications.notify_staff),
         ],
         commands=storage.COMMANDS,
-        calls={application.Send: told.send},
+        calls={application.Send: notifications.send},
         projections=[storage.NOTIFICATION_SUMMARY],
         relations=[
             Relation("commerce.customers", Pattern.CONFORMIST, "messages use the tier names of Customers"),

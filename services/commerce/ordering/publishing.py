@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from commerce.money.v1 import money_pb2
 from commerce.ordering.v1 import ordering_events_pb2 as pb
+from treaty.rpc import EnumTable
 
 from services.commerce.ordering.domain.events import (
     AddressChanged,
@@ -27,11 +28,13 @@ from services.commerce.ordering.domain.order import Order
 from services.commerce.ordering.domain.pricing import Line, Method
 from services.commerce.wire import money_to_wire, time_to_wire
 
-METHODS = {
-    Method.STANDARD: pb.SHIPPING_METHOD_STANDARD,
-    Method.EXPRESS: pb.SHIPPING_METHOD_EXPRESS,
-    Method.OVERNIGHT: pb.SHIPPING_METHOD_OVERNIGHT,
-}
+METHODS = EnumTable(
+    {
+        Method.STANDARD: pb.SHIPPING_METHOD_STANDARD,
+        Method.EXPRESS: pb.SHIPPING_METHOD_EXPRESS,
+        Method.OVERNIGHT: pb.SHIPPING_METHOD_OVERNIGHT,
+    }
+)
 
 
 Published = pb.OrderPlaced | pb.OrderConfirmed | pb.OrderCancelled | pb.OrderCompleted | pb.OrderReturned
@@ -81,7 +84,7 @@ def _placed(order: Order, event: OrderPlaced) -> pb.OrderPlaced:
         subtotal=money_to_wire(event.totals.subtotal),
         tax=money_to_wire(event.totals.tax),
         shipping=money_to_wire(event.totals.shipping),
-        shipping_method=METHODS[event.delivery.method],
+        shipping_method=METHODS.to_wire(event.delivery.method),
         country=event.delivery.country,
         customer_tier=event.tier,
     )

@@ -6,16 +6,18 @@ from commerce.catalog.v1 import catalog_events_pb2 as catalog
 from commerce.customers.v1 import customers_events_pb2 as customers
 from commerce.inventory.v1 import inventory_events_pb2 as inventory
 from commerce.ordering.v1 import ordering_events_pb2 as events
+from commerce.ordering.v1 import ordering_service_pb2_grpc as pb_grpc
 from commerce.payments.v1 import payments_events_pb2 as payments
-from commerce.payments.v2 import payments_events_pb2 as payments2
+from commerce.payments.v2 import payments_events_pb2 as payments_v2
 from commerce.shipping.v1 import shipping_events_pb2 as shipping
 from pydantic import Field
 from treaty.messaging import on
+from treaty.rpc import Api
 from treaty.service import Pattern, Ports, Relation, Service
 from treaty.settings import Settings
 
 from services.commerce.ordering import acl, storage
-from services.commerce.ordering.api import api
+from services.commerce.ordering.api import OrderingApi
 from services.commerce.ordering.application.commands import StopShipment
 from services.commerce.ordering.application.knowledge import Knowledge
 from services.commerce.ordering.application.orders import Ordering, follow_order
@@ -58,7 +60,7 @@ def build(ports: Ports) -> Service:
     returns = Returns(saga, InventoryClient(inventory_peer), PaymentsClient(payments_peer))
     return Service(
         name="commerce.ordering",
-        api=api(ordering),
+        api=Api(pb_grpc.add_OrderingServiceServicer_to_server, OrderingApi(ordering)),
         publishes=[
             events.OrderPlaced,
             events.OrderConfirmed,
@@ -79,7 +81,7 @@ def build(ports: Ports) -> Service:
             on(inventory.AllocationReleased, acl.allocation_released, then=checkout.tell),
             on(payments.PaymentAuthorised, acl.payment_authorised, then=checkout.tell),
             on(payments.PaymentFailed, acl.payment_failed, then=checkout.tell),
-            on(payments2.PaymentRefunded, acl.payment_refunded, then=saga.tell),
+            on(payments_v2.PaymentRefunded, acl.payment_refunded, then=saga.tell),
             on(shipping.ShipmentCreated, acl.shipment_created, then=ordering.note_shipment),
             on(shipping.ShipmentDispatched, acl.shipment_dispatched, then=ordering.note_shipment),
             on(shipping.DeliveryConfirmed, acl.delivery_confirmed, then=ordering.note_shipment),

@@ -5,29 +5,33 @@ from typing import Any
 from commerce.payments.v1 import payments_service_pb2 as pb
 from commerce.payments.v1 import payments_service_pb2_grpc as pb_grpc
 from treaty.domain import NotFound
-from treaty.rpc import Api
+from treaty.rpc import EnumTable
 
 from services.commerce.payments.application import Payments, RefundPayment, RegisterMethod
 from services.commerce.payments.domain.payment import Kind, Payment, Status
 from services.commerce.wire import money_from_wire, money_to_wire, time_from_wire
 
-_STATUS = {
-    Status.REQUESTED: pb.PAYMENT_STATUS_REQUESTED,
-    Status.AUTHORISED: pb.PAYMENT_STATUS_AUTHORISED,
-    Status.CAPTURING: pb.PAYMENT_STATUS_AUTHORISED,
-    Status.VOIDING: pb.PAYMENT_STATUS_AUTHORISED,
-    Status.FAILED: pb.PAYMENT_STATUS_FAILED,
-    Status.CAPTURED: pb.PAYMENT_STATUS_CAPTURED,
-    Status.VOIDED: pb.PAYMENT_STATUS_VOIDED,
-    Status.REFUNDED: pb.PAYMENT_STATUS_REFUNDED,
-}
+_STATUS = EnumTable(
+    {
+        Status.REQUESTED: pb.PAYMENT_STATUS_REQUESTED,
+        Status.AUTHORISED: pb.PAYMENT_STATUS_AUTHORISED,
+        Status.CAPTURING: pb.PAYMENT_STATUS_AUTHORISED,
+        Status.VOIDING: pb.PAYMENT_STATUS_AUTHORISED,
+        Status.FAILED: pb.PAYMENT_STATUS_FAILED,
+        Status.CAPTURED: pb.PAYMENT_STATUS_CAPTURED,
+        Status.VOIDED: pb.PAYMENT_STATUS_VOIDED,
+        Status.REFUNDED: pb.PAYMENT_STATUS_REFUNDED,
+    }
+)
 
-_KIND = {
-    Kind.AUTHORISATION: pb.TRANSACTION_KIND_AUTHORISATION,
-    Kind.CAPTURE: pb.TRANSACTION_KIND_CAPTURE,
-    Kind.VOID: pb.TRANSACTION_KIND_VOID,
-    Kind.REFUND: pb.TRANSACTION_KIND_REFUND,
-}
+_KIND = EnumTable(
+    {
+        Kind.AUTHORISATION: pb.TRANSACTION_KIND_AUTHORISATION,
+        Kind.CAPTURE: pb.TRANSACTION_KIND_CAPTURE,
+        Kind.VOID: pb.TRANSACTION_KIND_VOID,
+        Kind.REFUND: pb.TRANSACTION_KIND_REFUND,
+    }
+)
 
 
 class PaymentsApi(pb_grpc.PaymentsServiceServicer):
@@ -57,22 +61,16 @@ class PaymentsApi(pb_grpc.PaymentsServiceServicer):
         return pb.GetPaymentResponse(payment=_payment(found.state), revision=found.revision)
 
 
-def api(payments: Payments) -> Api:
-    """Returns the gRPC service of Payments."""
-    add = pb_grpc.add_PaymentsServiceServicer_to_server
-    return Api(add, PaymentsApi(payments), pb.DESCRIPTOR.services_by_name["PaymentsService"].full_name)
-
-
 def _payment(payment: Payment) -> pb.Payment:
     if payment.amount is None or payment.given_back is None:
         raise NotFound(f"order {payment.id} was cancelled before a payment was requested")
     return pb.Payment(
         order_id=payment.id,
         amount=money_to_wire(payment.amount),
-        status=_STATUS[payment.status],
+        status=_STATUS.to_wire(payment.status),
         reason=payment.reason,
         transactions=[
-            pb.Transaction(kind=_KIND[one.kind], amount=money_to_wire(one.amount), refund_id=one.refund_id)
+            pb.Transaction(kind=_KIND.to_wire(one.kind), amount=money_to_wire(one.amount), refund_id=one.refund_id)
             for one in payment.transactions
         ],
         refunded=money_to_wire(payment.given_back),

@@ -141,7 +141,7 @@ class Refund:
     refund_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Payments:
     """The use cases of Payments.
 

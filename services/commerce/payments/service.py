@@ -2,15 +2,17 @@
 
 from commerce.ordering.v1 import ordering_events_pb2 as ordering
 from commerce.payments.v1 import payments_events_pb2 as events
-from commerce.payments.v2 import payments_events_pb2 as events2
+from commerce.payments.v1 import payments_service_pb2_grpc as pb_grpc
+from commerce.payments.v2 import payments_events_pb2 as events_v2
 from pydantic import Field, SecretStr
 from treaty.messaging import on
+from treaty.rpc import Api
 from treaty.service import Pattern, Ports, Relation, Service
 from treaty.settings import DEVELOPMENT_SECRET, Settings
-from treaty.web import Webhook
+from treaty.web import webhook
 
 from services.commerce.payments import acl, application, storage
-from services.commerce.payments.api import api
+from services.commerce.payments.api import PaymentsApi
 from services.commerce.payments.application import Payments, ask_gateway
 from services.commerce.payments.clients import gateway_at
 from services.commerce.payments.gateway import verdict_from
@@ -36,20 +38,30 @@ class PaymentsSettings(Settings):
 def build(ports: Ports) -> Service:
     settings = ports.settings(PaymentsSettings)
     gateway = gateway_at(settings.gateway, settings.gateway_seconds)
-    repository = ports.repository(storage.PAYMENTS, policies=[publish, ask_gateway], commands=storage.COMMANDS)
-    payments = Payments(repository, ports.repository(storage.METHODS), gateway, ports.clock)
-    webhook = _webhook(payments, settings)
-    gateway.call_back(webhook)
+    payments = Payments(
+        payments=ports.repository(storage.PAYMENTS, policies=[publish, ask_gateway], commands=storage.COMMANDS),
+        methods=ports.repository(storage.METHODS),
+        gateway=gateway,
+        clock=ports.clock,
+    )
+    verdicts = webhook(
+        "/webhooks/gateway",
+        verdict_from,
+        then=payments.note_verdict,
+        secret=settings.webhook_secret.get_secret_value(),
+        secret_before=settings.webhook_secret_before.get_secret_value(),
+    )
+    gateway.call_back(verdicts)
     return Service(
         name="commerce.payments",
-        api=api(payments),
+        api=Api(pb_grpc.add_PaymentsServiceServicer_to_server, PaymentsApi(payments)),
         publishes=[
             events.PaymentAuthorised,
             events.PaymentFailed,
             events.PaymentReceived,
             events.PaymentVoided,
             events.PaymentRefunded,
-            events2.PaymentRefunded,
+            events_v2.PaymentRefunded,
         ],
         subscriptions=[
             on(ordering.OrderPlaced, acl.order_placed, then=payments.request_payment),
@@ -63,22 +75,10 @@ def build(ports: Ports) -> Service:
             application.Void: payments.void,
             application.Refund: payments.refund,
         },
-        webhooks=[webhook],
+        webhooks=[verdicts],
         relations=[
             Relation("commerce.ordering", Pattern.ANTI_CORRUPTION_LAYER, "an order becomes a payment"),
             Relation("external.gateway", Pattern.ANTI_CORRUPTION_LAYER, "response codes become verdicts"),
         ],
         resources=[gateway],
-    )
-
-
-def _webhook(payments: Payments, settings: PaymentsSettings) -> Webhook:
-    async def take(body: bytes) -> None:
-        await payments.note_verdict(verdict_from(body))
-
-    return Webhook(
-        path="/webhooks/gateway",
-        secret=settings.webhook_secret.get_secret_value(),
-        take=take,
-        secret_before=settings.webhook_secret_before.get_secret_value(),
     )

@@ -6,26 +6,27 @@ from typing import Any
 from commerce.shipping.v1 import shipping_service_pb2 as pb
 from commerce.shipping.v1 import shipping_service_pb2_grpc as pb_grpc
 from google.protobuf.timestamp_pb2 import Timestamp
-from treaty.rpc import Api, from_token, to_token
+from treaty.rpc import EnumTable, page_of, to_token
 
-from services.commerce.shipping.application import CancelShipment, Shipping
+from services.commerce.shipping.application import CancelShipment, ListShipments, Shipping
 from services.commerce.shipping.domain.shipments import Shipment
 from services.commerce.shipping.domain.tracking import Status
 from services.commerce.shipping.projections import ShipmentRow
 from services.commerce.wire import time_to_wire
 
-_STATUS = {
-    Status.AWAITED: pb.SHIPMENT_STATUS_AWAITED,
-    Status.CREATED: pb.SHIPMENT_STATUS_CREATED,
-    Status.BOOKED: pb.SHIPMENT_STATUS_BOOKED,
-    Status.IN_TRANSIT: pb.SHIPMENT_STATUS_IN_TRANSIT,
-    Status.OUT_FOR_DELIVERY: pb.SHIPMENT_STATUS_OUT_FOR_DELIVERY,
-    Status.EXCEPTION: pb.SHIPMENT_STATUS_EXCEPTION,
-    Status.DELIVERED: pb.SHIPMENT_STATUS_DELIVERED,
-    Status.FAILED: pb.SHIPMENT_STATUS_FAILED,
-    Status.CANCELLED: pb.SHIPMENT_STATUS_CANCELLED,
-}
-_STATUS_FROM_WIRE = {wire: status for status, wire in _STATUS.items()}
+_STATUS = EnumTable(
+    {
+        Status.AWAITED: pb.SHIPMENT_STATUS_AWAITED,
+        Status.CREATED: pb.SHIPMENT_STATUS_CREATED,
+        Status.BOOKED: pb.SHIPMENT_STATUS_BOOKED,
+        Status.IN_TRANSIT: pb.SHIPMENT_STATUS_IN_TRANSIT,
+        Status.OUT_FOR_DELIVERY: pb.SHIPMENT_STATUS_OUT_FOR_DELIVERY,
+        Status.EXCEPTION: pb.SHIPMENT_STATUS_EXCEPTION,
+        Status.DELIVERED: pb.SHIPMENT_STATUS_DELIVERED,
+        Status.FAILED: pb.SHIPMENT_STATUS_FAILED,
+        Status.CANCELLED: pb.SHIPMENT_STATUS_CANCELLED,
+    }
+)
 
 
 class ShippingApi(pb_grpc.ShippingServiceServicer):
@@ -43,25 +44,16 @@ class ShippingApi(pb_grpc.ShippingServiceServicer):
 
     async def ListShipments(self, request: pb.ListShipmentsRequest, context: Any) -> pb.ListShipmentsResponse:
         rows, after = await self._shipping.list_shipments(
-            status=_STATUS_FROM_WIRE.get(request.status, ""),
-            size=request.page_size,
-            after=from_token(request.page_token),
-            not_before=request.not_before,
+            ListShipments(status=_STATUS.find(request.status), page=page_of(request))
         )
         return pb.ListShipmentsResponse(shipments=[_summary(row) for row in rows], next_page_token=to_token(after))
-
-
-def api(shipping: Shipping) -> Api:
-    """Returns the gRPC service of Shipping."""
-    add = pb_grpc.add_ShippingServiceServicer_to_server
-    return Api(add, ShippingApi(shipping), pb.DESCRIPTOR.services_by_name["ShippingService"].full_name)
 
 
 def _shipment(shipment: Shipment) -> pb.Shipment:
     return pb.Shipment(
         order_id=shipment.id,
         customer_id=shipment.customer_id,
-        status=_STATUS[shipment.status],
+        status=_STATUS.to_wire(shipment.status),
         confirmed=shipment.confirmed,
         paid=shipment.paid,
         allocated=shipment.allocated,
@@ -86,7 +78,7 @@ def _summary(row: ShipmentRow) -> pb.ShipmentSummary:
     return pb.ShipmentSummary(
         order_id=row.order_id,
         customer_id=row.customer_id,
-        status=_STATUS[row.status],
+        status=_STATUS.to_wire(row.status),
         created_at=time_to_wire(row.created_at),
         carrier=row.carrier,
         tracking_number=row.tracking_number,

@@ -11,7 +11,7 @@ from treaty.clock import Clock
 from treaty.commits import Committed, Repository
 from treaty.dependencies import DependencyAway
 from treaty.domain import Call
-from treaty.projections import Key, View
+from treaty.projections import FIRST, Key, Page, View
 
 from services.commerce.shipping.domain.events import (
     BookedTooLate,
@@ -138,7 +138,15 @@ class CancelBooking:
     tracking_number: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListShipments:
+    """Shipments of one status, or of all."""
+
+    status: Status | None = None
+    page: Page = FIRST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Shipping:
     """The use cases of Shipping.
 
@@ -187,12 +195,10 @@ class Shipping:
     async def get_shipment(self, order_id: str) -> Committed[Shipment]:
         return await self.shipments.get(order_id)
 
-    async def list_shipments(
-        self, *, status: str = "", size: int = 0, after: Key | None = None, not_before: str = ""
-    ) -> tuple[list[ShipmentRow], Key | None]:
+    async def list_shipments(self, query: ListShipments) -> tuple[list[ShipmentRow], Key | None]:
         """Returns a page of shipments, the latest first, and the key of the next page, or None at the end."""
-        where = {"status": status} if status else {}
-        return await self.summaries.page(where, after=after, limit=size, not_before=not_before)
+        where = {"status": query.status.value} if query.status else {}
+        return await self.summaries.page(where, query.page)
 
     async def book_carrier(self, command: BookCarrier) -> None:
         """Books a shipment with the carrier, and records the answer.

@@ -4,14 +4,16 @@ from commerce.inventory.v1 import inventory_events_pb2 as inventory
 from commerce.ordering.v1 import ordering_events_pb2 as ordering
 from commerce.payments.v1 import payments_events_pb2 as payments
 from commerce.shipping.v1 import shipping_events_pb2 as events
+from commerce.shipping.v1 import shipping_service_pb2_grpc as pb_grpc
 from pydantic import Field, SecretStr
 from treaty.messaging import on
+from treaty.rpc import Api
 from treaty.service import Pattern, Ports, Relation, Service
 from treaty.settings import DEVELOPMENT_SECRET, Settings
-from treaty.web import Webhook
+from treaty.web import webhook
 
 from services.commerce.shipping import acl, application, storage
-from services.commerce.shipping.api import api
+from services.commerce.shipping.api import ShippingApi
 from services.commerce.shipping.application import Shipping, ask_carrier
 from services.commerce.shipping.carrier import report_from
 from services.commerce.shipping.clients import OrderingDeliveries, carrier_at
@@ -40,14 +42,24 @@ def build(ports: Ports) -> Service:
     settings = ports.settings(ShippingSettings)
     peer = ports.peer("commerce.ordering")
     carrier = carrier_at(settings.carrier, settings.carrier_seconds, settings.carrier_pace, ports.clock)
-    shipments = ports.repository(storage.SHIPMENTS, policies=[publish, ask_carrier], commands=storage.COMMANDS)
-    summaries = ports.view(storage.SHIPMENT_SUMMARY)
-    shipping = Shipping(shipments, summaries, OrderingDeliveries(peer), carrier, ports.clock)
-    webhook = _webhook(shipping, settings)
-    carrier.report_to(webhook)
+    shipping = Shipping(
+        shipments=ports.repository(storage.SHIPMENTS, policies=[publish, ask_carrier], commands=storage.COMMANDS),
+        summaries=ports.view(storage.SHIPMENT_SUMMARY),
+        deliveries=OrderingDeliveries(peer),
+        carrier=carrier,
+        clock=ports.clock,
+    )
+    reports = webhook(
+        "/webhooks/carrier",
+        report_from,
+        then=shipping.track_parcel,
+        secret=settings.carrier_secret.get_secret_value(),
+        secret_before=settings.carrier_secret_before.get_secret_value(),
+    )
+    carrier.report_to(reports)
     return Service(
         name="commerce.shipping",
-        api=api(shipping),
+        api=Api(pb_grpc.add_ShippingServiceServicer_to_server, ShippingApi(shipping)),
         publishes=[
             events.ShipmentCreated,
             events.ShipmentDispatched,
@@ -67,7 +79,7 @@ def build(ports: Ports) -> Service:
         },
         projections=[storage.SHIPMENT_SUMMARY],
         peers=[peer],
-        webhooks=[webhook],
+        webhooks=[reports],
         relations=[
             Relation("commerce.ordering", Pattern.ANTI_CORRUPTION_LAYER, "its orders are our shipments"),
             Relation("commerce.payments", Pattern.ANTI_CORRUPTION_LAYER, "a parcel leaves only after its payment"),
@@ -75,16 +87,4 @@ def build(ports: Ports) -> Service:
             Relation("external.carrier", Pattern.ANTI_CORRUPTION_LAYER, "its tracking statuses are translated to ours"),
         ],
         resources=[carrier],
-    )
-
-
-def _webhook(shipping: Shipping, settings: ShippingSettings) -> Webhook:
-    async def take(body: bytes) -> None:
-        await shipping.track_parcel(report_from(body))
-
-    return Webhook(
-        path="/webhooks/carrier",
-        secret=settings.carrier_secret.get_secret_value(),
-        take=take,
-        secret_before=settings.carrier_secret_before.get_secret_value(),
     )

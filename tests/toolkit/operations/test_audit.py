@@ -6,11 +6,10 @@ from treaty.commits.commit import Outgoing
 from treaty.memory.stores import MemoryStores
 from treaty.messaging.subscriptions import Subscription
 from treaty.operations.audit import audit
-from treaty.rpc.api import Api
 from treaty.service.context_map import Pattern, Relation
 from treaty.service.service import Service
 from treaty.surroundings import Surroundings
-from treaty.testing.samples import NOON, plain_commit
+from treaty.testing.samples import NOON, bare_api, plain_commit
 from treaty.testing.world import SeededChance
 
 HAPPENED = "made.up.v1.Happened"
@@ -25,10 +24,10 @@ async def _then(command: object) -> None:
 
 
 WANTED = Subscription("Happened", HAPPENED, bytes, lambda body: None if body == b"passed over" else body, _then)
-PRODUCER = Service(name="made.up", api=Api(print, None, "x"))
+PRODUCER = Service(name="made.up", api=bare_api("made.v1.Made"))
 CONSUMER = Service(
     name="made.consumer",
-    api=Api(print, None, "x"),
+    api=bare_api("made.v1.Made"),
     subscriptions=[WANTED],
     relations=[Relation("made.up", Pattern.CONFORMIST)],
 )

@@ -5,17 +5,16 @@ from treaty.commits.log import Place
 from treaty.memory.broker import MemoryBroker
 from treaty.memory.stores import MemoryStores
 from treaty.operations.backlog import backlog
-from treaty.rpc.api import Api
 from treaty.service.service import Service
 from treaty.surroundings import Surroundings
-from treaty.testing.samples import plain_commit
+from treaty.testing.samples import bare_api, plain_commit
 from treaty.testing.suites.followed_log import read_until
 from treaty.testing.world import SeededChance
 
 
 async def test_a_stream_is_held_until_every_follower_has_passed_the_closing_of_its_hole() -> None:
     stores = MemoryStores(Surroundings(chance=SeededChance()))
-    service = Service(name="test.bank", api=Api(lambda *_: None, None, "test.bank.v1.Bank"))
+    service = Service(name="test.bank", api=bare_api("test.bank.v1.Bank"))
 
     async def held() -> int:
         return (await backlog(service, stores, MemoryBroker(), 1)).held

@@ -9,12 +9,11 @@ from treaty.commits.log import Place
 from treaty.followers.pending import Item
 from treaty.memory.stores import MemoryStores
 from treaty.operations.gauges import Gauges
-from treaty.rpc.api import Api
 from treaty.service.service import Service
 from treaty.surroundings import Surroundings
 from treaty.testing import eventually
 from treaty.testing.recorder import Recorder
-from treaty.testing.samples import plain_commit
+from treaty.testing.samples import bare_api, plain_commit
 from treaty.testing.suites.followed_log import read_until
 from treaty.testing.suites.quarantine import kept
 from treaty.testing.world import ManualClock, SeededChance, embedded
@@ -32,7 +31,7 @@ def stores(clock: ManualClock) -> MemoryStores:
 
 @pytest.fixture
 def gauges(stores: MemoryStores, clock: ManualClock) -> Gauges:
-    service = Service(name="test.bank", api=Api(lambda *_: None, None, "test.bank.v1.Bank"))
+    service = Service(name="test.bank", api=bare_api("test.bank.v1.Bank"))
     return Gauges(
         service=service, stores=stores, followers=["relay"], surroundings=Surroundings(clock=clock, probe=Recorder())
     )

@@ -13,12 +13,11 @@ from treaty.messaging.broker import BrokerAway, BrokerRefused, Topology, Topolog
 from treaty.messaging.consumer import Patience
 from treaty.process.runner import Runner
 from treaty.projections.rows import Rows
-from treaty.rpc.api import Api
 from treaty.service.service import Service
 from treaty.surroundings import Surroundings
 from treaty.testing import eventually
 from treaty.testing.recorder import Recorder
-from treaty.testing.samples import NOTES, noted
+from treaty.testing.samples import NOTES, bare_api, noted
 from treaty.testing.world import SeededChance, SeededIds
 
 from tests.toolkit.pieces import publishing
@@ -27,7 +26,7 @@ LEASE = 0.3
 
 
 def service(**parts: Any) -> Service:
-    return Service(name="test.bank", api=Api(lambda *_: None, None, "test.bank.v1.Bank"), **parts)
+    return Service(name="test.bank", api=bare_api("test.bank.v1.Bank"), **parts)
 
 
 @dataclass(slots=True)

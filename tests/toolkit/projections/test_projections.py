@@ -14,7 +14,7 @@ from treaty.memory.rows import MemoryRows
 from treaty.probes import NoProbe
 from treaty.projections.projector import Projector
 from treaty.projections.rows import Row
-from treaty.projections.view import View
+from treaty.projections.view import Page, View
 from treaty.testing.samples import NOTES, NoteRow, noted
 
 
@@ -29,7 +29,7 @@ async def applied(*batches: Sequence[Commit], rows: MemoryRows | None = None, ep
 
 
 async def listed(rows: MemoryRows) -> list[tuple[str, int]]:
-    values, after = await View(NOTES, rows).page({}, after=None, limit=200)
+    values, after = await View(NOTES, rows).page({}, Page(size=200))
     assert after is None
     return [(value.owner, value.rank) for value in values]
 
@@ -115,7 +115,7 @@ async def test_pages_go_on_where_the_last_one_ended() -> None:
     rows = await applied([noted(f"{n:02d}", 1, "ann" if n % 2 else "bob", n // 4) for n in range(20)])
     view, pages, after = View(NOTES, rows), [], None
     while True:
-        values, after = await view.page({"owner": "ann"}, after=after, limit=3)
+        values, after = await view.page({"owner": "ann"}, Page(size=3, after=after))
         pages.append([value.rank for value in values])
         if after is None:
             break

@@ -10,8 +10,9 @@ from commerce.catalog.v1 import catalog_service_pb2 as catalog
 from commerce.ordering.v1 import ordering_service_pb2 as ordering
 from treaty.digests import TAG_BYTES, DigestKeys
 from treaty.domain import Invalid
-from treaty.rpc import from_token, to_token
-from treaty.rpc.pages import paging
+from treaty.projections import FIRST, Page
+from treaty.rpc import page_of, to_token
+from treaty.rpc.pages import from_token, paging
 
 PATH = "commerce.ordering.v1.OrderingService/ListOrders"
 OLD, BOTH, NEW = DigestKeys.of("old"), DigestKeys.of("new", "old"), DigestKeys.of("new")
@@ -102,3 +103,11 @@ def test_the_version_before_refuses_a_token_of_this_one_as_it_refuses_all_that_i
 
 def test_the_longest_position_fits_into_the_field_of_a_request() -> None:
     assert len(made((2**63 - 1, "x" * 200))) < 400
+
+
+def test_a_request_becomes_a_page() -> None:
+    token = made(request=ordering.ListOrdersRequest())
+    request = ordering.ListOrdersRequest(page_size=7, page_token=token, not_before="order-1@1")
+    with paging(OLD, PATH, request):
+        assert page_of(request) == Page(size=7, after=KEY, not_before="order-1@1")
+    assert page_of(ordering.ListOrdersRequest()) == FIRST

@@ -14,18 +14,17 @@ from treaty.commits.stored import Stored
 from treaty.domain import Aggregate, Call, Message, Policy
 from treaty.memory.stores import MemoryStores
 from treaty.messaging.subscriptions import on
-from treaty.rpc.api import Api
 from treaty.sagas import StoredSaga
 from treaty.service.contexts import checked
 from treaty.service.ports import Ports
 from treaty.service.service import Service
 from treaty.surroundings import Surroundings
-from treaty.testing.samples import NOTES
+from treaty.testing.samples import NOTES, bare_api
 from treaty.wiring import WiringError
 
 from tests.toolkit.bank import ACCOUNTS, COMMANDS, Account, Deposited, Ring, Withdrawn, deposit
 
-API = Api(lambda *_: None, None, "test.bank.v1.Bank")
+API = bare_api("test.bank.v1.Bank")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from treaty.probes import NoProbe
 from treaty.projections.projection import Projection
 from treaty.projections.projector import Projector, follower_of
 from treaty.projections.rows import Row, Rows, Superseded
-from treaty.projections.view import NotShown, View
+from treaty.projections.view import NotShown, Page, View
 from treaty.service.stores import Stores
 from treaty.testing.samples import NOTES, Noted, noted
 from treaty.testing.suites.stores import OnStores
@@ -65,7 +65,7 @@ class RebuildSuite(OnStores):
         assert await view.rows(["ann", "bob", "eve"]) == expected
         await _lived(written, NOTES, SUMS)
         assert await view.rows(["ann", "bob"]) == expected
-        page, _ = await view.page({}, after=None, limit=10)
+        page, _ = await view.page({}, Page(size=10))
         assert [one.owner for one in page] == ["ann", "bob"], "a mark is not a row"
 
     @pytest.mark.parametrize("projection", [NOTES, SUMS], ids=lambda p: str(p.name))

@@ -15,7 +15,7 @@ from treaty.causes import Cause, current_cause, step
 from treaty.clock import Clock
 from treaty.commits import Committed, Repository
 from treaty.domain import Call, DomainError, NotFound
-from treaty.projections import View
+from treaty.projections import Page, View
 
 from services.commerce.inventory.domain.allocations import (
     AllocatedLine,
@@ -64,8 +64,8 @@ class TakeBack:
     pieces: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Allocating:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allocations:
     """The use cases of allocations. `held` is the time for which pieces are held for an order that is not confirmed."""
 
     items: Repository[StockItem]
@@ -161,7 +161,7 @@ class Allocating:
 
     async def _other_warehouse(self, sku: str, quantity: int) -> str:
         """Returns the first warehouse with enough pieces. Otherwise returns the default one, which then refuses."""
-        rows, _ = await self.levels.page({"sku": sku}, after=None, limit=100)
+        rows, _ = await self.levels.page({"sku": sku}, Page(size=100))
         return next((row.warehouse for row in rows if row.available >= quantity), DEFAULT_WAREHOUSE)
 
     async def _reserve(self, order_id: str, line: AllocatedLine) -> DomainError | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from treaty.clock import Clock
 from treaty.commits import Committed, Repository
-from treaty.projections import Key, View
+from treaty.projections import FIRST, Key, Page, View
 
 from services.commerce.inventory.domain.stock import StockItem
 from services.commerce.inventory.domain.warehouses import DEFAULT_WAREHOUSE, Warehouse, stock_id
@@ -63,7 +63,23 @@ class RegisterWarehouse:
     country: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteOffExpired:
+    warehouse: str
+    sku: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListStock:
+    """An item is listed if all conditions hold. A condition that is empty or False always holds."""
+
+    warehouse: str = ""
+    sku: str = ""
+    to_reorder: bool = False
+    page: Page = FIRST
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stock:
     """The use cases of stock items and warehouses."""
 
@@ -116,10 +132,11 @@ class Stock:
         id = stock_id(command.warehouse, command.sku)
         return await self.items.change(id, lambda item: item.adjust(command.delta, command.reason))
 
-    async def write_off_expired(self, warehouse: str, sku: str) -> Committed[StockItem]:
+    async def write_off_expired(self, command: WriteOffExpired) -> Committed[StockItem]:
         """Removes the expired pieces of an item from the stock."""
         today = self.clock.now().date().isoformat()
-        return await self.items.change(stock_id(warehouse, sku), lambda item: item.write_off(today))
+        id = stock_id(command.warehouse, command.sku)
+        return await self.items.change(id, lambda item: item.write_off(today))
 
     async def register_warehouse(self, command: RegisterWarehouse) -> Committed[Warehouse]:
         return await self.warehouses.add(
@@ -130,10 +147,7 @@ class Stock:
         """Returns one stock item."""
         return await self.items.get(stock_id(warehouse, sku))
 
-    async def list_stock(
-        self, *, warehouse: str, sku: str, to_reorder: bool, size: int, after: Key | None, not_before: str
-    ) -> tuple[list[StockRow], Key | None]:
+    async def list_stock(self, query: ListStock) -> tuple[list[StockRow], Key | None]:
         """Returns a page of stock items, sorted by SKU, and the key of the next page, or None at the end."""
-        where = {"warehouse": warehouse, "sku": sku, "to_reorder": to_reorder}
-        chosen = {name: value for name, value in where.items() if value}
-        return await self.levels.page(chosen, after=after, limit=size, not_before=not_before)
+        where = {"warehouse": query.warehouse, "sku": query.sku, "to_reorder": query.to_reorder}
+        return await self.levels.page({name: value for name, value in where.items() if value}, query.page)

@@ -1,5 +1,5 @@
 """The gRPC API of Ordering: translates requests, calls the use cases, translates their results."""
 
-from services.commerce.ordering.api.servicer import api
+from services.commerce.ordering.api.servicer import OrderingApi
 
-__all__ = ["api"]
+__all__ = ["OrderingApi"]

@@ -7,9 +7,9 @@ from commerce.money.v1.money_pb2 import Money as WireMoney
 from commerce.ordering.v1 import ordering_service_pb2 as pb
 from google.protobuf.timestamp_pb2 import Timestamp
 from treaty.commits import Committed
+from treaty.rpc import EnumTable
 
 from services.commerce.money import Money
-from services.commerce.ordering.domain.offer import price_at
 from services.commerce.ordering.domain.order import Order
 from services.commerce.ordering.domain.pricing import Line, Totals
 from services.commerce.ordering.domain.returns import Return, ReturnStatus
@@ -18,22 +18,26 @@ from services.commerce.ordering.projections import OfferRow, OrderRow, SalesRow
 from services.commerce.ordering.publishing import METHODS
 from services.commerce.wire import money_to_wire, time_to_wire
 
-STATUS = {
-    Status.DRAFT: pb.ORDER_STATUS_DRAFT,
-    Status.PENDING: pb.ORDER_STATUS_PENDING,
-    Status.CONFIRMED: pb.ORDER_STATUS_CONFIRMED,
-    Status.CANCELLING: pb.ORDER_STATUS_CANCELLING,
-    Status.DISPATCHED: pb.ORDER_STATUS_DISPATCHED,
-    Status.COMPLETED: pb.ORDER_STATUS_COMPLETED,
-    Status.CANCELLED: pb.ORDER_STATUS_CANCELLED,
-}
+STATUS = EnumTable(
+    {
+        Status.DRAFT: pb.ORDER_STATUS_DRAFT,
+        Status.PENDING: pb.ORDER_STATUS_PENDING,
+        Status.CONFIRMED: pb.ORDER_STATUS_CONFIRMED,
+        Status.CANCELLING: pb.ORDER_STATUS_CANCELLING,
+        Status.DISPATCHED: pb.ORDER_STATUS_DISPATCHED,
+        Status.COMPLETED: pb.ORDER_STATUS_COMPLETED,
+        Status.CANCELLED: pb.ORDER_STATUS_CANCELLED,
+    }
+)
 
-_RETURN_STATUS = {
-    ReturnStatus.OPEN: pb.RETURN_STATUS_OPEN,
-    ReturnStatus.RECEIVED: pb.RETURN_STATUS_OPEN,
-    ReturnStatus.COMPLETED: pb.RETURN_STATUS_COMPLETED,
-    ReturnStatus.CLOSED: pb.RETURN_STATUS_CLOSED,
-}
+_RETURN_STATUS = EnumTable(
+    {
+        ReturnStatus.OPEN: pb.RETURN_STATUS_OPEN,
+        ReturnStatus.RECEIVED: pb.RETURN_STATUS_OPEN,
+        ReturnStatus.COMPLETED: pb.RETURN_STATUS_COMPLETED,
+        ReturnStatus.CLOSED: pb.RETURN_STATUS_CLOSED,
+    }
+)
 
 _NEXT: Mapping[Status, str] = {
     Status.DRAFT: "place it with PlaceDraft",
@@ -51,7 +55,7 @@ def order_of(committed: Committed[Order]) -> pb.Order:
         order_id=order.id,
         customer_id=order.customer_id,
         lines=_lines(order.lines),
-        status=STATUS[order.status],
+        status=STATUS.to_wire(order.status),
         reason=order.reason,
         placed_at=_time(order.placed_at),
         customer_tier=order.tier,
@@ -63,7 +67,7 @@ def order_of(committed: Committed[Order]) -> pb.Order:
     )
     _add_totals(message, order.totals)
     if order.delivery is not None:
-        message.shipping_method = METHODS[order.delivery.method]
+        message.shipping_method = METHODS.to_wire(order.delivery.method)
         message.country = order.delivery.country
     return message
 
@@ -93,7 +97,7 @@ def _return(one: Return) -> pb.Return:
         return_id=one.return_id,
         pieces=[pb.Pieces(sku=line.sku, quantity=line.quantity) for line in one.lines],
         refund=money_to_wire(one.refund),
-        status=_RETURN_STATUS[one.status],
+        status=_RETURN_STATUS.to_wire(one.status),
         reason=one.reason,
         arrive_by=time_to_wire(one.arrive_by),
     )
@@ -103,7 +107,7 @@ def summary_of(row: OrderRow) -> pb.OrderSummary:
     return pb.OrderSummary(
         order_id=row.order_id,
         customer_id=row.customer_id,
-        status=STATUS[row.status],
+        status=STATUS.to_wire(row.status),
         total=money_to_wire(row.total),
         line_count=row.line_count,
         placed_at=time_to_wire(row.placed_at),
@@ -116,13 +120,13 @@ def summary_of(row: OrderRow) -> pb.OrderSummary:
     )
 
 
-def offer_of(row: OfferRow, now: datetime) -> pb.Offer:
+def offer_of(row: OfferRow, price: Money) -> pb.Offer:
     assert row.list_price is not None
     return pb.Offer(
         sku=row.sku,
         name=row.name,
         category=row.category,
-        price=money_to_wire(price_at(row.list_price, row.promotion, now)),
+        price=money_to_wire(price),
         list_price=money_to_wire(row.list_price),
         available=row.available,
     )

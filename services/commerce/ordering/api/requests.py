@@ -2,19 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 
-from commerce.ordering.v1 import ordering_events_pb2 as events
 from commerce.ordering.v1 import ordering_service_pb2 as pb
 from treaty.domain import Invalid
 
 from services.commerce.ordering.application.commands import Destination
 from services.commerce.ordering.domain.pricing import Line, Method
+from services.commerce.ordering.publishing import METHODS
 from services.commerce.wire import money_from_wire
-
-METHOD = {
-    events.SHIPPING_METHOD_STANDARD: Method.STANDARD,
-    events.SHIPPING_METHOD_EXPRESS: Method.EXPRESS,
-    events.SHIPPING_METHOD_OVERNIGHT: Method.OVERNIGHT,
-}
 
 
 def lines_of(lines: Iterable[pb.OrderLine], name: str = "lines") -> list[Line]:
@@ -35,7 +29,7 @@ def _line(line: pb.OrderLine, place: str) -> Line:
 
 
 def destination_of(request: pb.PlaceOrderRequest) -> Destination:
-    method = METHOD.get(request.shipping_method, Method.STANDARD)
+    method = METHODS.find(request.shipping_method) or Method.STANDARD
     return Destination(method=method, address=address_of(request.address))
 
 

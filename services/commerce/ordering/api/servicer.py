@@ -5,18 +5,28 @@ from typing import Any
 
 from commerce.ordering.v1 import ordering_service_pb2 as pb
 from commerce.ordering.v1 import ordering_service_pb2_grpc as pb_grpc
-from treaty.projections import Between, Words
-from treaty.rpc import Api, from_token, to_token
+from treaty.rpc import page_of, to_token
 
 from services.commerce.ordering.api.replies import STATUS, offer_of, order_of, sales_of, summary_of
-from services.commerce.ordering.api.requests import METHOD, address_of, destination_of, lines_of
-from services.commerce.ordering.application.commands import ChangeDraft, PlaceOrder, RequestReturn
+from services.commerce.ordering.api.requests import address_of, destination_of, lines_of
+from services.commerce.ordering.application.commands import (
+    ChangeAddress,
+    ChangeDraft,
+    GetOrder,
+    ListOrders,
+    ListSales,
+    PlaceDraft,
+    PlaceOrder,
+    ReceiveReturn,
+    RequestReturn,
+    SearchOffers,
+    StartDraft,
+    WatchOrder,
+)
 from services.commerce.ordering.application.orders import Ordering
 from services.commerce.ordering.publishing import METHODS
 from services.commerce.ordering.sagas.checkout import CancelOrder
 from services.commerce.wire import money_from_wire, time_from_wire
-
-_STATUS_FROM_WIRE = {wire: status for status, wire in STATUS.items()}
 
 
 class OrderingApi(pb_grpc.OrderingServiceServicer):
@@ -35,8 +45,10 @@ class OrderingApi(pb_grpc.OrderingServiceServicer):
         return pb.PlaceOrderResponse(order=order_of(placed), revision=placed.revision)
 
     async def StartDraft(self, request: pb.StartDraftRequest, context: Any) -> pb.StartDraftResponse:
-        lines = lines_of(request.lines)
-        started = await self._ordering.start_draft(request.request_id.lower(), request.customer_id, lines)
+        command = StartDraft(
+            order_id=request.request_id.lower(), customer_id=request.customer_id, lines=lines_of(request.lines)
+        )
+        started = await self._ordering.start_draft(command)
         return pb.StartDraftResponse(order=order_of(started), revision=started.revision)
 
     async def ChangeDraft(self, request: pb.ChangeDraftRequest, context: Any) -> pb.ChangeDraftResponse:
@@ -44,7 +56,7 @@ class OrderingApi(pb_grpc.OrderingServiceServicer):
             order_id=request.order_id.lower(),
             put=lines_of(request.set, "set"),
             remove=list(request.remove),
-            method=METHOD.get(request.shipping_method),
+            method=METHODS.find(request.shipping_method),
             address=address_of(request.address) if request.HasField("address") else None,
         )
         changed = await self._ordering.change_draft(command)
@@ -52,11 +64,12 @@ class OrderingApi(pb_grpc.OrderingServiceServicer):
 
     async def PlaceDraft(self, request: pb.PlaceDraftRequest, context: Any) -> pb.PlaceDraftResponse:
         expected = money_from_wire(request.total) if request.HasField("total") else None
-        placed = await self._ordering.place_draft(request.order_id.lower(), expected)
+        placed = await self._ordering.place_draft(PlaceDraft(order_id=request.order_id.lower(), expected=expected))
         return pb.PlaceDraftResponse(order=order_of(placed), revision=placed.revision)
 
     async def ChangeAddress(self, request: pb.ChangeAddressRequest, context: Any) -> pb.ChangeAddressResponse:
-        changed = await self._ordering.change_address(request.order_id.lower(), address_of(request.address))
+        command = ChangeAddress(order_id=request.order_id.lower(), address=address_of(request.address))
+        changed = await self._ordering.change_address(command)
         return pb.ChangeAddressResponse(order=order_of(changed), revision=changed.revision)
 
     async def CancelOrder(self, request: pb.CancelOrderRequest, context: Any) -> pb.CancelOrderResponse:
@@ -75,16 +88,19 @@ class OrderingApi(pb_grpc.OrderingServiceServicer):
         return pb.RequestReturnResponse(order=order_of(requested), revision=requested.revision)
 
     async def ReceiveReturn(self, request: pb.ReceiveReturnRequest, context: Any) -> pb.ReceiveReturnResponse:
-        received = await self._ordering.receive_return(request.order_id.lower(), request.return_id.lower())
+        command = ReceiveReturn(order_id=request.order_id.lower(), return_id=request.return_id.lower())
+        received = await self._ordering.receive_return(command)
         return pb.ReceiveReturnResponse(order=order_of(received), revision=received.revision)
 
     async def GetOrder(self, request: pb.GetOrderRequest, context: Any) -> pb.GetOrderResponse:
         moment = time_from_wire(request.moment) if request.HasField("moment") else None
-        found = await self._ordering.get_order(request.order_id.lower(), version=request.version, moment=moment)
+        query = GetOrder(order_id=request.order_id.lower(), version=request.version, moment=moment)
+        found = await self._ordering.get_order(query)
         return pb.GetOrderResponse(order=order_of(found), revision=found.revision)
 
     async def WatchOrder(self, request: pb.WatchOrderRequest, context: Any) -> AsyncIterator[pb.WatchOrderResponse]:
-        async for change in self._ordering.watch_order(request.order_id.lower(), request.after_version):
+        query = WatchOrder(order_id=request.order_id.lower(), after=request.after_version)
+        async for change in self._ordering.watch_order(query):
             yield pb.WatchOrderResponse(order=order_of(change), revision=change.revision)
 
     async def GetDelivery(self, request: pb.GetDeliveryRequest, context: Any) -> pb.GetDeliveryResponse:
@@ -93,53 +109,30 @@ class OrderingApi(pb_grpc.OrderingServiceServicer):
         return pb.GetDeliveryResponse(
             order_id=order.id,
             customer_id=order.customer_id,
-            method=METHODS[order.delivery.method],
+            method=METHODS.to_wire(order.delivery.method),
             address=pb.Address(**address),
         )
 
     async def ListOrders(self, request: pb.ListOrdersRequest, context: Any) -> pb.ListOrdersResponse:
-        rows, after = await self._ordering.list_orders(
-            customer_id=request.customer_id,
-            status=_STATUS_FROM_WIRE.get(request.status, ""),
-            size=request.page_size,
-            after=from_token(request.page_token),
-            not_before=request.not_before,
-        )
+        query = ListOrders(customer_id=request.customer_id, status=STATUS.find(request.status), page=page_of(request))
+        rows, after = await self._ordering.list_orders(query)
         return pb.ListOrdersResponse(orders=[summary_of(row) for row in rows], next_page_token=to_token(after))
 
     async def SearchOffers(self, request: pb.SearchOffersRequest, context: Any) -> pb.SearchOffersResponse:
-        where = {
-            "words": Words(request.text) if request.text else None,
-            "category": request.category or None,
-            "price": Between(request.lowest_price, request.highest_price or None) if _has_price(request) else None,
-            "in_stock": True if request.available else None,
-        }
-        chosen = {name: value for name, value in where.items() if value is not None}
-        rows, after = await self._ordering.search_offers(
-            chosen,
-            size=request.page_size,
-            after=from_token(request.page_token),
-            not_before=request.not_before,
+        query = SearchOffers(
+            text=request.text,
+            category=request.category,
+            lowest_price=request.lowest_price,
+            highest_price=request.highest_price,
+            available=request.available,
+            page=page_of(request),
         )
-        now = self._ordering.clock.now()
-        return pb.SearchOffersResponse(offers=[offer_of(row, now) for row in rows], next_page_token=to_token(after))
+        found, after = await self._ordering.search_offers(query)
+        return pb.SearchOffersResponse(
+            offers=[offer_of(row, price) for row, price in found], next_page_token=to_token(after)
+        )
 
     async def ListDailySales(self, request: pb.ListDailySalesRequest, context: Any) -> pb.ListDailySalesResponse:
-        rows, after = await self._ordering.list_sales(
-            first=request.first_day,
-            last=request.last_day,
-            size=request.page_size,
-            after=from_token(request.page_token),
-            not_before=request.not_before,
-        )
+        query = ListSales(first=request.first_day, last=request.last_day, page=page_of(request))
+        rows, after = await self._ordering.list_sales(query)
         return pb.ListDailySalesResponse(days=[sales_of(row) for row in rows], next_page_token=to_token(after))
-
-
-def api(ordering: Ordering) -> Api:
-    """Returns the gRPC service of Ordering."""
-    add = pb_grpc.add_OrderingServiceServicer_to_server
-    return Api(add, OrderingApi(ordering), pb.DESCRIPTOR.services_by_name["OrderingService"].full_name)
-
-
-def _has_price(request: pb.SearchOffersRequest) -> bool:
-    return bool(request.lowest_price or request.highest_price)

@@ -3,22 +3,31 @@
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from treaty.clock import Clock
 from treaty.commits import Committed, Repository, Watch
 from treaty.domain import Call, NotFound, Rejected
 from treaty.personal_data import PersonalData
-from treaty.projections import Between, Key, View, Where
+from treaty.projections import Between, Key, View, Where, Words
 
 from services.commerce.money import Money
 from services.commerce.ordering.application.commands import (
+    ChangeAddress,
     ChangeDraft,
     Destination,
+    GetOrder,
+    ListOrders,
+    ListSales,
+    PlaceDraft,
     PlaceOrder,
+    ReceiveReturn,
     RequestReturn,
+    SearchOffers,
     ShipmentNews,
+    StartDraft,
     StopShipment,
+    WatchOrder,
 )
 from services.commerce.ordering.domain.buyer import Buyer
 from services.commerce.ordering.domain.events import (
@@ -31,7 +40,7 @@ from services.commerce.ordering.domain.events import (
 )
 from services.commerce.ordering.domain.offer import price_at
 from services.commerce.ordering.domain.order import Order
-from services.commerce.ordering.domain.pricing import Delivery, Line, Method, Tier
+from services.commerce.ordering.domain.pricing import Delivery, Method, Tier
 from services.commerce.ordering.projections import OfferRow, OrderRow, SalesRow
 from services.commerce.ordering.sagas.checkout import CancelOrder, CheckoutStarted, ConfirmOrder, OrderEnded
 from services.commerce.ordering.sagas.returns import (
@@ -89,9 +98,11 @@ class Ordering:
             ),
         )
 
-    async def start_draft(self, order_id: str, customer_id: str, lines: Sequence[Line]) -> Committed[Order]:
+    async def start_draft(self, command: StartDraft) -> Committed[Order]:
         """Starts an order that can be changed until it is placed."""
-        return await self.orders.add(order_id, lambda order: order.draft(customer_id=customer_id, lines=lines))
+        return await self.orders.add(
+            command.order_id, lambda order: order.draft(customer_id=command.customer_id, lines=command.lines)
+        )
 
     async def change_draft(self, command: ChangeDraft) -> Committed[Order]:
         """Changes the lines or the delivery of a draft."""
@@ -101,25 +112,26 @@ class Ordering:
             lambda order: order.change_draft(put=command.put, remove=command.remove, delivery=delivery),
         )
 
-    async def place_draft(self, order_id: str, expected: Money | None) -> Committed[Order]:
+    async def place_draft(self, command: PlaceDraft) -> Committed[Order]:
         """Places a draft with its current lines and delivery."""
-        draft = (await self.orders.get(order_id)).state
+        draft = (await self.orders.get(command.order_id)).state
         now = self.clock.now()
         prices = await self._prices([line.sku for line in draft.lines], now)
         tier = await self._tier(draft.customer_id)
         return await self.orders.change(
-            order_id,
+            command.order_id,
             lambda order: order.place_draft(
-                tier=tier, prices=prices, expected=expected, placed_at=now, answer_by=now + self.answer_within
+                tier=tier, prices=prices, expected=command.expected, placed_at=now, answer_by=now + self.answer_within
             ),
         )
 
-    async def change_address(self, order_id: str, address: Mapping[str, str]) -> Committed[Order]:
+    async def change_address(self, command: ChangeAddress) -> Committed[Order]:
         """Changes the delivery address of a placed order."""
-        order = (await self.orders.get(order_id)).state
+        order = (await self.orders.get(command.order_id)).state
         method = order.delivery.method if order.delivery else Method.STANDARD
-        delivery = await self._kept(order.customer_id or order_id, Destination(method=method, address=address))
-        return await self.orders.change(order_id, lambda order: order.change_address(delivery))
+        destination = Destination(method=method, address=command.address)
+        delivery = await self._kept(order.customer_id or order.id, destination)
+        return await self.orders.change(command.order_id, lambda order: order.change_address(delivery))
 
     async def confirm_order(self, command: ConfirmOrder) -> Committed[Order]:
         return await self.orders.change(command.order_id, Order.confirm)
@@ -150,9 +162,9 @@ class Ordering:
             lambda order: order.request_return(command.return_id, command.wanted, command.reason, now),
         )
 
-    async def receive_return(self, order_id: str, return_id: str) -> Committed[Order]:
+    async def receive_return(self, command: ReceiveReturn) -> Committed[Order]:
         """Records that the goods of a return are at the warehouse."""
-        return await self.orders.change(order_id, lambda order: order.receive_return(return_id))
+        return await self.orders.change(command.order_id, lambda order: order.receive_return(command.return_id))
 
     async def finish_return(self, command: FinishReturn) -> Committed[Order]:
         """Completes a return: its goods are in stock and its money is refunded."""
@@ -165,15 +177,15 @@ class Ordering:
             command.order_id, lambda order: order.close_return(command.return_id, command.reason)
         )
 
-    async def get_order(self, order_id: str, *, version: int = 0, moment: datetime | None = None) -> Committed[Order]:
+    async def get_order(self, query: GetOrder) -> Committed[Order]:
         """Returns the current state of an order, or its state at a version or a moment."""
-        if version or moment is not None:
-            return await self.orders.at(order_id, version=version, moment=moment)
-        return await self.orders.get(order_id)
+        if query.version or query.moment is not None:
+            return await self.orders.at(query.order_id, version=query.version, moment=query.moment)
+        return await self.orders.get(query.order_id)
 
-    def watch_order(self, order_id: str, after: int) -> AsyncIterator[Committed[Order]]:
-        """Yields an order after every change that follows version `after`."""
-        return self.watching.changes(order_id, after=after)
+    def watch_order(self, query: WatchOrder) -> AsyncIterator[Committed[Order]]:
+        """Yields an order after every change."""
+        return self.watching.changes(query.order_id, after=query.after)
 
     async def get_delivery(self, order_id: str) -> tuple[Order, Mapping[str, str]]:
         """Returns an order and its delivery address.
@@ -187,26 +199,22 @@ class Ordering:
             raise NotFound(f"order {order_id} has no delivery address", reason="ADDRESS_ERASED")
         return order, address
 
-    async def list_orders(
-        self, *, customer_id: str, status: str, size: int, after: Key | None, not_before: str = ""
-    ) -> tuple[list[OrderRow], Key | None]:
+    async def list_orders(self, query: ListOrders) -> tuple[list[OrderRow], Key | None]:
         """Returns a page of orders, the latest first, and the key of the next page, or None at the end."""
-        where = {"customer_id": customer_id, "status": status}
-        chosen = {name: value for name, value in where.items() if value}
-        return await self.summaries.page(chosen, after=after, limit=size, not_before=not_before)
+        where = {"customer_id": query.customer_id, "status": query.status and query.status.value}
+        return await self.summaries.page({name: value for name, value in where.items() if value}, query.page)
 
-    async def search_offers(
-        self, where: Where, *, size: int, after: Key | None, not_before: str = ""
-    ) -> tuple[list[OfferRow], Key | None]:
-        """Returns a page of current offers, sorted by name, and the key of the next page, or None at the end."""
-        return await self.offers.page({"offered": True, **where}, after=after, limit=size, not_before=not_before)
+    async def search_offers(self, query: SearchOffers) -> tuple[list[tuple[OfferRow, Money]], Key | None]:
+        """Returns a page of offers, sorted by name, with their current prices, and the key of the next page or None."""
+        rows, after = await self.offers.page(_conditions(query), query.page)
+        now = self.clock.now()
+        priced = [(row, price_at(row.list_price, row.promotion, now)) for row in rows if row.list_price is not None]
+        return priced, after
 
-    async def list_sales(
-        self, *, first: str, last: str, size: int, after: Key | None, not_before: str = ""
-    ) -> tuple[list[SalesRow], Key | None]:
+    async def list_sales(self, query: ListSales) -> tuple[list[SalesRow], Key | None]:
         """Returns a page of daily sales, the latest first, and the key of the next page, or None at the end."""
-        days = {"day": Between(first or None, last or None)} if first or last else {}
-        return await self.sales.page(days, after=after, limit=size, not_before=not_before)
+        bounds = Between(query.first or None, query.last or None)
+        return await self.sales.page({"day": bounds} if query.first or query.last else {}, query.page)
 
     async def _prices(self, skus: Sequence[str], now: datetime) -> Mapping[str, Money]:
         """Returns the current price of each SKU that can be bought."""
@@ -238,6 +246,20 @@ class Ordering:
         if command.method is not None and known is not None:
             return Delivery(method=command.method, country=known.country, address=known.address)
         return None
+
+
+def _conditions(query: SearchOffers) -> Where:
+    """Returns the conditions of a search for offers that are for sale."""
+    where: dict[str, Any] = {"offered": True}
+    if query.text:
+        where["words"] = Words(query.text)
+    if query.category:
+        where["category"] = query.category
+    if query.lowest_price or query.highest_price:
+        where["price"] = Between(query.lowest_price, query.highest_price or None)
+    if query.available:
+        where["in_stock"] = True
+    return where
 
 
 def _noted(order: Order, news: ShipmentNews) -> None:

@@ -16,7 +16,7 @@ from treaty.testing import eventually
 from treaty.testing.world import embedded
 
 from services.commerce.inventory.application.allocations import (
-    Allocating,
+    Allocations,
     ExpireAllocation,
     FulfilOrder,
     ReleaseOrder,
@@ -72,9 +72,9 @@ async def take_back(shop: Shop, request_id: str = "", order_id: str = ORDER, **p
     return await shop.inventory.TakeBack(request, timeout=TIMEOUT)
 
 
-def use_cases(shop: Shop) -> Allocating:
+def use_cases(shop: Shop) -> Allocations:
     calls = shop.world.runner("commerce.inventory").service.calls
-    allocating: Allocating = calls[ExpireAllocation].__self__  # type: ignore[attr-defined]
+    allocating: Allocations = calls[ExpireAllocation].__self__  # type: ignore[attr-defined]
     return allocating
 
 

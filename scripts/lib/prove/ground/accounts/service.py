@@ -105,7 +105,7 @@ def build(ports: Ports) -> Service:
     add = pb_grpc.add_AccountsServiceServicer_to_server
     return Service(
         name="proving.accounts",
-        api=Api(add, AccountsApi(accounts), "proving.accounts.v1.AccountsService"),
+        api=Api(add, AccountsApi(accounts)),
         publishes=[pb.Moved],
         subscriptions=[on(ledger.Noted, _noted, then=accounts.acknowledge)],
         commands=COMMANDS,

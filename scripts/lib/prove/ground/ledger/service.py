@@ -65,7 +65,7 @@ def build(ports: Ports) -> Service:
     )
     return Service(
         name="proving.ledger",
-        api=Api(pb_grpc.add_LedgerServiceServicer_to_server, LedgerApi(ledger), "proving.ledger.v1.LedgerService"),
+        api=Api(pb_grpc.add_LedgerServiceServicer_to_server, LedgerApi(ledger)),
         publishes=[pb.Noted],
         subscriptions=[on(accounts.Moved, _moved, then=ledger.note)],
         projections=[TOTALS],
