@@ -29,11 +29,11 @@ PORTS = {"gateway": 7400, "carrier": 7410, "mail": 7420, "sms": 7421}
 _ON = "--host 127.0.0.1 --port"
 
 SYSTEMS = {
-    "gateway": f"services.commerce.payments.simulator {_ON} $gateway"
+    "gateway": f"services.commerce.payments.external.gateway.simulator {_ON} $gateway"
     " --callback http://127.0.0.1:$payments_http/webhooks/gateway",
-    "carrier": f"services.commerce.shipping.simulator {_ON} $carrier --pace 1"
+    "carrier": f"services.commerce.shipping.external.carrier.simulator {_ON} $carrier --pace 1"
     " --callback http://127.0.0.1:$shipping_http/webhooks/carrier",
-    "mail": f"services.commerce.notifications.simulator {_ON} $mail --sms-port $sms",
+    "mail": f"services.commerce.notifications.external.simulator {_ON} $mail --sms-port $sms",
 }
 
 SETTINGS = {

@@ -12,7 +12,7 @@ from treaty.memory.broker import MemoryBroker
 from treaty.testing import eventually
 from treaty.testing.world import SeededIds, embedded
 
-from services.commerce.payments.simulator import Account
+from services.commerce.payments.external.gateway.simulator import Account
 from tests.services.clients import SHIPPING, Shop, line
 
 CONTEXTS = ("commerce.ordering", "commerce.inventory", "commerce.payments")

@@ -224,7 +224,8 @@ async def town(servers: Mapping[str, str], logs: Path) -> AsyncIterator[Town]:
     broker = RabbitBroker(servers["AMQP_URL"], name="town", ids=RandomIds())
     stores = {c: MongoStores(client, c, surroundings=Surroundings()) for c in CONTEXTS}
     shop = Town(environ, logs, dict(zip(CONTEXTS, ports, strict=False)), client, broker, stores)
-    simulator = ["-m", "services.commerce.payments.simulator", "--host", "127.0.0.1", "--port", str(ports[3])]
+    gateway = "services.commerce.payments.external.gateway.simulator"
+    simulator = ["-m", gateway, "--host", "127.0.0.1", "--port", str(ports[3])]
     async with AsyncExitStack() as stack:
         databases = [f"{name}_{context.replace('.', '_')}" for context in CONTEXTS]
         await stack.enter_async_context(temporary(servers["MONGODB_URI"], databases))

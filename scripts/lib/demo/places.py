@@ -31,10 +31,11 @@ from treaty.surroundings import Surroundings
 
 from scripts.lib.databases import temporary
 from scripts.lib.processes import free_ports, process, ready
-from services.commerce.payments.clients import Books, GatewayClient, SocketGateway
+from services.commerce.payments.external.gateway.client import Books, GatewayClient, SocketGateway
 
 CONTEXTS = tuple(name for name in find_contexts() if name.startswith("commerce."))
 
+_HERE = ("--host", "127.0.0.1", "--port")
 _STAFF = "buying@shop.example"
 _WITH_WEBHOOKS = ("commerce.payments", "commerce.shipping")
 
@@ -232,15 +233,15 @@ class Wiring:
         back = {name: f"http://127.0.0.1:{port}/webhooks" for name, port in self.webhooks.items()}
         return {
             "gateway": [
-                *("-m", "services.commerce.payments.simulator", "--host", "127.0.0.1", "--port", str(self.gateway)),
+                *("-m", "services.commerce.payments.external.gateway.simulator", *_HERE, str(self.gateway)),
                 *("--late", str(pace.late), "--callback", f"{back['commerce.payments']}/gateway"),
             ],
             "carrier": [
-                *("-m", "services.commerce.shipping.simulator", "--host", "127.0.0.1", "--port", str(self.carrier)),
+                *("-m", "services.commerce.shipping.external.carrier.simulator", *_HERE, str(self.carrier)),
                 *("--pace", str(pace.carrier), "--callback", f"{back['commerce.shipping']}/carrier"),
             ],
             "mail": [
-                *("-m", "services.commerce.notifications.simulator", "--host", "127.0.0.1", "--port", str(self.smtp)),
+                *("-m", "services.commerce.notifications.external.simulator", *_HERE, str(self.smtp)),
                 *("--sms-port", str(self.sms), "--mails", str(mails)),
             ],
         }

@@ -54,7 +54,7 @@ class Domains:
             name: ["-m", *_filled(command, ports).split()]
             for module in self.samples
             for name, command in getattr(module, "SYSTEMS", {}).items()
-            if command.split(".simulator")[0].removeprefix("services.") in self.contexts
+            if command.split(".external.")[0].removeprefix("services.") in self.contexts
         }
 
     def settings(self, ports: Mapping[str, int]) -> Mapping[str, str]:

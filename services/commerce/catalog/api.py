@@ -24,8 +24,9 @@ from services.commerce.catalog.application import (
     SubmitReview,
 )
 from services.commerce.catalog.domain.categories import Category
-from services.commerce.catalog.domain.products import Details, Product, Promotion
-from services.commerce.catalog.domain.reviews import Opinion, Review, Status
+from services.commerce.catalog.domain.products import Product
+from services.commerce.catalog.domain.reviews import Review, Status
+from services.commerce.catalog.domain.values import Details, Opinion, Promotion
 from services.commerce.catalog.projections import ProductRow, ReviewRow
 from services.commerce.catalog.publishing import promotion_to_wire
 from services.commerce.money import Money

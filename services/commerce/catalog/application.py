@@ -9,8 +9,9 @@ from treaty.domain import Invalid, NotFound, Rejected
 from treaty.projections import FIRST, Between, Key, Page, View, Words
 
 from services.commerce.catalog.domain.categories import Category
-from services.commerce.catalog.domain.products import Details, Product, Promotion
-from services.commerce.catalog.domain.reviews import Opinion, Review, Status
+from services.commerce.catalog.domain.products import Product
+from services.commerce.catalog.domain.reviews import Review, Status
+from services.commerce.catalog.domain.values import Details, Opinion, Promotion
 from services.commerce.catalog.projections import ProductRow, ReviewRow
 from services.commerce.money import Money
 

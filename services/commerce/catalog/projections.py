@@ -5,8 +5,7 @@ from datetime import datetime
 
 from treaty.projections import words_of
 
-from services.commerce.catalog.domain.products import (
-    Details,
+from services.commerce.catalog.domain.events import (
     PriceChanged,
     ProductCreated,
     ProductDescribed,
@@ -14,15 +13,13 @@ from services.commerce.catalog.domain.products import (
     ProductEvent,
     PromotionEnded,
     PromotionStarted,
-)
-from services.commerce.catalog.domain.reviews import (
-    Opinion,
     ReviewEvent,
     ReviewPublished,
     ReviewRejected,
     ReviewSubmitted,
-    Status,
 )
+from services.commerce.catalog.domain.reviews import Status
+from services.commerce.catalog.domain.values import Details, Opinion
 from services.commerce.money import Money
 
 

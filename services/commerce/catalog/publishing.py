@@ -5,17 +5,17 @@ from datetime import datetime
 
 from commerce.catalog.v1 import catalog_events_pb2 as events
 
-from services.commerce.catalog.domain.products import (
+from services.commerce.catalog.domain.events import (
     PriceChanged,
-    Product,
     ProductCreated,
     ProductDescribed,
     ProductDiscontinued,
     ProductEvent,
-    Promotion,
     PromotionEnded,
     PromotionStarted,
 )
+from services.commerce.catalog.domain.products import Product
+from services.commerce.catalog.domain.values import Promotion
 from services.commerce.wire import money_to_wire, time_to_wire
 
 Published = events.ProductCreated | events.ProductChanged | events.PriceChanged | events.ProductDiscontinued

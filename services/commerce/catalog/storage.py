@@ -6,31 +6,31 @@ A name here never changes. If the fields of an event change, its shape gets an u
 from treaty.commits import Shape, Stored
 from treaty.projections import Projection
 
-from services.commerce.catalog.domain import categories, products, reviews
+from services.commerce.catalog.domain import categories, events, products, reviews
 from services.commerce.catalog.projections import ProductRow, ReviewRow, product_row, review_row
 
 PRODUCTS = Stored(
     "product",
     products.Product,
     events=[
-        Shape("product-created", products.ProductCreated),
-        Shape("product-described", products.ProductDescribed),
-        Shape("price-changed", products.PriceChanged),
-        Shape("promotion-started", products.PromotionStarted),
-        Shape("promotion-ended", products.PromotionEnded),
-        Shape("product-discontinued", products.ProductDiscontinued),
+        Shape("product-created", events.ProductCreated),
+        Shape("product-described", events.ProductDescribed),
+        Shape("price-changed", events.PriceChanged),
+        Shape("promotion-started", events.PromotionStarted),
+        Shape("promotion-ended", events.PromotionEnded),
+        Shape("product-discontinued", events.ProductDiscontinued),
     ],
 )
 
-CATEGORIES = Stored("category", categories.Category, events=[Shape("category-created", categories.CategoryCreated)])
+CATEGORIES = Stored("category", categories.Category, events=[Shape("category-created", events.CategoryCreated)])
 
 REVIEWS = Stored(
     "review",
     reviews.Review,
     events=[
-        Shape("review-submitted", reviews.ReviewSubmitted),
-        Shape("review-published", reviews.ReviewPublished),
-        Shape("review-rejected", reviews.ReviewRejected),
+        Shape("review-submitted", events.ReviewSubmitted),
+        Shape("review-published", events.ReviewPublished),
+        Shape("review-rejected", events.ReviewRejected),
     ],
 )
 

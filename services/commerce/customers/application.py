@@ -10,8 +10,8 @@ from treaty.domain import Call, NotFound
 from treaty.personal_data import PersonalData
 from treaty.projections import FIRST, Key, Page, View
 
-from services.commerce.customers.domain.customer import (
-    Customer,
+from services.commerce.customers.domain.customer import Customer
+from services.commerce.customers.domain.events import (
     CustomerDowngraded,
     CustomerEvent,
     CustomerForgotten,

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from services.commerce.customers.domain.customer import (
+from services.commerce.customers.domain.events import (
     CustomerDowngraded,
     CustomerEvent,
     CustomerForgotten,

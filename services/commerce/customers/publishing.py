@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from commerce.customers.v1 import customers_events_pb2 as events
 from treaty.rpc import EnumTable
 
-from services.commerce.customers.domain.customer import (
-    Customer,
+from services.commerce.customers.domain.customer import Customer
+from services.commerce.customers.domain.events import (
     CustomerDowngraded,
     CustomerEvent,
     CustomerForgotten,

@@ -7,7 +7,7 @@ from treaty.commits import Names, Shape, Stored
 from treaty.projections import Projection
 
 from services.commerce.customers import application
-from services.commerce.customers.domain import customer
+from services.commerce.customers.domain import customer, events
 from services.commerce.customers.projections import (
     CustomerRow,
     Happening,
@@ -20,13 +20,13 @@ CUSTOMERS = Stored(
     "customer",
     customer.Customer,
     events=[
-        Shape("customer-registered", customer.CustomerRegistered),
-        Shape("purchase-noted", customer.PurchaseNoted),
-        Shape("return-noted", customer.ReturnNoted),
-        Shape("customer-promoted", customer.CustomerPromoted),
-        Shape("customer-downgraded", customer.CustomerDowngraded),
-        Shape("tier-kept", customer.TierKept),
-        Shape("customer-forgotten", customer.CustomerForgotten),
+        Shape("customer-registered", events.CustomerRegistered),
+        Shape("purchase-noted", events.PurchaseNoted),
+        Shape("return-noted", events.ReturnNoted),
+        Shape("customer-promoted", events.CustomerPromoted),
+        Shape("customer-downgraded", events.CustomerDowngraded),
+        Shape("tier-kept", events.TierKept),
+        Shape("customer-forgotten", events.CustomerForgotten),
     ],
 )
 

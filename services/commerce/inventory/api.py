@@ -10,6 +10,7 @@ from treaty.rpc import EnumTable, page_of, to_token
 from services.commerce.inventory.application.allocations import Allocations, TakeBack
 from services.commerce.inventory.application.stock import (
     AdjustStock,
+    GetStock,
     ListStock,
     ManageItem,
     ReceiveStock,
@@ -20,7 +21,7 @@ from services.commerce.inventory.application.stock import (
 )
 from services.commerce.inventory.domain.allocations import Allocation, Status
 from services.commerce.inventory.domain.stock import StockItem
-from services.commerce.inventory.domain.warehouses import DEFAULT_WAREHOUSE
+from services.commerce.inventory.domain.values import DEFAULT_WAREHOUSE
 from services.commerce.inventory.projections import StockRow
 from services.commerce.wire import money_from_wire, money_to_wire, time_to_wire
 
@@ -98,7 +99,7 @@ class InventoryApi(pb_grpc.InventoryServiceServicer):
         return pb.TakeBackResponse(allocation=_allocation(taken.state), revision=taken.revision)
 
     async def GetStock(self, request: pb.GetStockRequest, context: Any) -> pb.GetStockResponse:
-        found = await self._stock.get_stock(request.warehouse, request.sku)
+        found = await self._stock.get_stock(GetStock(warehouse=request.warehouse, sku=request.sku))
         return pb.GetStockResponse(item=_item(found.state), revision=found.revision)
 
     async def GetAllocation(self, request: pb.GetAllocationRequest, context: Any) -> pb.GetAllocationResponse:

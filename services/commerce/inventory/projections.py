@@ -3,7 +3,8 @@
 from dataclasses import dataclass, replace
 
 from services.commerce.inventory.domain.batches import Batches
-from services.commerce.inventory.domain.stock import ItemRegistered, StockEvent, StockItem
+from services.commerce.inventory.domain.events import ItemRegistered, StockEvent
+from services.commerce.inventory.domain.stock import StockItem
 from services.commerce.money import Money
 
 

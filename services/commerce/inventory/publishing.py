@@ -3,44 +3,44 @@
 from collections.abc import Iterator, Sequence
 
 from commerce.inventory.v1 import inventory_events_pb2 as events
+from treaty.rpc import EnumTable
 
-from services.commerce.inventory.domain.allocations import (
-    AllocatedLine,
-    Allocation,
+from services.commerce.inventory.domain.allocations import Allocation
+from services.commerce.inventory.domain.events import (
     AllocationCancelled,
     AllocationEvent,
     AllocationFulfilled,
     AllocationRequested,
     AllocationSecured,
+    ItemDiscontinued,
+    ItemManaged,
+    ItemRegistered,
     OrderAllocated,
     OrderCompleted,
     OrderConfirmed,
     OrderNotAllocated,
     OrderReleased,
     PiecesReturned,
-    Release,
-)
-from services.commerce.inventory.domain.stock import (
-    ItemDiscontinued,
-    ItemManaged,
-    ItemRegistered,
     ReorderNeeded,
     StockAdjusted,
     StockEvent,
     StockFreed,
-    StockItem,
     StockReceived,
     StockReserved,
     StockReturned,
     StockShipped,
     StockWrittenOff,
 )
+from services.commerce.inventory.domain.stock import StockItem
+from services.commerce.inventory.domain.values import AllocatedLine, Release
 from services.commerce.wire import time_to_wire
 
-_REASONS = {
-    Release.ORDER_CANCELLED: events.RELEASE_REASON_ORDER_CANCELLED,
-    Release.EXPIRED: events.RELEASE_REASON_EXPIRED,
-}
+_REASONS = EnumTable(
+    {
+        Release.ORDER_CANCELLED: events.RELEASE_REASON_ORDER_CANCELLED,
+        Release.EXPIRED: events.RELEASE_REASON_EXPIRED,
+    }
+)
 
 
 StockPublished = events.StockLevelChanged | events.ReorderNeeded
@@ -80,7 +80,7 @@ def publish_allocation(allocation: Allocation, event: AllocationEvent) -> Iterat
             yield events.AllocationRefused(order_id=allocation.id, sku=event.sku, reason=event.reason)
         case OrderReleased():
             yield events.AllocationReleased(
-                order_id=allocation.id, lines=_lines(event.lines), reason=_REASONS[event.reason]
+                order_id=allocation.id, lines=_lines(event.lines), reason=_REASONS.to_wire(event.reason)
             )
         case AllocationRequested() | AllocationCancelled() | OrderConfirmed() | OrderCompleted():
             return

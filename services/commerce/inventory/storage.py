@@ -7,24 +7,24 @@ from treaty.commits import Names, Shape, Stored
 from treaty.projections import Projection
 
 from services.commerce.inventory.application.allocations import ExpireAllocation
-from services.commerce.inventory.domain import allocations, stock, warehouses
+from services.commerce.inventory.domain import allocations, events, stock, warehouses
 from services.commerce.inventory.projections import StockRow, stock_level
 
 STOCK = Stored(
     "stock",
     stock.StockItem,
     events=[
-        Shape("item-registered", stock.ItemRegistered),
-        Shape("item-managed", stock.ItemManaged),
-        Shape("item-discontinued", stock.ItemDiscontinued),
-        Shape("stock-received", stock.StockReceived),
-        Shape("stock-adjusted", stock.StockAdjusted),
-        Shape("stock-reserved", stock.StockReserved),
-        Shape("stock-freed", stock.StockFreed),
-        Shape("stock-shipped", stock.StockShipped),
-        Shape("stock-returned", stock.StockReturned),
-        Shape("stock-written-off", stock.StockWrittenOff),
-        Shape("reorder-needed", stock.ReorderNeeded),
+        Shape("item-registered", events.ItemRegistered),
+        Shape("item-managed", events.ItemManaged),
+        Shape("item-discontinued", events.ItemDiscontinued),
+        Shape("stock-received", events.StockReceived),
+        Shape("stock-adjusted", events.StockAdjusted),
+        Shape("stock-reserved", events.StockReserved),
+        Shape("stock-freed", events.StockFreed),
+        Shape("stock-shipped", events.StockShipped),
+        Shape("stock-returned", events.StockReturned),
+        Shape("stock-written-off", events.StockWrittenOff),
+        Shape("reorder-needed", events.ReorderNeeded),
     ],
 )
 
@@ -32,21 +32,21 @@ ALLOCATIONS = Stored(
     "allocation",
     allocations.Allocation,
     events=[
-        Shape("allocation-requested", allocations.AllocationRequested),
-        Shape("order-allocated", allocations.OrderAllocated),
-        Shape("order-not-allocated", allocations.OrderNotAllocated),
-        Shape("order-confirmed", allocations.OrderConfirmed),
-        Shape("order-completed", allocations.OrderCompleted),
-        Shape("allocation-secured", allocations.AllocationSecured),
-        Shape("allocation-fulfilled", allocations.AllocationFulfilled),
-        Shape("allocation-cancelled", allocations.AllocationCancelled),
-        Shape("order-released", allocations.OrderReleased),
-        Shape("pieces-returned", allocations.PiecesReturned),
+        Shape("allocation-requested", events.AllocationRequested),
+        Shape("order-allocated", events.OrderAllocated),
+        Shape("order-not-allocated", events.OrderNotAllocated),
+        Shape("order-confirmed", events.OrderConfirmed),
+        Shape("order-completed", events.OrderCompleted),
+        Shape("allocation-secured", events.AllocationSecured),
+        Shape("allocation-fulfilled", events.AllocationFulfilled),
+        Shape("allocation-cancelled", events.AllocationCancelled),
+        Shape("order-released", events.OrderReleased),
+        Shape("pieces-returned", events.PiecesReturned),
     ],
 )
 
 WAREHOUSES = Stored(
-    "warehouse", warehouses.Warehouse, events=[Shape("warehouse-registered", warehouses.WarehouseRegistered)]
+    "warehouse", warehouses.Warehouse, events=[Shape("warehouse-registered", events.WarehouseRegistered)]
 )
 
 COMMANDS = Names([Shape("expire-allocation", ExpireAllocation)])

@@ -18,7 +18,8 @@ from services.commerce.notifications.application import (
     Unsubscribe,
 )
 from services.commerce.notifications.domain.notifications import Notification, Status
-from services.commerce.notifications.domain.subscriptions import Channel, QuietHours, Subscription, Topic
+from services.commerce.notifications.domain.subscriptions import Subscription
+from services.commerce.notifications.domain.values import Channel, QuietHours, Topic
 from services.commerce.notifications.projections import NotificationRow
 from services.commerce.wire import time_to_wire
 

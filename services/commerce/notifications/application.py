@@ -14,20 +14,10 @@ from treaty.domain import Call, NotFound
 from treaty.personal_data import PersonalData
 from treaty.projections import FIRST, Key, Page, View
 
-from services.commerce.notifications.domain.notifications import (
-    Notification,
-    NotificationEvent,
-    NotificationScheduled,
-    Status,
-    Text,
-)
-from services.commerce.notifications.domain.subscriptions import (
-    Address,
-    Channel,
-    QuietHours,
-    Subscription,
-    Topic,
-)
+from services.commerce.notifications.domain.events import NotificationEvent, NotificationScheduled
+from services.commerce.notifications.domain.notifications import Notification, Status
+from services.commerce.notifications.domain.subscriptions import Address, Subscription
+from services.commerce.notifications.domain.values import Channel, QuietHours, Text, Topic
 from services.commerce.notifications.projections import NotificationRow
 
 STAFF = "@staff"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from services.commerce.notifications.domain.notifications import (
+from services.commerce.notifications.domain.events import (
     AttemptFailed,
     NotificationDropped,
     NotificationEvent,
@@ -11,9 +11,9 @@ from services.commerce.notifications.domain.notifications import (
     NotificationScheduled,
     NotificationSent,
     NotificationSuppressed,
-    Status,
 )
-from services.commerce.notifications.domain.subscriptions import Channel, Topic
+from services.commerce.notifications.domain.notifications import Status
+from services.commerce.notifications.domain.values import Channel, Topic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

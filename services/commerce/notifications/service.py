@@ -18,8 +18,10 @@ from treaty.web import ForeignUrls
 from services.commerce.notifications import acl, application, storage
 from services.commerce.notifications.api import NotificationsApi
 from services.commerce.notifications.application import Notifications, deliver
-from services.commerce.notifications.clients import Secrets, Webhooks, mail_at, sms_at
-from services.commerce.notifications.domain.subscriptions import Channel
+from services.commerce.notifications.domain.values import Channel
+from services.commerce.notifications.external.receivers.client import Secrets, Webhooks
+from services.commerce.notifications.external.sms.client import sms_at
+from services.commerce.notifications.external.smtp.client import mail_at
 
 
 class NotificationsSettings(Settings):

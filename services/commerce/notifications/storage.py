@@ -7,18 +7,18 @@ from treaty.commits import Names, Shape, Stored
 from treaty.projections import Projection
 
 from services.commerce.notifications import application
-from services.commerce.notifications.domain import notifications, subscriptions
+from services.commerce.notifications.domain import events, notifications, subscriptions
 from services.commerce.notifications.projections import NotificationRow, notification_summary
 
 SUBSCRIPTIONS = Stored(
     "subscription",
     subscriptions.Subscription,
     events=[
-        Shape("subscribed", subscriptions.Subscribed),
-        Shape("unsubscribed", subscriptions.Unsubscribed),
-        Shape("quiet-hours-set", subscriptions.QuietHoursSet),
-        Shape("topics-muted", subscriptions.TopicsMuted),
-        Shape("customer-forgotten", subscriptions.CustomerForgotten),
+        Shape("subscribed", events.Subscribed),
+        Shape("unsubscribed", events.Unsubscribed),
+        Shape("quiet-hours-set", events.QuietHoursSet),
+        Shape("topics-muted", events.TopicsMuted),
+        Shape("customer-forgotten", events.CustomerForgotten),
     ],
 )
 
@@ -26,12 +26,12 @@ NOTIFICATIONS = Stored(
     "notification",
     notifications.Notification,
     events=[
-        Shape("notification-scheduled", notifications.NotificationScheduled),
-        Shape("notification-suppressed", notifications.NotificationSuppressed),
-        Shape("attempt-failed", notifications.AttemptFailed),
-        Shape("notification-sent", notifications.NotificationSent),
-        Shape("notification-failed", notifications.NotificationFailed),
-        Shape("notification-dropped", notifications.NotificationDropped),
+        Shape("notification-scheduled", events.NotificationScheduled),
+        Shape("notification-suppressed", events.NotificationSuppressed),
+        Shape("attempt-failed", events.AttemptFailed),
+        Shape("notification-sent", events.NotificationSent),
+        Shape("notification-failed", events.NotificationFailed),
+        Shape("notification-dropped", events.NotificationDropped),
     ],
 )
 

@@ -17,8 +17,7 @@ from services.commerce.ordering.application.knowledge import (
     StockOffer,
     WithdrawOffer,
 )
-from services.commerce.ordering.domain.offer import Promotion
-from services.commerce.ordering.domain.pricing import Tier
+from services.commerce.ordering.domain.pricing import Promotion, Tier
 from services.commerce.ordering.sagas.checkout import PaymentAnswered, StockAnswered, StockLost
 from services.commerce.ordering.sagas.returns import MoneyRefunded
 from services.commerce.wire import money_from_wire, time_from_wire

@@ -5,8 +5,13 @@ from datetime import datetime
 
 from services.commerce.money import Money
 from services.commerce.ordering.domain.events import (
+    AvailabilityChanged,
     CancellationRefused,
     CancellationRequested,
+    OfferDescribed,
+    OfferEvent,
+    OfferPriced,
+    OfferWithdrawn,
     OrderCancelled,
     OrderCompleted,
     OrderConfirmed,
@@ -16,15 +21,8 @@ from services.commerce.ordering.domain.events import (
     ReturnCompleted,
     ShipmentPrepared,
 )
-from services.commerce.ordering.domain.offer import (
-    AvailabilityChanged,
-    OfferDescribed,
-    OfferEvent,
-    OfferPriced,
-    OfferWithdrawn,
-    Promotion,
-    Shelf,
-)
+from services.commerce.ordering.domain.offer import Shelf
+from services.commerce.ordering.domain.pricing import Promotion
 from services.commerce.ordering.domain.status import Status
 
 

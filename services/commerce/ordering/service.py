@@ -41,7 +41,7 @@ def build(ports: Ports) -> Service:
     inventory_peer, payments_peer, shipping_peer = (
         ports.peer(f"commerce.{name}") for name in ("inventory", "payments", "shipping")
     )
-    knowledge = Knowledge(ports.repository(storage.OFFERS), ports.repository(storage.BUYERS))
+    knowledge = Knowledge(offers=ports.repository(storage.OFFERS), buyers=ports.repository(storage.BUYERS))
     watching = ports.watch(storage.ORDERS)
     ordering = Ordering(
         orders=ports.repository(storage.ORDERS, policies=[publish, follow_order], commands=storage.COMMANDS),
@@ -57,7 +57,7 @@ def build(ports: Ports) -> Service:
     )
     checkout = ports.saga(storage.CHECKOUTS, key=lambda fact: fact.order_id, commands=storage.COMMANDS)
     saga = ports.saga(storage.RETURNS, key=lambda fact: fact.return_id, commands=storage.COMMANDS)
-    returns = Returns(saga, InventoryClient(inventory_peer), PaymentsClient(payments_peer))
+    returns = Returns(saga=saga, stock=InventoryClient(inventory_peer), refunds=PaymentsClient(payments_peer))
     return Service(
         name="commerce.ordering",
         api=Api(pb_grpc.add_OrderingServiceServicer_to_server, OrderingApi(ordering)),

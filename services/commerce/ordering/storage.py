@@ -60,14 +60,14 @@ OFFERS = Stored(
     "offer",
     offer.Offer,
     events=[
-        Shape("offer-described", offer.OfferDescribed),
-        Shape("offer-priced", offer.OfferPriced),
-        Shape("availability-changed", offer.AvailabilityChanged),
-        Shape("offer-withdrawn", offer.OfferWithdrawn),
+        Shape("offer-described", events.OfferDescribed),
+        Shape("offer-priced", events.OfferPriced),
+        Shape("availability-changed", events.AvailabilityChanged),
+        Shape("offer-withdrawn", events.OfferWithdrawn),
     ],
 )
 
-BUYERS = Stored("buyer", buyer.Buyer, events=[Shape("tier-noted", buyer.TierNoted)])
+BUYERS = Stored("buyer", buyer.Buyer, events=[Shape("tier-noted", events.TierNoted)])
 
 CHECKOUTS = StoredSaga(
     "checkout",

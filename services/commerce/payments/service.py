@@ -14,8 +14,8 @@ from treaty.web import webhook
 from services.commerce.payments import acl, application, storage
 from services.commerce.payments.api import PaymentsApi
 from services.commerce.payments.application import Payments, ask_gateway
-from services.commerce.payments.clients import gateway_at
-from services.commerce.payments.gateway import verdict_from
+from services.commerce.payments.external.gateway.client import gateway_at
+from services.commerce.payments.external.gateway.messages import verdict_from
 from services.commerce.payments.publishing import publish
 
 

@@ -10,7 +10,8 @@ from treaty.commits import Names, Shape, Stored
 
 from services.commerce.payments import application
 from services.commerce.payments.domain import events
-from services.commerce.payments.domain.method import MethodRegistered, PaymentMethod
+from services.commerce.payments.domain.events import MethodRegistered
+from services.commerce.payments.domain.method import PaymentMethod
 from services.commerce.payments.domain.payment import CANCELLATION, Payment
 
 

@@ -15,8 +15,9 @@ from treaty.web import webhook
 from services.commerce.shipping import acl, application, storage
 from services.commerce.shipping.api import ShippingApi
 from services.commerce.shipping.application import Shipping, ask_carrier
-from services.commerce.shipping.carrier import report_from
-from services.commerce.shipping.clients import OrderingDeliveries, carrier_at
+from services.commerce.shipping.clients import OrderingDeliveries
+from services.commerce.shipping.external.carrier.client import carrier_at
+from services.commerce.shipping.external.carrier.messages import report_from
 from services.commerce.shipping.publishing import publish
 
 

@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from treaty.domain import Aggregate
 from treaty.testing.scenarios import assert_folds, carried_out
 
-from services.commerce.inventory.domain.allocations import AllocatedLine, Allocation, PiecesReturned, Status
+from services.commerce.inventory.domain.allocations import Allocation, Status
 from services.commerce.inventory.domain.batches import pieces
+from services.commerce.inventory.domain.events import PiecesReturned
 from services.commerce.inventory.domain.stock import StockItem
+from services.commerce.inventory.domain.values import AllocatedLine
 from services.commerce.inventory.storage import ALLOCATIONS, STOCK
 from services.commerce.money import Money
 from services.commerce.payments.domain import payment as paying

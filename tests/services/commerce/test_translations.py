@@ -14,7 +14,7 @@ from treaty.domain import Aggregate, Invalid
 from services.commerce.inventory import acl as inventory_acl
 from services.commerce.inventory.application.allocations import AllocateOrder, FulfilOrder, ReleaseOrder, SecureOrder
 from services.commerce.inventory.application.stock import DiscontinueProduct, ListProduct
-from services.commerce.inventory.domain import allocations, stock
+from services.commerce.inventory.domain import allocations, events, stock, values
 from services.commerce.inventory.publishing import publish_allocation, publish_stock
 from services.commerce.money import Money
 from services.commerce.payments import acl as payments_acl
@@ -41,17 +41,17 @@ def announced(publish: Any, aggregate: Aggregate[Any], *events: Any) -> list[Any
 @pytest.mark.parametrize(
     "event",
     [
-        stock.StockReceived(quantity=9),
-        stock.StockAdjusted(delta=9, reason="found"),
-        stock.StockReserved(order_id="o", quantity=9),
-        stock.StockFreed(order_id="o", quantity=9),
-        stock.StockShipped(order_id="o", quantity=9),
-        stock.StockReturned(order_id="o", return_id="r", quantity=9),
-        stock.StockWrittenOff(quantity=9, today="2024-05-06"),
+        events.StockReceived(quantity=9),
+        events.StockAdjusted(delta=9, reason="found"),
+        events.StockReserved(order_id="o", quantity=9),
+        events.StockFreed(order_id="o", quantity=9),
+        events.StockShipped(order_id="o", quantity=9),
+        events.StockReturned(order_id="o", return_id="r", quantity=9),
+        events.StockWrittenOff(quantity=9, today="2024-05-06"),
     ],
 )
-def test_every_change_of_a_stock_level_is_announced(event: stock.StockEvent) -> None:
-    registered = stock.ItemRegistered(warehouse="main", sku="tea", description="")
+def test_every_change_of_a_stock_level_is_announced(event: events.StockEvent) -> None:
+    registered = events.ItemRegistered(warehouse="main", sku="tea", description="")
     item = after(stock.StockItem(id="main/tea"), registered, event)
     assert announced(publish_stock, stock.StockItem(id="main/tea"), registered, event) == [
         inventory_pb.StockLevelChanged(warehouse="main", sku="tea", on_hand=item.on_hand, reserved=item.reserved)
@@ -61,60 +61,60 @@ def test_every_change_of_a_stock_level_is_announced(event: stock.StockEvent) -> 
 @pytest.mark.parametrize(
     "event",
     [
-        stock.ItemRegistered(warehouse="main", sku="tea", description=""),
-        stock.ItemManaged(bar_code="", reorder_point=1, reorder_quantity=1),
-        stock.ItemDiscontinued(),
+        events.ItemRegistered(warehouse="main", sku="tea", description=""),
+        events.ItemManaged(bar_code="", reorder_point=1, reorder_quantity=1),
+        events.ItemDiscontinued(),
     ],
 )
-def test_what_changes_no_level_is_not_announced(event: stock.StockEvent) -> None:
+def test_what_changes_no_level_is_not_announced(event: events.StockEvent) -> None:
     assert announced(publish_stock, stock.StockItem(id="i"), event) == []
 
 
 def test_that_more_is_to_be_bought_is_announced() -> None:
-    registered = stock.ItemRegistered(warehouse="main", sku="tea", description="")
-    low = stock.ReorderNeeded(available=0, reorder_point=4, reorder_quantity=20)
+    registered = events.ItemRegistered(warehouse="main", sku="tea", description="")
+    low = events.ReorderNeeded(available=0, reorder_point=4, reorder_quantity=20)
     assert announced(publish_stock, stock.StockItem(id="main/tea"), registered, low) == [
         inventory_pb.ReorderNeeded(warehouse="main", sku="tea", available=0, reorder_point=4, reorder_quantity=20)
     ]
 
 
-ONE_LINE = (allocations.AllocatedLine(sku="tea", warehouse="main", quantity=2),)
+ONE_LINE = (values.AllocatedLine(sku="tea", warehouse="main", quantity=2),)
 WIRE_LINES = [inventory_pb.AllocatedLine(sku="tea", warehouse="main", quantity=2)]
 UNTIL = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
 CANCELLED, EXPIRED = inventory_pb.RELEASE_REASON_ORDER_CANCELLED, inventory_pb.RELEASE_REASON_EXPIRED
-REQUESTED = allocations.AllocationRequested(lines=ONE_LINE)
+REQUESTED = events.AllocationRequested(lines=ONE_LINE)
 
 
 @pytest.mark.parametrize(
     ("events", "expected"),
     [
         ([REQUESTED], []),
-        ([REQUESTED, allocations.OrderAllocated()], [inventory_pb.StockAllocated(order_id="o", lines=WIRE_LINES)]),
+        ([REQUESTED, events.OrderAllocated()], [inventory_pb.StockAllocated(order_id="o", lines=WIRE_LINES)]),
         (
-            [REQUESTED, allocations.OrderAllocated(expires_at=UNTIL)],
+            [REQUESTED, events.OrderAllocated(expires_at=UNTIL)],
             [inventory_pb.StockAllocated(order_id="o", lines=WIRE_LINES, expires_at=time_to_wire(UNTIL))],
         ),
-        ([REQUESTED, allocations.OrderConfirmed()], []),
-        ([REQUESTED, allocations.OrderAllocated(), allocations.AllocationSecured()], []),
-        ([REQUESTED, allocations.OrderCompleted()], []),
-        ([REQUESTED, allocations.OrderAllocated(), allocations.AllocationFulfilled()], []),
-        ([REQUESTED, allocations.PiecesReturned(return_id="r", lines=ONE_LINE)], []),
+        ([REQUESTED, events.OrderConfirmed()], []),
+        ([REQUESTED, events.OrderAllocated(), events.AllocationSecured()], []),
+        ([REQUESTED, events.OrderCompleted()], []),
+        ([REQUESTED, events.OrderAllocated(), events.AllocationFulfilled()], []),
+        ([REQUESTED, events.PiecesReturned(return_id="r", lines=ONE_LINE)], []),
         (
-            [REQUESTED, allocations.OrderNotAllocated(sku="tea", reason="none left")],
+            [REQUESTED, events.OrderNotAllocated(sku="tea", reason="none left")],
             [inventory_pb.AllocationRefused(order_id="o", sku="tea", reason="none left")],
         ),
-        ([REQUESTED, allocations.OrderAllocated(), allocations.AllocationCancelled()], []),
+        ([REQUESTED, events.OrderAllocated(), events.AllocationCancelled()], []),
         (
             [
                 REQUESTED,
-                allocations.OrderAllocated(),
-                allocations.AllocationCancelled(),
-                allocations.OrderReleased(lines=ONE_LINE),
+                events.OrderAllocated(),
+                events.AllocationCancelled(),
+                events.OrderReleased(lines=ONE_LINE),
             ],
             [inventory_pb.AllocationReleased(order_id="o", lines=WIRE_LINES, reason=CANCELLED)],
         ),
         (
-            [REQUESTED, allocations.OrderReleased(lines=ONE_LINE, reason=allocations.Release.EXPIRED)],
+            [REQUESTED, events.OrderReleased(lines=ONE_LINE, reason=values.Release.EXPIRED)],
             [inventory_pb.AllocationReleased(order_id="o", lines=WIRE_LINES, reason=EXPIRED)],
         ),
     ],

@@ -4,14 +4,7 @@ from dataclasses import dataclass
 
 from treaty.domain import Aggregate, Invalid, Rejected
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CategoryCreated:
-    name: str
-    parent: str
-
-
-CategoryEvent = CategoryCreated
+from services.commerce.catalog.domain.events import CategoryCreated, CategoryEvent
 
 
 @dataclass(slots=True, kw_only=True)

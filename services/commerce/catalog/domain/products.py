@@ -1,45 +1,23 @@
 """The product aggregate: descriptions, list prices and promotions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from treaty.domain import Aggregate, Invalid, Rejected
 
+from services.commerce.catalog.domain.events import (
+    PriceChanged,
+    ProductCreated,
+    ProductDescribed,
+    ProductDiscontinued,
+    ProductEvent,
+    PromotionEnded,
+    PromotionStarted,
+)
+from services.commerce.catalog.domain.values import Details, Promotion, must_be_a_price
 from services.commerce.money import Money
 
 KEPT_PRICES = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Details:
-    """The description of a product. `category` and `related` are ids of other aggregates; `images` are addresses."""
-
-    name: str = ""
-    description: str = ""
-    category: str = ""
-    tags: frozenset[str] = frozenset()
-    images: tuple[str, ...] = ()
-    related: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Promotion:
-    """A lower price from `starts_at` (inclusive) to `ends_at` (exclusive)."""
-
-    price: Money
-    starts_at: datetime
-    ends_at: datetime
-
-    def __post_init__(self) -> None:
-        _must_be_a_price(self.price, "price")
-        if self.starts_at >= self.ends_at:
-            raise Invalid("a promotion must end after it starts", field="ends_at")
-
-    def runs(self, at: datetime) -> bool:
-        return self.starts_at <= at < self.ends_at
-
-    def is_over(self, at: datetime) -> bool:
-        return self.ends_at <= at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,50 +28,11 @@ class PastPrice:
     since: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProductCreated:
-    details: Details
-    list_price: Money
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProductDescribed:
-    details: Details
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PriceChanged:
-    list_price: Money
-    changed_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PromotionStarted:
-    promotion: Promotion
-    changed_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PromotionEnded:
-    changed_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProductDiscontinued:
-    reason: str
-
-
-ProductEvent = (
-    ProductCreated | ProductDescribed | PriceChanged | PromotionStarted | PromotionEnded | ProductDiscontinued
-)
-
-
 @dataclass(slots=True, kw_only=True)
 class Product(Aggregate[ProductEvent]):
     """One product. Its id is the SKU. Its promotion is always cheaper than its list price, in the same currency."""
 
-    details: Details = Details()
+    details: Details = field(default_factory=Details)
     list_price: Money | None = None
     promotion: Promotion | None = None
     price_history: tuple[PastPrice, ...] = ()
@@ -103,7 +42,7 @@ class Product(Aggregate[ProductEvent]):
         if self.list_price is not None:
             raise Rejected(f"{self.id} is in the catalogue already", reason="PRODUCT_CREATED_ALREADY")
         self._must_make_sense(details)
-        _must_be_a_price(list_price, "list_price")
+        must_be_a_price(list_price, "list_price")
         self.record(ProductCreated(details=details, list_price=list_price, created_at=at))
 
     def describe(self, details: Details) -> None:
@@ -116,7 +55,7 @@ class Product(Aggregate[ProductEvent]):
     def change_price(self, list_price: Money, at: datetime) -> None:
         """Changes the list price. It must stay higher than the price of a promotion that is not over."""
         self._must_be_for_sale()
-        _must_be_a_price(list_price, "list_price")
+        must_be_a_price(list_price, "list_price")
         self._must_keep_the_currency(list_price)
         if list_price == self.list_price:
             return
@@ -190,11 +129,6 @@ class Product(Aggregate[ProductEvent]):
     def _set_price(self, price: Money, since: datetime) -> None:
         self.list_price = price
         self.price_history = (*self.price_history, PastPrice(price=price, since=since))[-KEPT_PRICES:]
-
-
-def _must_be_a_price(price: Money, field: str) -> None:
-    if price.minor_units < 0:
-        raise Invalid("a price cannot be negative", field=field)
 
 
 def _must_be_lower(promotion: Money, list_price: Money) -> None:

@@ -6,7 +6,8 @@ from enum import StrEnum
 
 from treaty.domain import Aggregate, Invalid, Rejected
 
-LONGEST_TEXT = 2000
+from services.commerce.catalog.domain.events import ReviewEvent, ReviewPublished, ReviewRejected, ReviewSubmitted
+from services.commerce.catalog.domain.values import Opinion
 
 
 class Status(StrEnum):
@@ -14,43 +15,6 @@ class Status(StrEnum):
     PENDING = "pending"
     PUBLISHED = "published"
     REJECTED = "rejected"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opinion:
-    """A customer's opinion on a product. `rating` is from 1 (bad) to 5 (good); `author` is the customer's id."""
-
-    sku: str
-    author: str
-    rating: int
-    title: str
-    text: str = ""
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.rating <= 5:
-            raise Invalid(f"a rating must be from 1 to 5, not {self.rating}", field="rating")
-        for field, text in (("title", self.title), ("text", self.text)):
-            if len(text) > LONGEST_TEXT:
-                raise Invalid(f"the {field} may have at most {LONGEST_TEXT} characters, not {len(text)}", field=field)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReviewSubmitted:
-    opinion: Opinion
-    submitted_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReviewPublished:
-    pass
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReviewRejected:
-    reason: str
-
-
-ReviewEvent = ReviewSubmitted | ReviewPublished | ReviewRejected
 
 
 @dataclass(slots=True, kw_only=True)

@@ -5,6 +5,16 @@ from datetime import datetime, timedelta
 
 from treaty.domain import Aggregate, Invalid, NotFound, Rejected
 
+from services.commerce.customers.domain.events import (
+    CustomerDowngraded,
+    CustomerEvent,
+    CustomerForgotten,
+    CustomerPromoted,
+    CustomerRegistered,
+    PurchaseNoted,
+    ReturnNoted,
+    TierKept,
+)
 from services.commerce.customers.domain.tiers import (
     Earned,
     Purchase,
@@ -17,74 +27,6 @@ from services.commerce.customers.domain.tiers import (
 
 KEPT = 200
 """The number of purchases, and of returns, that are kept of a year: ten times the orders for the highest tier."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CustomerRegistered:
-    """`private_ref` refers to name and e-mail address, until they are erased."""
-
-    private_ref: str
-    registered_at: datetime
-    review_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PurchaseNoted:
-    purchase: Purchase
-    noted_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReturnNoted:
-    returned: Return
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CustomerPromoted:
-    """`number` counts the changes of a customer's tier, from 1."""
-
-    number: int
-    previous: Tier
-    new: Tier
-    reason: str
-    changed_at: datetime
-    review_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CustomerDowngraded:
-    """`number` counts the changes of a customer's tier, from 1."""
-
-    number: int
-    previous: Tier
-    new: Tier
-    reason: str
-    changed_at: datetime
-    review_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TierKept:
-    """A review found that the tier is still earned."""
-
-    reviewed_at: datetime
-    review_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CustomerForgotten:
-    forgotten_at: datetime
-
-
-CustomerEvent = (
-    CustomerRegistered
-    | PurchaseNoted
-    | ReturnNoted
-    | CustomerPromoted
-    | CustomerDowngraded
-    | TierKept
-    | CustomerForgotten
-)
 
 
 @dataclass(slots=True, kw_only=True)

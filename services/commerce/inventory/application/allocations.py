@@ -17,15 +17,10 @@ from treaty.commits import Committed, Repository
 from treaty.domain import Call, DomainError, NotFound
 from treaty.projections import Page, View
 
-from services.commerce.inventory.domain.allocations import (
-    AllocatedLine,
-    Allocation,
-    AllocationEvent,
-    OrderAllocated,
-    Status,
-)
+from services.commerce.inventory.domain.allocations import Allocation, Status
+from services.commerce.inventory.domain.events import AllocationEvent, OrderAllocated
 from services.commerce.inventory.domain.stock import StockItem
-from services.commerce.inventory.domain.warehouses import DEFAULT_WAREHOUSE, stock_id
+from services.commerce.inventory.domain.values import DEFAULT_WAREHOUSE, AllocatedLine, stock_id
 from services.commerce.inventory.projections import StockRow
 
 

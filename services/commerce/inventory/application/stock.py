@@ -7,7 +7,8 @@ from treaty.commits import Committed, Repository
 from treaty.projections import FIRST, Key, Page, View
 
 from services.commerce.inventory.domain.stock import StockItem
-from services.commerce.inventory.domain.warehouses import DEFAULT_WAREHOUSE, Warehouse, stock_id
+from services.commerce.inventory.domain.values import DEFAULT_WAREHOUSE, stock_id
+from services.commerce.inventory.domain.warehouses import Warehouse
 from services.commerce.inventory.projections import StockRow
 from services.commerce.money import Money
 
@@ -65,6 +66,12 @@ class RegisterWarehouse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WriteOffExpired:
+    warehouse: str
+    sku: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetStock:
     warehouse: str
     sku: str
 
@@ -143,9 +150,9 @@ class Stock:
             command.warehouse, lambda warehouse: warehouse.register(name=command.name, country=command.country)
         )
 
-    async def get_stock(self, warehouse: str, sku: str) -> Committed[StockItem]:
+    async def get_stock(self, query: GetStock) -> Committed[StockItem]:
         """Returns one stock item."""
-        return await self.items.get(stock_id(warehouse, sku))
+        return await self.items.get(stock_id(query.warehouse, query.sku))
 
     async def list_stock(self, query: ListStock) -> tuple[list[StockRow], Key | None]:
         """Returns a page of stock items, sorted by SKU, and the key of the next page, or None at the end."""

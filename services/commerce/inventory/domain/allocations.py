@@ -7,7 +7,20 @@ from enum import StrEnum
 
 from treaty.domain import Aggregate, Invalid, Rejected
 
-from services.commerce.inventory.domain.warehouses import stock_id
+from services.commerce.inventory.domain.events import (
+    AllocationCancelled,
+    AllocationEvent,
+    AllocationFulfilled,
+    AllocationRequested,
+    AllocationSecured,
+    OrderAllocated,
+    OrderCompleted,
+    OrderConfirmed,
+    OrderNotAllocated,
+    OrderReleased,
+    PiecesReturned,
+)
+from services.commerce.inventory.domain.values import AllocatedLine, Lines, Release
 
 
 class Status(StrEnum):
@@ -23,29 +36,6 @@ class Status(StrEnum):
     RELEASED = "released"
 
 
-class Release(StrEnum):
-    """The reason why an allocation is released."""
-
-    ORDER_CANCELLED = "order_cancelled"
-    EXPIRED = "expired"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AllocatedLine:
-    """Pieces of one SKU for an order, and the warehouse they are in."""
-
-    sku: str
-    warehouse: str
-    quantity: int
-
-    @property
-    def stock_id(self) -> str:
-        return stock_id(self.warehouse, self.sku)
-
-
-Lines = tuple[AllocatedLine, ...]
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Return:
     """Returned pieces. They go back to the warehouses they came from."""
@@ -53,73 +43,6 @@ class Return:
     return_id: str
     lines: Lines
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AllocationRequested:
-    lines: Lines
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderAllocated:
-    expires_at: datetime | None = None
-    held: timedelta | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderNotAllocated:
-    sku: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderConfirmed:
-    pass
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderCompleted:
-    pass
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AllocationSecured:
-    pass
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AllocationFulfilled:
-    pass
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AllocationCancelled:
-    reason: Release = Release.ORDER_CANCELLED
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderReleased:
-    lines: Lines
-    reason: Release = Release.ORDER_CANCELLED
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PiecesReturned:
-    return_id: str
-    lines: Lines
-
-
-AllocationEvent = (
-    AllocationRequested
-    | OrderAllocated
-    | OrderNotAllocated
-    | OrderConfirmed
-    | OrderCompleted
-    | AllocationSecured
-    | AllocationFulfilled
-    | AllocationCancelled
-    | OrderReleased
-    | PiecesReturned
-)
 
 _OVER = (Status.REFUSED, Status.CANCELLED, Status.RELEASED, Status.FULFILLED)
 

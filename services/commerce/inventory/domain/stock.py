@@ -12,97 +12,21 @@ from services.commerce.inventory.domain.batches import (
     with_pieces,
     without_pieces,
 )
-from services.commerce.money import Money
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemRegistered:
-    """`from_catalogue` is true if an event of Catalog created the item, and nobody registered it."""
-
-    warehouse: str
-    sku: str
-    description: str
-    from_catalogue: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemManaged:
-    bar_code: str
-    reorder_point: int
-    reorder_quantity: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ItemDiscontinued:
-    pass
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StockReceived:
-    quantity: int
-    expires_on: str = ""
-    unit_cost: Money | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StockAdjusted:
-    delta: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StockReserved:
-    order_id: str
-    quantity: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StockFreed:
-    order_id: str
-    quantity: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StockShipped:
-    order_id: str
-    quantity: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StockReturned:
-    order_id: str
-    return_id: str
-    quantity: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StockWrittenOff:
-    """Expired pieces were removed: their last day was before `today`."""
-
-    quantity: int
-    today: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReorderNeeded:
-    available: int
-    reorder_point: int
-    reorder_quantity: int
-
-
-StockEvent = (
-    ItemRegistered
-    | ItemManaged
-    | ItemDiscontinued
-    | StockReceived
-    | StockAdjusted
-    | StockReserved
-    | StockFreed
-    | StockShipped
-    | StockReturned
-    | StockWrittenOff
-    | ReorderNeeded
+from services.commerce.inventory.domain.events import (
+    ItemDiscontinued,
+    ItemManaged,
+    ItemRegistered,
+    ReorderNeeded,
+    StockAdjusted,
+    StockEvent,
+    StockFreed,
+    StockReceived,
+    StockReserved,
+    StockReturned,
+    StockShipped,
+    StockWrittenOff,
 )
+from services.commerce.money import Money
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,21 +1,10 @@
-"""The warehouse aggregate, and the ids of stock items, which contain the warehouse."""
+"""The warehouse aggregate."""
 
 from dataclasses import dataclass
 
 from treaty.domain import Aggregate, Rejected
 
-DEFAULT_WAREHOUSE = "main"
-
-
-def stock_id(warehouse: str, sku: str) -> str:
-    """Returns the id of the stock item for a SKU in a warehouse."""
-    return f"{warehouse or DEFAULT_WAREHOUSE}/{sku}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WarehouseRegistered:
-    name: str
-    country: str
+from services.commerce.inventory.domain.events import WarehouseRegistered
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,7 +1,6 @@
 """The messages for each kind of event: a subject and a body, made only of ids and amounts."""
 
-from services.commerce.notifications.domain.notifications import Text
-from services.commerce.notifications.domain.subscriptions import Topic
+from services.commerce.notifications.domain.values import Text, Topic
 
 
 def welcome() -> Text:

@@ -6,7 +6,16 @@ from enum import StrEnum
 
 from treaty.domain import Aggregate
 
-from services.commerce.notifications.domain.subscriptions import Channel, Topic
+from services.commerce.notifications.domain.events import (
+    AttemptFailed,
+    NotificationDropped,
+    NotificationEvent,
+    NotificationFailed,
+    NotificationScheduled,
+    NotificationSent,
+    NotificationSuppressed,
+)
+from services.commerce.notifications.domain.values import Channel, Text
 
 COUNTED = 10
 """The number of failed attempts that are recorded. Later attempts are made, but not recorded."""
@@ -18,65 +27,6 @@ class Status(StrEnum):
     SENT = "sent"
     FAILED = "failed"
     SUPPRESSED = "suppressed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Text:
-    """The words of a message, and its topic. It contains no personal data: it names things by their ids."""
-
-    topic: Topic
-    subject: str
-    body: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotificationScheduled:
-    customer_id: str
-    text: Text
-    channel: Channel
-    ref: str
-    created_at: datetime
-    due: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotificationSuppressed:
-    customer_id: str
-    text: Text
-    created_at: datetime
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AttemptFailed:
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotificationSent:
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotificationFailed:
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotificationDropped:
-    """The notification is no longer wanted."""
-
-    reason: str
-
-
-NotificationEvent = (
-    NotificationScheduled
-    | NotificationSuppressed
-    | AttemptFailed
-    | NotificationSent
-    | NotificationFailed
-    | NotificationDropped
-)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -6,8 +6,8 @@ from treaty.commits import Committed, Repository
 
 from services.commerce.money import Money
 from services.commerce.ordering.domain.buyer import Buyer
-from services.commerce.ordering.domain.offer import Offer, Promotion
-from services.commerce.ordering.domain.pricing import Tier
+from services.commerce.ordering.domain.offer import Offer
+from services.commerce.ordering.domain.pricing import Promotion, Tier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,7 @@ class NoteTier:
     tier: Tier
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Knowledge:
     """Records the events of other contexts in offers and buyers. The events may arrive in any sequence."""
 

@@ -38,9 +38,8 @@ from services.commerce.ordering.domain.events import (
     ReturnReceived,
     ReturnRequested,
 )
-from services.commerce.ordering.domain.offer import price_at
 from services.commerce.ordering.domain.order import Order
-from services.commerce.ordering.domain.pricing import Delivery, Method, Tier
+from services.commerce.ordering.domain.pricing import Delivery, Method, Tier, price_at
 from services.commerce.ordering.projections import OfferRow, OrderRow, SalesRow
 from services.commerce.ordering.sagas.checkout import CancelOrder, CheckoutStarted, ConfirmOrder, OrderEnded
 from services.commerce.ordering.sagas.returns import (

@@ -34,7 +34,7 @@ class Refunds(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Returns:
     """Requests the steps of a return, and sends the results to its saga."""
 

@@ -4,12 +4,8 @@ from dataclasses import dataclass
 
 from treaty.domain import Aggregate
 
+from services.commerce.ordering.domain.events import TierNoted
 from services.commerce.ordering.domain.pricing import Tier
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TierNoted:
-    tier: Tier
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,10 +1,10 @@
-"""The events of an order."""
+"""The domain events of Ordering: of orders, offers and buyers."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from services.commerce.money import Money
-from services.commerce.ordering.domain.pricing import Delivery, Line, Tier, Totals
+from services.commerce.ordering.domain.pricing import Delivery, Line, Promotion, Tier, Totals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,3 +124,35 @@ OrderEvent = (
     | ReturnCompleted
     | ReturnClosed
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferDescribed:
+    name: str
+    category: str
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferPriced:
+    list_price: Money
+    promotion: Promotion | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AvailabilityChanged:
+    warehouse: str
+    available: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferWithdrawn:
+    pass
+
+
+OfferEvent = OfferDescribed | OfferPriced | AvailabilityChanged | OfferWithdrawn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TierNoted:
+    tier: Tier

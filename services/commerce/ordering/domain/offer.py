@@ -1,47 +1,18 @@
 """The offer aggregate: Ordering's copy of a product's name, price and available pieces."""
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from treaty.domain import Aggregate
 
 from services.commerce.money import Money
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Promotion:
-    """A lower price from `starts_at` (inclusive) to `ends_at` (exclusive)."""
-
-    price: Money
-    starts_at: datetime
-    ends_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfferDescribed:
-    name: str
-    category: str
-    words: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfferPriced:
-    list_price: Money
-    promotion: Promotion | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AvailabilityChanged:
-    warehouse: str
-    available: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OfferWithdrawn:
-    pass
-
-
-OfferEvent = OfferDescribed | OfferPriced | AvailabilityChanged | OfferWithdrawn
+from services.commerce.ordering.domain.events import (
+    AvailabilityChanged,
+    OfferDescribed,
+    OfferEvent,
+    OfferPriced,
+    OfferWithdrawn,
+)
+from services.commerce.ordering.domain.pricing import Promotion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,10 +62,3 @@ class Offer(Aggregate[OfferEvent]):
                 self.shelves = (*others, Shelf(warehouse=event.warehouse, available=event.available))
             case OfferWithdrawn():
                 self.withdrawn = True
-
-
-def price_at(list_price: Money, promotion: Promotion | None, now: datetime) -> Money:
-    """Returns the price of one piece at a moment."""
-    if promotion is not None and promotion.starts_at <= now < promotion.ends_at:
-        return promotion.price
-    return list_price

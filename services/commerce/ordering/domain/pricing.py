@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from treaty.domain import Invalid, Rejected
@@ -131,3 +132,19 @@ def check_prices(lines: Sequence[Line], prices: Mapping[str, Money]) -> None:
         now = ", ".join(f"{sku} costs {price}" for sku, price in list(changed.items())[:5])
         details = {sku: str(price.minor_units) for sku, price in list(changed.items())[:100]}
         raise Rejected(f"the price has changed: {now}", reason="PRICE_CHANGED", details=details)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promotion:
+    """A lower price from `starts_at` (inclusive) to `ends_at` (exclusive)."""
+
+    price: Money
+    starts_at: datetime
+    ends_at: datetime
+
+
+def price_at(list_price: Money, promotion: Promotion | None, now: datetime) -> Money:
+    """Returns the price of one piece at a moment."""
+    if promotion is not None and promotion.starts_at <= now < promotion.ends_at:
+        return promotion.price
+    return list_price

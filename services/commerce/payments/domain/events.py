@@ -1,6 +1,7 @@
-"""The events of a payment."""
+"""The domain events of Payments: of payments and payment methods."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from services.commerce.money import Money
 
@@ -99,3 +100,10 @@ PaymentEvent = (
     | PaymentRefunded
     | ApprovedTooLate
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodRegistered:
+    token: str
+    label: str
+    expires_at: datetime | None

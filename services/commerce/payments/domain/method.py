@@ -5,12 +5,7 @@ from datetime import datetime
 
 from treaty.domain import Aggregate
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MethodRegistered:
-    token: str
-    label: str
-    expires_at: datetime | None
+from services.commerce.payments.domain.events import MethodRegistered
 
 
 @dataclass(slots=True, kw_only=True)

@@ -8,29 +8,23 @@ import pytest
 from treaty.domain import Aggregate, Invalid, Rejected
 from treaty.testing.scenarios import given
 
-from services.commerce.catalog.domain.categories import Category, CategoryCreated
-from services.commerce.catalog.domain.products import (
-    KEPT_PRICES,
-    Details,
-    PastPrice,
+from services.commerce.catalog.domain.categories import Category
+from services.commerce.catalog.domain.events import (
+    CategoryCreated,
     PriceChanged,
-    Product,
     ProductCreated,
     ProductDescribed,
     ProductDiscontinued,
     ProductEvent,
-    Promotion,
     PromotionEnded,
     PromotionStarted,
-)
-from services.commerce.catalog.domain.reviews import (
-    Opinion,
-    Review,
     ReviewPublished,
     ReviewRejected,
     ReviewSubmitted,
-    Status,
 )
+from services.commerce.catalog.domain.products import KEPT_PRICES, PastPrice, Product
+from services.commerce.catalog.domain.reviews import Review, Status
+from services.commerce.catalog.domain.values import Details, Opinion, Promotion
 from services.commerce.money import Money
 
 A = TypeVar("A", bound=Aggregate[Any])

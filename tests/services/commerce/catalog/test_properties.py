@@ -13,24 +13,19 @@ from treaty.domain import Aggregate
 from treaty.testing.scenarios import assert_folds, carried_out, given
 
 from services.commerce.catalog.domain.categories import Category
-from services.commerce.catalog.domain.products import (
-    KEPT_PRICES,
-    Details,
+from services.commerce.catalog.domain.events import (
     PriceChanged,
-    Product,
     ProductCreated,
     ProductDescribed,
     ProductDiscontinued,
     ProductEvent,
-    Promotion,
     PromotionEnded,
     PromotionStarted,
-)
-from services.commerce.catalog.domain.reviews import (
-    Opinion,
-    Review,
     ReviewPublished,
 )
+from services.commerce.catalog.domain.products import KEPT_PRICES, Product
+from services.commerce.catalog.domain.reviews import Review
+from services.commerce.catalog.domain.values import Details, Opinion, Promotion
 from services.commerce.catalog.projections import ProductRow, product_row, review_row
 from services.commerce.catalog.publishing import publish
 from services.commerce.catalog.storage import CATEGORIES, PRODUCTS, REVIEWS

@@ -8,9 +8,8 @@ from treaty.domain import Call, Invalid, NotFound, Rejected
 from treaty.testing.scenarios import given
 
 from services.commerce.customers.application import ReviewTier, set_review
-from services.commerce.customers.domain.customer import (
-    KEPT,
-    Customer,
+from services.commerce.customers.domain.customer import KEPT, Customer
+from services.commerce.customers.domain.events import (
     CustomerDowngraded,
     CustomerEvent,
     CustomerForgotten,

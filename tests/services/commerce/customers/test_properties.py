@@ -18,8 +18,8 @@ from treaty.testing.scenarios import assert_folds, carried_out
 
 from services.commerce.customers import acl
 from services.commerce.customers.application import NotePurchase, NoteReturn
-from services.commerce.customers.domain.customer import (
-    Customer,
+from services.commerce.customers.domain.customer import Customer
+from services.commerce.customers.domain.events import (
     CustomerDowngraded,
     CustomerForgotten,
     CustomerPromoted,

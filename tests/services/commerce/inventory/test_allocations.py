@@ -8,9 +8,8 @@ import pytest
 from treaty.domain import Invalid, Rejected
 from treaty.testing.scenarios import given
 
-from services.commerce.inventory.domain.allocations import (
-    AllocatedLine,
-    Allocation,
+from services.commerce.inventory.domain.allocations import Allocation, Status
+from services.commerce.inventory.domain.events import (
     AllocationCancelled,
     AllocationEvent,
     AllocationFulfilled,
@@ -22,9 +21,8 @@ from services.commerce.inventory.domain.allocations import (
     OrderNotAllocated,
     OrderReleased,
     PiecesReturned,
-    Release,
-    Status,
 )
+from services.commerce.inventory.domain.values import AllocatedLine, Release
 from services.commerce.inventory.storage import ALLOCATIONS
 
 LINES = (AllocatedLine(sku="tea", warehouse="main", quantity=2), AllocatedLine(sku="cup", warehouse="main", quantity=1))

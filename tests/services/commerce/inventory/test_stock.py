@@ -7,7 +7,7 @@ from treaty.domain import Invalid, Rejected
 from treaty.testing.scenarios import given
 
 from services.commerce.inventory.domain.batches import MOST_BATCHES, Batch
-from services.commerce.inventory.domain.stock import (
+from services.commerce.inventory.domain.events import (
     ItemDiscontinued,
     ItemManaged,
     ItemRegistered,
@@ -15,14 +15,16 @@ from services.commerce.inventory.domain.stock import (
     StockAdjusted,
     StockEvent,
     StockFreed,
-    StockItem,
     StockReceived,
     StockReserved,
     StockReturned,
     StockShipped,
     StockWrittenOff,
+    WarehouseRegistered,
 )
-from services.commerce.inventory.domain.warehouses import Warehouse, WarehouseRegistered, stock_id
+from services.commerce.inventory.domain.stock import StockItem
+from services.commerce.inventory.domain.values import stock_id
+from services.commerce.inventory.domain.warehouses import Warehouse
 from services.commerce.inventory.storage import STOCK
 from services.commerce.money import Money
 

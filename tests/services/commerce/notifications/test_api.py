@@ -15,8 +15,8 @@ from treaty.testing import eventually
 from treaty.testing.world import ManualClock
 from treaty.web import Webhook
 
+from services.commerce.notifications.external.simulator import Simulator
 from services.commerce.notifications.service import NotificationsSettings
-from services.commerce.notifications.simulator import Simulator
 from tests.services.clients import refusal
 from tests.services.commerce.notifications.client import MAIL, NOON, PHONE, Desk, running
 from tests.services.commerce.notifications.test_outlets import nothing, receiver

@@ -17,31 +17,23 @@ from services.commerce.notifications.application import (
     deliver,
     notification_id,
 )
-from services.commerce.notifications.domain.notifications import (
-    COUNTED,
+from services.commerce.notifications.domain.events import (
     AttemptFailed,
-    Notification,
+    CustomerForgotten,
     NotificationDropped,
     NotificationEvent,
     NotificationFailed,
     NotificationScheduled,
     NotificationSent,
     NotificationSuppressed,
-    Status,
-    Text,
-)
-from services.commerce.notifications.domain.subscriptions import (
-    Address,
-    Channel,
-    CustomerForgotten,
-    QuietHours,
     QuietHoursSet,
     Subscribed,
-    Subscription,
-    Topic,
     TopicsMuted,
     Unsubscribed,
 )
+from services.commerce.notifications.domain.notifications import COUNTED, Notification, Status
+from services.commerce.notifications.domain.subscriptions import Address, Subscription
+from services.commerce.notifications.domain.values import Channel, QuietHours, Text, Topic
 from services.commerce.notifications.projections import NotificationRow, notification_summary
 from services.commerce.notifications.storage import NOTIFICATIONS, SUBSCRIPTIONS
 

@@ -17,14 +17,12 @@ from services.commerce.notifications.application import (
     Letter,
     Refused,
 )
-from services.commerce.notifications.clients import Mailbox, Secrets, SmsGateway, SmtpMail, Webhooks, mail_at, sms_at
-from services.commerce.notifications.domain.notifications import (
-    Text,
-)
-from services.commerce.notifications.domain.subscriptions import (
-    Topic,
-)
-from services.commerce.notifications.simulator import Simulator
+from services.commerce.notifications.domain.values import Text, Topic
+from services.commerce.notifications.external.mailbox import Mailbox
+from services.commerce.notifications.external.receivers.client import Secrets, Webhooks
+from services.commerce.notifications.external.simulator import Simulator
+from services.commerce.notifications.external.sms.client import SmsGateway, sms_at
+from services.commerce.notifications.external.smtp.client import SmtpMail, mail_at
 
 TEXT = Text(topic=Topic.ORDERS, subject="Order o placed", body="We have your order o: ä €.")
 LETTER = Letter(id="0" * 32, to="ann", text=TEXT)

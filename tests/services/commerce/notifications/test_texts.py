@@ -15,9 +15,7 @@ from services.commerce.notifications.application import (
     Notify,
     NotifyStaff,
 )
-from services.commerce.notifications.domain.subscriptions import (
-    Topic,
-)
+from services.commerce.notifications.domain.values import Topic
 
 POUNDS = Money(minor_units=1250, currency="GBP")
 

@@ -8,19 +8,19 @@ from hypothesis import given as forall
 from hypothesis import strategies as st
 from treaty.testing.scenarios import assert_folds, given
 
-from services.commerce.ordering.domain.buyer import Buyer, TierNoted
-from services.commerce.ordering.domain.events import OrderCompleted, ReturnCompleted
-from services.commerce.ordering.domain.offer import (
+from services.commerce.ordering.domain.buyer import Buyer
+from services.commerce.ordering.domain.events import (
     AvailabilityChanged,
-    Offer,
     OfferDescribed,
     OfferEvent,
     OfferPriced,
     OfferWithdrawn,
-    Promotion,
-    price_at,
+    OrderCompleted,
+    ReturnCompleted,
+    TierNoted,
 )
-from services.commerce.ordering.domain.pricing import Tier
+from services.commerce.ordering.domain.offer import Offer
+from services.commerce.ordering.domain.pricing import Promotion, Tier, price_at
 from services.commerce.ordering.projections import OfferRow, SalesRow, daily_sales, offers, sales_day
 from services.commerce.ordering.storage import BUYERS, OFFERS
 from tests.services.commerce.ordering.orders import gbp

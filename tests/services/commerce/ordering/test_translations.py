@@ -28,9 +28,8 @@ from services.commerce.ordering.domain.events import (
     ReturnCompleted,
     ReturnRequested,
 )
-from services.commerce.ordering.domain.offer import Promotion
 from services.commerce.ordering.domain.order import Order
-from services.commerce.ordering.domain.pricing import Tier
+from services.commerce.ordering.domain.pricing import Promotion, Tier
 from services.commerce.ordering.domain.status import Status
 from services.commerce.ordering.publishing import publish
 from services.commerce.ordering.sagas.checkout import PaymentAnswered, StockAnswered, StockLost

@@ -11,8 +11,8 @@ from treaty.web.webhooks import Webhook
 
 from services.commerce.money import Money
 from services.commerce.payments.application import Answer, GatewayAway, GatewayTimeout, NoteVerdict, Verdict
-from services.commerce.payments.clients import Books, GatewayClient, InProcessGateway, SocketGateway
-from services.commerce.payments.gateway import (
+from services.commerce.payments.external.gateway.client import Books, GatewayClient, InProcessGateway, SocketGateway
+from services.commerce.payments.external.gateway.messages import (
     AUTHORISE,
     ForeignMessage,
     Line,
@@ -22,7 +22,7 @@ from services.commerce.payments.gateway import (
     to_answer,
     verdict_from,
 )
-from services.commerce.payments.simulator import Simulator, SimulatorServer
+from services.commerce.payments.external.gateway.simulator import Simulator, SimulatorServer
 
 _fields = st.text(st.characters(blacklist_characters="|\r\n", blacklist_categories=["Cs"]), max_size=9)
 

@@ -12,6 +12,7 @@ from services.commerce.payments.application import Authorise, Void, ask_gateway
 from services.commerce.payments.domain.events import (
     ApprovedTooLate,
     CaptureStarted,
+    MethodRegistered,
     OrderCancelled,
     OrderConfirmed,
     PaymentAuthorised,
@@ -23,7 +24,7 @@ from services.commerce.payments.domain.events import (
     VerdictAwaited,
     VoidStarted,
 )
-from services.commerce.payments.domain.method import MethodRegistered, PaymentMethod
+from services.commerce.payments.domain.method import PaymentMethod
 from services.commerce.payments.domain.payment import Kind, Payment, Status, Transaction
 
 AMOUNT = Money(500, "GBP")

@@ -21,7 +21,7 @@ from treaty.testing.world import embedded
 from treaty.web.server import WebhookServer
 from treaty.web.webhooks import TOLERANCE_SECONDS, sign
 
-from services.commerce.payments.clients import Books
+from services.commerce.payments.external.gateway.client import Books
 from tests.services.clients import TIMEOUT, Shop, money, refusal, told
 
 ORDER = "aaaaaaaa-2222-4333-8444-555555555555"

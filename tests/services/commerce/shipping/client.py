@@ -18,7 +18,7 @@ from treaty.messaging.envelope import Envelope
 from treaty.testing import eventually
 from treaty.testing.world import SeededIds, World, embedded
 
-from services.commerce.shipping.simulator import Simulator
+from services.commerce.shipping.external.carrier.simulator import Simulator
 from tests.services.clients import TIMEOUT
 
 NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)

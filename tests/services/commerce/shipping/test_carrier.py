@@ -18,11 +18,11 @@ from treaty.testing import eventually
 from treaty.web.webhooks import Webhook, sign
 
 from services.commerce.shipping.application import CarrierAway, Delivery, Method, TrackParcel, Undeliverable
-from services.commerce.shipping.carrier import consignment, report_from, report_of
-from services.commerce.shipping.clients import HttpCarrier, InProcessCarrier, carrier_at
 from services.commerce.shipping.domain.events import Parcel
 from services.commerce.shipping.domain.tracking import Report
-from services.commerce.shipping.simulator import Simulator, SimulatorServer
+from services.commerce.shipping.external.carrier.client import HttpCarrier, InProcessCarrier, carrier_at
+from services.commerce.shipping.external.carrier.messages import consignment, report_from, report_of
+from services.commerce.shipping.external.carrier.simulator import Simulator, SimulatorServer
 
 NOW = datetime(2024, 5, 6, 7, 8, 9, 123_000, tzinfo=UTC)
 HOME = Delivery(

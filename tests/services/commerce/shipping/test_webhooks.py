@@ -11,8 +11,8 @@ from treaty.clock import SystemClock
 from treaty.testing import eventually
 from treaty.web.webhooks import sign
 
-from services.commerce.shipping.carrier import report_of
-from services.commerce.shipping.simulator import Simulator, SimulatorServer
+from services.commerce.shipping.external.carrier.messages import report_of
+from services.commerce.shipping.external.carrier.simulator import Simulator, SimulatorServer
 from tests.services.clients import refusal
 from tests.services.commerce.shipping.client import DELIVERED, NOW, ORDER, SECRET, Dispatch, running
 

@@ -14,7 +14,7 @@ from treaty.clock import SystemClock
 from treaty.settings import DEVELOPMENT_SECRET
 from treaty.web import sign
 
-from services.commerce.payments.gateway import (
+from services.commerce.payments.external.gateway.messages import (
     APPROVED,
     AUTHORISE,
     BOOKS,

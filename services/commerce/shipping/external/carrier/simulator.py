@@ -16,7 +16,7 @@ from treaty.clock import Clock, SystemClock
 from treaty.settings import DEVELOPMENT_SECRET
 from treaty.web import sign
 
-from services.commerce.shipping.carrier import (
+from services.commerce.shipping.external.carrier.messages import (
     CANCELLED,
     COLLECTED,
     CONSIGNMENTS,

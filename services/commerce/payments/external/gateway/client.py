@@ -12,7 +12,7 @@ from treaty.web import Webhook
 
 from services.commerce.money import Money
 from services.commerce.payments.application import Answer, GatewayAway, GatewayTimeout
-from services.commerce.payments.gateway import (
+from services.commerce.payments.external.gateway.messages import (
     APPROVED,
     AUTHORISE,
     BOOKS,
@@ -26,7 +26,7 @@ from services.commerce.payments.gateway import (
     request,
     to_answer,
 )
-from services.commerce.payments.simulator import Simulator
+from services.commerce.payments.external.gateway.simulator import Simulator
 
 logger = structlog.get_logger()
 

@@ -1,0 +1,1 @@
+"""The systems of subscribers, which receive webhooks."""

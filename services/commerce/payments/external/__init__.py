@@ -1,0 +1,1 @@
+"""The systems outside the company that Payments works with."""

@@ -1,0 +1,1 @@
+"""The carrier: its messages, our client of it, and a simulator of it."""
