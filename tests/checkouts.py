@@ -9,7 +9,7 @@ from pathlib import Path
 
 from scripts.lib.paths import ROOT
 
-_COPIED = ("libs", "services", "protos", "third_party", "scripts", "tests", "docs", "k8s", "examples")
+_COPIED = ("libs", "services", "protos", "scripts", "tests", "docs", "k8s", "examples")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,5 @@
-# Shared by the scripts beside this folder: --help, and a .venv that fits pyproject.toml and constraints.txt. Source it
-# after setting $root.
+# Shared by the scripts beside this folder: --help, and a .venv that fits constraints.txt and both pyproject.toml files.
+# Source it after setting $root.
 # shellcheck shell=bash
 
 venv="${root:?must be set before this is sourced}/.venv"
@@ -54,7 +54,7 @@ is_fresh() {
 # The path is part of it: the commands inside a virtual environment that was moved point to the old place.
 wanted_stamp() {
     echo "$root"
-    cat "$root/pyproject.toml" "$root/constraints.txt" | cksum
+    cat "$root/pyproject.toml" "$root/libs/pyproject.toml" "$root/constraints.txt" | cksum
 }
 
 build_venv() {
@@ -62,7 +62,7 @@ build_venv() {
     echo "Preparing .venv (log: .dev/bootstrap.log) ..." >&2
     {
         { is_ours || create_venv; } &&
-            cd "$root" && "$python" -m pip install --no-input --quiet -e '.[dev]' -c constraints.txt &&
+            cd "$root" && "$python" -m pip install --no-input --quiet -e './libs[dev]' -e '.[dev]' -c constraints.txt &&
             wanted_stamp >"$venv/bootstrap.stamp"
     } >"$log" 2>&1 </dev/null && return
     tail -n 20 "$log" >&2

@@ -12,7 +12,7 @@ from scripts.lib import npm
 from scripts.lib.command_line import parser_of
 from scripts.lib.paths import ROOT
 
-SOURCES = ("protos", "third_party")
+SOURCES = ("protos", "libs/treaty/include")
 GENERATED = Path("libs/contracts")
 GROUND = Path("scripts/lib/prove/ground")
 """The contexts that the proof drives have their protos beside them: they are nobody's contract."""

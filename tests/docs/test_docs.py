@@ -63,7 +63,7 @@ def test_a_link_that_leads_nowhere_is_noticed() -> None:
     assert not _broken(ROOT / "README.md", "docs/tutorial.md#the-rules")
 
 
-CODE_PATH = re.compile(r"`((?:libs|services|scripts|tests|protos|k8s|docs|examples|third_party)/[\w./-]*)`")
+CODE_PATH = re.compile(r"`((?:libs|services|scripts|tests|protos|k8s|docs|examples)/[\w./-]*)`")
 WRITTEN_BY_THE_READER = re.compile(r"(services|protos|tests/services|libs/contracts)/media/")
 """The tutorial's own files."""
 

@@ -18,7 +18,7 @@ def main() -> int:
     commands.add_parser("sbom", add_help=False).add_argument("file", type=Path)
     wanted = parser.parse_args()
     if wanted.command == "sbom":
-        bill = sbom(ROOT / "pyproject.toml", "treaty")
+        bill = sbom(ROOT / "pyproject.toml", "treaty-services")
         wanted.file.write_text(json.dumps(bill, indent=2) + "\n")
         print(f"{len(bill['components'])} components are in {wanted.file}")
         return 0

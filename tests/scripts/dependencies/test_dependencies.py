@@ -44,9 +44,9 @@ def test_the_bill_of_materials_has_what_runs_in_production_and_nothing_else() ->
 
 @pytest.mark.slow
 def test_the_bill_of_materials_names_versions_and_who_needs_whom() -> None:
-    bill = sbom(ROOT / "pyproject.toml", "treaty")
+    bill = sbom(ROOT / "pyproject.toml", "treaty-services")
     found = {canonicalize_name(one["name"]): one["version"] for one in bill["components"]}
-    assert set(found) == closure("treaty") - {"treaty"}
+    assert set(found) == closure("treaty-services") - {"treaty-services"}
     lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line]
     pinned = {canonicalize_name(name): version for name, version in (line.split("==") for line in lines)}
     assert {name: found[name] for name in found if name in pinned} == {n: pinned[n] for n in found if n in pinned}

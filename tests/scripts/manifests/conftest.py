@@ -18,6 +18,8 @@ def root(tmp_path: Path) -> Path:
     for name in ("Tiltfile", "pyproject.toml", "constraints.txt", "README.md"):
         shutil.copy(ROOT / name, tmp_path)
     (tmp_path / "libs").mkdir()
+    for name in ("pyproject.toml", "README.md"):
+        shutil.copy(ROOT / "libs" / name, tmp_path / "libs")
     for name in ("ordering", "inventory", "payments", "shipping"):
         context = tmp_path / "services/commerce" / name
         context.mkdir(parents=True)
