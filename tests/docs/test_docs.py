@@ -64,7 +64,7 @@ def test_a_link_that_leads_nowhere_is_noticed() -> None:
 
 
 CODE_PATH = re.compile(r"`((?:libs|services|scripts|tests|protos|k8s|docs|examples)/[\w./-]*)`")
-WRITTEN_BY_THE_READER = re.compile(r"(services|protos|tests/services|libs/contracts)/media/")
+WRITTEN_BY_THE_READER = re.compile(r"(services|protos|tests/services|libs/contracts)/library/")
 """The tutorial's own files."""
 
 

@@ -9,7 +9,7 @@ from scripts.lib import npm
 from tests.checkouts import Checkout, copy_checkout
 from tests.docs.markdown import TUTORIAL, Block, blocks
 
-WRITTEN = ("services/media", "tests/services/media")
+WRITTEN = ("services/library", "tests/services/library")
 
 
 def _hunks(diff: str) -> Iterator[tuple[str, str]]:
