@@ -10,6 +10,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 ON_SERVERS = (
     "tests/docs/test_commands_run.py",
+    "tests/docs/test_own_repository.py",
     "tests/real/",
     "tests/scripts/bench/",
     "tests/scripts/demo/",

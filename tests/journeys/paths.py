@@ -13,10 +13,10 @@ from commerce.customers.v1 import customers_events_pb2 as customers_events
 from commerce.customers.v1 import customers_service_pb2 as customers
 from commerce.ordering.v1 import ordering_service_pb2 as ordering
 from commerce.payments.v1 import payments_service_pb2 as payments
+from treaty.testing.clients import refusal
 
 from scripts.lib.demo.places import Pace
 from tests.journeys.shop import Shop, address, gbp, new_id
-from tests.services.clients import refusal
 
 PENDING, CONFIRMED = ordering.ORDER_STATUS_PENDING, ordering.ORDER_STATUS_CONFIRMED
 DISPATCHED, COMPLETED = ordering.ORDER_STATUS_DISPATCHED, ordering.ORDER_STATUS_COMPLETED

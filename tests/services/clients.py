@@ -1,7 +1,5 @@
 """gRPC clients of the contexts, and what a test wants to know of a refusal."""
 
-from collections.abc import Awaitable
-from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
@@ -13,64 +11,21 @@ from commerce.ordering.v1 import ordering_service_pb2 as ordering_pb
 from commerce.ordering.v1.ordering_service_pb2_grpc import OrderingServiceStub
 from commerce.payments.v1 import payments_service_pb2 as payments_pb
 from commerce.payments.v1.payments_service_pb2_grpc import PaymentsServiceStub
-from google.rpc import error_details_pb2
-from grpc_status import rpc_status
 from treaty.clock import SystemClock
 from treaty.messaging.envelope import Envelope
 from treaty.testing import eventually
+from treaty.testing.clients import TIMEOUT
 from treaty.testing.world import SeededIds, World
 
 from services.commerce.money import CURRENCIES, LIMIT
 from services.commerce.ordering.storage import OFFER_SEARCH
 
-TIMEOUT = 20.0
 SHIPPING = 400
 """What the delivery of a small order costs, in minor units; to this address there is no tax."""
 
 ADDRESS = ordering_pb.Address(
     name="Ann Example", line1="1 Main Street", city="Springfield", postal_code="12345", country="US"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A status as a client sees it."""
-
-    code: grpc.StatusCode
-    message: str
-    reason: str = ""
-    domain: str = ""
-    fields: dict[str, str] = field(default_factory=dict)
-    retry_seconds: int = 0
-    metadata: dict[str, str] = field(default_factory=dict)
-
-
-async def refusal(call: Awaitable[Any]) -> Refusal:
-    """Makes a call that is refused, and returns how."""
-    try:
-        answer = await call
-    except grpc.aio.AioRpcError as error:
-        return _refusal(error)
-    raise AssertionError(f"it was answered: {answer}")
-
-
-def _refusal(error: grpc.aio.AioRpcError) -> Refusal:
-    status = rpc_status.from_call(error)
-    info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
-    retry = error_details_pb2.RetryInfo()
-    for detail in status.details if status else ():
-        for kind in (info, bad, retry):
-            detail.Unpack(kind)
-    fields = {violation.field: violation.description for violation in bad.field_violations}
-    return Refusal(
-        error.code(),
-        error.details(),
-        info.reason,
-        info.domain,
-        fields,
-        retry.retry_delay.seconds,
-        dict(info.metadata),
-    )
 
 
 def money(minor_units: int, currency: str = "GBP") -> Money:

@@ -12,12 +12,13 @@ from treaty.rpc.client import channel
 from treaty.rpc.health import LIVENESS, READINESS
 from treaty.settings import SettingsError
 from treaty.testing import eventually
+from treaty.testing.clients import TIMEOUT, refusal
 from treaty.testing.eventually import while_moving
 from treaty.testing.recorder import Recorder
 from treaty.testing.world import World, embedded
 
 from scripts.lib.bench.attacks import streams
-from tests.services.clients import TIMEOUT, Shop, refusal
+from tests.services.clients import Shop
 
 ORDERING = "commerce.ordering"
 GET, WATCH = (f"/commerce.ordering.v1.OrderingService/{name}" for name in ("GetOrder", "WatchOrder"))

@@ -12,9 +12,10 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from treaty.commits.log import StoreAway
 from treaty.memory.commits import Fault
 from treaty.testing import eventually
+from treaty.testing.clients import TIMEOUT, refusal
 from treaty.testing.world import World, embedded
 
-from tests.services.clients import TIMEOUT, Shop, money, refusal
+from tests.services.clients import Shop, money
 
 ALL = ("commerce.ordering", "commerce.inventory", "commerce.payments")
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING

@@ -16,10 +16,11 @@ from treaty.domain import Invalid
 from treaty.memory.commits import Fault
 from treaty.rpc.errors import InvalidRequest, details_of, status_of
 from treaty.testing import eventually
+from treaty.testing.clients import TIMEOUT, refusal
 from treaty.testing.recorder import Recorder
 from treaty.testing.world import embedded
 
-from tests.services.clients import TIMEOUT, Shop, line, refusal
+from tests.services.clients import Shop, line
 
 MOST_BYTES = 4_000
 

@@ -1,45 +1,29 @@
-"""What lies on disk: a golden file for each context, so that a rename in memory cannot change it silently."""
+"""The files that say what each context stores, so that a rename in memory cannot change it silently."""
 
-import importlib
-from typing import Any
+from dataclasses import replace
+from pathlib import Path
 
-import pytest
-from treaty.commits.codec import Names, codec_of
-from treaty.commits.stored import Stored
-from treaty.projections.projection import Projection
-from treaty.service.contexts import find_contexts
+from treaty.cli.check import changed_shapes, shapes
+from treaty.cli.project import find_project
 
 from scripts.lib.paths import ROOT
-from tests.golden_files import matches_golden
 
-GOLDEN = ROOT / "tests" / "golden"
-
-
-def _shapes(storage: Any) -> dict[str, Any]:
-    """Returns everything that a storage module names: streams, commands and rows."""
-    named: dict[str, Any] = {}
-    for value in vars(storage).values():
-        match value:
-            case Stored():
-                named[f"stream {value.stream}"] = dict(value.shapes())
-            case Names():
-                shapes = {f"{shape.name}.v{shape.version}": codec_of(shape.kind).shape for shape in value.shapes}
-                named["commands"] = shapes
-            case Projection():
-                named[f"rows {value.name}"] = {
-                    "row": value.codec.shape,
-                    "order_by": value.order_by,
-                    "filters": list(value.filters),
-                }
-    return named
+PROJECT = find_project(ROOT)
 
 
-@pytest.mark.parametrize("context", find_contexts())
-def test_the_stored_shapes_are_those_of_the_golden_file(context: str) -> None:
-    storage = importlib.import_module(f"services.{context}.storage")
-    matches_golden(GOLDEN / f"{context}.json", _shapes(storage))
+def test_the_stored_shapes_are_those_that_their_files_say() -> None:
+    assert list(changed_shapes(PROJECT)) == []
 
 
-def test_every_golden_file_has_its_context() -> None:
-    found = {path.stem for path in GOLDEN.glob("*.*.json")}
-    assert found == set(find_contexts())
+def test_a_changed_a_missing_and_a_spare_file_are_found(tmp_path: Path) -> None:
+    elsewhere = replace(PROJECT, root=tmp_path)
+    for path, text in shapes(elsewhere).items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.replace('"product-created.v1"', '"product-made.v1"'))
+    folder = tmp_path / PROJECT.shapes
+    (folder / "commerce.ordering.json").unlink()
+    (folder / "commerce.gifts.json").write_text("{}")
+    changed, missing, spare = changed_shapes(elsewhere)
+    assert changed.startswith("tests/golden/commerce.catalog.json differs from the code")
+    assert missing.startswith("tests/golden/commerce.ordering.json is missing: write it with `treaty check --accept`")
+    assert spare == "tests/golden/commerce.gifts.json belongs to no context"

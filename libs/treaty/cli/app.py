@@ -11,12 +11,16 @@ import uvloop
 from treaty.cli import projections, quarantine, replay, sagas, streams, topology
 from treaty.cli.audit import audit
 from treaty.cli.call import call
+from treaty.cli.check import check
 from treaty.cli.context_map import context_map
 from treaty.cli.duplicates import duplicates
 from treaty.cli.followers import followers
 from treaty.cli.holes import holes
+from treaty.cli.new import new
 from treaty.cli.outbox import outbox
 from treaty.cli.pending import pending
+from treaty.cli.project import Misconfigured, find_project
+from treaty.cli.protos import protos
 from treaty.cli.traces import traces
 from treaty.commits.log import StoreAway
 from treaty.process.crashes import crashing
@@ -27,7 +31,7 @@ from treaty.telemetry.logs import configure_logging
 from treaty.telemetry.setup import close_together, start_telemetry
 from treaty.wiring import WiringError
 
-app = typer.Typer(help="Event-driven, domain-driven microservices.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(replay.app, name="replay")
 app.add_typer(projections.app, name="projections")
@@ -43,6 +47,19 @@ app.command("audit")(audit)
 app.command("context-map")(context_map)
 app.command("call")(call)
 app.command("traces")(traces)
+app.command("new")(new)
+app.command("protos")(protos)
+app.command("check")(check)
+
+
+@app.callback()
+def enter() -> None:
+    """Event-driven, domain-driven microservices."""
+    try:
+        find_project().enter()
+    except Misconfigured as error:
+        typer.echo(f"treaty: {error}", err=True)
+        raise typer.Exit(2) from None
 
 
 @app.command()

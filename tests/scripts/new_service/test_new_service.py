@@ -5,19 +5,21 @@ import sys
 from pathlib import Path
 
 import pytest
+from treaty.cli.new.files import rendered, vocabulary
+from treaty.cli.new.names import BadName, Names, conflicts, parse
+from treaty.cli.project import find_project
 
 from scripts.lib import npm
-from scripts.lib.new_service.files import rendered, vocabulary
-from scripts.lib.new_service.names import BadName, Names, conflicts, parse
 from scripts.lib.paths import ROOT
 from tests.checkouts import Checkout, copy_checkout
 
 needs_npm = pytest.mark.skipif(not npm.available(), reason="Buf comes from npm; scripts/protos --check insists on it")
+HERE = find_project(ROOT)
 FOLDERS = ("protos/media", "services/media", "libs/contracts/media", "k8s/contexts/media-library")
 
 
 def new_service(checkout: Checkout, *arguments: str) -> tuple[int, str]:
-    run = checkout.run(sys.executable, "-m", "scripts.lib.new_service", *arguments)
+    run = checkout.run(sys.executable, "-m", "treaty.cli", "new", *arguments)
     return run.returncode, run.stdout + run.stderr
 
 
@@ -34,14 +36,18 @@ def test_a_new_context_passes_every_check_and_its_own_tests_as_written(checkout:
     assert code == 0, said
     assert "scripts/test tests/services/media/library/test_library.py" in said
     after = checkout.files()
-    assert _changed(before, after) == {"docs/reference/events.md", "k8s/contexts/kustomization.yaml"}
+    assert _changed(before, after) == set()
     written = ("services/media", "tests/services/media/library/test_library.py")
     checkout.must("ruff", "check", *written)
     checkout.must("ruff", "format", "--check", *written)
     checkout.must("mypy", *written)
     checkout.must("lint-imports", "--no-cache")
+    for generator in ("manifests", "reference"):
+        checkout.must(sys.executable, "-m", f"scripts.lib.{generator}")
+    assert _changed(before, checkout.files()) == {"docs/reference/events.md", "k8s/contexts/kustomization.yaml"}
     for check in ("protos", "manifests", "reference"):
         checkout.must(sys.executable, "-m", f"scripts.lib.{check}", "--check")
+    checkout.must(sys.executable, "-m", "treaty.cli", "check")
     tests = ("tests/services/media/library/test_library.py", "tests/services/test_stored_shapes.py")
     assert " failed" not in checkout.must(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests)
 
@@ -59,7 +65,7 @@ def test_a_name_that_would_not_do_writes_nothing(checkout: Checkout) -> None:
     before = checkout.files()
     assert new_service(checkout, "commerce.ordering") == (
         2,
-        "new-service: the context commerce.ordering exists already: choose another name\n",
+        "treaty new: the context commerce.ordering exists already: choose another name\n",
     )
     assert new_service(checkout, "media.class")[0] == 2
     assert checkout.files() == before
@@ -101,13 +107,13 @@ def test_a_name_that_would_not_do_is_explained(context: str, aggregate: str, pro
     ],
 )
 def test_what_is_there_already_is_explained(context: str, problem: str) -> None:
-    assert problem in next(conflicts(parse(context, "Book"), ROOT))
+    assert problem in next(conflicts(parse(context, "Book"), HERE))
 
 
 def test_a_free_name_has_no_conflict() -> None:
     assert importlib.util.find_spec("zoology") is None
-    assert list(conflicts(parse("zoology.keeping", "Animal"), ROOT)) == []
-    assert list(conflicts(parse("commerce.gifts", "Voucher"), ROOT)) == []
+    assert list(conflicts(parse("zoology.keeping", "Animal"), HERE)) == []
+    assert list(conflicts(parse("commerce.gifts", "Voucher"), HERE)) == []
 
 
 @pytest.mark.parametrize(
@@ -127,7 +133,7 @@ def test_an_aggregate_is_called_as_english_has_it(aggregate: str, singular: str,
 
 @pytest.mark.parametrize("aggregate", ["Book", "UnusuallyLongNameOfAggregates"])
 def test_every_word_of_a_template_is_replaced_and_every_module_compiles(aggregate: str) -> None:
-    for path, text in rendered(Names("zoology", "keeping", aggregate), ROOT).items():
+    for path, text in rendered(Names("zoology", "keeping", aggregate), HERE).items():
         assert "<" not in text, path
         if path.endswith(".py"):
             compile(text, path, "exec")

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from treaty.cli.project import Project
+from treaty.cli.protos import Broken, renew, stale
 
 from scripts.lib import npm, protos
 from scripts.lib.paths import ROOT
@@ -12,6 +14,7 @@ from scripts.lib.paths import ROOT
 pytestmark = pytest.mark.slow
 needs_npm = pytest.mark.skipif(not npm.available(), reason="Buf comes from npm; scripts/protos --check insists on it")
 
+CONTRACTS = "libs/contracts"
 EVENTS = "protos/commerce/inventory/v1/inventory_events.proto"
 MODULE = "libs/contracts/commerce/inventory/v1/inventory_events_pb2.py"
 
@@ -19,10 +22,14 @@ MODULE = "libs/contracts/commerce/inventory/v1/inventory_events_pb2.py"
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A copy of the contracts to plant faults in."""
-    for folder in (*protos.SOURCES, str(protos.GENERATED)):
+    for folder in ("protos", "libs/treaty/include", CONTRACTS):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     shutil.copy(ROOT / "buf.yaml", tmp_path)
     return tmp_path
+
+
+def of(root: Path) -> Project:
+    return Project(root=root, contracts=CONTRACTS)
 
 
 def replace(path: Path, old: str, new: str) -> None:
@@ -33,27 +40,27 @@ def replace(path: Path, old: str, new: str) -> None:
 
 @needs_npm
 def test_the_committed_contracts_have_no_fault() -> None:
-    assert protos.faults(ROOT) == []
+    assert protos.faults(of(ROOT)) == []
 
 
 def test_a_generated_file_edited_by_hand_is_found(root: Path) -> None:
     replace(root / MODULE, "DO NOT EDIT", "EDITED")
-    assert list(protos.stale(root)) == [f"{MODULE} differs from what its proto says"]
+    assert list(stale(of(root))) == [f"{MODULE} differs from what its proto says"]
 
 
 def test_a_generated_file_that_is_missing_is_found(root: Path) -> None:
     (root / MODULE).unlink()
-    assert list(protos.stale(root)) == [f"{MODULE} is missing"]
+    assert list(stale(of(root))) == [f"{MODULE} is missing"]
 
 
 def test_a_generated_file_left_behind_is_found(root: Path) -> None:
     shutil.copy(root / MODULE, root / "libs/contracts/old_pb2.py")
-    assert list(protos.stale(root)) == ["libs/contracts/old_pb2.py comes from no proto"]
+    assert list(stale(of(root))) == ["libs/contracts/old_pb2.py comes from no proto"]
 
 
 def test_a_proto_changed_without_generating_is_found(root: Path) -> None:
     replace(root / EVENTS, "string reason = 3;", "string motive = 3;")
-    assert f"{MODULE} differs from what its proto says" in protos.stale(root)
+    assert f"{MODULE} differs from what its proto says" in stale(of(root))
 
 
 @needs_npm
@@ -113,8 +120,8 @@ def test_a_renewed_baseline_accepts_the_change(root: Path) -> None:
 def test_generating_renews_and_removes(root: Path) -> None:
     shutil.copy(root / MODULE, root / "libs/contracts/old_pb2.py")
     (root / MODULE).unlink()
-    protos.renew(root)
-    assert list(protos.stale(root)) == []
+    renew(of(root))
+    assert list(stale(of(root))) == []
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -123,8 +130,8 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 def test_a_typo_changes_nothing_and_is_named_without_a_traceback(root: Path) -> None:
     replace(root / EVENTS, "message StockAllocated {", "mesage StockAllocated {")
-    before = _files(root / protos.GENERATED)
-    with pytest.raises(protos.Broken, match=r"inventory_events\.proto:\d+:\d+: "):
-        protos.renew(root)
-    assert _files(root / protos.GENERATED) == before
-    assert list((root / ".dev").iterdir()) == []
+    before = _files(root / CONTRACTS)
+    with pytest.raises(Broken, match=r"inventory_events\.proto:\d+:\d+: "):
+        renew(of(root))
+    assert _files(root / CONTRACTS) == before
+    assert [path.name for path in (root / "libs").iterdir() if path.name.startswith(".")] == []

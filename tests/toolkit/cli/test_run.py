@@ -79,7 +79,7 @@ async def test_a_port_that_somebody_else_has_is_named() -> None:
         ("service.py", "events.PriceChanged, ", "", "add PriceChanged to `publishes`"),
         (
             "storage.py",
-            '        Shape("product-discontinued", products.ProductDiscontinued),\n',
+            '        Shape("product-discontinued", events.ProductDiscontinued),\n',
             "",
             'add Shape("product-discontinued", ProductDiscontinued) to the events of Stored("product", …)',
         ),

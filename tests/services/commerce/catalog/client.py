@@ -5,9 +5,10 @@ from typing import Any
 from commerce.catalog.v1 import catalog_service_pb2 as pb
 from commerce.catalog.v1.catalog_service_pb2_grpc import CatalogServiceStub
 from google.protobuf.timestamp_pb2 import Timestamp
+from treaty.testing.clients import TIMEOUT
 from treaty.testing.world import SeededIds, World
 
-from tests.services.clients import TIMEOUT, money
+from tests.services.clients import money
 
 UUID = "11111111-2222-4333-8444-555555555555"
 LONG_AGO, FAR_AHEAD = Timestamp(seconds=1_000_000_000), Timestamp(seconds=4_000_000_000)

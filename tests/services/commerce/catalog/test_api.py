@@ -7,9 +7,10 @@ import grpc
 import pytest
 from commerce.catalog.v1 import catalog_service_pb2 as pb
 from google.protobuf.timestamp_pb2 import Timestamp
+from treaty.testing.clients import refusal
 from treaty.testing.world import embedded
 
-from tests.services.clients import money, refusal
+from tests.services.clients import money
 from tests.services.commerce.catalog.client import FAR_AHEAD, Catalogue
 
 INVALID, REFUSED = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION

@@ -12,10 +12,11 @@ from commerce.ordering.v1 import ordering_events_pb2 as ordering
 from google.protobuf.timestamp_pb2 import Timestamp
 from treaty.clock import SystemClock
 from treaty.testing import eventually
+from treaty.testing.clients import TIMEOUT, refusal
 from treaty.testing.samples import envelope
 from treaty.testing.world import SeededIds, World, embedded
 
-from tests.services.clients import TIMEOUT, money, refusal
+from tests.services.clients import money
 
 UUID = "11111111-2222-4333-8444-555555555555"
 INVALID, REFUSED = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION

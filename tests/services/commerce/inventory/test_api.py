@@ -5,8 +5,9 @@ from typing import Any
 import grpc
 import pytest
 from commerce.inventory.v1 import inventory_service_pb2 as pb
+from treaty.testing.clients import TIMEOUT, refusal
 
-from tests.services.clients import TIMEOUT, Shop, refusal
+from tests.services.clients import Shop
 
 UUID = "11111111-2222-4333-8444-555555555555"
 

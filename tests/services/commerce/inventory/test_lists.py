@@ -7,8 +7,9 @@ import pytest
 from commerce.inventory.v1 import inventory_events_pb2 as events
 from commerce.inventory.v1 import inventory_service_pb2 as pb
 from treaty.testing import eventually
+from treaty.testing.clients import TIMEOUT, refusal
 
-from tests.services.clients import TIMEOUT, Shop, money, refusal
+from tests.services.clients import Shop, money
 
 
 async def receive(shop: Shop, sku: str, warehouse: str = "", quantity: int = 5, **values: Any) -> str:

@@ -13,6 +13,7 @@ from commerce.inventory.v1 import inventory_service_pb2 as pb
 from commerce.ordering.v1 import ordering_events_pb2 as ordering
 from treaty.causes import Cause, acting
 from treaty.testing import eventually
+from treaty.testing.clients import TIMEOUT, refusal
 from treaty.testing.world import embedded
 
 from services.commerce.inventory.application.allocations import (
@@ -23,7 +24,7 @@ from services.commerce.inventory.application.allocations import (
     TakeBack,
 )
 from services.commerce.inventory.domain.allocations import Allocation
-from tests.services.clients import TIMEOUT, Shop, refusal
+from tests.services.clients import Shop
 
 ORDER = "aaaaaaaa-2222-4333-8444-555555555555"
 OTHER = "bbbbbbbb-2222-4333-8444-555555555555"

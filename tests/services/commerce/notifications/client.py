@@ -13,9 +13,8 @@ from commerce.ordering.v1 import ordering_events_pb2 as ordering
 from treaty.clock import Clock
 from treaty.messaging.envelope import Envelope
 from treaty.testing import eventually
+from treaty.testing.clients import TIMEOUT
 from treaty.testing.world import SeededIds, World, embedded
-
-from tests.services.clients import TIMEOUT
 
 NOON = datetime(2024, 5, 6, 12, tzinfo=UTC)
 ORDER = "11111111-2222-4333-8444-555555555555"

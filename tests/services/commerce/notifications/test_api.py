@@ -12,12 +12,12 @@ from commerce.notifications.v1 import notifications_service_pb2 as pb
 from treaty.clock import SystemClock
 from treaty.settings import SettingsError, read_settings
 from treaty.testing import eventually
+from treaty.testing.clients import refusal
 from treaty.testing.world import ManualClock
 from treaty.web import Webhook
 
 from services.commerce.notifications.external.simulator import Simulator
 from services.commerce.notifications.service import NotificationsSettings
-from tests.services.clients import refusal
 from tests.services.commerce.notifications.client import MAIL, NOON, PHONE, Desk, running
 from tests.services.commerce.notifications.test_outlets import nothing, receiver
 

@@ -10,8 +10,9 @@ from commerce.catalog.v1 import catalog_events_pb2 as catalog
 from commerce.inventory.v1 import inventory_events_pb2 as inventory
 from commerce.ordering.v1 import ordering_service_pb2 as pb
 from treaty.testing import eventually
+from treaty.testing.clients import TIMEOUT, refusal
 
-from tests.services.clients import ADDRESS, SHIPPING, TIMEOUT, Shop, line, money, refusal
+from tests.services.clients import ADDRESS, SHIPPING, Shop, line, money
 
 UUID = "11111111-2222-4333-8444-555555555555"
 INVALID = grpc.StatusCode.INVALID_ARGUMENT

@@ -17,12 +17,13 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from treaty.clock import SystemClock
 from treaty.settings import SettingsError
 from treaty.testing import eventually
+from treaty.testing.clients import TIMEOUT, refusal
 from treaty.testing.world import embedded
 from treaty.web.server import WebhookServer
 from treaty.web.webhooks import TOLERANCE_SECONDS, sign
 
 from services.commerce.payments.external.gateway.client import Books
-from tests.services.clients import TIMEOUT, Shop, money, refusal, told
+from tests.services.clients import Shop, money, told
 
 ORDER = "aaaaaaaa-2222-4333-8444-555555555555"
 REFUND = "cccccccc-2222-4333-8444-555555555555"

@@ -16,10 +16,10 @@ from commerce.shipping.v1 import shipping_service_pb2 as pb
 from commerce.shipping.v1.shipping_service_pb2_grpc import ShippingServiceStub
 from treaty.messaging.envelope import Envelope
 from treaty.testing import eventually
+from treaty.testing.clients import TIMEOUT
 from treaty.testing.world import SeededIds, World, embedded
 
 from services.commerce.shipping.external.carrier.simulator import Simulator
-from tests.services.clients import TIMEOUT
 
 NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
 SECRET = "a secret of the carrier"

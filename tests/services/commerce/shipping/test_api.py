@@ -9,9 +9,9 @@ from commerce.payments.v1 import payments_events_pb2 as payments
 from commerce.shipping.v1 import shipping_service_pb2 as pb
 from treaty.settings import SettingsError, read_settings
 from treaty.testing import eventually
+from treaty.testing.clients import refusal
 
 from services.commerce.shipping.service import ShippingSettings
-from tests.services.clients import refusal
 from tests.services.commerce.shipping.client import DELIVERED, FAILED, ORDER, OTHER, Dispatch, running
 
 

@@ -9,11 +9,11 @@ import pytest
 from commerce.shipping.v1 import shipping_service_pb2 as pb
 from treaty.clock import SystemClock
 from treaty.testing import eventually
+from treaty.testing.clients import refusal
 from treaty.web.webhooks import sign
 
 from services.commerce.shipping.external.carrier.messages import report_of
 from services.commerce.shipping.external.carrier.simulator import Simulator, SimulatorServer
-from tests.services.clients import refusal
 from tests.services.commerce.shipping.client import DELIVERED, NOW, ORDER, SECRET, Dispatch, running
 
 

@@ -7,7 +7,8 @@ import re
 import sys
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+
+from treaty.cli.project import Project
 
 LONGEST = 24
 """The length limit of a name. With it, ruff can keep every line of Python short enough."""
@@ -103,12 +104,12 @@ def _hiding(names: Names, taken: Container[str]) -> Iterator[str]:
         yield f"pytest would treat {names.aggregate} as a class of tests: choose another word"
 
 
-def conflicts(names: Names, root: Path) -> Iterator[str]:
+def conflicts(names: Names, project: Project) -> Iterator[str]:
     """Yields a message for each existing file or package that prevents the new context."""
-    services = root / "services" / names.domain
+    services, root = project.root / project.home / names.domain, project.root
     if (services / names.context / "service.py").exists():
         yield f"the context {names.full} exists already: choose another name"
-    for path in (services / f"{names.context}.py", root / "protos" / names.domain / names.context):
+    for path in (services / f"{names.context}.py", root / project.protos / names.domain / names.context):
         if path.exists():
             yield f"{path.relative_to(root)} is in the way of a context {names.full}: choose another name"
     if not services.exists() and _importable(names.domain):
