@@ -1,4 +1,4 @@
-"""The how-to for a repository of one's own: its commands in an empty folder, with nothing of this checkout on the path."""
+"""The how-to for a repository of one's own: its commands in an empty folder, without this checkout on the path."""
 
 import asyncio
 import contextlib
@@ -19,10 +19,10 @@ from scripts.lib.databases import temporary
 from scripts.lib.paths import ROOT
 from scripts.lib.virtual_hosts import virtual_host
 from tests.docs.markdown import blocks
+from tests.docs.test_docs import IN_AN_EMPTY_FOLDER as PAGE
 
 pytestmark = [pytest.mark.infra, pytest.mark.slow]
 
-PAGE = ROOT / "docs/how-to/use-treaty-in-your-own-repository.md"
 PATIENCE = 120.0
 
 

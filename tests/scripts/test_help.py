@@ -14,7 +14,7 @@ SCRIPTS = sorted(path.name for path in (ROOT / "scripts").iterdir() if path.is_f
 MODULES = {
     name: [*(ROOT / f"scripts/lib/{name.replace('-', '_')}").glob("*.py"), ROOT / f"scripts/lib/{name}.py"]
     for name in SCRIPTS
-}
+} | {"new-service": [ROOT / "libs/treaty/cli/new/command.py"]}
 ENVIRON = {"PATH": "/usr/bin:/bin"}
 OPTION = re.compile(
     r"""add_argument\("(--[a-z-]+)"|typer\.Option\("(--[a-z-]+)(?:/(--[a-z-]+))?"|^FAST = "(--fast)\"""", re.MULTILINE
@@ -73,7 +73,11 @@ def test_a_script_is_found_through_links_odd_paths_and_with_cdpath(
 def test_help_names_every_option(name: str) -> None:
     said = (ROOT / "scripts" / name).read_text()
     sources = [path.read_text() for path in MODULES[name] if path.exists()]
-    doors = [source for source in sources if re.search(r"parser_of\(|typer\.Typer\(|^FAST = ", source, re.MULTILINE)]
+    doors = [
+        source
+        for source in sources
+        if re.search(r"parser_of\(|typer\.Typer\(|typer\.Option\(|^FAST = ", source, re.MULTILINE)
+    ]
     options = {option for source in doors for found in OPTION.findall(source) for option in found if option}
     assert {option for option in options if option not in said} == set()
     assert bool(options) == ("--" in said.partition("set -")[0])

@@ -189,7 +189,7 @@ class Following:
     async def _read(self, group: _Group, epoch: int, until: Callable[[Batch], bool]) -> None:
         async with contextlib.aclosing(self.log.follow(group.start)) as batches:
             async for batch in batches:
-                if batch.again and batch.commits:
+                if batch.again and batch.commits and group.start != Place():
                     logger.info("reading history again", commits=len(batch.commits), reading=group.name)
                 await self.sure()
                 for track in list(group.tracks):

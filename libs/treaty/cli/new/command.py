@@ -16,7 +16,9 @@ from treaty.cli.project import Project, find_project
 
 def new(
     context: Annotated[str, typer.Argument(help="the name, <domain>.<context>, such as library.lending")],
-    aggregate: Annotated[str, typer.Option(help="the name of its aggregate, such as Book or LoanCard")] = "Item",
+    aggregate: Annotated[
+        str, typer.Option("--aggregate", help="the name of its aggregate, such as Book or LoanCard")
+    ] = "Item",
 ) -> None:
     """Write a bounded context that runs and has tests, for you to change into your own."""
     project = find_project()
