@@ -1,0 +1,1 @@
+"""The use cases of Accounts: accounts, movements of money, corrections, and the books."""

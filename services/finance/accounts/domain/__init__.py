@@ -1,0 +1,1 @@
+"""The aggregates of Accounts: accounts with their holds and postings, and corrections of postings."""

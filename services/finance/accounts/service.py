@@ -1,0 +1,55 @@
+"""Builds the Accounts service from its parts."""
+
+from finance.accounts.v1 import accounts_events_pb2 as events
+from treaty.service import Ports, Service
+
+from services.finance.accounts import storage
+from services.finance.accounts.api import api
+from services.finance.accounts.application import commands
+from services.finance.accounts.application.accounts import Accounts, set_timers
+from services.finance.accounts.application.books import Books
+from services.finance.accounts.application.corrections import Corrections, post_approved
+from services.finance.accounts.application.movements import Movements
+from services.finance.accounts.publishing import publish
+
+
+def build(ports: Ports) -> Service:
+    repository = ports.repository(storage.ACCOUNTS, policies=[publish, set_timers], commands=storage.COMMANDS)
+    postings = ports.view(storage.POSTINGS)
+    accounts = Accounts(
+        accounts=repository,
+        rows=ports.view(storage.ACCOUNT_ROWS),
+        personal_data=ports.personal_data,
+        clock=ports.clock,
+    )
+    movements = Movements(accounts=repository, clock=ports.clock)
+    corrections = Corrections(
+        corrections=ports.repository(storage.CORRECTIONS, policies=[post_approved], commands=storage.COMMANDS),
+        accounts=repository,
+        postings=postings,
+        rows=ports.view(storage.CORRECTION_ROWS),
+        clock=ports.clock,
+    )
+    books = Books(
+        postings=postings,
+        holds=ports.view(storage.HOLDS),
+        trial_balances=ports.view(storage.TRIAL_BALANCES),
+    )
+    return Service(
+        name="finance.accounts",
+        api=api(accounts, movements, corrections, books),
+        publishes=[events.AccountOpened, events.AccountFrozen, events.AccountUnfrozen, events.AccountClosed],
+        commands=storage.COMMANDS,
+        calls={
+            commands.ExpireHold: accounts.expire_hold,
+            commands.PayInterest: accounts.pay_interest,
+            commands.PostCorrection: corrections.post,
+        },
+        projections=[
+            storage.ACCOUNT_ROWS,
+            storage.POSTINGS,
+            storage.HOLDS,
+            storage.TRIAL_BALANCES,
+            storage.CORRECTION_ROWS,
+        ],
+    )
