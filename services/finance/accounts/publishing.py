@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from finance.accounts.v1 import accounts_events_pb2 as events
+from treaty.rpc import EnumTable
 
 from services.finance.accounts.domain.account import Account
 from services.finance.accounts.domain.events import (
@@ -15,12 +16,14 @@ from services.finance.accounts.domain.events import (
 from services.finance.accounts.domain.kinds import Kind
 from services.finance.wire import time_to_wire
 
-KINDS = {
-    Kind.CUSTOMER: events.ACCOUNT_KIND_CUSTOMER,
-    Kind.CLEARING: events.ACCOUNT_KIND_CLEARING,
-    Kind.FEES: events.ACCOUNT_KIND_FEES,
-    Kind.SUSPENSE: events.ACCOUNT_KIND_SUSPENSE,
-}
+KINDS = EnumTable(
+    {
+        Kind.CUSTOMER: events.ACCOUNT_KIND_CUSTOMER,
+        Kind.CLEARING: events.ACCOUNT_KIND_CLEARING,
+        Kind.FEES: events.ACCOUNT_KIND_FEES,
+        Kind.SUSPENSE: events.ACCOUNT_KIND_SUSPENSE,
+    }
+)
 
 Published = events.AccountOpened | events.AccountFrozen | events.AccountUnfrozen | events.AccountClosed
 """The integration events of `publish`."""
@@ -32,7 +35,7 @@ def publish(account: Account, event: AccountEvent) -> Iterator[Published]:
         case AccountOpened():
             yield events.AccountOpened(
                 account_id=account.id,
-                kind=KINDS[event.kind],
+                kind=KINDS.to_wire(event.kind),
                 currency=event.currency,
                 holder_id=event.holder_id,
                 opened_at=time_to_wire(event.opened_at),

@@ -1,10 +1,12 @@
 """Builds the Accounts service from its parts."""
 
 from finance.accounts.v1 import accounts_events_pb2 as events
+from finance.accounts.v1 import accounts_service_pb2_grpc as pb_grpc
+from treaty.rpc import Api
 from treaty.service import Ports, Service
 
 from services.finance.accounts import storage
-from services.finance.accounts.api import api
+from services.finance.accounts.api import AccountsApi
 from services.finance.accounts.application import commands
 from services.finance.accounts.application.accounts import Accounts, set_timers
 from services.finance.accounts.application.books import Books
@@ -37,7 +39,7 @@ def build(ports: Ports) -> Service:
     )
     return Service(
         name="finance.accounts",
-        api=api(accounts, movements, corrections, books),
+        api=Api(pb_grpc.add_AccountsServiceServicer_to_server, AccountsApi(accounts, movements, corrections, books)),
         publishes=[events.AccountOpened, events.AccountFrozen, events.AccountUnfrozen, events.AccountClosed],
         commands=storage.COMMANDS,
         calls={

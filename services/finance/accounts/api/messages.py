@@ -4,9 +4,8 @@ from typing import Any
 
 from finance.accounts.v1 import accounts_service_pb2 as pb
 from treaty.commits import Committed
-from treaty.rpc import from_token
+from treaty.rpc import EnumTable
 
-from services.finance.accounts.application.commands import Page
 from services.finance.accounts.domain.account import Account
 from services.finance.accounts.domain.correction import Correction
 from services.finance.accounts.domain.correction import Status as CorrectionStatus
@@ -18,50 +17,46 @@ from services.finance.accounts.publishing import KINDS
 from services.finance.money import Money
 from services.finance.wire import money_to_wire, time_to_wire
 
-KINDS_FROM_WIRE = {wire: kind for kind, wire in KINDS.items()}
-_STATUS = {
-    Status.NEW: pb.ACCOUNT_STATUS_UNSPECIFIED,
-    Status.OPEN: pb.ACCOUNT_STATUS_OPEN,
-    Status.FROZEN: pb.ACCOUNT_STATUS_FROZEN,
-    Status.CLOSED: pb.ACCOUNT_STATUS_CLOSED,
-}
-_PURPOSES = {
-    Purpose.DEPOSIT: pb.PURPOSE_DEPOSIT,
-    Purpose.WITHDRAWAL: pb.PURPOSE_WITHDRAWAL,
-    Purpose.TRANSFER_OUT: pb.PURPOSE_TRANSFER_OUT,
-    Purpose.TRANSFER_IN: pb.PURPOSE_TRANSFER_IN,
-    Purpose.RETURN: pb.PURPOSE_RETURN,
-    Purpose.FEE: pb.PURPOSE_FEE,
-    Purpose.INTEREST: pb.PURPOSE_INTEREST,
-    Purpose.CORRECTION: pb.PURPOSE_CORRECTION,
-}
-PURPOSES_FROM_WIRE = {wire: purpose for purpose, wire in _PURPOSES.items()}
-_HOLD_STATUS = {
-    "open": pb.HOLD_STATUS_OPEN,
-    "captured": pb.HOLD_STATUS_CAPTURED,
-    "released": pb.HOLD_STATUS_RELEASED,
-    "expired": pb.HOLD_STATUS_EXPIRED,
-}
-_CORRECTION_STATUS = {
-    CorrectionStatus.NEW: pb.CORRECTION_STATUS_UNSPECIFIED,
-    CorrectionStatus.PROPOSED: pb.CORRECTION_STATUS_PROPOSED,
-    CorrectionStatus.APPROVED: pb.CORRECTION_STATUS_APPROVED,
-    CorrectionStatus.DECLINED: pb.CORRECTION_STATUS_DECLINED,
-    CorrectionStatus.POSTED: pb.CORRECTION_STATUS_POSTED,
-    CorrectionStatus.REFUSED: pb.CORRECTION_STATUS_REFUSED,
-}
-CORRECTION_STATUS_FROM_WIRE = {
-    wire: status for status, wire in _CORRECTION_STATUS.items() if status is not CorrectionStatus.NEW
-}
+_STATUS = EnumTable(
+    {
+        Status.OPEN: pb.ACCOUNT_STATUS_OPEN,
+        Status.FROZEN: pb.ACCOUNT_STATUS_FROZEN,
+        Status.CLOSED: pb.ACCOUNT_STATUS_CLOSED,
+    }
+)
+PURPOSES = EnumTable(
+    {
+        Purpose.DEPOSIT: pb.PURPOSE_DEPOSIT,
+        Purpose.WITHDRAWAL: pb.PURPOSE_WITHDRAWAL,
+        Purpose.TRANSFER_OUT: pb.PURPOSE_TRANSFER_OUT,
+        Purpose.TRANSFER_IN: pb.PURPOSE_TRANSFER_IN,
+        Purpose.RETURN: pb.PURPOSE_RETURN,
+        Purpose.FEE: pb.PURPOSE_FEE,
+        Purpose.INTEREST: pb.PURPOSE_INTEREST,
+        Purpose.CORRECTION: pb.PURPOSE_CORRECTION,
+    }
+)
+_HOLD_STATUS = EnumTable(
+    {
+        "open": pb.HOLD_STATUS_OPEN,
+        "captured": pb.HOLD_STATUS_CAPTURED,
+        "released": pb.HOLD_STATUS_RELEASED,
+        "expired": pb.HOLD_STATUS_EXPIRED,
+    }
+)
+CORRECTION_STATUS = EnumTable(
+    {
+        CorrectionStatus.PROPOSED: pb.CORRECTION_STATUS_PROPOSED,
+        CorrectionStatus.APPROVED: pb.CORRECTION_STATUS_APPROVED,
+        CorrectionStatus.DECLINED: pb.CORRECTION_STATUS_DECLINED,
+        CorrectionStatus.POSTED: pb.CORRECTION_STATUS_POSTED,
+        CorrectionStatus.REFUSED: pb.CORRECTION_STATUS_REFUSED,
+    }
+)
 
 
 def rates_from_wire(message: pb.Rates) -> Rates:
     return Rates(credit=message.credit, debit=message.debit)
-
-
-def page_from_wire(request: Any) -> Page:
-    """Returns the page that a request asks for."""
-    return Page(size=request.page_size, after=from_token(request.page_token), not_before=request.not_before)
 
 
 def account_to_wire(account: Account, available: int | None = None) -> pb.Account:
@@ -69,8 +64,8 @@ def account_to_wire(account: Account, available: int | None = None) -> pb.Accoun
     assert account.opened_at is not None
     return pb.Account(
         account_id=account.id,
-        kind=KINDS[account.kind],
-        status=_STATUS[account.status],
+        kind=KINDS.to_wire(account.kind),
+        status=_STATUS.to_wire(account.status),
         holder_id=account.holder_id,
         balance=money_to_wire(account.money(account.balance)),
         available=money_to_wire(account.money(account.available if available is None else available)),
@@ -94,7 +89,7 @@ def correction_to_wire(correction: Correction) -> pb.Correction:
     return pb.Correction(
         posting_id=correction.id,
         account_id=correction.account_id,
-        status=_CORRECTION_STATUS[correction.status],
+        status=CORRECTION_STATUS.to_wire(correction.status),
         amount=money_to_wire(correction.amount),
         reason=correction.reason,
         proposed_by=correction.proposed_by,
@@ -110,7 +105,7 @@ def hold_to_wire(row: HoldRow) -> pb.Hold:
         account_id=row.account_id,
         amount=row.amount,
         captured=row.captured,
-        status=_HOLD_STATUS[row.status],
+        status=_HOLD_STATUS.to_wire(row.status),
         expires_at=time_to_wire(row.expires_at),
     )
 
@@ -118,9 +113,9 @@ def hold_to_wire(row: HoldRow) -> pb.Hold:
 def summary_to_wire(row: AccountRow) -> pb.AccountSummary:
     return pb.AccountSummary(
         account_id=row.account_id,
-        kind=KINDS[row.kind],
+        kind=KINDS.to_wire(row.kind),
         holder_id=row.holder_id,
-        status=_STATUS[row.status],
+        status=_STATUS.to_wire(row.status),
         balance=money_to_wire(row.balance),
     )
 
@@ -128,7 +123,7 @@ def summary_to_wire(row: AccountRow) -> pb.AccountSummary:
 def correction_summary_to_wire(row: CorrectionRow) -> pb.CorrectionSummary:
     return pb.CorrectionSummary(
         posting_id=row.posting_id,
-        status=_CORRECTION_STATUS[row.status],
+        status=CORRECTION_STATUS.to_wire(row.status),
         amount=money_to_wire(row.amount),
         reason=row.reason,
         proposed_by=row.proposed_by,
@@ -142,7 +137,7 @@ def line_to_wire(row: PostingRow) -> pb.StatementLine:
         posted_at=time_to_wire(row.posted_at),
         amount=money_to_wire(row.amount),
         balance=money_to_wire(Money(row.balance, row.amount.currency)),
-        purpose=_PURPOSES[row.purpose],
+        purpose=PURPOSES.to_wire(row.purpose),
         reference=row.reference,
         contra=row.contra.value,
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 from finance.accounts.v1 import accounts_service_pb2 as pb
 from finance.accounts.v1 import accounts_service_pb2_grpc as pb_grpc
-from treaty.rpc import to_token
+from treaty.rpc import page_of, to_token
 
 from services.finance.accounts.api import messages
 from services.finance.accounts.application import commands
@@ -13,6 +13,7 @@ from services.finance.accounts.application.accounts import Accounts
 from services.finance.accounts.application.books import Books
 from services.finance.accounts.application.corrections import Corrections
 from services.finance.accounts.application.movements import Movements
+from services.finance.accounts.publishing import KINDS
 from services.finance.wire import money_from_wire, time_from_wire
 
 
@@ -28,7 +29,7 @@ class AccountsApi(pb_grpc.AccountsServiceServicer):
     async def OpenAccount(self, request: pb.OpenAccountRequest, context: Any) -> pb.OpenAccountResponse:
         command = commands.OpenAccount(
             account_id=request.account_id,
-            kind=messages.KINDS_FROM_WIRE[request.kind],
+            kind=KINDS.from_wire(request.kind),
             currency=request.currency,
             holder_id=request.holder_id,
             name=request.name,
@@ -101,7 +102,7 @@ class AccountsApi(pb_grpc.AccountsServiceServicer):
         command = commands.Credit(
             account_id=request.account_id,
             amount=money_from_wire(request.amount),
-            purpose=messages.PURPOSES_FROM_WIRE[request.purpose],
+            purpose=messages.PURPOSES.from_wire(request.purpose),
             reference=request.reference,
         )
         return pb.CreditResponse(**messages.moved_to_wire(await self._movements.credit(command)))
@@ -110,7 +111,7 @@ class AccountsApi(pb_grpc.AccountsServiceServicer):
         command = commands.Debit(
             account_id=request.account_id,
             amount=money_from_wire(request.amount),
-            purpose=messages.PURPOSES_FROM_WIRE[request.purpose],
+            purpose=messages.PURPOSES.from_wire(request.purpose),
             reference=request.reference,
         )
         return pb.DebitResponse(**messages.moved_to_wire(await self._movements.debit(command)))
@@ -166,8 +167,8 @@ class AccountsApi(pb_grpc.AccountsServiceServicer):
     async def ListAccounts(self, request: pb.ListAccountsRequest, context: Any) -> pb.ListAccountsResponse:
         query = commands.ListAccounts(
             holder_id=request.holder_id,
-            kind=messages.KINDS_FROM_WIRE.get(request.kind),
-            page=messages.page_from_wire(request),
+            kind=KINDS.find(request.kind),
+            page=page_of(request),
         )
         rows, after = await self._accounts.list_accounts(query)
         return pb.ListAccountsResponse(
@@ -175,9 +176,7 @@ class AccountsApi(pb_grpc.AccountsServiceServicer):
         )
 
     async def ListCorrections(self, request: pb.ListCorrectionsRequest, context: Any) -> pb.ListCorrectionsResponse:
-        query = commands.ListCorrections(
-            status=messages.CORRECTION_STATUS_FROM_WIRE.get(request.status), page=messages.page_from_wire(request)
-        )
+        query = commands.ListCorrections(status=messages.CORRECTION_STATUS.find(request.status), page=page_of(request))
         rows, after = await self._corrections.list_corrections(query)
         return pb.ListCorrectionsResponse(
             corrections=[messages.correction_summary_to_wire(row) for row in rows], next_page_token=to_token(after)
@@ -187,7 +186,7 @@ class AccountsApi(pb_grpc.AccountsServiceServicer):
         query = commands.ReadStatement(
             account_id=request.account_id,
             **_period(request),
-            page=messages.page_from_wire(request),
+            page=page_of(request),
         )
         read = await self._books.read_statement(query)
         return pb.GetStatementResponse(
@@ -198,7 +197,7 @@ class AccountsApi(pb_grpc.AccountsServiceServicer):
         )
 
     async def GetTrialBalance(self, request: pb.GetTrialBalanceRequest, context: Any) -> pb.GetTrialBalanceResponse:
-        rows, after = await self._books.trial_balance(messages.page_from_wire(request))
+        rows, after = await self._books.trial_balance(page_of(request))
         return pb.GetTrialBalanceResponse(
             balances=[messages.trial_balance_to_wire(row) for row in rows], next_page_token=to_token(after)
         )
@@ -206,7 +205,7 @@ class AccountsApi(pb_grpc.AccountsServiceServicer):
     async def ExportLedger(self, request: pb.ExportLedgerRequest, context: Any) -> pb.ExportLedgerResponse:
         query = commands.ExportLedger(
             **_period(request),
-            page=messages.page_from_wire(request),
+            page=page_of(request),
         )
         text, after = await self._books.export_ledger(query)
         return pb.ExportLedgerResponse(csv=text, next_page_token=to_token(after))

@@ -116,8 +116,7 @@ class Accounts:
         """Returns a page of accounts, sorted by id, and the key of the next page, or None at the end."""
         wanted = {"holder_id": query.holder_id, "kind": query.kind and query.kind.value}
         where = {field: value for field, value in wanted.items() if value}
-        page = query.page
-        return await self.rows.page(where, after=page.after, limit=page.size, not_before=page.not_before)
+        return await self.rows.page(where, query.page)
 
     async def _private_ref(self, command: OpenAccount) -> str:
         """Stores the personal data and returns its reference.

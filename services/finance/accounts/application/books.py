@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from treaty.domain import NotFound
-from treaty.projections import Between, Key, View
+from treaty.projections import Between, Key, Page, View
 
-from services.finance.accounts.application.commands import ExportLedger, FindHold, Page, ReadStatement
+from services.finance.accounts.application.commands import ExportLedger, FindHold, ReadStatement
 from services.finance.accounts.domain.postings import posting_id
 from services.finance.accounts.projections import HoldRow, PostingRow, TrialBalance, hold_row_id
 from services.finance.money import Money
@@ -42,16 +42,15 @@ class Books:
 
     async def read_statement(self, query: ReadStatement) -> Statement:
         """Returns a page of the statement for a period in the past."""
-        page, of = query.page, {"account_id": query.account_id}
-        where = {**of, **_period(query.start, query.end)}
-        lines, after = await self.postings.page(where, after=page.after, limit=page.size, not_before=page.not_before)
+        of = {"account_id": query.account_id}
+        lines, after = await self.postings.page({**of, **_period(query.start, query.end)}, query.page)
         opening = await self._balance(of, query.start) if query.start is not None else 0
         closing = await self._balance(of, query.end)
         return Statement(lines=lines, opening=opening, closing=closing, after=after)
 
     async def _balance(self, of: Mapping[str, Any], moment: datetime | None) -> int:
         """Returns the balance before a moment, or the latest one."""
-        latest, _ = await self.postings.page({**of, **_period(None, moment)}, after=None, limit=1)
+        latest, _ = await self.postings.page({**of, **_period(None, moment)}, Page(size=1))
         return latest[0].balance if latest else 0
 
     async def find_hold(self, query: FindHold) -> HoldRow:
@@ -62,17 +61,14 @@ class Books:
 
     async def trial_balance(self, page: Page) -> tuple[list[TrialBalance], Key | None]:
         """Returns the trial balance of each currency. Each is one row, so it is of one moment."""
-        return await self.trial_balances.page({}, after=page.after, limit=page.size, not_before=page.not_before)
+        return await self.trial_balances.page({}, page)
 
     async def export_ledger(self, query: ExportLedger) -> tuple[str, Key | None]:
         """Returns a page of the ledger as CSV, latest posting first, with a header on the first page."""
-        page = query.page
-        rows, after = await self.postings.page(
-            _period(query.start, query.end), after=page.after, limit=page.size, not_before=page.not_before
-        )
+        rows, after = await self.postings.page(_period(query.start, query.end), query.page)
         text = io.StringIO()
         lines = csv.writer(text)
-        if page.after is None:
+        if query.page.after is None:
             lines.writerow(COLUMNS)
         for row in rows:
             lines.writerows(_both_sides(row))

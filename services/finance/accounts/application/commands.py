@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from treaty.projections import Key
+from treaty.projections import Page
 
 from services.finance.accounts.domain.correction import Status as CorrectionStatus
 from services.finance.accounts.domain.interest import Rates
@@ -145,15 +145,6 @@ class PostCorrection:
     posting_id: str
     amount: Money
     contra: Contra
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """A page of a list: its size, the key that it starts after, and a revision that the list must show."""
-
-    size: int = 0
-    after: Key | None = None
-    not_before: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

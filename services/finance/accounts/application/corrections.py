@@ -81,8 +81,7 @@ class Corrections:
     async def list_corrections(self, query: ListCorrections) -> tuple[list[CorrectionRow], Key | None]:
         """Returns a page of corrections, latest first, and the key of the next page, or None at the end."""
         where = {} if query.status is None else {"status": query.status.value}
-        page = query.page
-        return await self.rows.page(where, after=page.after, limit=page.size, not_before=page.not_before)
+        return await self.rows.page(where, query.page)
 
 
 def post_approved(correction: Correction, event: CorrectionEvent) -> Iterator[Call]:
