@@ -19,13 +19,13 @@ from treaty.mongo.stores import MongoStores
 from treaty.rpc.client import channel, until_answered
 from treaty.surroundings import Surroundings
 from treaty.testing import eventually
+from treaty.testing.clients import refusal
 
 from scripts.lib.databases import temporary
 from scripts.lib.processes import free_ports, process, ready
 from services.finance.accounts.domain.events import Posted
 from services.finance.accounts.projections import TrialBalance, trial_balance
 from services.finance.accounts.storage import ACCOUNTS, TRIAL_BALANCES
-from tests.services.clients import refusal
 from tests.services.finance.accounts.teller import CONTEXT, Teller
 
 pytestmark = pytest.mark.slow

@@ -7,9 +7,8 @@ from finance.accounts.v1 import accounts_service_pb2 as pb
 from finance.accounts.v1.accounts_service_pb2_grpc import AccountsServiceStub
 from finance.money.v1.money_pb2 import Money
 from google.protobuf.duration_pb2 import Duration
+from treaty.testing.clients import TIMEOUT
 from treaty.testing.world import SeededIds
-
-from tests.services.clients import TIMEOUT
 
 CONTEXT = "finance.accounts"
 CUSTOMER = events.ACCOUNT_KIND_CUSTOMER

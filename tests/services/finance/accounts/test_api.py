@@ -9,9 +9,9 @@ from finance.accounts.v1 import accounts_events_pb2 as events
 from finance.accounts.v1 import accounts_service_pb2 as pb
 from finance.money.v1.money_pb2 import Money
 from treaty.testing import eventually
+from treaty.testing.clients import refusal
 from treaty.testing.world import World, embedded
 
-from tests.services.clients import refusal
 from tests.services.finance.accounts.teller import CONTEXT, CUSTOMER, Teller, eur
 
 INVALID, REFUSED = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION

@@ -11,13 +11,13 @@ import pytest
 from finance.accounts.v1 import accounts_service_pb2 as pb
 from treaty.memory.stores import MemoryStores
 from treaty.testing import eventually
+from treaty.testing.clients import refusal
 from treaty.testing.world import ManualClock, embedded
 
 from services.finance.accounts.domain.events import Posted
 from services.finance.accounts.projections import TrialBalance, trial_balance
 from services.finance.accounts.storage import ACCOUNTS
 from services.finance.wire import time_to_wire
-from tests.services.clients import refusal
 from tests.services.finance.accounts.teller import CONTEXT, Teller, eur
 
 START = datetime(2026, 5, 6, 12, tzinfo=UTC)
