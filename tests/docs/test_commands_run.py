@@ -33,6 +33,9 @@ NOT_RUN = {
     "tilt": "needs a cluster",
     "kind": "needs a cluster",
     "docker": "needs Docker",
+    "npm install": "tests/scripts/up runs it",
+    "AMQP_URL=": "does not end by itself; tests/scripts/up runs it",
+    "ORDERING=": "needs running contexts; tests/scripts/up runs it",
     "grpcurl": "is not ours; ./treaty call makes the same call",
 }
 """By the beginning of a command, the reason why it is not run here."""

@@ -25,7 +25,7 @@ from tests.docs.markdown import PAGES, TUTORIAL, Block, blocks
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 BLOCKS = [block for page in PAGES if page not in TUTORIAL for block in blocks(page)]
-ELSEWHERE = {"tilt", "kubectl", "docker", "kind", "grpcurl", "eval", "export", "cd"}
+ELSEWHERE = {"tilt", "kubectl", "docker", "kind", "grpcurl", "npm", "node", "eval", "export", "cd"}
 """Commands of others, which are not ours to check."""
 
 SETTINGS = ROOT / "docs/reference/settings.md"
