@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
@@ -74,10 +75,10 @@ class ProcessSettings(Settings):
         return told.get(context) or f"dns:///{context.replace('.', '-')}:50051"
 
     def require(self, *names: str) -> None:
-        """Checks that each of the variables is set.
+        """Checks that each of the variables is set, and that AMQP_URL is an address; the driver checks MONGODB_URI.
 
         Raises:
-            SettingsError: with the names of the missing ones.
+            SettingsError: with the names of those that are missing or wrong, and without their values.
         """
         missing = [name for name in names if not _plain(getattr(self, name.lower()))]
         if missing:
@@ -86,6 +87,16 @@ class ProcessSettings(Settings):
                     f"{name} must be set, or {name}_FILE to the path of a file with its value" for name in missing
                 )
             )
+        if "AMQP_URL" in names and not _is_of_a_broker(self.amqp_url.get_secret_value()):
+            raise SettingsError("AMQP_URL is not an address of RabbitMQ, such as amqp://guest:guest@127.0.0.1:5672/")
+
+
+def _is_of_a_broker(url: str) -> bool:
+    try:
+        found = urlsplit(url)
+        return found.scheme in ("amqp", "amqps") and bool(found.hostname) and (found.port is None or found.port > 0)
+    except ValueError:
+        return False
 
 
 def _plain(value: Any) -> Any:

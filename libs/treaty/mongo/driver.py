@@ -15,6 +15,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from treaty.commits.log import StoreAway
+from treaty.settings import SettingsError
 
 Driver = Literal["motor", "pymongo"]
 
@@ -32,16 +33,25 @@ def connect(uri: str | Callable[[], str], driver: Driver) -> Any:
 
     A function that returns the URI is called before each connection: the user and the password are then those of the
     moment. All other parts of the URI are those of the start.
+
+    Raises:
+        SettingsError: if the URI is not one of MongoDB.
     """
     make, told = _client_class(driver), uri if isinstance(uri, str) else uri()
     bounds = {"serverSelectionTimeoutMS": 3000, "connectTimeoutMS": 3000, "socketTimeoutMS": 20_000}
     given = told.partition("?")[2].lower()
     options: dict[str, Any] = {name: value for name, value in bounds.items() if name.lower() not in given}
-    if isinstance(uri, str) or not urlsplit(told).username:
-        return make(told, tz_aware=True, appname="treaty", maxPoolSize=100, **options)
-    login = _Login(uri)
-    client = make(told, tz_aware=True, appname="treaty", maxPoolSize=100, event_listeners=[login], **options)
-    login.options = client.options.pool_options
+    login = None if isinstance(uri, str) or not urlsplit(told).username else _Login(uri)
+    if login is not None:
+        options["event_listeners"] = [login]
+    try:
+        client = make(told, tz_aware=True, appname="treaty", maxPoolSize=100, **options)
+    except (ConfigurationError, ValueError):  # its text may have parts of the URI, and so of the password
+        raise SettingsError(
+            "MONGODB_URI is not an address of MongoDB, such as mongodb://127.0.0.1:27017/?replicaSet=rs0"
+        ) from None
+    if login is not None:
+        login.options = client.options.pool_options
     return client
 
 

@@ -46,6 +46,9 @@ async def test_contexts_are_found() -> None:
     [
         ("commerce.nowhere", AWAY, 2, "there is no context commerce.nowhere"),
         ("commerce.inventory", {**AWAY, "MONGODB_URI": ""}, 2, "MONGODB_URI must be set"),
+        ("commerce.inventory", {**AWAY, "MONGODB_URI": "mongodb://u:p@ss@h"}, 2, "MONGODB_URI is not an address"),
+        ("commerce.inventory", {**AWAY, "AMQP_URL": "http://h"}, 2, "AMQP_URL is not an address"),
+        ("commerce.inventory", {**AWAY, "AMQP_URL": "amqp://h:x/"}, 2, "AMQP_URL is not an address"),
         ("commerce.inventory", {**AWAY, "TREATY_PARTITIONS": "0"}, 2, "TREATY_PARTITIONS"),
         ("commerce.inventory", AWAY, 1, "the store cannot be used"),
     ],
