@@ -1,0 +1,1 @@
+"""Builds and runs the image of k8s/Dockerfile."""
