@@ -1,0 +1,1 @@
+"""The use cases of Licensing, with their commands and queries."""

@@ -1,0 +1,1 @@
+"""The aggregates of Licensing: license types, the sales of assets, and licenses."""

@@ -1,0 +1,63 @@
+"""Translates money and times to protobuf messages and back. Only the edges of a context may import this module."""
+
+from datetime import UTC, datetime, timedelta
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+from media.money.v1 import money_pb2
+from treaty.domain import Invalid
+
+from services.media.money import Money
+
+
+def money_to_wire(money: Money) -> money_pb2.Money:
+    """Returns the protobuf message of an amount."""
+    return money_pb2.Money(minor_units=money.minor_units, currency=money.currency)
+
+
+def money_from_wire(message: money_pb2.Money) -> Money:
+    """Returns the amount of a protobuf message.
+
+    Raises:
+        Invalid: if licenses are not sold in the currency, or the amount is negative or too large.
+    """
+    return Money(message.minor_units, message.currency)
+
+
+def time_to_wire(time: datetime) -> Timestamp:
+    """Returns the protobuf message of a moment in UTC."""
+    message = Timestamp()
+    message.FromDatetime(time)
+    return message
+
+
+def end_to_wire(time: datetime | None) -> Timestamp | None:
+    """Returns the protobuf message of a moment; no message for none, such as the end of what has no end."""
+    return None if time is None else time_to_wire(time)
+
+
+def time_from_wire(message: Timestamp) -> datetime:
+    """Returns the moment in UTC of a protobuf message, cut to milliseconds, the precision that is stored.
+
+    Raises:
+        Invalid: if the moment is not in the years 1 to 9999.
+    """
+    try:
+        moment = message.ToDatetime(UTC)
+    except (ValueError, OverflowError):
+        raise Invalid(
+            f"{message.seconds} s and {message.nanos} ns after 1970 is not a time in the years 1 to 9999"
+        ) from None
+    return moment.replace(microsecond=message.nanos // 1_000_000 * 1000)
+
+
+def span_to_wire(span: timedelta) -> Duration:
+    """Returns the protobuf message of a length of time."""
+    message = Duration()
+    message.FromTimedelta(span)
+    return message
+
+
+def span_from_wire(message: Duration) -> timedelta:
+    """Returns the length of time of a protobuf message, cut to milliseconds, the precision that is stored."""
+    return timedelta(seconds=message.seconds, milliseconds=message.nanos // 1_000_000)
