@@ -71,8 +71,11 @@ class Newsroom:
         await self.eventually(self._is_idle)
 
     async def eventually(self, condition: Callable[[], Any]) -> Any:
-        """Returns the first true value of a condition, and waits for it as long as the contexts make progress."""
-        return await while_moving(condition, self._progress)
+        """Returns the first true value of a condition, and waits for it as long as the contexts make progress.
+
+        A relay that took over waits 30 s for the binding of an event if the one before it may have had one.
+        """
+        return await while_moving(condition, self._progress, still=60.0)
 
     async def rebuilt(self) -> Mapping[str, bool | None]:
         """Rebuilds each read model; returns, by name, whether the new one equals the lived one."""

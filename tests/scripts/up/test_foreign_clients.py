@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scripts.up.running import up
+from tests.scripts.up.process import up
 from tests.scripts.up.test_up import CONTEXTS
 
 pytestmark = [

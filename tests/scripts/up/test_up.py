@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scripts.up.running import left, up
+from tests.scripts.up.process import left, up
 
 pytestmark = [pytest.mark.infra, pytest.mark.slow]
 
