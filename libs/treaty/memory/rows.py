@@ -54,6 +54,10 @@ class MemoryRows:
                 raise Outdated(f"{id} is in version {kept[id].version if id in kept else 0}, not {version}")
         kept.update({row.id: row for row in rows})
 
+    async def store_newer(self, rows: Sequence[Row], generation: int) -> None:
+        kept = self._generations[generation]
+        kept.update({row.id: row for row in rows if row.id not in kept or kept[row.id].version < row.version})
+
     async def find(self, where: Where, after: Key | None, limit: int) -> Sequence[Row]:
         rows = self._generations[self._served].values()
         found = [row for row in rows if row.values is not None and _meets(row.values, where)]

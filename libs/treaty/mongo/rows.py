@@ -109,6 +109,33 @@ class MongoRows:
             async with self._writing.use() if epoch >= 0 else session(self._client) as own:
                 await own.with_transaction(transaction)
 
+    async def store_newer(self, rows: Sequence[Row], generation: int) -> None:
+        """The filter does not match a row that is there in a later version; then the upsert collides with it."""
+        writes = [
+            ReplaceOne(
+                {"_id": row.id, "version": {"$lt": row.version}},
+                {"version": row.version, "values": row.values},
+                upsert=True,
+            )
+            for row in rows
+        ]
+        with reaching():
+            try:
+                await self._rows(generation).bulk_write(writes, ordered=False)
+            except BulkWriteError as error:
+                self._must_be_newer(error)
+            except (DocumentTooLarge, OperationFailure) as error:
+                raise self._meaning(error) from None
+
+    def _must_be_newer(self, error: BulkWriteError) -> None:
+        """Passes over rows that are there in a later version; raises everything else that went wrong."""
+        details = error.details or {}
+        if details.get("writeConcernErrors"):
+            raise error
+        failed = [one for one in details.get("writeErrors", ()) if one["code"] != _DUPLICATE_KEY]
+        if failed:
+            raise RowRefused(f"MongoDB refuses a row of {self._name}: {failed[0].get('errmsg')}")
+
     def _meaning(self, error: Exception) -> Exception:
         """Returns what an error of a write means: a changed row, a refused row, or the error itself."""
         if isinstance(error, PyMongoError) and error.has_error_label("TransientTransactionError"):

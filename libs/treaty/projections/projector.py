@@ -1,9 +1,9 @@
-"""Keeping a read model up to date: commits become rows, batch after batch, each in one transaction."""
+"""Keeping a read model up to date: commits become rows, in few round trips to the store."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
-from functools import partial
+from collections import OrderedDict
+from collections.abc import Awaitable, MutableMapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
@@ -15,13 +15,37 @@ from treaty.projections.rows import Outdated, Row, Rows, Superseded
 
 logger = structlog.get_logger()
 
+_TOGETHER = 500
+"""The number of commits that are shown together, if so many wait."""
+
+_REMEMBERED = 1000
+"""Rows that a projector remembers, so that it need not read them again for the next commits of their streams."""
+
+_CHECK_SECONDS = 1.0
+"""While a projector writes, the longest time until it notices that another generation is served."""
+
+
+@dataclass(eq=False, slots=True)
+class _Batch:
+    """Commits that arrived together. `alone`: they must not be shown with others, because one of those may fail."""
+
+    commits: Sequence[Commit]
+    epoch: int
+    alone: bool = False
+    shown: bool = False
+
 
 class Projector:
-    """A follower that keeps one projection up to date. Batches are applied one after another, each in a transaction."""
+    """A follower that keeps one projection up to date.
+
+    Batches are shown one after another. Those that arrived while one was being shown are shown together after it.
+    """
 
     def __init__(self, projection: Projection[Any], rows: Rows, generation: int, probe: Probe) -> None:
         self._projection, self._rows, self._generation, self._probe = projection, rows, generation, probe
-        self._last: asyncio.Future[None] | None = None
+        self._remembered = _Remembered()
+        self._checked = float("-inf")
+        self.begin()
 
     @property
     def name(self) -> str:
@@ -31,22 +55,82 @@ class Projector:
         """Raises Superseded if another generation is served: without new commits no write would show it."""
         if await self._rows.generation() != self._generation:
             raise Superseded(self._projection.name)
+        self._checked = asyncio.get_running_loop().time()
 
     def begin(self) -> None:
-        self._last = None
+        self._waiting: list[_Batch] = []
+        self._turn = asyncio.Lock()
+        self._failure: Exception | None = None
+        self._remembered.clear()
 
     def take(self, commits: Sequence[Commit], epoch: int) -> Awaitable[None] | None:
         mine = [c for c in commits if self._projection.source.owns(c.stream)]
         if not mine:
             return None
-        self._last = _after(self._last, partial(self._apply, mine, epoch))
-        return self._last
+        batch = _Batch(mine, epoch)
+        self._waiting.append(batch)
+        return asyncio.ensure_future(self._until_shown(batch))
+
+    async def _until_shown(self, batch: _Batch) -> None:
+        async with self._turn:
+            while not batch.shown:
+                if self._failure is not None:
+                    raise self._failure
+                await self._show(self._next())
+
+    def _next(self) -> Sequence[_Batch]:
+        """Returns the batches to show now: the first that waits, and those behind it that may be shown with it."""
+        chosen, commits = [self._waiting[0]], len(self._waiting[0].commits)
+        for batch in self._waiting[1:]:
+            commits += len(batch.commits)
+            if chosen[0].alone or batch.alone or commits > _TOGETHER:
+                break
+            chosen.append(batch)
+        return chosen
+
+    async def _show(self, batches: Sequence[_Batch]) -> None:
+        """Shows batches, which leave the line then. If they fail together, each is tried alone."""
+        try:
+            await self._apply([commit for batch in batches for commit in batch.commits], batches[-1].epoch)
+        except Exception as error:
+            self._remembered.clear()
+            for batch in batches:
+                batch.alone = True
+            if len(batches) == 1:
+                self._failure = error
+            return
+        except BaseException:
+            self._remembered.clear()
+            raise
+        for batch in batches:
+            batch.shown = True
+        del self._waiting[: len(batches)]
 
     async def _apply(self, commits: Sequence[Commit], epoch: int) -> None:
         self._probe.reach("projection.storing")
-        await apply(self._projection, self._rows, commits, epoch, self._generation)
+        if self._projection.key is None:
+            await show(self._projection, self._rows, commits, self._generation, self._remembered.rows)
+            self._remembered.forget_oldest()
+            if asyncio.get_running_loop().time() > self._checked + _CHECK_SECONDS:
+                await self.check()
+        else:
+            await meet(self._projection, self._rows, commits, epoch, self._generation)
         self._probe.reach("projection.stored")
         self._probe.count("treaty.projection.commits", len(commits), projection=self._projection.name)
+
+
+@dataclass(slots=True)
+class _Remembered:
+    """The rows that were written last, as they are stored."""
+
+    rows: "OrderedDict[str, Row]" = field(default_factory=OrderedDict)
+
+    def clear(self) -> None:
+        self.rows.clear()
+
+    def forget_oldest(self) -> None:
+        while len(self.rows) > _REMEMBERED:
+            self.rows.popitem(last=False)
 
 
 def follower_of(projection: Projection[Any], generation: int) -> str:
@@ -58,10 +142,50 @@ async def apply(
     projection: Projection[Any], rows: Rows, commits: Sequence[Commit], epoch: int, generation: int
 ) -> None:
     """Shows commits of the projection's source, in their order. Commits that are shown already change nothing."""
+    if projection.key is None:
+        await show(projection, rows, commits, generation, {})
+    else:
+        await meet(projection, rows, commits, epoch, generation)
+
+
+async def show(
+    projection: Projection[Any],
+    rows: Rows,
+    commits: Sequence[Commit],
+    generation: int,
+    remembered: MutableMapping[str, Row],
+) -> None:
+    """Shows commits in rows that are functions of one stream each, without a transaction.
+
+    A row has the version of its stream, so a write that is late, repeated, or of an earlier epoch changes nothing. The
+    first commit of a stream needs no row from before, and the next commit of a remembered row none from the store.
+    """
+    first: dict[str, int] = {}
+    for commit in commits:
+        first.setdefault(projection.mark_of(commit.stream), commit.version)
+    known = {id: row for id in first if (row := remembered.get(id)) is not None and row.version == first[id] - 1}
+    unknown = [id for id, version in first.items() if version > 1 and id not in known]
+    if unknown:
+        known.update(await rows.load(unknown, generation))
+    changed: dict[str, Row] = {}
+    for id, version, events in (_step(projection, commit) for commit in commits):
+        row = known.get(id, Row(id, 0, None))
+        if version <= row.version:
+            continue
+        for _, event in events:
+            row = _projected(projection, row, event)
+        known[id] = changed[id] = replace(row, version=version)
+    if changed:
+        await rows.store_newer(list(changed.values()), generation)
+        remembered.update(changed)
+
+
+async def meet(projection: Projection[Any], rows: Rows, commits: Sequence[Commit], epoch: int, generation: int) -> None:
+    """Shows commits in rows that several streams meet in, with marks of the streams, in one transaction."""
     steps = [_step(projection, commit) for commit in commits]
     while True:
         try:
-            await _apply(projection, rows, steps, epoch, generation)
+            await _meet(projection, rows, steps, epoch, generation)
             return
         except Outdated:
             logger.info("a write of before came late; showing the commits again", projection=projection.name)
@@ -71,7 +195,7 @@ _Step = tuple[str, int, Sequence[tuple[str, Any]]]
 """The mark of a commit's stream, the commit's version, and its events with the rows that they are for."""
 
 
-async def _apply(projection: Projection[Any], rows: Rows, steps: Sequence[_Step], epoch: int, generation: int) -> None:
+async def _meet(projection: Projection[Any], rows: Rows, steps: Sequence[_Step], epoch: int, generation: int) -> None:
     wanted = {id for mark, _, events in steps for id in (mark, *(row for row, _ in events))}
     known = dict(await rows.load(sorted(wanted), generation))
     loaded = {id: row.version for id, row in known.items()}
@@ -101,14 +225,3 @@ def _projected(projection: Projection[Any], row: Row, event: Any) -> Row:
     before = None if row.values is None else codec.decode(row.values)
     after = projection.project(row.id, before, event)
     return replace(row, values=None if after is None else codec.encode(after))
-
-
-def _after(last: Awaitable[None] | None, work: Callable[[], Awaitable[None]]) -> "asyncio.Future[None]":
-    """Returns the work as a task that starts when the last one has succeeded."""
-
-    async def run() -> None:
-        if last is not None:
-            await last
-        await work()
-
-    return asyncio.ensure_future(run())

@@ -99,6 +99,16 @@ class Rows(Protocol):
         """
         ...
 
+    async def store_newer(self, rows: Sequence[Row], generation: int) -> None:
+        """Stores each row unless a row of that version or a later one is there; durably, but one by one.
+
+        For rows that are functions of one stream, whose version they have: then the order of writes does not matter.
+
+        Raises:
+            RowRefused: if a row cannot be stored as it is, such as one that is too large. Others may be stored.
+        """
+        ...
+
     async def find(self, where: Where, after: Key | None, limit: int) -> Sequence[Row]:
         """Returns rows that meet all the conditions, in their order, behind `after`."""
         ...

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,8 +13,9 @@ from treaty.commits.log import StoreAway
 from treaty.followers.leases import LeaseLost
 from treaty.memory.rows import MemoryRows
 from treaty.probes import NoProbe
-from treaty.projections.projector import Projector
-from treaty.projections.rows import Row
+from treaty.projections.projection import Projection
+from treaty.projections.projector import Projector, apply
+from treaty.projections.rows import Row, Superseded
 from treaty.projections.view import Page, View
 from treaty.testing.samples import NOTES, NoteRow, noted
 
@@ -56,19 +58,33 @@ async def test_applying_again_changes_nothing() -> None:
 
 
 class SlowRows(MemoryRows):
-    """Takes its time to answer, less each time; raises while it `fails`."""
+    """Takes its time to answer, less each time; raises while it `fails`; notes what was loaded and written."""
 
     turns = 100
     fails = False
 
-    async def load(self, ids: Sequence[str], generation: int | None = None) -> Mapping[str, Row]:
-        found = await super().load(ids, generation)
+    def __init__(self, projection: Projection[Any]) -> None:
+        super().__init__(projection)
+        self.loaded: list[Sequence[str]] = []
+        self.written: list[Sequence[str]] = []
+
+    async def _answer(self) -> None:
         if self.fails:
             raise StoreAway("not now")
         self.turns -= 3
         for _ in range(self.turns):
             await asyncio.sleep(0)
+
+    async def load(self, ids: Sequence[str], generation: int | None = None) -> Mapping[str, Row]:
+        self.loaded.append(ids)
+        found = await super().load(ids, generation)
+        await self._answer()
         return found
+
+    async def store_newer(self, rows: Sequence[Row], generation: int) -> None:
+        await self._answer()
+        self.written.append([f"{row.id}@{row.version}" for row in rows])
+        await super().store_newer(rows, generation)
 
 
 async def test_batches_are_applied_one_after_another_even_if_nobody_waits_in_between() -> None:
@@ -91,11 +107,76 @@ async def test_a_rebuilt_projection_equals_the_lived_one() -> None:
     assert await listed(await applied(HISTORY)) == await listed(lived)
 
 
-async def test_an_older_epoch_writes_nothing() -> None:
-    rows = await applied(HISTORY[:1], epoch=2)
+async def test_a_late_write_takes_no_row_back() -> None:
+    rows = await applied(HISTORY)
+    await applied([noted("a", 1, "ann", 1)], rows=rows, epoch=0)
+    assert (await rows.load(["a"]))["a"].version == 2
+    assert await listed(rows) == [("ann", 9), ("bob", 5), ("cat", 3)]
+
+
+PEOPLE = replace(NOTES, name="people", key=lambda note, event: event.owner)
+"""A row that the streams of all notes of an owner meet in."""
+
+
+async def test_rows_that_streams_meet_in_take_nothing_from_an_older_epoch() -> None:
+    rows = MemoryRows(PEOPLE)
+    await apply(PEOPLE, rows, [noted("a", 1, "ann", 1)], 2, 0)
     with pytest.raises(LeaseLost):
-        await applied(HISTORY[1:], rows=rows, epoch=1)
-    assert await listed(rows) == [("ann", 1)]
+        await apply(PEOPLE, rows, [noted("b", 1, "ann", 7)], 1, 0)
+    assert [row.values["rank"] for row in await rows.everything(0) if row.values is not None] == [1]
+    await apply(PEOPLE, rows, [noted("a", 1, "ann", 1), noted("b", 1, "ann", 7)], 2, 0)
+    assert [row.values["rank"] for row in await rows.everything(0) if row.values is not None] == [7]
+
+
+async def test_batches_that_arrive_meanwhile_are_shown_together() -> None:
+    rows = SlowRows(NOTES)
+    projector = Projector(NOTES, rows, 0, NoProbe())
+    works = [projector.take([noted(f"n{n}", 1, "ann", n)], 1) for n in range(1000)]
+    await asyncio.gather(*(work for work in works if work is not None))
+    assert len(rows.written) <= 4
+    assert sum(len(ids) for ids in rows.written) == 1000
+    assert rows.loaded == [], "the first commit of a stream needs no row from before"
+
+
+async def test_a_row_that_was_just_written_is_not_read_again() -> None:
+    rows = SlowRows(NOTES)
+    rows.turns = 0
+    projector = Projector(NOTES, rows, 0, NoProbe())
+    for version in range(1, 6):
+        await (projector.take([noted("a", version, "ann", version)], 1) or asyncio.sleep(0))
+    assert rows.loaded == []
+    await (projector.take([noted("b", 7, "bob", 7)], 1) or asyncio.sleep(0))
+    await (projector.take([noted("a", 9, "ann", 9)], 1) or asyncio.sleep(0))
+    assert rows.loaded == [["b"], ["a"]], "versions in between were not seen here"
+    projector.begin()
+    await (projector.take([noted("a", 10, "ann", 10)], 1) or asyncio.sleep(0))
+    assert rows.loaded == [["b"], ["a"], ["a"]], "a new reading remembers nothing"
+
+
+async def test_a_commit_that_cannot_be_shown_holds_back_only_what_is_behind_it() -> None:
+    def project(id: str, row: NoteRow | None, event: Any) -> NoteRow | None:
+        if event.owner == "eve":
+            raise RuntimeError("eve cannot be shown")
+        return NoteRow(owner=event.owner, rank=event.rank)
+
+    fragile = replace(NOTES, project=project)
+    rows = SlowRows(fragile)
+    projector = Projector(fragile, rows, 0, NoProbe())
+    owners = ["ann", "bob", "cat", "eve", "dan"]
+    works = [projector.take([noted(owner, 1, owner, n)], 1) for n, owner in enumerate(owners)]
+    outcomes = await asyncio.gather(*(work for work in works if work is not None), return_exceptions=True)
+    assert [outcome is None for outcome in outcomes] == [True, True, True, False, False]
+    assert sorted(id for ids in rows.written for id in ids) == ["ann@1", "bob@1", "cat@1"]
+
+
+async def test_while_commits_come_another_generation_is_noticed() -> None:
+    rows = MemoryRows(NOTES)
+    projector = Projector(NOTES, rows, 0, NoProbe())
+    await (projector.take([noted("a", 1, "ann", 1)], 1) or asyncio.sleep(0))
+    await rows.serve(await rows.begin())
+    projector._checked = float("-inf")
+    with pytest.raises(Superseded):
+        await (projector.take([noted("a", 2, "ann", 2)], 1) or asyncio.sleep(0))
 
 
 @given(st.permutations(["a"] * 3 + ["b"] * 3 + ["c"] * 3), st.integers(1, 9))

@@ -167,7 +167,7 @@ class _SlowRows:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._rows, name)
 
-    async def store(self, rows: Sequence[Row], epoch: int, generation: int, **known: Any) -> None:
+    async def store_newer(self, rows: Sequence[Row], generation: int) -> None:
         self._writing.set()
         await asyncio.Event().wait()
 

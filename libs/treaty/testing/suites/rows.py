@@ -110,6 +110,19 @@ class RowsSuite(OnStores):
             await rows.store([row("c", 9, version=4)], 1, 0, before={"c": 3})
         assert dict(await rows.load(["a", "b", "c"])) == {"a": row("a", 2, version=2)}
 
+    async def test_a_row_is_stored_unless_it_is_there_in_that_version_or_a_later_one(self, rows: Rows) -> None:
+        await rows.store_newer([row("a", 1, version=1), row("b", 3, version=3)], 0)
+        await rows.store_newer([row("a", 2, version=2), row("b", 2, version=2), row("c", 5, version=5)], 0)
+        await rows.store_newer([row("c", 9, version=5), Row("a", 4, None)], 0)
+        found = dict(await rows.load(["a", "b", "c"]))
+        assert found == {"a": Row("a", 4, None), "b": row("b", 3, version=3), "c": row("c", 5, version=5)}
+
+    async def test_many_rows_of_which_some_are_there_already_are_stored(self, rows: Rows) -> None:
+        await rows.store_newer([row(f"{n:03d}", n, version=2) for n in range(0, 300, 2)], 0)
+        await rows.store_newer([row(f"{n:03d}", n, version=1) for n in range(300)], 0)
+        found = await rows.load([f"{n:03d}" for n in range(300)])
+        assert [found[f"{n:03d}"].version for n in range(300)] == [1 + (n + 1) % 2 for n in range(300)]
+
     async def test_no_number_of_a_generation_is_used_twice(self, rows: Rows) -> None:
         for number in (1, 2):
             assert await rows.begin() == number
