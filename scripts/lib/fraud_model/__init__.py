@@ -1,0 +1,1 @@
+"""The training of the fraud model: made-up payments, a logistic regression, and its figures."""

@@ -1,0 +1,10 @@
+"""Fraud screens transfers before their money moves.
+
+Terms:
+
+- A **profile** is the recent behaviour of one payer's account: its transfers, and the payees it has paid.
+- A transfer is **screened** by **rules** and a **model**. The **verdict** is to accept, to review or to block
+  it, and has the **reasons**, each with its points.
+- A transfer that is not accepted opens a **case**. A person **decides** it: fraud or not. The decisions are exported as
+  training data for the next model.
+"""

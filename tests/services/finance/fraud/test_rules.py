@@ -1,0 +1,242 @@
+"""Screening: each rule has its case, a verdict has its reasons, and the model is plain numbers."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given as always
+from hypothesis import strategies as st
+from treaty.domain import Call, Rejected
+from treaty.testing.scenarios import assert_folds, carried_out, given
+
+from services.finance.fraud.application import OpenCase, open_cases
+from services.finance.fraud.clients import DEFAULT, NAMES, NotWeights, read_weights
+from services.finance.fraud.domain.case import Case, Status
+from services.finance.fraud.domain.events import CaseDecided, CaseOpened, TransferScreened
+from services.finance.fraud.domain.profile import KEPT, PAYEES, Profile
+from services.finance.fraud.domain.rules import (
+    Decision,
+    Features,
+    Scored,
+    Transfer,
+    Verdict,
+    by_rules,
+    judged,
+)
+from services.finance.fraud.storage import CASES, PROFILES
+from services.finance.money import Money
+
+BERLIN = ZoneInfo("Europe/Berlin")
+NOON = datetime(2026, 5, 6, 10, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+class Sure:
+    """A model that gives every transfer the same probability."""
+
+    def __init__(self, probability: float = 0.0) -> None:
+        self._probability = probability
+
+    def score(self, features: Features) -> Scored:
+        return Scored(probability=self._probability, causes=("size",))
+
+
+def transfer(number: int, units: int = 100, payee: str = "shop", at: datetime = NOON) -> Transfer:
+    return Transfer(transfer_id=f"t-{number}", payee=payee, amount=Money(units * 100, "EUR"), at=at)
+
+
+def after(*transfers: Transfer) -> Profile:
+    profile = Profile(id="a")
+    for one in transfers:
+        profile.screen(one, Sure(), BERLIN)
+    profile.take_recorded()
+    return profile
+
+
+def rules(profile: Profile, one: Transfer) -> list[str]:
+    """Returns the rules that speak against a transfer."""
+    profile.screen(one, Sure(), BERLIN)
+    assert profile.verdict is not None
+    return [reason.rule for reason in profile.verdict.reasons]
+
+
+def test_an_ordinary_transfer_passes_without_a_reason() -> None:
+    assert rules(after(*(transfer(n, at=NOON - n * timedelta(days=1)) for n in range(1, 5))), transfer(9)) == []
+
+
+def test_many_transfers_in_an_hour_are_a_reason() -> None:
+    nine = [transfer(n, at=NOON - n * MINUTE) for n in range(1, 10)]
+    assert rules(after(*nine), transfer(10)) == ["velocity"]
+    spread = [transfer(n, at=NOON - n * 7 * MINUTE) for n in range(1, 10)]
+    assert rules(after(*spread), transfer(10)) == []
+
+
+def test_a_large_amount_to_a_new_payee_is_reviewed() -> None:
+    assert rules(after(transfer(1, 10_000)), transfer(2, 10_000)) == ["amount"]
+    profile = after(transfer(1, 10_000))
+    assert rules(profile, transfer(2, 10_000, payee="stranger")) == ["amount", "new-payee"]
+    assert profile.verdict is not None
+    assert (profile.verdict.decision, profile.verdict.points) == (Decision.REVIEW, 50)
+
+
+def test_an_amount_far_above_the_usual_is_a_reason() -> None:
+    usual = [transfer(n, 100, at=NOON - n * timedelta(days=1)) for n in range(1, 4)]
+    assert rules(after(*usual), transfer(9, 999)) == []
+    assert rules(after(*usual), transfer(9, 1000)) == ["unusual-amount"]
+    assert rules(after(*usual), transfer(9, 1000, payee="stranger")) == ["unusual-amount", "new-payee"]
+
+
+@pytest.mark.parametrize(
+    ("at", "found"),
+    [
+        (datetime(2026, 5, 6, 0, 30, tzinfo=UTC), ["odd-hour"]),  # 02:30 in Berlin
+        (datetime(2026, 1, 6, 0, 30, tzinfo=UTC), ["odd-hour"]),  # 01:30 in Berlin
+        (datetime(2026, 1, 6, 4, 30, tzinfo=UTC), []),  # 05:30 in Berlin
+        (datetime(2026, 5, 6, 22, 30, tzinfo=UTC), []),  # 00:30 in Berlin
+    ],
+)
+def test_an_hour_is_odd_in_the_time_zone_of_the_bank(at: datetime, found: list[str]) -> None:
+    assert rules(after(), transfer(1, at=at)) == found
+
+
+def test_several_amounts_just_below_the_threshold_look_like_one_that_was_split() -> None:
+    two = [transfer(n, 9_500, at=NOON - n * timedelta(hours=5)) for n in (1, 2)]
+    assert "structuring" in rules(after(*two), transfer(3, 9_999))
+    assert "structuring" not in rules(after(*two), transfer(3, 7_999))
+    assert "structuring" not in rules(after(*two), transfer(3, 10_000))
+    old = [transfer(n, 9_500, at=NOON - n * timedelta(hours=25)) for n in (1, 2)]
+    assert "structuring" not in rules(after(*old), transfer(3, 9_999))
+
+
+def test_the_decimals_of_the_currency_count() -> None:
+    yen = Transfer(transfer_id="t", payee="shop", amount=Money(9_999, "JPY"), at=NOON)
+    dinars = Transfer(transfer_id="u", payee="shop", amount=Money(10_000_000, "BHD"), at=NOON)
+    assert "amount" not in rules(after(), yen)
+    assert "amount" in rules(after(), dinars)
+
+
+@pytest.mark.parametrize(
+    ("probability", "decision"),
+    [(0.49, Decision.ACCEPT), (0.5, Decision.ACCEPT), (0.89, Decision.ACCEPT), (0.9, Decision.REVIEW)],
+)
+def test_the_model_alone_makes_a_review_but_never_a_block(probability: float, decision: Decision) -> None:
+    profile = Profile(id="a")
+    profile.screen(transfer(1), Sure(probability), BERLIN)
+    assert profile.verdict is not None
+    assert profile.verdict.decision is decision
+    assert [reason.rule for reason in profile.verdict.reasons] == (["model"] if probability >= 0.5 else [])
+
+
+def test_a_transfer_is_screened_once_and_only_the_last_one_can_be_repeated() -> None:
+    profile = after(transfer(1), transfer(2))
+    profile.screen(transfer(2), Sure(), BERLIN)
+    assert profile.take_recorded() == ()
+    with pytest.raises(Rejected, match="screened already"):
+        profile.screen(transfer(1), Sure(), BERLIN)
+
+
+def test_a_profile_stays_small() -> None:
+    profile = after(*(transfer(n, payee=f"p-{n}") for n in range(PAYEES + 20)))
+    assert (len(profile.recent), len(profile.payees)) == (KEPT, PAYEES)
+
+
+def test_a_case_is_opened_for_a_transfer_that_does_not_pass() -> None:
+    profile = Profile(id="a")
+    profile.screen(transfer(1), Sure(0.95), BERLIN)
+    [event] = profile.take_recorded()
+    assert list(open_cases(profile, event)) == [
+        Call(OpenCase(payer="a", transfer=transfer(1), features=event.features, verdict=event.verdict))
+    ]
+    profile.screen(transfer(2), Sure(), BERLIN)
+    [passed] = profile.take_recorded()
+    assert list(open_cases(profile, passed)) == []
+
+
+FEATURES = Features(size=2, unusual=0, velocity=1, new_payee=0, odd_hour=0, near_threshold=0)
+VERDICT = Verdict(transfer_id="t-1", decision=Decision.REVIEW, points=50, reasons=())
+OPENED = CaseOpened(payer="a", transfer=transfer(1), features=FEATURES, verdict=VERDICT, opened_at=NOON)
+
+
+def test_a_case_is_opened_and_decided_once() -> None:
+    opening = lambda it: it.open(payer="a", transfer=transfer(1), features=FEATURES, verdict=VERDICT, now=NOON)  # noqa: E731
+    deciding = lambda it: it.decide(fraud=True, by="ann", note="called them", now=NOON)  # noqa: E731
+    decided = CaseDecided(fraud=True, by="ann", note="called them", decided_at=NOON)
+    given(Case, "t-1").when(opening).then([OPENED])
+    given(Case, "t-1", [OPENED]).when(opening).then_nothing()
+    assert given(Case, "t-1", [OPENED]).when(deciding).then([decided]).status is Status.FRAUD
+    given(Case, "t-1", [OPENED, decided]).when(deciding).then_raises(Rejected, "DECIDED_ALREADY")
+    assert_folds(CASES, given(Case, "t-1", [OPENED, decided]).state, [OPENED, decided])
+
+
+_transfers = st.builds(
+    transfer,
+    st.integers(0, 60),
+    st.integers(1, 20_000),
+    st.sampled_from(["shop", "rent", "stranger"]),
+    st.integers(0, 5000).map(lambda minutes: NOON + minutes * MINUTE),
+)
+
+
+@always(st.lists(_transfers, max_size=15), st.floats(0, 1))
+def test_the_events_of_a_profile_give_its_state(transfers: list[Transfer], probability: float) -> None:
+    commands = [lambda it, one=one: it.screen(one, Sure(probability), BERLIN) for one in transfers]
+    state, events = carried_out(Profile(id="a"), commands)
+    assert_folds(PROFILES, state, events)
+    assert all(isinstance(event, TransferScreened) for event in events)
+
+
+@always(
+    st.builds(
+        Features,
+        size=st.floats(0, 15),
+        unusual=st.floats(0, 10),
+        velocity=st.integers(1, 51),
+        new_payee=st.integers(0, 1),
+        odd_hour=st.integers(0, 1),
+        near_threshold=st.integers(0, 51),
+    ),
+    st.floats(0, 1),
+)
+def test_the_points_of_a_verdict_are_those_of_its_reasons(features: Features, probability: float) -> None:
+    verdict = judged("t", features, Scored(probability=probability, causes=("size",)))
+    assert verdict.points == sum(reason.points for reason in verdict.reasons)
+    assert len(verdict.reasons) - len(by_rules(features)) == (probability >= 0.5)
+    assert (verdict.decision is Decision.ACCEPT) == (verdict.points < 50)
+
+
+SAFE = Features(size=2, unusual=0, velocity=1, new_payee=0, odd_hour=0, near_threshold=0)
+THEFT = Features(size=3.9, unusual=1.6, velocity=5, new_payee=1, odd_hour=1, near_threshold=0)
+
+
+def test_the_committed_weights_tell_theft_from_an_ordinary_payment_and_say_why() -> None:
+    model = read_weights()
+    assert model.score(SAFE).probability < 0.01
+    theft = model.score(THEFT)
+    assert theft.probability > 0.9
+    assert theft.causes == ("unusual", "odd_hour")
+
+
+@pytest.mark.parametrize("broken", ["missing", "not json", "nan", "one less", "a text"])
+def test_a_file_without_weights_is_refused_and_named(tmp_path: Path, broken: str) -> None:
+    path = tmp_path / "weights.json"
+    document = json.loads(DEFAULT.read_text())
+    if broken == "nan":
+        document["weights"]["size"] = float("nan")
+    if broken == "one less":
+        del document["means"]["size"]
+    if broken == "a text":
+        document["intercept"] = "much"
+    if broken != "missing":
+        path.write_text("weights" if broken == "not json" else json.dumps(document))
+    with pytest.raises(NotWeights, match=r"weights\.json has no weights for size"):
+        read_weights(path)
+    assert set(NAMES) == set(json.loads(DEFAULT.read_text())["weights"])
+
+
+def test_no_size_of_a_number_breaks_the_score() -> None:
+    model = read_weights()
+    extreme = Features(size=1e9, unusual=1e9, velocity=10**9, new_payee=1, odd_hour=1, near_threshold=10**9)
+    assert model.score(extreme).probability == 1.0
+    assert 0 <= model.score(Features(**dict.fromkeys(NAMES, -1000000000.0))).probability < 1e-9  # type: ignore[arg-type]
