@@ -34,6 +34,7 @@ PURPOSES = EnumTable(
         Purpose.FEE: pb.PURPOSE_FEE,
         Purpose.INTEREST: pb.PURPOSE_INTEREST,
         Purpose.CORRECTION: pb.PURPOSE_CORRECTION,
+        Purpose.RETURN_OUT: pb.PURPOSE_RETURN_OUT,
     }
 )
 _HOLD_STATUS = EnumTable(

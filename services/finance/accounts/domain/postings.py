@@ -28,12 +28,13 @@ class Purpose(StrEnum):
     FEE = "fee"
     INTEREST = "interest"
     CORRECTION = "correction"
+    RETURN_OUT = "return-out"
 
 
 CREDITS = {Purpose.DEPOSIT: Contra.CASH, Purpose.TRANSFER_IN: Contra.TRANSFERS, Purpose.RETURN: Contra.TRANSFERS}
 """The purposes for which others may put money into an account, and the contra it comes from."""
 
-DEBITS = {Purpose.WITHDRAWAL: Contra.CASH, Purpose.FEE: Contra.FEES}
+DEBITS = {Purpose.WITHDRAWAL: Contra.CASH, Purpose.FEE: Contra.FEES, Purpose.RETURN_OUT: Contra.TRANSFERS}
 """The purposes for which others may take money out of an account, and the contra it goes to."""
 
 PASSES_A_FREEZE = frozenset({Purpose.RETURN, Purpose.INTEREST, Purpose.CORRECTION})

@@ -75,6 +75,8 @@ class _PurposeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Purpose.Value
     """Interest."""
     PURPOSE_CORRECTION: _Purpose.ValueType  # 8
     """The opposite of an earlier posting."""
+    PURPOSE_RETURN_OUT: _Purpose.ValueType  # 9
+    """The money of a transfer that is given back by its payee."""
 
 class Purpose(_Purpose, metaclass=_PurposeEnumTypeWrapper):
     """Why money moves."""
@@ -97,6 +99,8 @@ PURPOSE_INTEREST: Purpose.ValueType  # 7
 """Interest."""
 PURPOSE_CORRECTION: Purpose.ValueType  # 8
 """The opposite of an earlier posting."""
+PURPOSE_RETURN_OUT: Purpose.ValueType  # 9
+"""The money of a transfer that is given back by its payee."""
 Global___Purpose: _TypeAlias = Purpose  # noqa: Y015
 
 class _HoldStatus:

@@ -1,0 +1,1 @@
+"""The use cases of Transfers: transfers, their steps in other contexts, and standing orders."""

@@ -1,0 +1,171 @@
+"""The commands and queries of Transfers."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from treaty.projections import Page
+
+from services.finance.money import Money
+from services.finance.transfers.domain.calendar import Schedule
+from services.finance.transfers.domain.events import Terms
+from services.finance.transfers.domain.statuses import Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InitiateTransfer:
+    """Also the call of a standing order for one of its runs."""
+
+    transfer_id: str
+    terms: Terms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApproveTransfer:
+    transfer_id: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelTransfer:
+    transfer_id: str
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundTransfer:
+    transfer_id: str
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeTransfer:
+    transfer_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteReview:
+    """The decision of a person in Fraud."""
+
+    transfer_id: str
+    fraud: bool
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListTransfers:
+    """An empty `payer` or `customer_id`, or no `status`, stands for all."""
+
+    payer: str
+    customer_id: str
+    status: Status | None
+    page: Page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceOrder:
+    order_id: str
+    terms: Terms
+    schedule: Schedule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndOrder:
+    order_id: str
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOrder:
+    """A timer of a standing order. `due` shows whether the runs were made by another one."""
+
+    order_id: str
+    due: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeAllowance:
+    """The first step. `day` is the day of the bank on which the transfer counts."""
+
+    transfer_id: str
+    customer_id: str
+    amount: Money
+    day: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GiveAllowanceBack:
+    transfer_id: str
+    customer_id: str
+    amount: Money
+    day: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReserveMoney:
+    transfer_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screen:
+    transfer_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScreeningOverdue:
+    transfer_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewOverdue:
+    transfer_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalOverdue:
+    transfer_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaptureMoney:
+    transfer_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditPayee:
+    transfer_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseHold:
+    transfer_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnMoney:
+    transfer_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParkMoney:
+    transfer_id: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeRefund:
+    transfer_id: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PayRefund:
+    transfer_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParkRefund:
+    transfer_id: str
+    attempt: int

@@ -1,0 +1,1 @@
+"""The aggregates of Transfers: transfers, the allowances of customers, and standing orders; and the calendar."""
