@@ -1,12 +1,10 @@
 """Accounts as two processes on the real servers: money is never made or lost, also when one of them is killed."""
 
 import asyncio
-import os
 import random
-import signal
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,18 +12,14 @@ from typing import Any
 import grpc
 import pytest
 from finance.accounts.v1 import accounts_service_pb2 as pb
-from treaty.mongo.driver import close, connect, database
-from treaty.mongo.stores import MongoStores
-from treaty.rpc.client import channel, until_answered
-from treaty.surroundings import Surroundings
+from treaty.rpc.client import until_answered
 from treaty.testing import eventually
 from treaty.testing.clients import refusal
 
-from scripts.lib.databases import temporary
-from scripts.lib.processes import free_ports, process, ready
 from services.finance.accounts.domain.events import Posted
 from services.finance.accounts.projections import TrialBalance, trial_balance
 from services.finance.accounts.storage import ACCOUNTS, TRIAL_BALANCES
+from tests.real.houses import House, house
 from tests.services.finance.accounts.teller import CONTEXT, Teller
 
 pytestmark = pytest.mark.slow
@@ -48,53 +42,20 @@ class Patient(Teller):
 class Bank:
     """Two processes of Accounts on one database, and a client of each."""
 
+    house: House
     tellers: Sequence[Patient]
-    pids: Sequence[int]
-    stores: MongoStores
-    commits: Any
 
     async def events(self) -> Sequence[Any]:
         """Returns the events of all commits, in the order of the log."""
-        found = await self.commits.find({}, {"events": 1}).sort([("position", 1), ("_id", 1)]).to_list(None)
-        return [ACCOUNTS.events.decode(event) for commit in found for event in commit["events"]]
+        return [
+            ACCOUNTS.events.decode(event) for commit in await self.house.commits(CONTEXT) for event in commit["events"]
+        ]
 
 
 @pytest.fixture
 async def bank(servers: Mapping[str, str], tmp_path: Path) -> AsyncIterator[Bank]:
-    async with _bank(servers, tmp_path) as running:
-        yield running
-
-
-@asynccontextmanager
-async def _bank(servers: Mapping[str, str], logs: Path) -> AsyncIterator[Bank]:
-    name = f"t{uuid.uuid4().hex[:10]}"
-    uri = servers["MONGODB_URI"].replace("/?", f"/{name}?")
-    environ = {
-        **os.environ,
-        "MONGODB_URI": uri,
-        "AMQP_URL": servers["AMQP_URL"],
-        "TREATY_LEASE_SECONDS": "2",
-        "LOG_LEVEL": "warning",
-        "HTTP_HOST": "127.0.0.1",
-        "HTTP_PORT": "0",
-        "GRPC_HOST": "127.0.0.1",
-    }
-    own = f"{name}_{CONTEXT.replace('.', '_')}"
-    async with AsyncExitStack() as stack:
-        await stack.enter_async_context(temporary(servers["MONGODB_URI"], [own]))
-        client = connect(uri, "motor")
-        stack.push_async_callback(close, client)
-        tellers, pids = [], []
-        for number, port in enumerate(free_ports(2)):
-            run = ["-m", "treaty.cli", "run", CONTEXT]
-            process_ = process(f"accounts-{number}", run, {**environ, "GRPC_PORT": str(port)}, logs)
-            pids.append(await stack.enter_async_context(process_))
-            await ready(f"127.0.0.1:{port}")
-            opened = channel(f"127.0.0.1:{port}")
-            stack.push_async_callback(opened.close)
-            tellers.append(Patient(opened, seed=f"{name}-{number}"))
-        stores = MongoStores(client, CONTEXT, surroundings=Surroundings())
-        yield Bank(tellers, pids, stores, database(client, CONTEXT).get_collection("commits"))
+    async with house(servers, tmp_path, {"here": CONTEXT, "there": CONTEXT}) as running:
+        yield Bank(running, [Patient(running.channel(name), seed=name) for name in ("here", "there")])
 
 
 async def test_two_captures_of_one_hold_at_two_processes_are_one_posting(bank: Bank) -> None:
@@ -119,7 +80,7 @@ async def test_the_books_balance_at_every_position_although_a_process_is_killed(
     watching = asyncio.create_task(_watch(bank))
     moving = asyncio.gather(*(_move(bank, seed) for seed in range(600)))
     await eventually(lambda: _has_commits(bank, 2 * len(NAMES) + 10))
-    os.kill(bank.pids[1], signal.SIGKILL)
+    await bank.house.kill("there")
     moved = await moving
     shown = await eventually(lambda: _all_shown(bank))
     assert shown is not None
@@ -152,7 +113,7 @@ async def _move(bank: Bank, seed: int) -> int:
 
 async def _watch(bank: Bank) -> None:
     """Reads the trial balance all the time; it is one row, so each reading is of one moment."""
-    rows = bank.stores.rows(TRIAL_BALANCES)
+    rows = bank.house.stores[CONTEXT].rows(TRIAL_BALANCES)
     while True:
         found = (await rows.load(["EUR"])).get("EUR")
         if found is not None and found.values is not None:
@@ -162,12 +123,12 @@ async def _watch(bank: Bank) -> None:
 
 
 async def _has_commits(bank: Bank, count: int) -> bool:
-    return int(await bank.commits.count_documents({})) >= count
+    return await bank.house.count(CONTEXT) >= count
 
 
 async def _all_shown(bank: Bank) -> TrialBalance | None:
     postings = sum(isinstance(event, Posted) for event in await bank.events())
-    found = (await bank.stores.rows(TRIAL_BALANCES).load(["EUR"])).get("EUR")
+    found = (await bank.house.stores[CONTEXT].rows(TRIAL_BALANCES).load(["EUR"])).get("EUR")
     row: TrialBalance | None = TRIAL_BALANCES.codec.decode(found.values) if found and found.values else None
     return row if row is not None and row.postings == postings else None
 

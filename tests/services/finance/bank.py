@@ -9,9 +9,9 @@ from finance.fraud.v1.fraud_service_pb2_grpc import FraudServiceStub
 from finance.transfers.v1 import transfers_service_pb2 as pb
 from finance.transfers.v1.transfers_service_pb2_grpc import TransfersServiceStub
 from treaty.testing import eventually
+from treaty.testing.clients import TIMEOUT
 from treaty.testing.world import SeededIds, World
 
-from tests.services.clients import TIMEOUT
 from tests.services.finance.accounts.teller import Teller, eur
 
 CONTEXTS = ("finance.accounts", "finance.fraud", "finance.transfers")

@@ -13,10 +13,10 @@ from finance.fraud.v1.fraud_service_pb2_grpc import FraudServiceStub
 from finance.money.v1.money_pb2 import Money
 from google.protobuf.timestamp_pb2 import Timestamp
 from treaty.testing import eventually
+from treaty.testing.clients import TIMEOUT, refusal
 from treaty.testing.world import SeededIds, World, embedded
 
 from services.finance.fraud.application import COLUMNS
-from tests.services.clients import TIMEOUT, refusal
 
 CONTEXT = "finance.fraud"
 NOON = Timestamp(seconds=1_778_061_600)

@@ -9,9 +9,9 @@ import pytest
 from finance.transfers.v1 import transfers_events_pb2 as events
 from finance.transfers.v1 import transfers_service_pb2 as pb
 from treaty.testing import eventually
+from treaty.testing.clients import refusal
 from treaty.testing.world import ManualClock, embedded
 
-from tests.services.clients import refusal
 from tests.services.finance.bank import CONTEXTS, Bank, terms
 
 COMPLETED, FAILED, CANCELLED = (
