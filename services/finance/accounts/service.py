@@ -33,6 +33,7 @@ def build(ports: Ports) -> Service:
         clock=ports.clock,
     )
     books = Books(
+        accounts=repository,
         postings=postings,
         holds=ports.view(storage.HOLDS),
         trial_balances=ports.view(storage.TRIAL_BALANCES),

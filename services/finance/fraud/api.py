@@ -36,6 +36,7 @@ class FraudApi(pb_grpc.FraudServiceServicer):
             payee=request.payee,
             amount=money_from_wire(request.amount),
             at=time_from_wire(request.initiated_at),
+            batch=request.batch,
         )
         screened = await self._fraud.screen_transfer(ScreenTransfer(payer=request.payer, transfer=transfer))
         assert screened.state.verdict is not None

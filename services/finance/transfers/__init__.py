@@ -9,5 +9,6 @@ Terms:
 - A step that is refused **dooms** the transfer: it undoes what was done, and then has **failed**. Money that cannot go
   back to the payer is **parked** in the suspense account of the bank.
 - A transfer may be **cancelled** until its money is captured. A completed one may be **refunded** once.
+- A **file** of a customer (ISO 20022 pain.001) makes a transfer of each good **line**. A bad line refuses itself only.
 - A **standing order** makes transfers by the calendar. A scheduled transfer is a standing order with one run.
 """

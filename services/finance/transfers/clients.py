@@ -12,6 +12,7 @@ from treaty.rpc import EnumTable, Peer
 
 from services.finance.money import Money
 from services.finance.transfers.application.ports import Verdict
+from services.finance.transfers.domain.events import Terms
 from services.finance.transfers.domain.statuses import Decision
 from services.finance.wire import money_to_wire, time_to_wire
 
@@ -84,16 +85,15 @@ class FraudClient:
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
 
-    async def screen(
-        self, request_id: str, transfer_id: str, *, payer: str, payee: str, amount: Money, at: datetime
-    ) -> Verdict:
+    async def screen(self, request_id: str, transfer_id: str, terms: Terms, at: datetime) -> Verdict:
         request = fraud.ScreenTransferRequest(
             request_id=request_id,
             transfer_id=transfer_id,
-            payer=payer,
-            payee=payee,
-            amount=money_to_wire(amount),
+            payer=terms.payer,
+            payee=terms.payee,
+            amount=money_to_wire(terms.amount),
             initiated_at=time_to_wire(at),
+            batch=terms.batch,
         )
         verdict = (await self._peer.ask(FraudServiceStub, "ScreenTransfer", request)).verdict
         reasons = tuple(f"{one.rule}: {one.text}" for one in verdict.reasons)

@@ -1,6 +1,6 @@
 """Builds the Transfers service from its parts."""
 
-from datetime import timedelta
+from datetime import time, timedelta
 from zoneinfo import ZoneInfo
 
 from finance.fraud.v1 import fraud_events_pb2 as fraud
@@ -15,6 +15,7 @@ from treaty.settings import Settings
 from services.finance.transfers import acl, storage
 from services.finance.transfers.api import TransfersApi
 from services.finance.transfers.application import commands as c
+from services.finance.transfers.application.files import Execution, Files, make_transfers
 from services.finance.transfers.application.orders import Orders, make_runs
 from services.finance.transfers.application.ports import Rules
 from services.finance.transfers.application.steps import Steps
@@ -32,6 +33,7 @@ class TransfersSettings(Settings):
         large: from so many major units on, a second person approves.
         daily_limit: the most major units that a customer transfers in a day and currency.
         unscreened: what is done without a verdict in time: refuse, approve (by a second person) or accept.
+        cut_off: from this time of the day on, that minute included, a file is carried out on the next banking day.
         suspense: the beginning of the ids of the suspense accounts; the currency follows.
     """
 
@@ -42,6 +44,7 @@ class TransfersSettings(Settings):
     review_seconds: float = Field(86_400.0, alias="TRANSFERS_REVIEW_SECONDS", gt=0, le=172_800)
     approval_seconds: float = Field(86_400.0, alias="TRANSFERS_APPROVAL_SECONDS", gt=0, le=172_800)
     unscreened: Unscreened = Field(Unscreened.REFUSE, alias="TRANSFERS_UNSCREENED")
+    cut_off: str = Field("16:00", alias="TRANSFERS_CUT_OFF", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
     suspense: str = Field("suspense-", alias="TRANSFERS_SUSPENSE", pattern=r"^[a-z0-9][a-z0-9-]{0,50}$")
 
     @field_validator("time_zone")
@@ -68,7 +71,8 @@ class TransfersSettings(Settings):
 
 
 def build(ports: Ports) -> Service:
-    rules = ports.settings(TransfersSettings).rules
+    settings = ports.settings(TransfersSettings)
+    rules, banking_days = settings.rules, TargetDays()
     accounts_peer, fraud_peer = (ports.peer(f"finance.{name}") for name in ("accounts", "fraud"))
     repository = ports.repository(storage.TRANSFERS, policies=[publish, next_step(rules)], commands=storage.COMMANDS)
     transfers = Transfers(transfers=repository, rows=ports.view(storage.TRANSFER_ROWS), rules=rules, clock=ports.clock)
@@ -81,12 +85,19 @@ def build(ports: Ports) -> Service:
     )
     orders = Orders(
         orders=ports.repository(storage.ORDERS, policies=[make_runs], commands=storage.COMMANDS),
-        is_banking_day=TargetDays(),
+        is_banking_day=banking_days,
+        clock=ports.clock,
+    )
+    execution = Execution(rules=rules, is_banking_day=banking_days, cut_off=time.fromisoformat(settings.cut_off))
+    files = Files(
+        files=ports.repository(storage.FILES, policies=[make_transfers(execution)], commands=storage.COMMANDS),
+        rows=ports.view(storage.TRANSFER_ROWS),
+        execution=execution,
         clock=ports.clock,
     )
     return Service(
         name="finance.transfers",
-        api=Api(pb_grpc.add_TransfersServiceServicer_to_server, TransfersApi(transfers, orders)),
+        api=Api(pb_grpc.add_TransfersServiceServicer_to_server, TransfersApi(transfers, orders, files)),
         publishes=[
             events.PaymentInitiated,
             events.PaymentCompleted,
@@ -114,6 +125,7 @@ def build(ports: Ports) -> Service:
             c.ParkRefund: steps.park_refund,
             c.InitiateTransfer: transfers.initiate,
             c.RunOrder: orders.run,
+            c.PlaceOrder: orders.place,
         },
         projections=[storage.TRANSFER_ROWS],
         peers=[accounts_peer, fraud_peer],

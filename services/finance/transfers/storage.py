@@ -9,6 +9,7 @@ from treaty.projections import Projection
 from services.finance.transfers.application import commands as c
 from services.finance.transfers.domain import events as e
 from services.finance.transfers.domain.allowance import Allowance
+from services.finance.transfers.domain.file import PaymentFile
 from services.finance.transfers.domain.order import Order
 from services.finance.transfers.domain.transfer import Transfer
 from services.finance.transfers.projections import TransferRow, transfer_row
@@ -61,6 +62,8 @@ ORDERS = Stored(
     ],
 )
 
+FILES = Stored("file", PaymentFile, events=[Shape("file-accepted", e.FileAccepted)])
+
 COMMANDS = Names(
     [
         Shape("take-allowance", c.TakeAllowance),
@@ -80,6 +83,7 @@ COMMANDS = Names(
         Shape("park-refund", c.ParkRefund),
         Shape("initiate-transfer", c.InitiateTransfer),
         Shape("run-order", c.RunOrder),
+        Shape("place-order", c.PlaceOrder),
     ]
 )
 

@@ -13,6 +13,7 @@ from services.finance.accounts.application.accounts import Accounts
 from services.finance.accounts.application.books import Books
 from services.finance.accounts.application.corrections import Corrections
 from services.finance.accounts.application.movements import Movements
+from services.finance.accounts.external.iso20022.messages import write_statement
 from services.finance.accounts.publishing import KINDS
 from services.finance.wire import money_from_wire, time_from_wire
 
@@ -195,6 +196,16 @@ class AccountsApi(pb_grpc.AccountsServiceServicer):
             closing=read.closing,
             next_page_token=to_token(read.after),
         )
+
+    async def GetStatementFile(self, request: pb.GetStatementFileRequest, context: Any) -> pb.GetStatementFileResponse:
+        query = commands.ReadWholeStatement(
+            account_id=request.account_id,
+            start=time_from_wire(request.start),
+            end=time_from_wire(request.end),
+            not_before=request.not_before,
+        )
+        read = await self._books.read_whole_statement(query)
+        return pb.GetStatementFileResponse(xml=write_statement(read, self._accounts.clock.now()))
 
     async def GetTrialBalance(self, request: pb.GetTrialBalanceRequest, context: Any) -> pb.GetTrialBalanceResponse:
         rows, after = await self._books.trial_balance(page_of(request))

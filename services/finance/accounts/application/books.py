@@ -7,10 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from treaty.domain import NotFound
+from treaty.commits import Repository
+from treaty.domain import NotFound, Rejected
 from treaty.projections import Between, Key, Page, View
 
-from services.finance.accounts.application.commands import ExportLedger, FindHold, ReadStatement
+from services.finance.accounts.application.commands import (
+    ExportLedger,
+    FindHold,
+    ReadStatement,
+    ReadWholeStatement,
+)
+from services.finance.accounts.domain.account import Account
 from services.finance.accounts.domain.postings import posting_id
 from services.finance.accounts.projections import HoldRow, PostingRow, TrialBalance, hold_row_id
 from services.finance.money import Money
@@ -33,9 +40,27 @@ class Statement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WholeStatement:
+    """All postings of an account in a period, the oldest first, and its balances in minor units before and after it."""
+
+    account_id: str
+    currency: str
+    start: datetime
+    end: datetime
+    lines: Sequence[PostingRow]
+    opening: int
+    closing: int
+
+
+MOST_LINES = 5_000
+"""The most postings of a whole statement. A longer period is asked for in parts, or page by page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Books:
     """The use cases of the books."""
 
+    accounts: Repository[Account]
     postings: View[PostingRow]
     holds: View[HoldRow]
     trial_balances: View[TrialBalance]
@@ -47,6 +72,33 @@ class Books:
         opening = await self._balance(of, query.start) if query.start is not None else 0
         closing = await self._balance(of, query.end)
         return Statement(lines=lines, opening=opening, closing=closing, after=after)
+
+    async def read_whole_statement(self, query: ReadWholeStatement) -> WholeStatement:
+        """Returns the statement for a period in one piece.
+
+        Raises:
+            Rejected: if the period has too many postings.
+        """
+        currency = (await self.accounts.get(query.account_id)).state.currency
+        of = {"account_id": query.account_id}
+        page, lines = Page(size=200, not_before=query.not_before), list[PostingRow]()
+        while len(lines) <= MOST_LINES:
+            rows, after = await self.postings.page({**of, **_period(query.start, query.end)}, page)
+            lines += rows
+            if after is None:
+                break
+            page = Page(size=200, after=after)
+        if len(lines) > MOST_LINES:
+            raise Rejected(f"the period has more than {MOST_LINES} postings: ask for parts", reason="TOO_MANY_POSTINGS")
+        return WholeStatement(
+            account_id=query.account_id,
+            currency=currency,
+            start=query.start,
+            end=query.end,
+            lines=lines[::-1],
+            opening=await self._balance(of, query.start),
+            closing=lines[0].balance if lines else await self._balance(of, query.end),
+        )
 
     async def _balance(self, of: Mapping[str, Any], moment: datetime | None) -> int:
         """Returns the balance before a moment, or the latest one."""

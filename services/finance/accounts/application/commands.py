@@ -167,6 +167,16 @@ class ReadStatement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReadWholeStatement:
+    """All postings from `start` until before `end`."""
+
+    account_id: str
+    start: datetime
+    end: datetime
+    not_before: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FindHold:
     account_id: str
     hold_id: str

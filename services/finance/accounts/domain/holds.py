@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from treaty.domain import Rejected
 
-MOST_OPEN = 200
+MOST_OPEN = 1_000
 """The most open holds of an account: its state is stored with every commit, so it must stay small."""
 
 REMEMBERED = 32

@@ -35,7 +35,8 @@ class Profile(Aggregate[ProfileEvent]):
 
     def evolve(self, event: ProfileEvent) -> None:
         transfer = event.transfer
-        seen = Seen(transfer_id=transfer.transfer_id, units=major_units(transfer.amount), at=transfer.at)
+        units = major_units(transfer.amount)
+        seen = Seen(transfer_id=transfer.transfer_id, units=units, at=transfer.at, batch=transfer.batch)
         self.recent = (*self.recent, seen)[-KEPT:]
         others = [payee for payee in self.payees if payee != transfer.payee]
         self.payees = (*others, transfer.payee)[-PAYEES:]

@@ -41,12 +41,13 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
-    """A transfer to screen."""
+    """A transfer to screen. One of a `batch`, such as the salaries of a month, does not count for the velocity."""
 
     transfer_id: str
     payee: str
     amount: Money
     at: datetime
+    batch: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +57,7 @@ class Seen:
     transfer_id: str
     units: float
     at: datetime
+    batch: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +67,7 @@ class Features:
     Attributes:
         size: the decimal logarithm of 1 + the major units.
         unusual: the decimal logarithm of the amount over the mean of the recent ones, at least 0; 0 without any.
-        velocity: the transfers in the last hour, with this one.
+        velocity: the transfers in the last hour, with this one, without those of batches; 1 for one of a batch.
         new_payee: 1 if the payer has not paid the payee before.
         odd_hour: 1 at night.
         near_threshold: the transfers of the last day that are near the threshold, with this one; 0 if this one is not.
@@ -121,7 +123,7 @@ def features_of(transfer: Transfer, recent: Sequence[Seen], payees: Sequence[str
     return Features(
         size=math.log10(1 + units),
         unusual=max(0.0, math.log10(units / mean)) if units and mean else 0.0,
-        velocity=1 + sum(transfer.at - seen.at < HOUR for seen in recent),
+        velocity=1 + sum(not (transfer.batch or seen.batch) and transfer.at - seen.at < HOUR for seen in recent),
         new_payee=int(transfer.payee not in payees),
         odd_hour=int(transfer.at.astimezone(zone).hour in NIGHT),
         near_threshold=1 + len(near) if _is_near(units) else 0,

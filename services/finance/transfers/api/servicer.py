@@ -8,15 +8,17 @@ from treaty.rpc import page_of, to_token
 
 from services.finance.transfers.api import messages
 from services.finance.transfers.application import commands as c
+from services.finance.transfers.application.files import Files
 from services.finance.transfers.application.orders import Orders
 from services.finance.transfers.application.transfers import Transfers
+from services.finance.transfers.external.iso20022.messages import group_status, read_initiation, write_status
 
 
 class TransfersApi(pb_grpc.TransfersServiceServicer):
     """The gRPC servicer."""
 
-    def __init__(self, transfers: Transfers, orders: Orders) -> None:
-        self._transfers, self._orders = transfers, orders
+    def __init__(self, transfers: Transfers, orders: Orders, files: Files) -> None:
+        self._transfers, self._orders, self._files = transfers, orders, files
 
     async def InitiateTransfer(self, request: pb.InitiateTransferRequest, context: Any) -> pb.InitiateTransferResponse:
         command = c.InitiateTransfer(
@@ -58,6 +60,31 @@ class TransfersApi(pb_grpc.TransfersServiceServicer):
         command = c.EndOrder(order_id=request.order_id.lower(), by=request.by, reason=request.reason)
         ended = await self._orders.end(command)
         return pb.EndOrderResponse(order=messages.order_to_wire(ended.state), revision=ended.revision)
+
+    async def SubmitFile(self, request: pb.SubmitFileRequest, context: Any) -> pb.SubmitFileResponse:
+        read = read_initiation(request.xml)
+        command = c.SubmitFile(
+            message_id=read.message_id,
+            customer_id=request.customer_id,
+            initiated_by=request.initiated_by,
+            instructions=read.instructions,
+        )
+        accepted = await self._files.submit(command)
+        refused = sum(bool(line.code) for line in accepted.state.lines)
+        return pb.SubmitFileResponse(
+            file_id=accepted.state.id,
+            accepted=len(accepted.state.lines) - refused,
+            refused=refused,
+            revision=accepted.revision,
+        )
+
+    async def GetFileStatus(self, request: pb.GetFileStatusRequest, context: Any) -> pb.GetFileStatusResponse:
+        found, outcomes = await self._files.get(request.file_id.lower())
+        file = found.state
+        return pb.GetFileStatusResponse(
+            xml=write_status(file.message_id, outcomes, file.id, self._files.clock.now()),
+            status=group_status([one.status for one in outcomes]),
+        )
 
     async def GetTransfer(self, request: pb.GetTransferRequest, context: Any) -> pb.GetTransferResponse:
         found = await self._transfers.get(request.transfer_id.lower())

@@ -8,6 +8,7 @@ from treaty.projections import Page
 from services.finance.money import Money
 from services.finance.transfers.domain.calendar import Schedule
 from services.finance.transfers.domain.events import Terms
+from services.finance.transfers.domain.lines import Instruction
 from services.finance.transfers.domain.statuses import Status
 
 
@@ -83,6 +84,16 @@ class RunOrder:
 
     order_id: str
     due: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitFile:
+    """`message_id` is the customer's id of the file."""
+
+    message_id: str
+    customer_id: str
+    initiated_by: str
+    instructions: tuple[Instruction, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from services.finance.money import CURRENCIES, LIMIT, Money
+from services.finance.transfers.domain.events import Terms
 from services.finance.transfers.domain.statuses import Decision, Unscreened
 
 HOLD = timedelta(days=7)
@@ -52,9 +53,7 @@ class Verdict:
 class Screening(Protocol):
     """The port to Fraud."""
 
-    async def screen(
-        self, request_id: str, transfer_id: str, *, payer: str, payee: str, amount: Money, at: datetime
-    ) -> Verdict:
+    async def screen(self, request_id: str, transfer_id: str, terms: Terms, at: datetime) -> Verdict:
         """Returns the verdict on a transfer. Raises DomainError if there is none for good."""
         ...
 

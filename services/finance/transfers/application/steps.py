@@ -65,14 +65,7 @@ class Steps:
         transfer, terms = await self._transfer(id)
         assert transfer.initiated_at is not None
         try:
-            verdict = await self.screening.screen(
-                request_id(id, "screen"),
-                id,
-                payer=terms.payer,
-                payee=terms.payee,
-                amount=terms.amount,
-                at=transfer.initiated_at,
-            )
+            verdict = await self.screening.screen(request_id(id, "screen"), id, terms, transfer.initiated_at)
         except DomainError:
             return
         large = self.rules.is_large(terms.amount)

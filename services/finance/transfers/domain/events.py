@@ -5,6 +5,7 @@ from datetime import datetime
 
 from services.finance.money import Money
 from services.finance.transfers.domain.calendar import Schedule
+from services.finance.transfers.domain.lines import Line
 from services.finance.transfers.domain.statuses import Decision, Unscreened
 
 
@@ -14,6 +15,7 @@ class Terms:
 
     Attributes:
         due_on: the date of a standing order's run, as YYYY-MM-DD; empty for a transfer without one.
+        batch: whether it is a line of a file, which is screened as one of a batch.
     """
 
     payer: str
@@ -23,6 +25,7 @@ class Terms:
     initiated_by: str
     reference: str
     due_on: str = ""
+    batch: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,3 +254,17 @@ class OrderEnded:
 
 
 OrderEvent = OrderPlaced | OrderRan | OrderEnded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileAccepted:
+    """A payment file with at least one line; some of them may be refused."""
+
+    message_id: str
+    customer_id: str
+    initiated_by: str
+    lines: tuple[Line, ...]
+    accepted_at: datetime
+
+
+FileEvent = FileAccepted

@@ -43,8 +43,8 @@ class Teller:
         return await self.ask("Credit", account_id=account_id, amount=eur(units), **asked)
 
     async def withdraw(self, account_id: str, units: int, **more: Any) -> Any:
-        asked = {"purpose": pb.PURPOSE_WITHDRAWAL, "reference": "cash", **more}
-        return await self.ask("Debit", account_id=account_id, amount=eur(units), **asked)
+        asked = {"amount": eur(units), "purpose": pb.PURPOSE_WITHDRAWAL, "reference": "cash", **more}
+        return await self.ask("Debit", account_id=account_id, **asked)
 
     async def reserve(self, account_id: str, units: int, seconds: float = 60, **more: Any) -> Any:
         lasts = Duration()

@@ -9,16 +9,19 @@ from typing import Any
 import grpc
 import pytest
 from finance.accounts.v1 import accounts_service_pb2 as pb
+from finance.money.v1.money_pb2 import Money
+from lxml import etree
 from treaty.memory.stores import MemoryStores
 from treaty.testing import eventually
 from treaty.testing.clients import refusal
 from treaty.testing.world import ManualClock, embedded
 
+from services.finance.accounts.application import books
 from services.finance.accounts.domain.events import Posted
 from services.finance.accounts.projections import TrialBalance, trial_balance
 from services.finance.accounts.storage import ACCOUNTS
 from services.finance.wire import time_to_wire
-from tests.services.finance.accounts.teller import CONTEXT, Teller, eur
+from tests.services.finance.accounts.teller import CONTEXT, CUSTOMER, Teller, eur
 
 START = datetime(2026, 5, 6, 12, tzinfo=UTC)
 HOUR = 3600.0
@@ -75,6 +78,53 @@ async def test_a_statement_of_the_past_has_the_balances_of_then(bank: Bank) -> N
     assert (list(before.lines), before.opening, before.closing) == ([], 0, 0)
     quiet = await bank.statement(start=time_to_wire(START + timedelta(days=9)))
     assert (list(quiet.lines), quiet.opening, quiet.closing) == ([], 500, 500)
+
+
+CAMT = "{urn:iso:std:iso:20022:tech:xsd:camt.053.001.08}"
+
+
+async def _file(bank: Bank, account_id: str, start: datetime, end: datetime) -> Any:
+    shown = (await bank.ask("GetAccount", account_id=account_id)).revision
+    period = {"start": time_to_wire(start), "end": time_to_wire(end), "not_before": shown}
+    return etree.fromstring((await bank.ask("GetStatementFile", account_id=account_id, **period)).xml)
+
+
+async def test_a_statement_is_a_camt_053_file_the_oldest_posting_first(bank: Bank) -> None:
+    await _a_day(bank)
+    root = await _file(bank, "a", START, START + timedelta(days=1))
+    entries = [
+        (
+            one.findtext(f"{CAMT}Amt"),
+            one.findtext(f"{CAMT}CdtDbtInd"),
+            one.findtext(f"{CAMT}BkTxCd/{CAMT}Prtry/{CAMT}Cd"),
+        )
+        for one in root.iter(f"{CAMT}Ntry")
+    ]
+    assert entries == [("10.00", "CRDT", "deposit"), ("3.00", "DBIT", "withdrawal"), ("2.00", "DBIT", "transfer-out")]
+    balances = [(one.findtext(f".//{CAMT}Cd"), one.findtext(f"{CAMT}Amt")) for one in root.iter(f"{CAMT}Bal")]
+    assert balances == [("OPBD", "0.00"), ("CLBD", "5.00")]
+    later = await _file(bank, "a", START + timedelta(hours=1), START + timedelta(hours=2))
+    assert [one.findtext(f"{CAMT}Amt") for one in later.iter(f"{CAMT}Bal")] == ["10.00", "7.00"]
+
+
+async def test_a_statement_file_has_the_decimals_of_its_currency_and_an_overdraft_is_a_debit(bank: Bank) -> None:
+    long = "a" * 64
+    await bank.ask("OpenAccount", account_id=long, kind=CUSTOMER, currency="BHD", holder_id="h", overdraft=5000)
+    amount = Money(minor_units=1234, currency="BHD")
+    await bank.withdraw(long, 0, amount=amount)
+    root = await _file(bank, long, START, START + timedelta(days=1))
+    closing = list(root.iter(f"{CAMT}Bal"))[1]
+    assert (closing.findtext(f"{CAMT}Amt"), closing.findtext(f"{CAMT}CdtDbtInd")) == ("1.234", "DBIT")
+    assert root.findtext(f".//{CAMT}Acct/{CAMT}Nm") == long
+
+
+async def test_a_statement_file_of_too_many_postings_is_refused_and_says_so(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(books, "MOST_LINES", 2)
+    await _a_day(bank)
+    refused = await refusal(_file(bank, "a", START, START + timedelta(days=1)))
+    assert refused.reason == "TOO_MANY_POSTINGS"
 
 
 async def test_a_statement_comes_page_by_page_also_within_one_moment(bank: Bank) -> None:

@@ -1,6 +1,7 @@
 """Screening: each rule has its case, a verdict has its reasons, and the model is plain numbers."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -71,6 +72,14 @@ def test_many_transfers_in_an_hour_are_a_reason() -> None:
     assert rules(after(*nine), transfer(10)) == ["velocity"]
     spread = [transfer(n, at=NOON - n * 7 * MINUTE) for n in range(1, 10)]
     assert rules(after(*spread), transfer(10)) == []
+
+
+def test_a_batch_is_no_velocity_and_hides_none() -> None:
+    batch = [replace(transfer(n, at=NOON - n * MINUTE), batch=True) for n in range(1, 30)]
+    assert rules(after(*batch), replace(transfer(30), batch=True)) == []
+    assert rules(after(*batch), transfer(30)) == []
+    nine = [transfer(n, at=NOON - n * MINUTE) for n in range(30, 39)]
+    assert rules(after(*batch, *nine), transfer(40)) == ["velocity"]
 
 
 def test_a_large_amount_to_a_new_payee_is_reviewed() -> None:

@@ -1846,6 +1846,66 @@ class GetStatementResponse(_message.Message):
 Global___GetStatementResponse: _TypeAlias = GetStatementResponse  # noqa: Y015
 
 @_typing.final
+class GetStatementFileRequest(_message.Message):
+    """Asks for a statement as a file."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACCOUNT_ID_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    NOT_BEFORE_FIELD_NUMBER: _builtins.int
+    account_id: _builtins.str
+    """The account."""
+    not_before: _builtins.str
+    """A revision from a command's reply: answered only once the read model shows it."""
+    @_builtins.property
+    def start(self) -> _timestamp_pb2.Timestamp:
+        """The first moment of the period."""
+
+    @_builtins.property
+    def end(self) -> _timestamp_pb2.Timestamp:
+        """The first moment after the period."""
+
+    def __init__(
+        self,
+        *,
+        account_id: _builtins.str = ...,
+        start: _timestamp_pb2.Timestamp | None = ...,
+        end: _timestamp_pb2.Timestamp | None = ...,
+        not_before: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_id", b"account_id", "end", b"end", "not_before", b"not_before", "start", b"start"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetStatementFileRequest: _TypeAlias = GetStatementFileRequest  # noqa: Y015
+
+@_typing.final
+class GetStatementFileResponse(_message.Message):
+    """A statement as a file."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    XML_FIELD_NUMBER: _builtins.int
+    xml: _builtins.bytes
+    """The file, in UTF-8: at most 5,000 postings, the oldest first."""
+    def __init__(
+        self,
+        *,
+        xml: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["xml", b"xml"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetStatementFileResponse: _TypeAlias = GetStatementFileResponse  # noqa: Y015
+
+@_typing.final
 class GetTrialBalanceRequest(_message.Message):
     """Asks for the trial balance."""
 

@@ -140,6 +140,11 @@ class AccountsServiceStub:
                 request_serializer=finance_dot_accounts_dot_v1_dot_accounts__service__pb2.GetStatementRequest.SerializeToString,
                 response_deserializer=finance_dot_accounts_dot_v1_dot_accounts__service__pb2.GetStatementResponse.FromString,
                 _registered_method=True)
+        self.GetStatementFile = channel.unary_unary(
+                '/finance.accounts.v1.AccountsService/GetStatementFile',
+                request_serializer=finance_dot_accounts_dot_v1_dot_accounts__service__pb2.GetStatementFileRequest.SerializeToString,
+                response_deserializer=finance_dot_accounts_dot_v1_dot_accounts__service__pb2.GetStatementFileResponse.FromString,
+                _registered_method=True)
         self.GetTrialBalance = channel.unary_unary(
                 '/finance.accounts.v1.AccountsService/GetTrialBalance',
                 request_serializer=finance_dot_accounts_dot_v1_dot_accounts__service__pb2.GetTrialBalanceRequest.SerializeToString,
@@ -304,6 +309,14 @@ class AccountsServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetStatementFile(self, request, context):
+        """Returns the statement of an account for a period as ISO 20022 camt.053.001.08. Answered from a read model that
+        follows by some milliseconds.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetTrialBalance(self, request, context):
         """Sums up every ledger. Answered from a read model that follows by some milliseconds.
         """
@@ -426,6 +439,11 @@ def add_AccountsServiceServicer_to_server(servicer, server):
                     servicer.GetStatement,
                     request_deserializer=finance_dot_accounts_dot_v1_dot_accounts__service__pb2.GetStatementRequest.FromString,
                     response_serializer=finance_dot_accounts_dot_v1_dot_accounts__service__pb2.GetStatementResponse.SerializeToString,
+            ),
+            'GetStatementFile': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetStatementFile,
+                    request_deserializer=finance_dot_accounts_dot_v1_dot_accounts__service__pb2.GetStatementFileRequest.FromString,
+                    response_serializer=finance_dot_accounts_dot_v1_dot_accounts__service__pb2.GetStatementFileResponse.SerializeToString,
             ),
             'GetTrialBalance': grpc.unary_unary_rpc_method_handler(
                     servicer.GetTrialBalance,
@@ -1006,6 +1024,33 @@ class AccountsService:
             '/finance.accounts.v1.AccountsService/GetStatement',
             finance_dot_accounts_dot_v1_dot_accounts__service__pb2.GetStatementRequest.SerializeToString,
             finance_dot_accounts_dot_v1_dot_accounts__service__pb2.GetStatementResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetStatementFile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/finance.accounts.v1.AccountsService/GetStatementFile',
+            finance_dot_accounts_dot_v1_dot_accounts__service__pb2.GetStatementFileRequest.SerializeToString,
+            finance_dot_accounts_dot_v1_dot_accounts__service__pb2.GetStatementFileResponse.FromString,
             options,
             channel_credentials,
             insecure,

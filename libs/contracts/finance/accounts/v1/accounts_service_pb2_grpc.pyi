@@ -60,6 +60,10 @@ class AccountsServiceStub:
     """Lists the postings of an account in a period, the latest first. Answered from a read model that follows by some
     milliseconds.
     """
+    GetStatementFile: _aio.UnaryUnaryMultiCallable[_accounts_service_pb2.GetStatementFileRequest, _accounts_service_pb2.GetStatementFileResponse]
+    """Returns the statement of an account for a period as ISO 20022 camt.053.001.08. Answered from a read model that
+    follows by some milliseconds.
+    """
     GetTrialBalance: _aio.UnaryUnaryMultiCallable[_accounts_service_pb2.GetTrialBalanceRequest, _accounts_service_pb2.GetTrialBalanceResponse]
     """Sums up every ledger. Answered from a read model that follows by some milliseconds."""
     ExportLedger: _aio.UnaryUnaryMultiCallable[_accounts_service_pb2.ExportLedgerRequest, _accounts_service_pb2.ExportLedgerResponse]
@@ -238,6 +242,16 @@ class AccountsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_accounts_service_pb2.GetStatementResponse]:
         """Lists the postings of an account in a period, the latest first. Answered from a read model that follows by some
         milliseconds.
+        """
+
+    @_abc_1.abstractmethod
+    def GetStatementFile(
+        self,
+        request: _accounts_service_pb2.GetStatementFileRequest,
+        context: _aio.ServicerContext[_accounts_service_pb2.GetStatementFileRequest, _abc.Awaitable[_accounts_service_pb2.GetStatementFileResponse]],
+    ) -> _abc.Awaitable[_accounts_service_pb2.GetStatementFileResponse]:
+        """Returns the statement of an account for a period as ISO 20022 camt.053.001.08. Answered from a read model that
+        follows by some milliseconds.
         """
 
     @_abc_1.abstractmethod

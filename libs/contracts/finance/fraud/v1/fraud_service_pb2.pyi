@@ -155,6 +155,7 @@ class ScreenTransferRequest(_message.Message):
     PAYEE_FIELD_NUMBER: _builtins.int
     AMOUNT_FIELD_NUMBER: _builtins.int
     INITIATED_AT_FIELD_NUMBER: _builtins.int
+    BATCH_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """Chosen by the caller, a UUID; repeat the call with the same one when its outcome is unknown."""
     transfer_id: _builtins.str
@@ -163,6 +164,8 @@ class ScreenTransferRequest(_message.Message):
     """The account of the payer."""
     payee: _builtins.str
     """The account of the payee."""
+    batch: _builtins.bool
+    """Whether it is one of a batch, such as the salaries of a month: those do not count for the velocity."""
     @_builtins.property
     def amount(self) -> _money_pb2.Money:
         """How much."""
@@ -180,10 +183,11 @@ class ScreenTransferRequest(_message.Message):
         payee: _builtins.str = ...,
         amount: _money_pb2.Money | None = ...,
         initiated_at: _timestamp_pb2.Timestamp | None = ...,
+        batch: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "initiated_at", b"initiated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "initiated_at", b"initiated_at", "payee", b"payee", "payer", b"payer", "request_id", b"request_id", "transfer_id", b"transfer_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "batch", b"batch", "initiated_at", b"initiated_at", "payee", b"payee", "payer", b"payer", "request_id", b"request_id", "transfer_id", b"transfer_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

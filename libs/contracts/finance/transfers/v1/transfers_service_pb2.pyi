@@ -932,6 +932,122 @@ class EndOrderResponse(_message.Message):
 Global___EndOrderResponse: _TypeAlias = EndOrderResponse  # noqa: Y015
 
 @_typing.final
+class SubmitFileRequest(_message.Message):
+    """Asks to carry out a payment file."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    INITIATED_BY_FIELD_NUMBER: _builtins.int
+    XML_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """Chosen by the caller, a UUID; repeat the call with the same one when its outcome is unknown."""
+    customer_id: _builtins.str
+    """Whose daily limit counts, by an id that says nothing about the person."""
+    initiated_by: _builtins.str
+    """The person who sends it, as the caller knows them."""
+    xml: _builtins.bytes
+    """The file, at most 3 MB and 1,000 transactions. Names and remittance information are not read."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        customer_id: _builtins.str = ...,
+        initiated_by: _builtins.str = ...,
+        xml: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "initiated_by", b"initiated_by", "request_id", b"request_id", "xml", b"xml"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SubmitFileRequest: _TypeAlias = SubmitFileRequest  # noqa: Y015
+
+@_typing.final
+class SubmitFileResponse(_message.Message):
+    """That the file is accepted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILE_ID_FIELD_NUMBER: _builtins.int
+    ACCEPTED_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    file_id: _builtins.str
+    """The file, a UUID."""
+    accepted: _builtins.int
+    """How many lines make a transfer."""
+    refused: _builtins.int
+    """How many lines are refused."""
+    revision: _builtins.str
+    """Names the commit that this answer stands on, as "stream@version"."""
+    def __init__(
+        self,
+        *,
+        file_id: _builtins.str = ...,
+        accepted: _builtins.int = ...,
+        refused: _builtins.int = ...,
+        revision: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accepted", b"accepted", "file_id", b"file_id", "refused", b"refused", "revision", b"revision"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SubmitFileResponse: _TypeAlias = SubmitFileResponse  # noqa: Y015
+
+@_typing.final
+class GetFileStatusRequest(_message.Message):
+    """Asks for the status of a file."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FILE_ID_FIELD_NUMBER: _builtins.int
+    file_id: _builtins.str
+    """The file, a UUID."""
+    def __init__(
+        self,
+        *,
+        file_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file_id", b"file_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetFileStatusRequest: _TypeAlias = GetFileStatusRequest  # noqa: Y015
+
+@_typing.final
+class GetFileStatusResponse(_message.Message):
+    """The status of a file."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    XML_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    xml: _builtins.bytes
+    """The report, in UTF-8."""
+    status: _builtins.str
+    """The status of the whole file: ACCP, ACSC, PART or RJCT."""
+    def __init__(
+        self,
+        *,
+        xml: _builtins.bytes = ...,
+        status: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["status", b"status", "xml", b"xml"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetFileStatusResponse: _TypeAlias = GetFileStatusResponse  # noqa: Y015
+
+@_typing.final
 class GetTransferRequest(_message.Message):
     """Asks for one transfer."""
 

@@ -70,6 +70,16 @@ class TransfersServiceStub:
                 request_serializer=finance_dot_transfers_dot_v1_dot_transfers__service__pb2.EndOrderRequest.SerializeToString,
                 response_deserializer=finance_dot_transfers_dot_v1_dot_transfers__service__pb2.EndOrderResponse.FromString,
                 _registered_method=True)
+        self.SubmitFile = channel.unary_unary(
+                '/finance.transfers.v1.TransfersService/SubmitFile',
+                request_serializer=finance_dot_transfers_dot_v1_dot_transfers__service__pb2.SubmitFileRequest.SerializeToString,
+                response_deserializer=finance_dot_transfers_dot_v1_dot_transfers__service__pb2.SubmitFileResponse.FromString,
+                _registered_method=True)
+        self.GetFileStatus = channel.unary_unary(
+                '/finance.transfers.v1.TransfersService/GetFileStatus',
+                request_serializer=finance_dot_transfers_dot_v1_dot_transfers__service__pb2.GetFileStatusRequest.SerializeToString,
+                response_deserializer=finance_dot_transfers_dot_v1_dot_transfers__service__pb2.GetFileStatusResponse.FromString,
+                _registered_method=True)
         self.GetTransfer = channel.unary_unary(
                 '/finance.transfers.v1.TransfersService/GetTransfer',
                 request_serializer=finance_dot_transfers_dot_v1_dot_transfers__service__pb2.GetTransferRequest.SerializeToString,
@@ -140,6 +150,22 @@ class TransfersServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SubmitFile(self, request, context):
+        """Takes a payment file (ISO 20022 pain.001.001.09). Each good line makes a transfer, a bad one is refused by itself. The same
+        file again is refused with AM05, a wrong control sum or number of transactions with AM10; then nothing is booked.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetFileStatus(self, request, context):
+        """Returns the status report (ISO 20022 pain.002.001.03) of a file. Answered from a read model that follows by some
+        milliseconds.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetTransfer(self, request, context):
         """Reads one transfer, as of its latest durable commit.
         """
@@ -198,6 +224,16 @@ def add_TransfersServiceServicer_to_server(servicer, server):
                     servicer.EndOrder,
                     request_deserializer=finance_dot_transfers_dot_v1_dot_transfers__service__pb2.EndOrderRequest.FromString,
                     response_serializer=finance_dot_transfers_dot_v1_dot_transfers__service__pb2.EndOrderResponse.SerializeToString,
+            ),
+            'SubmitFile': grpc.unary_unary_rpc_method_handler(
+                    servicer.SubmitFile,
+                    request_deserializer=finance_dot_transfers_dot_v1_dot_transfers__service__pb2.SubmitFileRequest.FromString,
+                    response_serializer=finance_dot_transfers_dot_v1_dot_transfers__service__pb2.SubmitFileResponse.SerializeToString,
+            ),
+            'GetFileStatus': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetFileStatus,
+                    request_deserializer=finance_dot_transfers_dot_v1_dot_transfers__service__pb2.GetFileStatusRequest.FromString,
+                    response_serializer=finance_dot_transfers_dot_v1_dot_transfers__service__pb2.GetFileStatusResponse.SerializeToString,
             ),
             'GetTransfer': grpc.unary_unary_rpc_method_handler(
                     servicer.GetTransfer,
@@ -405,6 +441,60 @@ class TransfersService:
             '/finance.transfers.v1.TransfersService/EndOrder',
             finance_dot_transfers_dot_v1_dot_transfers__service__pb2.EndOrderRequest.SerializeToString,
             finance_dot_transfers_dot_v1_dot_transfers__service__pb2.EndOrderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SubmitFile(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/finance.transfers.v1.TransfersService/SubmitFile',
+            finance_dot_transfers_dot_v1_dot_transfers__service__pb2.SubmitFileRequest.SerializeToString,
+            finance_dot_transfers_dot_v1_dot_transfers__service__pb2.SubmitFileResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetFileStatus(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/finance.transfers.v1.TransfersService/GetFileStatus',
+            finance_dot_transfers_dot_v1_dot_transfers__service__pb2.GetFileStatusRequest.SerializeToString,
+            finance_dot_transfers_dot_v1_dot_transfers__service__pb2.GetFileStatusResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -30,6 +30,14 @@ class TransfersServiceStub:
     """Places a standing order, or a scheduled transfer."""
     EndOrder: _aio.UnaryUnaryMultiCallable[_transfers_service_pb2.EndOrderRequest, _transfers_service_pb2.EndOrderResponse]
     """Ends a standing order. Transfers that it has made go on."""
+    SubmitFile: _aio.UnaryUnaryMultiCallable[_transfers_service_pb2.SubmitFileRequest, _transfers_service_pb2.SubmitFileResponse]
+    """Takes a payment file (ISO 20022 pain.001.001.09). Each good line makes a transfer, a bad one is refused by itself. The same
+    file again is refused with AM05, a wrong control sum or number of transactions with AM10; then nothing is booked.
+    """
+    GetFileStatus: _aio.UnaryUnaryMultiCallable[_transfers_service_pb2.GetFileStatusRequest, _transfers_service_pb2.GetFileStatusResponse]
+    """Returns the status report (ISO 20022 pain.002.001.03) of a file. Answered from a read model that follows by some
+    milliseconds.
+    """
     GetTransfer: _aio.UnaryUnaryMultiCallable[_transfers_service_pb2.GetTransferRequest, _transfers_service_pb2.GetTransferResponse]
     """Reads one transfer, as of its latest durable commit."""
     GetOrder: _aio.UnaryUnaryMultiCallable[_transfers_service_pb2.GetOrderRequest, _transfers_service_pb2.GetOrderResponse]
@@ -95,6 +103,26 @@ class TransfersServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_transfers_service_pb2.EndOrderRequest, _abc.Awaitable[_transfers_service_pb2.EndOrderResponse]],
     ) -> _abc.Awaitable[_transfers_service_pb2.EndOrderResponse]:
         """Ends a standing order. Transfers that it has made go on."""
+
+    @_abc_1.abstractmethod
+    def SubmitFile(
+        self,
+        request: _transfers_service_pb2.SubmitFileRequest,
+        context: _aio.ServicerContext[_transfers_service_pb2.SubmitFileRequest, _abc.Awaitable[_transfers_service_pb2.SubmitFileResponse]],
+    ) -> _abc.Awaitable[_transfers_service_pb2.SubmitFileResponse]:
+        """Takes a payment file (ISO 20022 pain.001.001.09). Each good line makes a transfer, a bad one is refused by itself. The same
+        file again is refused with AM05, a wrong control sum or number of transactions with AM10; then nothing is booked.
+        """
+
+    @_abc_1.abstractmethod
+    def GetFileStatus(
+        self,
+        request: _transfers_service_pb2.GetFileStatusRequest,
+        context: _aio.ServicerContext[_transfers_service_pb2.GetFileStatusRequest, _abc.Awaitable[_transfers_service_pb2.GetFileStatusResponse]],
+    ) -> _abc.Awaitable[_transfers_service_pb2.GetFileStatusResponse]:
+        """Returns the status report (ISO 20022 pain.002.001.03) of a file. Answered from a read model that follows by some
+        milliseconds.
+        """
 
     @_abc_1.abstractmethod
     def GetTransfer(
