@@ -250,6 +250,7 @@ async def test_a_file_that_is_refused_books_nothing_and_may_be_sent_again_when_i
     assert await sender.final(answer.file_id, e_1=("ACSC", "")) == "ACSC"
 
 
+@pytest.mark.slow
 async def test_a_line_for_a_later_day_waits_for_its_banking_day() -> None:
     clock = ManualClock(NOON)
     async with embedded(*CONTEXTS, clock=clock) as world:
