@@ -5,8 +5,9 @@ Authors of contexts use the names below. The modules inside are internal to the 
 
 from treaty.commits.codec import Names, Shape
 from treaty.commits.commit import Committed
+from treaty.commits.feed import Feed
 from treaty.commits.repository import Repository
 from treaty.commits.stored import Stored
 from treaty.commits.watch import Watch
 
-__all__ = ["Committed", "Names", "Repository", "Shape", "Stored", "Watch"]
+__all__ = ["Committed", "Feed", "Names", "Repository", "Shape", "Stored", "Watch"]

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from treaty.clock import Clock
 from treaty.commits.codec import Names
+from treaty.commits.feed import Feed
 from treaty.commits.repository import Limits, Repository
 from treaty.commits.stored import Stored
 from treaty.commits.watch import Watch
@@ -84,6 +85,10 @@ class Ports:
     def watch(self, stored: Stored[A]) -> Watch[A]:
         """Returns a watch over the aggregates of one kind."""
         return Watch(self.stores.log, stored)
+
+    def feed(self, stored: Stored[A]) -> Feed[A]:
+        """Returns the feed of the aggregates of one kind."""
+        return Feed(self.stores.log, stored)
 
     def peer(self, context: str) -> Peer:
         """Returns another context, to be called over gRPC."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from treaty.commits.codec import Names
+from treaty.commits.feed import Feed
 from treaty.commits.watch import Watch
 from treaty.followers.calls import Handler
 from treaty.messaging.broker import Topology
@@ -34,7 +35,7 @@ class Service:
         sagas: its process managers, for the operators' commands.
         peers: the contexts that it calls over gRPC.
         webhooks: the HTTP endpoints that other systems call.
-        watches: its watches, which stream changes to clients.
+        watches: its watches and feeds, which stream changes to clients.
         relations: its relations to the contexts it subscribes to or calls, and to external systems.
         resources: clients of other systems, opened before the first call and closed after the last.
     """
@@ -49,7 +50,7 @@ class Service:
     sagas: Sequence[Saga[Any]] = ()
     peers: Sequence[Peer] = ()
     webhooks: Sequence[Webhook] = ()
-    watches: Sequence[Watch[Any]] = ()
+    watches: Sequence[Watch[Any] | Feed[Any]] = ()
     relations: Sequence[Relation] = ()
     resources: Sequence[AbstractAsyncContextManager[Any]] = ()
 

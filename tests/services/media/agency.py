@@ -10,6 +10,7 @@ from media.licensing.v1 import licensing_events_pb2 as events
 from media.licensing.v1 import licensing_service_pb2 as pb
 from media.licensing.v1.licensing_service_pb2_grpc import LicensingServiceStub
 from media.money.v1.money_pb2 import Money
+from treaty.chance import Ids
 from treaty.testing.world import SeededIds
 
 TIMEOUT = 20.0
@@ -49,7 +50,7 @@ class Agency:
     """What buyers and reporters do. `channel` leads to Licensing."""
 
     channel: Any
-    ids: SeededIds = field(default_factory=lambda: SeededIds("requests"))
+    ids: Ids = field(default_factory=lambda: SeededIds("requests"))
     licensing: Any = field(init=False)
 
     def __post_init__(self) -> None:

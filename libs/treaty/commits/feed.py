@@ -1,0 +1,254 @@
+"""Feeds: yield the state of every aggregate of one kind after each commit, in the order of the log.
+
+One task reads the log for all watchers of a process; the first watcher starts it. A watcher that continues behind a
+place reads what it has missed by itself, until it meets the task, and from then on receives what the task reads.
+"""
+
+import asyncio
+import base64
+import binascii
+import contextlib
+import json
+import re
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import structlog
+
+from treaty.commits.commit import Commit, Committed
+from treaty.commits.log import MARGIN_SECONDS, Batch, CommitLog, Place, StoreAway, Unreadable
+from treaty.commits.repository import Overloaded
+from treaty.commits.stored import Stored
+from treaty.commits.streams import Streams
+from treaty.domain import Aggregate, Invalid, Rejected
+
+logger = structlog.get_logger()
+
+A = TypeVar("A", bound=Aggregate[Any])
+
+_TOKEN = re.compile(r"[0-9A-Za-z]{0,800}")
+
+
+class TooFarBehind(Overloaded):
+    """A watcher does not take the entries as fast as they come, and was cut off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Generic[A]):
+    """An aggregate after one of its commits, and the place behind it in the feed, as opaque text."""
+
+    committed: Committed[A]
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Spot:
+    """A place in the feed: a place in the log, and the commit that was received last behind it, if there is one."""
+
+    place: Place
+    commit: str = ""
+    position: tuple[int, int] = (0, 0)
+
+    def __str__(self) -> str:
+        values = [self.place.token, *self.place.position, self.commit, *self.position]
+        return base64.urlsafe_b64encode(json.dumps(values).encode()).decode()
+
+    @classmethod
+    def parse(cls, text: str) -> "_Spot":
+        try:
+            token, seconds, increment, commit, *position = json.loads(base64.urlsafe_b64decode(text))
+            if not (isinstance(commit, str) and _TOKEN.fullmatch(token)):
+                raise ValueError("the token is wrong")
+            return cls(Place(token, (int(seconds), int(increment))), commit, (int(position[0]), int(position[1])))
+        except (ValueError, TypeError, IndexError, binascii.Error):
+            raise Invalid("use a place as this feed gave it", field="after") from None
+
+
+@dataclass(slots=True, eq=False)
+class Watching(Generic[A]):
+    """A watcher of a feed. `place` is where it begins."""
+
+    place: str
+    _feed: "Feed[A]"
+    _missed: _Spot | None
+    _ahead: int
+    _waiting: "deque[Entry[A]]" = field(default_factory=deque)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _cut: bool = False
+
+    def offer(self, entry: "Entry[A]") -> None:
+        """Adds an entry. A watcher that is too far behind is cut off; while it catches up, the oldest is dropped."""
+        if len(self._waiting) >= self._ahead:
+            self._cut = self._missed is None
+            self._waiting.popleft()
+        self._waiting.append(entry)
+        self._news.set()
+
+    def wake(self) -> None:
+        self._news.set()
+
+    async def entries(self) -> AsyncGenerator["Entry[A]", None]:
+        """Yields entries until the process drains; the watcher then continues in another process.
+
+        Raises:
+            TooFarBehind: if the watcher does not take them as fast as they come.
+            Rejected: if the log can no longer continue behind the place.
+        """
+        if self._missed is not None:
+            async with aclosing(self._catch_up(self._missed)) as missed:
+                async for entry in missed:
+                    yield entry
+            self._missed = None
+        while not self._feed.closed:
+            if self._cut:
+                raise TooFarBehind("the entries were not taken as fast as they came; watch again behind the last place")
+            while self._waiting and not self._cut:
+                yield self._waiting.popleft()
+            self._news.clear()
+            if not self._waiting and not self._feed.closed:
+                await self._news.wait()
+
+    async def _catch_up(self, spot: _Spot) -> AsyncGenerator["Entry[A]", None]:
+        """Reads the log behind a spot until an entry that waits was read here too; drops those that were read twice."""
+        read: set[str] = {spot.commit}
+        async with aclosing(self._feed.behind(spot)) as batches:
+            coming = asyncio.ensure_future(anext(batches))
+            try:
+                while not self._feed.closed and not self._drop(read):
+                    self._news.clear()
+                    news = asyncio.ensure_future(self._news.wait())
+                    await asyncio.wait({coming, news}, return_when=asyncio.FIRST_COMPLETED)
+                    news.cancel()
+                    if coming.done():
+                        for entry in coming.result():
+                            read.add(entry.committed.revision)
+                            yield entry
+                        coming = asyncio.ensure_future(anext(batches))
+            finally:
+                coming.cancel()
+                await asyncio.gather(coming, return_exceptions=True)
+
+    def _drop(self, read: set[str]) -> bool:
+        """Drops the waiting entries up to the last one that was read; returns whether there was one."""
+        places = [n for n, entry in enumerate(self._waiting) if entry.committed.revision in read]
+        for _ in range(places[-1] + 1 if places else 0):
+            self._waiting.popleft()
+        return bool(places)
+
+
+class Feed(Generic[A]):
+    """The feed of the aggregates of one kind.
+
+    Args:
+        ahead: the most entries that wait for a watcher, before it is cut off.
+    """
+
+    def __init__(self, log: CommitLog, stored: Stored[A], *, ahead: int = 1000) -> None:
+        self._log, self._stored, self._ahead = log, stored, ahead
+        self._streams = Streams(log, stored)
+        self._watchers: set[Watching[A]] = set()
+        self._reading: asyncio.Task[None] | None = None
+        self._begun: asyncio.Future[Place] | None = None
+        self.closed = False
+
+    @asynccontextmanager
+    async def watch(self, after: str = "") -> AsyncIterator[Watching[A]]:
+        """Registers a watcher inside the block. It begins behind the place `after`, or now.
+
+        Raises:
+            Invalid: if `after` is not a place of a feed.
+        """
+        missed = _Spot.parse(after) if after else None
+        begun = self._start()
+        watching: Watching[A] = Watching(after, self, missed, self._ahead)
+        self._watchers.add(watching)
+        try:
+            now = await asyncio.shield(begun)
+            watching.place = watching.place or str(_Spot(now))
+            yield watching
+        finally:
+            self._watchers.discard(watching)
+            if not self._watchers:
+                await self._stop()
+
+    async def close(self) -> None:
+        """Ends all watching."""
+        self.closed = True
+        for watching in self._watchers:
+            watching.wake()
+        await self._stop()
+
+    async def behind(self, spot: _Spot) -> AsyncGenerator[Sequence[Entry[A]], None]:
+        """Yields the entries behind a spot.
+
+        Raises:
+            Rejected: if the log no longer has the history from there on.
+        """
+        place, last = spot.place, (spot.position[0] + MARGIN_SECONDS, 0)
+        is_behind = not spot.commit
+        async with aclosing(self._log.follow(place)) as batches:
+            async for batch in batches:
+                if batch.again:
+                    raise Rejected(
+                        "the place is too old: list what there is, and watch from now on", reason="PLACE_LOST"
+                    )
+                new = []
+                for commit in self._own(batch):
+                    if is_behind or commit.position > last:
+                        new.append(commit)
+                    is_behind = is_behind or _revision(commit) == spot.commit
+                yield [entry async for entry in self._entries(place, new)]
+                place = batch.place
+
+    def _start(self) -> "asyncio.Future[Place]":
+        if self._reading is None or self._begun is None or self._reading.done():
+            self._begun = asyncio.get_running_loop().create_future()
+            self._reading = asyncio.create_task(self._read(self._begun))
+        return self._begun
+
+    async def _stop(self) -> None:
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+
+    async def _read(self, begun: "asyncio.Future[Place]") -> None:
+        place = await self._end()
+        if not begun.done():
+            begun.set_result(place)
+        while True:
+            with contextlib.suppress(StoreAway):
+                async with aclosing(self._log.follow(place)) as batches:
+                    async for batch in batches:
+                        async for entry in self._entries(place, self._own(batch)):
+                            for watching in self._watchers:
+                                watching.offer(entry)
+                        place = batch.place
+            await asyncio.sleep(1.0)
+
+    async def _end(self) -> Place:
+        while True:
+            with contextlib.suppress(StoreAway):
+                return await self._log.end()
+            await asyncio.sleep(1.0)
+
+    def _own(self, batch: Batch) -> Sequence[Commit]:
+        return [commit for commit in batch.commits if self._stored.owns(commit.stream) and commit.events]
+
+    async def _entries(self, place: Place, commits: Sequence[Commit]) -> AsyncIterator[Entry[A]]:
+        for commit in commits:
+            try:
+                past = await self._streams.at(commit.stream, commit.version)
+            except Unreadable as hole:
+                logger.warning("a feed leaves out a commit that cannot be read", commit=commit.id, why=str(hole))
+                continue
+            if past is not None:
+                committed = Committed(past.state, commit.stream, commit.version)
+                yield Entry(committed, str(_Spot(place, committed.revision, commit.position)))
+
+
+def _revision(commit: Commit) -> str:
+    return f"{commit.stream}@{commit.version}"

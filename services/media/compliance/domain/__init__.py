@@ -1,0 +1,1 @@
+"""The aggregates of Compliance: permissions, sightings and cases, with the rules for severity."""
