@@ -1,7 +1,7 @@
-"""The limits of a server, shared by its listeners: unread requests, calls, streams, and answers that nobody takes."""
+"""The limits of a server, shared by its listeners: unread requests, calls, streams, uploads, answers nobody takes."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Any
@@ -19,13 +19,15 @@ class Limits:
         streams: the most streams at a time. If they are all in use, a sender that has fewer of them than another one
             takes a stream of that other one.
         unread: the most calls whose request has not arrived.
-        patience: seconds for a request to arrive, and for a message of a stream to be taken.
+        patience: seconds for a request or a message of an upload to arrive, and for one of a stream to be taken.
+        uploads: the most uploads at a time; they are shared among senders like streams.
     """
 
-    def __init__(self, *, calls: int, streams: int, unread: int, patience: float) -> None:
+    def __init__(self, *, calls: int, streams: int, unread: int, patience: float, uploads: int = 0) -> None:
         self._calls, self._calls_left, self._patience = calls, calls, patience
         self._unread = Unread(unread, patience)
         self._streams = Places(streams)
+        self._uploads = Places(uploads)
         self._open: dict[object, Any] = {}
 
     @property
@@ -86,6 +88,28 @@ class Limits:
                 yield
         except TimeoutError:
             raise refused from None
+
+    @asynccontextmanager
+    async def upload(self, context: Any, domain: str) -> AsyncIterator[Callable[[], None]]:
+        """Counts an upload inside the block, or until the yielded function is called: then all of it has arrived.
+
+        Raises:
+            Refused: if there are too many, at the beginning or when another sender takes the place.
+        """
+        sender, ending = sender_of(context), asyncio.timeout(None)
+        refused = Refused(overloaded("too many uploads at once; try again later", domain))
+        if not self._uploads.has_room(sender):
+            raise refused
+        place = self._uploads.enter(sender, partial(_end, ending))
+        try:
+            async with ending:
+                yield partial(self._uploads.leave, place)
+        except TimeoutError:
+            if not ending.expired():
+                raise
+            raise refused from None
+        finally:
+            self._uploads.leave(place)
 
     async def write(self, context: Any, message: Any, domain: str) -> None:
         """Sends a message of a stream.

@@ -72,6 +72,7 @@ class GrpcServer:
             streams=settings.grpc_max_streams,
             unread=settings.grpc_max_unread,
             patience=settings.grpc_patience_seconds,
+            uploads=settings.grpc_max_uploads,
         )
         interceptor = self._interceptor(limits)
         listeners = settings.grpc_listeners if hasattr(socket, "SO_REUSEPORT") else 1
@@ -92,6 +93,8 @@ class GrpcServer:
             deadline=self.settings.grpc_deadline_seconds,
             max_bytes=self.settings.grpc_max_message_bytes,
             labels=self.settings.foreign_traces,
+            upload_bytes=self.settings.grpc_max_upload_bytes,
+            upload_seconds=self.settings.grpc_upload_seconds,
         )
 
     def _listener(self, interceptor: Interceptor, listeners: int) -> Any:
@@ -101,6 +104,7 @@ class GrpcServer:
             # Answers that are not taken come on top of the running calls.
             maximum_concurrent_rpcs=2 * settings.grpc_max_calls
             + settings.grpc_max_streams
+            + settings.grpc_max_uploads
             + settings.grpc_max_unread
             + _HEADROOM,
             options=_options(
