@@ -81,7 +81,7 @@ class Traffic:
     ask: Callable[[Any], Awaitable[Any]]
     refused: Callable[[str], None]
     dice: random.Random = field(default_factory=random.Random)
-    _placed: list[str] = field(default_factory=list)
+    _placed: dict[str, list[str]] = field(default_factory=dict)
 
     async def run(self) -> None:
         """Goes on until it is cancelled. A deed does not wait for the one before it."""
@@ -99,7 +99,8 @@ class Traffic:
 
     async def do(self, name: str) -> None:
         """Does one deed to its end, or until a request is refused."""
-        steps = self.deeds[name][1](self.dice, self._placed)
+        deed = self.deeds[name][1]
+        steps = deed(self.dice, self._placed.setdefault(deed.__module__, []))
         try:
             request = next(steps)
             while True:
