@@ -3,13 +3,16 @@
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence, Set
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from bson import ObjectId
 from treaty.commits.log import CommitLog, CommitRefused, Place, StoreAway, VersionTaken
+from treaty.contents import NoContent
 from treaty.mongo.driver import Driver, close, connect
 from treaty.mongo.stores import MongoStores
 from treaty.probes import NoProbe, Probe
@@ -19,6 +22,7 @@ from treaty.surroundings import Surroundings
 from treaty.testing.recorder import Recorder
 from treaty.testing.samples import NOTES, full_commit, plain_commit
 from treaty.testing.suites.commit_log import CommitLogSuite
+from treaty.testing.suites.contents import ContentsSuite
 from treaty.testing.suites.followed_log import MakeLog, ids, read_until, seen
 from treaty.testing.suites.leases import CheckpointsSuite, LeasesSuite
 from treaty.testing.suites.pending import PendingSuite
@@ -124,6 +128,14 @@ class TestMotorRebuild(_WithMotor, _OnMongoDB, RebuildSuite):
 
 
 class TestPyMongoRebuild(_WithPyMongo, _OnMongoDB, RebuildSuite):
+    pass
+
+
+class TestMotorContents(_WithMotor, _OnMongoDB, ContentsSuite):
+    pass
+
+
+class TestPyMongoContents(_WithPyMongo, _OnMongoDB, ContentsSuite):
     pass
 
 
@@ -322,3 +334,33 @@ async def test_a_row_that_mongodb_refuses_is_no_outage(stores_of_next: MongoStor
         with pytest.raises(RowRefused, match="MongoDB refuses a row of view_"):
             await rows.store([Row("fits", 1, {"owner": "a", "rank": 1}), Row("no", 1, refused)], 1, 0)
         assert not await rows.load(["fits", "no"])
+
+
+@pytest.mark.parametrize("driver", ["motor", "pymongo"])
+async def test_pieces_without_their_document_are_no_content_and_are_swept(
+    servers: dict[str, str], context: str, driver: Driver
+) -> None:
+    """A process that was killed leaves pieces; a removal that was killed may leave the later ones alone."""
+    client = connect(servers["MONGODB_URI"], driver)
+    stores = MongoStores(client, context, surroundings=Surroundings())
+    await stores.prepare([])
+    chunks = client.get_database(context.replace(".", "_")).get_collection("content.chunks")
+    whole, first_only, last_only = [await stores.contents.put(_two_pieces()) for _ in range(3)]
+    await stores.contents.delete(last_only.id)
+    await chunks.delete_one({"files_id": ObjectId(first_only.id), "n": 1})
+    await chunks.insert_one({"files_id": ObjectId(last_only.id), "n": 1, "data": b"x"})
+    for broken in (first_only, last_only):
+        with pytest.raises(NoContent):
+            [piece async for piece in stores.contents.get(broken.id)]
+
+    async def named(ids: Sequence[str]) -> Set[str]:
+        return {whole.id}
+
+    assert await stores.contents.sweep(named, older_than=timedelta(days=-1)) == 2
+    assert await chunks.count_documents({}) == 2
+    assert len([piece async for piece in stores.contents.get(whole.id)]) == 2
+    await close(client)
+
+
+async def _two_pieces() -> AsyncIterator[bytes]:
+    yield b"x" * 300_000

@@ -6,6 +6,7 @@ from typing import Any
 from treaty.commits.group_commit import GroupCommitLog
 from treaty.commits.log import StoreAway
 from treaty.memory.commits import MemoryCommits
+from treaty.memory.contents import MemoryContents
 from treaty.memory.leases import MemoryCheckpoints, MemoryLeases
 from treaty.memory.pending import MemoryPending
 from treaty.memory.personal_data import MemoryPersonalData
@@ -30,6 +31,7 @@ class MemoryStores:
         self.quarantine = MemoryQuarantine()
         self.replays = MemoryReplays()
         self.personal_data = MemoryPersonalData()
+        self.contents = MemoryContents(clock)
         self._rows: dict[str, MemoryRows] = {}
 
     def rows(self, projection: Projection[Any]) -> MemoryRows:

@@ -8,6 +8,7 @@ from typing import Any
 from treaty.commits.group_commit import GroupCommitLog
 from treaty.commits.log import StoreAway
 from treaty.mongo.commits import MongoCommits
+from treaty.mongo.contents import MongoContents
 from treaty.mongo.driver import database, reaching
 from treaty.mongo.leases import MongoCheckpoints, MongoLeases
 from treaty.mongo.majority import Majority
@@ -50,6 +51,7 @@ class MongoStores:
         self.pending = MongoPending(self._database)
         self.quarantine = MongoQuarantine(self._database)
         self.replays = MongoReplays(self._database)
+        self.contents = MongoContents(self._database)
         self.personal_data = MongoPersonalData(self._database, hashlib.blake2b(key).digest())
 
     def rows(self, projection: Projection[Any]) -> MongoRows:
@@ -61,6 +63,7 @@ class MongoStores:
         await self.quarantine.prepare()
         await self.replays.prepare()
         await self.personal_data.prepare()
+        await self.contents.prepare()
         for projection in projections:
             await self.rows(projection).prepare()
 

@@ -10,6 +10,7 @@ from treaty.commits.feed import Feed
 from treaty.commits.repository import Limits, Repository
 from treaty.commits.stored import Stored
 from treaty.commits.watch import Watch
+from treaty.contents import Contents
 from treaty.domain import Aggregate, Policy
 from treaty.personal_data import PersonalData
 from treaty.projections.projection import Projection
@@ -54,6 +55,11 @@ class Ports:
     def personal_data(self) -> PersonalData:
         """The store for personal data, beside the log."""
         return self.stores.personal_data
+
+    @property
+    def contents(self) -> Contents:
+        """The store for large binary objects, beside the log."""
+        return self.stores.contents
 
     def repository(
         self, stored: Stored[A], *, policies: Iterable[Policy] = (), commands: Names | None = None

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from treaty.commits.log import CommitLog
+from treaty.contents import Contents
 from treaty.followers.leases import Checkpoints, Leases
 from treaty.followers.pending import Pending
 from treaty.messaging.quarantine import Quarantine
@@ -30,6 +31,9 @@ class Stores(Protocol):
     def replays(self) -> Replays: ...
     @property
     def personal_data(self) -> PersonalData: ...
+
+    @property
+    def contents(self) -> Contents: ...
 
     def rows(self, projection: Projection[Any]) -> Rows: ...
 

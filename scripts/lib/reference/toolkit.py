@@ -20,6 +20,7 @@ PUBLIC: Sequence[str] = (
     "treaty.causes",
     "treaty.clock",
     "treaty.dependencies",
+    "treaty.contents",
     "treaty.personal_data",
     "treaty.settings",
     "treaty.testing",

@@ -14,6 +14,7 @@ from treaty.surroundings import Surroundings
 from treaty.testing.samples import NOTES
 from treaty.testing.suites.broker import BrokerSuite, MakeBroker
 from treaty.testing.suites.commit_log import CommitLogSuite
+from treaty.testing.suites.contents import ContentsSuite
 from treaty.testing.suites.followed_log import MakeLog
 from treaty.testing.suites.holes import Damage, HolesSuite
 from treaty.testing.suites.leases import CheckpointsSuite, LeasesSuite
@@ -100,6 +101,10 @@ class TestMemoryRows(_InMemory, RowsSuite):
 
 
 class TestMemoryRebuild(_InMemory, RebuildSuite):
+    pass
+
+
+class TestMemoryContents(_InMemory, ContentsSuite):
     pass
 
 
