@@ -96,3 +96,24 @@ async def test_a_license_expires_although_its_process_was_killed(
     bought = await agencies[0].buy(type_id="brief")
     await room.kill(NAMES[0])
     assert await room.eventually(lambda: agencies[1].is_expired(bought.license.license_id))
+
+
+async def test_ten_thousand_reports_keep_exact_totals(room: Newsroom, agencies: tuple[Agency, Agency]) -> None:
+    bought = [(await agencies[n % 2].buy(buyer_id=f"buyer-{n}")).license for n in range(50)]
+    requests, places = SeededIds("many"), asyncio.Semaphore(32)
+
+    async def send(n: int) -> None:
+        """Sends ten reports in one call, to either process."""
+        license_id, request_id = bought[n % 50].license_id, requests.new()
+        usages = [usage(f"u-{n}-{m}", 1 + m % 3, territory="US" if m == 9 else "DE") for m in range(10)]
+        async with places:
+            call = partial(agencies[n % 2].report, license_id, *usages, request_id=request_id)
+            await until_answered(call, attempts=100)
+
+    await asyncio.gather(*(send(n) for n in range(1000)))
+    await room.settled()
+    uses = 1000 * sum(1 + m % 3 for m in range(9))
+    days = await agencies[0].usage_days(asset_id="sunset")
+    assert (sum(day.reports for day in days), sum(day.uses for day in days)) == (10_000, uses)
+    assert (sum(day.outside for day in days), sum(day.excess for day in days)) == (1000, uses - 50 * 10)
+    assert set((await room.rebuilt()).values()) == {True}
