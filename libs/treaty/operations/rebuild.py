@@ -105,13 +105,12 @@ async def _rebuild(projection: Projection[Any], stores: Stores, verify: bool, pa
 
 async def _compare(building: "_Building", log: CommitLog, served: int, patience: float) -> Sequence[str]:
     """Returns the ids of the rows in which the old generation and the new one differ."""
-    missing = await building.heads(log)
-    try:
-        async with asyncio.timeout(patience):
-            while missing := await building.not_shown(served, missing):  # noqa: ASYNC110 - another process applies them
-                await asyncio.sleep(0.05)
-    except TimeoutError:
-        raise NotCaughtUp(f"{building.projection.name} is behind the log after {patience:.0f} s") from None
+    missing, loop = await building.heads(log), asyncio.get_running_loop()
+    until = loop.time() + patience
+    while missing := await building.not_shown(served, missing):
+        if loop.time() >= until:
+            raise NotCaughtUp(f"{building.projection.name} is behind the log after {patience:.0f} s")
+        await asyncio.sleep(0.05)
     lived = {row.id: row for row in await building.rows.everything(served)}
     marks = {id: row.version for id, row in lived.items()}
     await building.take_history(log, Place(), lambda mark, version: version <= marks.get(mark, 0))

@@ -83,14 +83,14 @@ class View(Generic[R]):
         stream, version = _parts(revision)
         if not self._projection.source.owns(stream):
             raise Invalid(f"{revision} says nothing about this list", field="not_before")
-        mark, pause = self._projection.mark_of(stream), 0.002
-        try:
-            async with asyncio.timeout(self._patience):
-                while not await self._has(mark, version):
-                    await asyncio.sleep(pause)
-                    pause = min(2 * pause, 0.05)
-        except TimeoutError:
-            raise NotShown(f"the list has not come to {revision} yet; ask again") from None
+        loop, mark, pause = asyncio.get_running_loop(), self._projection.mark_of(stream), 0.002
+        # No timeout by cancellation: a driver may take that for a broken connection, and the loop would never end.
+        until = loop.time() + self._patience
+        while not await self._has(mark, version):
+            if loop.time() >= until:
+                raise NotShown(f"the list has not come to {revision} yet; ask again")
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 0.05)
 
     async def _has(self, mark: str, version: int) -> bool:
         row = (await self._rows.load([mark])).get(mark)

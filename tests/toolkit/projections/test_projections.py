@@ -1,6 +1,7 @@
 """Projections: applying a commit again does nothing, the order across streams does not matter, pages cover all."""
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,7 +17,7 @@ from treaty.probes import NoProbe
 from treaty.projections.projection import Projection
 from treaty.projections.projector import Projector, apply
 from treaty.projections.rows import Row, Superseded
-from treaty.projections.view import Page, View
+from treaty.projections.view import NotShown, Page, View
 from treaty.testing.samples import NOTES, NoteRow, noted
 
 
@@ -167,6 +168,22 @@ async def test_a_commit_that_cannot_be_shown_holds_back_only_what_is_behind_it()
     outcomes = await asyncio.gather(*(work for work in works if work is not None), return_exceptions=True)
     assert [outcome is None for outcome in outcomes] == [True, True, True, False, False]
     assert sorted(id for ids in rows.written for id in ids) == ["ann@1", "bob@1", "cat@1"]
+
+
+class DeafRows(MemoryRows):
+    """Takes a cancellation for a broken connection, as a driver may, and answers all the same."""
+
+    async def load(self, ids: Sequence[str], generation: int | None = None) -> Mapping[str, Row]:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(0.3)
+        return await super().load(ids, generation)
+
+
+@pytest.mark.slow
+async def test_a_query_stops_waiting_for_a_revision_although_the_driver_hears_no_cancellation() -> None:
+    view: View[NoteRow] = View(NOTES, DeafRows(NOTES), patience=0.1)
+    with pytest.raises(NotShown):
+        await view.row("a", not_before="note-a@6")
 
 
 async def test_while_commits_come_another_generation_is_noticed() -> None:
