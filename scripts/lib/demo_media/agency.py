@@ -16,52 +16,15 @@ from media.compliance.v1.compliance_service_pb2_grpc import ComplianceServiceStu
 from media.licensing.v1 import licensing_events_pb2 as events
 from media.licensing.v1 import licensing_service_pb2 as licensing
 from media.licensing.v1.licensing_service_pb2_grpc import LicensingServiceStub
-from treaty.chance import RandomIds
-from treaty.probes import Probe
-from treaty.rpc.client import call_traced, channel, until_answered
 
 from scripts.lib.demo.calls import new_trace, reason_of
+from scripts.lib.demos.clients import Clients
 from services.media.samples import opening
 
 PICTURES = ("sunset", "harbour", "market", "lighthouse", "snow", "carnival")
 BUYERS = ("ada", "grace", "edsger", "barbara", "alan", "katherine")
 
-_STUBS: Mapping[str, Any] = {"media.licensing": LicensingServiceStub, "media.compliance": ComplianceServiceStub}
-_IDS = RandomIds()
-
-
-@dataclass(slots=True, kw_only=True)
-class Clients:
-    """A client of each context. `commands` counts the calls that were answered."""
-
-    addresses: Mapping[str, str]
-    probe: Probe
-    commands: int = 0
-    _channels: list[Any] = field(default_factory=list)
-    _stubs: dict[str, Any] = field(default_factory=dict)
-
-    async def ask(self, request: Any, *, trace: str = "") -> Any:
-        """Calls the method whose request this is, until the outcome is known. A missing request_id is chosen."""
-        if "request_id" in request.DESCRIPTOR.fields_by_name and not request.request_id:
-            request.request_id = _IDS.new()
-        context = str(request.DESCRIPTOR.file.package).rpartition(".")[0]
-        method = request.DESCRIPTOR.name.removesuffix("Request")
-        path = f"{context}.v1.{context.rpartition('.')[2].capitalize()}Service/{method}"
-        call = getattr(self._stub(context), method)
-        parent = trace or new_trace(sampled=False)
-        answer = await until_answered(lambda: call_traced(self.probe, call, path, request, timeout=10.0, parent=parent))
-        self.commands += 1
-        return answer
-
-    def _stub(self, context: str) -> Any:
-        if context not in self._stubs:
-            self._channels.append(channel(self.addresses[context]))
-            self._stubs[context] = _STUBS[context](self._channels[-1])
-        return self._stubs[context]
-
-    async def close(self) -> None:
-        for one in self._channels:
-            await one.close()
+STUBS: Mapping[str, Any] = {"media.licensing": LicensingServiceStub, "media.compliance": ComplianceServiceStub}
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,6 +1,5 @@
 """The figures of the demo, whether they add up, and the report for a person: 80 columns."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,15 +7,14 @@ from dataclasses import dataclass
 from media.compliance.v1 import compliance_events_pb2 as events
 from media.compliance.v1 import compliance_service_pb2 as compliance
 from media.licensing.v1 import licensing_service_pb2 as licensing
-from rich.console import Console
 from treaty.operations.backlog import Backlog
 from treaty.telemetry.spans import FinishedSpan
 from treaty.telemetry.tree import lines
 
 from scripts.lib.demo_media.agency import Agency
+from scripts.lib.demos.run import WIDTH, Report
 from scripts.lib.grammar import counted
 
-WIDTH = 80
 _BAR = 40
 _HOPS = 8
 
@@ -88,17 +86,11 @@ class Results:
         }
 
 
-def show(results: Results, console: Console) -> None:
-    for line in _report(results):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+def report_of(results: Results) -> Report:
+    return Report(balanced=results.balanced, figures=results.figures(), lines=list(_lines(results)))
 
 
-def show_json(results: Results) -> None:
-    """Prints the JSON line."""
-    print(json.dumps(results.figures()), flush=True)
-
-
-def _report(results: Results) -> Iterator[str]:
+def _lines(results: Results) -> Iterator[str]:
     figures = results.figures()
     yield "It adds up: licenses, uses by day, cases and messages." if results.balanced else "It does not add up:"
     yield from (f"  {difference}"[:WIDTH] for difference in results.differences[:5])

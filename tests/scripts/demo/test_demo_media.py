@@ -8,8 +8,9 @@ from media.compliance.v1 import compliance_service_pb2 as compliance
 from media.licensing.v1 import licensing_service_pb2 as licensing
 from treaty.probes import NoProbe
 
-from scripts.lib.demo_media.agency import Agency, Clients
+from scripts.lib.demo_media.agency import Agency
 from scripts.lib.demo_media.report import Results
+from scripts.lib.demos.clients import Clients
 from tests.scripts.demo.test_demo import demo, figures, finished, still_running
 
 BALANCED = {
@@ -45,7 +46,11 @@ def _results() -> Results:
     """Returns the results of one license with seven uses, three of them in excess."""
     license = licensing.License(license_id="l-1", counted=4, excess=3)
     agency = Agency(
-        clients=Clients(addresses={}, probe=NoProbe()), run="1", dice=random.Random(1), bought=[license], reports=1
+        clients=Clients(addresses={}, stubs={}, probe=NoProbe()),
+        run="1",
+        dice=random.Random(1),
+        bought=[license],
+        reports=1,
     )
     agency.within["l-1"] = 7
     day = licensing.UsageDay(day="2026-03-01", asset_id="sunset-1", reports=1, uses=7, excess=3)

@@ -1,8 +1,8 @@
-"""Runs the media contexts: a process for each on real servers, or all in this process on memory adapters."""
+"""Runs the contexts of a domain: a process for each on real servers, or all in this process on memory adapters."""
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +26,6 @@ from treaty.settings import ProcessSettings, read_settings
 from treaty.surroundings import Surroundings
 
 from scripts.lib.processes import free_ports, process, ready
-
-CONTEXTS = ("media.compliance", "media.licensing")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,13 +59,13 @@ def _service(name: str, stores: Stores) -> Service:
 
 
 @asynccontextmanager
-async def embedded(probes: Mapping[str, Probe]) -> AsyncIterator[Place]:
-    """Runs all contexts in this process, on memory adapters."""
-    told = {"GRPC_PORT": "0", "GRPC_HOST": "127.0.0.1", "HTTP_PORT": "0", "HTTP_HOST": "127.0.0.1"}
+async def embedded(probes: Mapping[str, Probe], settings: Mapping[str, str]) -> AsyncIterator[Place]:
+    """Runs the contexts of the probes in this process, on memory adapters."""
+    told = {**settings, "GRPC_PORT": "0", "GRPC_HOST": "127.0.0.1", "HTTP_PORT": "0", "HTTP_HOST": "127.0.0.1"}
     broker = MemoryBroker()
-    stores = {name: MemoryStores(Surroundings()) for name in CONTEXTS}
+    stores = {name: MemoryStores(Surroundings()) for name in probes}
     host = Host(
-        contexts=CONTEXTS,
+        contexts=tuple(probes),
         settings=read_settings(ProcessSettings, told),
         stores=stores.__getitem__,
         broker=broker,
@@ -79,24 +77,25 @@ async def embedded(probes: Mapping[str, Probe]) -> AsyncIterator[Place]:
         assert host.server is not None
         address = f"127.0.0.1:{host.server.port}"
         await ready(address)
-        yield Place(addresses=dict.fromkeys(CONTEXTS, address), stores=stores, broker=broker)
+        yield Place(addresses=dict.fromkeys(probes, address), stores=stores, broker=broker)
     finally:
         await host.stop()
 
 
 @asynccontextmanager
-async def processes(environ: Mapping[str, str], logs: Path) -> AsyncIterator[Place]:
+async def processes(contexts: Sequence[str], environ: Mapping[str, str], logs: Path) -> AsyncIterator[Place]:
     """Runs each context in its own process, with its output in a file in `logs`."""
-    addresses = {name: f"127.0.0.1:{port}" for name, port in zip(CONTEXTS, free_ports(2), strict=True)}
+    addresses = {name: f"127.0.0.1:{port}" for name, port in zip(contexts, free_ports(len(contexts)), strict=True)}
+    peers = ",".join(f"{name}={address}" for name, address in addresses.items())
     async with AsyncExitStack() as stack:
         for name, address in addresses.items():
             own = {**environ, "GRPC_PORT": address.rpartition(":")[2], "GRPC_HOST": "127.0.0.1"}
-            own |= {"HTTP_PORT": "0", "HTTP_HOST": "127.0.0.1"}
+            own |= {"HTTP_PORT": "0", "HTTP_HOST": "127.0.0.1", "TREATY_PEERS": peers}
             await stack.enter_async_context(process(name, ["-m", "treaty.cli", "run", name], own, logs))
         await asyncio.gather(*(ready(address) for address in addresses.values()))
         client = connect(environ["MONGODB_URI"], "motor")
         stack.push_async_callback(close, client)
         broker = RabbitBroker(environ["AMQP_URL"], name="demo", ids=RandomIds())
         stack.push_async_callback(broker.close)
-        stores = {name: MongoStores(client, name, surroundings=Surroundings()) for name in CONTEXTS}
+        stores = {name: MongoStores(client, name, surroundings=Surroundings()) for name in contexts}
         yield Place(addresses=addresses, stores=stores, broker=broker)

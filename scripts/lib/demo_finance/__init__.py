@@ -1,0 +1,1 @@
+"""The demo of the domain finance: a day of a bank."""
