@@ -77,23 +77,28 @@ class Agency:
 
     async def use(self) -> None:
         """Reports uses of the licenses for the web, in ten calls each, some too many and some in another territory."""
-        web = [license for license in self.bought if license.type_id == "web-month"]
-        await asyncio.gather(*(self._report(license) for license in web))
-        too_much = web[0]
+        planned = [(license, [self._draw() for _ in range(10)]) for license in self._web]
+        await asyncio.gather(*(self._report(license, uses) for license, uses in planned))
+        too_much = self._web[0]
         await self.clients.ask(licensing.CorrectUsageRequest(license_id=too_much.license_id, usage_id="u-0", uses=1))
         self.trace = new_trace(sampled=True)
         await self._send(too_much, "traced", 5000, "DE", trace=self.trace)
 
-    async def _report(self, license: licensing.License) -> None:
-        for n in range(10):
-            uses, place = self.dice.randint(20, 140), "US" if self.dice.random() < 0.03 else "DE"
-            await self._send(license, f"u-{n}", uses, place)
-            if n == 0 and license is self._first:
-                self._count(license, 1 - uses, place)
-
     @property
-    def _first(self) -> licensing.License:
-        return next(license for license in self.bought if license.type_id == "web-month")
+    def _web(self) -> Sequence[licensing.License]:
+        """The licenses for the web. Their order, and so the uses of each, is the same in every run."""
+        web = [license for license in self.bought if license.type_id == "web-month"]
+        return sorted(web, key=lambda one: (one.asset_id, one.buyer_id))
+
+    def _draw(self) -> tuple[int, str]:
+        """Returns a number of uses, and their territory."""
+        return self.dice.randint(20, 140), "US" if self.dice.random() < 0.03 else "DE"
+
+    async def _report(self, license: licensing.License, planned: Sequence[tuple[int, str]]) -> None:
+        for n, (uses, place) in enumerate(planned):
+            await self._send(license, f"u-{n}", uses, place)
+            if n == 0 and license is self._web[0]:
+                self._count(license, 1 - uses, place)
 
     async def _send(self, license: licensing.License, id: str, uses: int, place: str, *, trace: str = "") -> None:
         usage = licensing.Usage(usage_id=id, uses=uses, used_at=_now(), territory=place, medium=events.MEDIUM_WEB)

@@ -18,6 +18,7 @@ BALANCED = {
     "purchased": 45,
     "refused": 3,
     "usage_reports": 361,
+    "violations": 5744,
     "cases": 17,
     "cases_closed": 15,
     "balanced": True,
@@ -38,7 +39,6 @@ async def test_the_agency_adds_up(arguments: tuple[str, ...]) -> None:
     assert [line for line in report if len(line) > 80] == []
     found = figures(output)
     assert {name: found[name] for name in BALANCED} == BALANCED
-    assert found["violations"] > 0
     assert not still_running()
 
 
