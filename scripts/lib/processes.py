@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -13,11 +12,48 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from treaty.rpc.client import channel
 from treaty.rpc.health import READINESS
 
+PATIENCE = 90.0
+"""Seconds in which a service is ready, on a machine that is busy with other things."""
+
 _TIED = Path(__file__).with_name("tied.py")
+_LINES = 20
 
 
 class DidNotStart(Exception):
     """A service was not ready in time."""
+
+
+@asynccontextmanager
+async def service(
+    name: str, arguments: Sequence[str], environ: Mapping[str, str], logs: Path, address: str
+) -> AsyncIterator[int]:
+    """Runs a service as `process` does; the block begins when the service is ready at its address.
+
+    Raises:
+        DidNotStart: if it ended, or was not ready in time. The message has the end of its output.
+    """
+    log = logs / f"{name}.log"
+    running = await start([sys.executable, *arguments], environ, log)
+    try:
+        await _ready_or_ended(running, address, log)
+        yield running.pid
+    finally:
+        await end(running)
+
+
+async def _ready_or_ended(running: asyncio.subprocess.Process, address: str, log: Path) -> None:
+    waiting, ended = asyncio.create_task(ready(address)), asyncio.create_task(running.wait())
+    await asyncio.wait([waiting, ended], return_when=asyncio.FIRST_COMPLETED)
+    try:
+        if not waiting.done():
+            raise DidNotStart(f"it ended with {running.returncode}")
+        await waiting
+    except DidNotStart as fault:
+        last = "\n".join(log.read_text(errors="replace").splitlines()[-_LINES:])
+        raise DidNotStart(f"{fault}; its output ends in:\n{last}") from None
+    finally:
+        waiting.cancel()
+        ended.cancel()
 
 
 @asynccontextmanager
@@ -58,7 +94,7 @@ async def end(running: asyncio.subprocess.Process) -> None:
             await running.wait()
 
 
-async def ready(address: str, seconds: float = 30.0) -> None:
+async def ready(address: str, seconds: float = PATIENCE) -> None:
     """Waits until the service at an address reports that it is ready.
 
     Raises:
@@ -81,15 +117,3 @@ async def _is_ready(health: health_pb2_grpc.HealthStub) -> bool:
     except grpc.aio.AioRpcError:
         return False
     return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
-
-
-def free_ports(count: int) -> list[int]:
-    """Returns ports on which no process listens now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()

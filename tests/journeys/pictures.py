@@ -89,7 +89,7 @@ class Journeys:
         assert case.severity == events.SEVERITY_CRITICAL
 
     async def test_reports_while_a_license_expires_are_judged_by_the_time_of_the_use(self, gallery: Gallery) -> None:
-        license = await gallery.buy(await gallery.sale(valid_for=Duration(seconds=2), allowed=1000))
+        license = await gallery.buy(await gallery.sale(valid_for=Duration(seconds=2), allowed=1_000_000))
         end, judged, number = license.ends_at.ToDatetime(UTC), {}, 0
         while datetime.now(UTC) < end + timedelta(seconds=1):
             number += 1

@@ -14,8 +14,8 @@ from pymongo import MongoClient
 from treaty.testing import eventually
 
 from scripts.lib import dev
-from scripts.lib.dev import ports
 from scripts.lib.dev.mongodb import REPLICA_SET, program
+from scripts.lib.dev.ports import HOST, free_ports
 from scripts.lib.dev.wire import command
 from scripts.lib.processes import end, start
 
@@ -31,14 +31,14 @@ class GuardedMongoDB:
     _running: asyncio.subprocess.Process | None = None
 
     def uri(self, password: str) -> str:
-        return f"mongodb://{USER}:{password}@{ports.HOST}:{self.port}/?replicaSet={REPLICA_SET}&authSource=admin"
+        return f"mongodb://{USER}:{password}@{HOST}:{self.port}/?replicaSet={REPLICA_SET}&authSource=admin"
 
     async def start(self) -> None:
         key = self.folder / "key"
         if not key.exists():
             key.touch(mode=0o600)
             key.write_text(uuid.uuid4().hex)
-        options = ["--auth", "--keyFile", str(key), "--replSet", REPLICA_SET, "--nounixsocket", "--bind_ip", ports.HOST]
+        options = ["--auth", "--keyFile", str(key), "--replSet", REPLICA_SET, "--nounixsocket", "--bind_ip", HOST]
         files = ["--dbpath", str(self.folder), "--logpath", str(self.folder / "log"), "--port", str(self.port)]
         self._running = await start([str(program()), *options, *files], os.environ, self.folder / "output")
         await eventually(self._is_primary, within=60)
@@ -46,7 +46,7 @@ class GuardedMongoDB:
     def _is_primary(self) -> bool:
         try:
             if command(self.port, {"hello": 1}).get("isreplicaset"):
-                members = [{"_id": 0, "host": f"{ports.HOST}:{self.port}"}]
+                members = [{"_id": 0, "host": f"{HOST}:{self.port}"}]
                 command(self.port, {"replSetInitiate": {"_id": REPLICA_SET, "members": members}})
             return bool(command(self.port, {"hello": 1}).get("isWritablePrimary"))
         except OSError:
@@ -59,7 +59,7 @@ class GuardedMongoDB:
 
     def add_user(self, password: str) -> None:
         """Adds the first user, which a client on the same host may do without one."""
-        with _direct(f"mongodb://{ports.HOST}:{self.port}") as admin:
+        with _direct(f"mongodb://{HOST}:{self.port}") as admin:
             admin.command("createUser", USER, pwd=password, roles=["root"])
 
     def change_password(self, before: str, now: str) -> None:
@@ -81,7 +81,7 @@ def _direct(uri: str) -> Iterator[Any]:
 @asynccontextmanager
 async def guarded_mongodb(folder: Path, password: str) -> AsyncIterator[GuardedMongoDB]:
     """Runs a MongoDB in an empty folder, whose only user has this password."""
-    server = GuardedMongoDB(folder, ports.free(1)[0])
+    server = GuardedMongoDB(folder, free_ports(1)[0])
     try:
         await server.start()
         server.add_user(password)

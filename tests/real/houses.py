@@ -16,7 +16,8 @@ from treaty.rpc.client import channel
 from treaty.surroundings import Surroundings
 
 from scripts.lib.databases import temporary
-from scripts.lib.processes import free_ports, process, ready
+from scripts.lib.dev.ports import free_ports
+from scripts.lib.processes import service
 
 
 @dataclass(slots=True)
@@ -36,9 +37,9 @@ class House:
     async def start(self, name: str) -> None:
         stack = self._running[name] = AsyncExitStack()
         own = {**self.environ, "GRPC_PORT": str(self.ports[name])}
-        run = process(name, ["-m", "treaty.cli", "run", self.contexts[name]], own, self.logs)
+        arguments = ["-m", "treaty.cli", "run", self.contexts[name]]
+        run = service(name, arguments, own, self.logs, f"127.0.0.1:{self.ports[name]}")
         self._pids[name] = await stack.enter_async_context(run)
-        await ready(f"127.0.0.1:{self.ports[name]}")
 
     async def kill(self, name: str) -> None:
         """Ends a process as a power cut would."""

@@ -25,7 +25,8 @@ from treaty.surroundings import Surroundings
 from treaty.testing import while_moving
 
 from scripts.lib.databases import temporary
-from scripts.lib.processes import free_ports, process, ready
+from scripts.lib.dev.ports import free_ports
+from scripts.lib.processes import service
 
 PARTITIONS = 4
 
@@ -47,8 +48,8 @@ class Newsroom:
         stack = self._running[name] = AsyncExitStack()
         own = {**self.environ, "GRPC_PORT": str(self.ports[name]), "GRPC_HOST": "127.0.0.1"}
         arguments = ["-m", "treaty.cli", "run", name.partition(" ")[0]]
-        self._pids[name] = await stack.enter_async_context(process(name, arguments, own, self.logs))
-        await ready(f"127.0.0.1:{self.ports[name]}")
+        run = service(name, arguments, own, self.logs, f"127.0.0.1:{self.ports[name]}")
+        self._pids[name] = await stack.enter_async_context(run)
 
     async def kill(self, name: str) -> None:
         """Ends a process as a power cut would."""

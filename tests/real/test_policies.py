@@ -13,7 +13,7 @@ from treaty.rabbit.policies import Policies
 from treaty.testing import eventually
 from treaty.testing.suites.broker import producer_of, subscriber
 
-from scripts.lib.dev import ports
+from scripts.lib.dev.ports import HOST, free_ports
 from scripts.lib.dev.rabbitmq import PLUGINS, RabbitMQ
 
 pytestmark = pytest.mark.slow
@@ -24,8 +24,8 @@ DESK = subscriber("made.desk", "made.bank", partitions=2)
 @pytest.fixture
 async def managed(tmp_path: Path) -> AsyncIterator[tuple[RabbitMQ, RabbitBroker]]:
     """A broker with the management API, and a client that checks policies as the user `looking`."""
-    [port] = ports.free(1)
-    listener = f"management.tcp.ip = {ports.HOST}\nmanagement.tcp.port = {port}\n"
+    [port] = free_ports(1)
+    listener = f"management.tcp.ip = {HOST}\nmanagement.tcp.port = {port}\n"
     folder = tmp_path / "rabbitmq"
     folder.mkdir()
     server = RabbitMQ(folder, plugins=(*PLUGINS, "rabbitmq_management"), settings=listener)
@@ -39,7 +39,7 @@ async def managed(tmp_path: Path) -> AsyncIterator[tuple[RabbitMQ, RabbitBroker]
             ("set_permissions", "-p", "/", "looking", "^$", "^$", "^$"),
         ):
             await asyncio.to_thread(server.ctl, *command)
-        policies = Policies(lambda: f"http://looking:secret@{ports.HOST}:{port}", "/")
+        policies = Policies(lambda: f"http://looking:secret@{HOST}:{port}", "/")
         client = RabbitBroker(server.uri(), name="test", ids=RandomIds(), policies=policies)
         yield server, client
         await client.close()

@@ -30,7 +30,8 @@ from treaty.surroundings import Surroundings
 from treaty.testing import while_moving
 from treaty.testing.samples import bare_api
 
-from scripts.lib.processes import free_ports, process, ready
+from scripts.lib.dev.ports import free_ports
+from scripts.lib.processes import service
 from tests.real.guarded import GuardedMongoDB, GuardedRabbitMQ, guarded_mongodb, guarded_rabbitmq
 
 TOPOLOGY = Topology(context="test.secrets", publishes=["test.Event"], subscribes={}, partitions=1)
@@ -224,8 +225,7 @@ async def test_a_running_process_goes_on_after_both_passwords_have_changed(
         "TREATY_LEASE_SECONDS": "2",
     }
     run = ["-m", "treaty.cli", "run", "commerce.customers", "commerce.notifications"]
-    async with process("desk", run, environ, tmp_path):
-        await ready(f"127.0.0.1:{port}", 60)
+    async with service("desk", run, environ, tmp_path, f"127.0.0.1:{port}"):
         desk = Desk(channel(f"127.0.0.1:{port}"))
         for before, secret in (("first", "second"), ("second", "third")):
             await while_moving(partial(desk.is_notified, await desk.register()), log_of(tmp_path))

@@ -36,7 +36,8 @@ from treaty.surroundings import Surroundings
 from treaty.testing import while_moving
 
 from scripts.lib.databases import temporary
-from scripts.lib.processes import free_ports, process, ready
+from scripts.lib.dev.ports import free_ports
+from scripts.lib.processes import process, service
 from tests.services.clients import ADDRESS, SHIPPING, told
 
 CONTEXTS = ("commerce.ordering", "commerce.inventory", "commerce.payments")
@@ -60,9 +61,8 @@ class Town:
     async def start(self, name: str) -> None:
         stack = self._running[name] = AsyncExitStack()
         own = {**self.environ, "GRPC_PORT": str(self.ports[name]), "GRPC_HOST": "127.0.0.1"}
-        run = process(name, ["-m", "treaty.cli", "run", name], own, self.logs)
+        run = service(name, ["-m", "treaty.cli", "run", name], own, self.logs, f"127.0.0.1:{self.ports[name]}")
         self._pids[name] = await stack.enter_async_context(run)
-        await ready(f"127.0.0.1:{self.ports[name]}")
 
     async def kill(self, name: str) -> None:
         """Ends a service as a power cut would."""

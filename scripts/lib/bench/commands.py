@@ -17,7 +17,8 @@ from treaty.mongo.driver import close, connect, database
 from treaty.mongo.stores import MongoStores
 from treaty.surroundings import Surroundings
 
-from scripts.lib.processes import free_ports, process, ready
+from scripts.lib.dev.ports import free_ports
+from scripts.lib.processes import service
 
 KINDS = ("treaty", "echo", "textbook")
 _SERVERS = {
@@ -52,8 +53,7 @@ async def measure(plan: Plan, environ: Mapping[str, str], logs: Path) -> dict[st
         targets = {kind: f"127.0.0.1:{port}" for kind, port in zip(KINDS, ports, strict=True)}
         for kind, port in zip(KINDS, ports, strict=True):
             own = {**environ, "GRPC_PORT": str(port), "GRPC_HOST": "127.0.0.1", "LOG_LEVEL": "warning"}
-            await stack.enter_async_context(process(f"bench-{kind}", _SERVERS[kind], own, logs))
-            await ready(targets[kind])
+            await stack.enter_async_context(service(f"bench-{kind}", _SERVERS[kind], own, logs, targets[kind]))
         await stack.enter_async_context(_subscriber(environ["AMQP_URL"]))
         stores = await stack.enter_async_context(_stores(environ["MONGODB_URI"]))
         await _drained(stores)

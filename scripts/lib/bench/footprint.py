@@ -9,7 +9,8 @@ from typing import Any
 import psutil
 from treaty.service.contexts import find_contexts
 
-from scripts.lib.processes import free_ports, process, ready
+from scripts.lib.dev.ports import free_ports
+from scripts.lib.processes import service
 
 IDLE_SECONDS = 5.0
 """Seconds for which a process is idle before its memory is measured. Its garbage is collected by then."""
@@ -31,8 +32,8 @@ async def _one(name: str, environ: Mapping[str, str], logs: Path) -> dict[str, f
         "LOG_LEVEL": "warning",
     }
     started = time.perf_counter()
-    async with process(f"footprint-{name}", ["-m", "treaty.cli", "run", name], own, logs) as pid:
-        await ready(f"127.0.0.1:{grpc_port}")
+    arguments = ["-m", "treaty.cli", "run", name]
+    async with service(f"footprint-{name}", arguments, own, logs, f"127.0.0.1:{grpc_port}") as pid:
         ready_s = time.perf_counter() - started
         await asyncio.sleep(IDLE_SECONDS)
         rss = psutil.Process(pid).memory_info().rss

@@ -23,7 +23,8 @@ from treaty.web import sign
 from scripts.lib.bench.attacks import Attack, requests, streams
 from scripts.lib.bench.checkouts import environ_of
 from scripts.lib.bench.overload import examined, watched
-from scripts.lib.processes import free_ports, process, ready
+from scripts.lib.dev.ports import free_ports
+from scripts.lib.processes import service
 
 _CALLERS, _SENDERS = 8, 4
 _TIMEOUT = 2.0
@@ -108,8 +109,8 @@ async def _round(attack: str, seconds: float, environ: Mapping[str, str], logs: 
     uri = environ["MONGODB_URI"].replace("/?", f"/h{uuid.uuid4().hex[:8]}?")
     own = {**environ, **ports, "MONGODB_URI": uri, "GRPC_HOST": "127.0.0.1", "HTTP_HOST": "127.0.0.1"}
     own |= {"LOG_LEVEL": "error", "PAYMENTS_WEBHOOK_SECRET": _SECRET}
-    async with process("hostile", ["-m", "treaty.cli", "run", "commerce.payments"], own, logs) as pid:
-        await ready(place.calls)
+    arguments = ["-m", "treaty.cli", "run", "commerce.payments"]
+    async with service("hostile", arguments, own, logs, place.calls) as pid:
         await _counted(place, seconds / 3)
         calm = await _counted(place, seconds)
         asked = place.health if await _is_open(place.health) else place.calls

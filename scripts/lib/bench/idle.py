@@ -18,8 +18,9 @@ from scripts.lib import dev
 from scripts.lib.bench.checkouts import environ_of
 from scripts.lib.databases import temporary
 from scripts.lib.dev.mongodb import MongoDB
+from scripts.lib.dev.ports import free_ports
 from scripts.lib.dev.rabbitmq import RabbitMQ
-from scripts.lib.processes import free_ports, process, ready
+from scripts.lib.processes import service
 
 _SETTLED_SECONDS = 15.0
 """Seconds from ready until the measurement: by then everything that a start causes is over."""
@@ -90,8 +91,8 @@ async def _running(name: str, environ: Mapping[str, str], logs: Path) -> AsyncIt
     grpc_port, http_port, health_port = map(str, free_ports(3))
     ports = {"GRPC_PORT": grpc_port, "HTTP_PORT": http_port, "HEALTH_PORT": health_port}
     own = {**environ, **ports, "GRPC_HOST": "127.0.0.1", "HTTP_HOST": "127.0.0.1"}
-    async with process(f"idle-{name}", ["-m", "treaty.cli", "run", name], own, logs) as pid:
-        await ready(f"127.0.0.1:{grpc_port}")
+    arguments = ["-m", "treaty.cli", "run", name]
+    async with service(f"idle-{name}", arguments, own, logs, f"127.0.0.1:{grpc_port}") as pid:
         yield pid
 
 

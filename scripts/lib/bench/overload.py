@@ -17,7 +17,8 @@ from treaty.mongo.driver import close, connect, database
 from treaty.rpc.client import channel
 from treaty.rpc.health import LIVENESS
 
-from scripts.lib.processes import free_ports, process, ready
+from scripts.lib.dev.ports import free_ports
+from scripts.lib.processes import service
 
 AIMS = {"goodput_ratio": 0.8, "recovered_ratio": 0.95, "recovery_s": 30.0, "refused_p99_ms": 1000.0, "rss_ratio": 1.5}
 """The limits for the figures: minimums for the first two, maximums for the others."""
@@ -64,22 +65,25 @@ async def measure(plan: Plan, environ: Mapping[str, str], logs: Path) -> dict[st
 
 
 async def _measure(plan: Plan, own: Mapping[str, str], logs: Path, target: str, prefix: str) -> dict[str, Any]:
-    async with process("overload", ["-m", "treaty.cli", "run", "commerce.inventory"], own, logs) as pid:
-        await ready(target)
-        async with _generator(target, prefix, plan.items) as generator, watched(pid) as rss:
-            await generator.phase(plan.seconds / 4, callers=plan.callers)
-            before = await generator.phase(plan.seconds / 2, callers=plan.callers)
-            _progress("peak, closed loop", before)
-            rss_before = rss[-1]
-            async with examined(target) as healthy:
-                during = await generator.phase(plan.seconds, rate=plan.times * before["goodput_per_s"])
-            _progress(f"{plan.times:g} times that, open loop", during)
-            rss_max = max(rss)
-            half = await generator.phase(max(plan.seconds / 4, 2.0), rate=before["goodput_per_s"] / 2)
-            _progress("half of the peak, open loop", half)
-            after = await generator.phase(plan.seconds / 2, callers=plan.callers)
-            _progress("peak again", after)
-            megabytes = [round(value / 1e6, 1) for value in (rss_before, rss_max, rss[-1])]
+    arguments = ["-m", "treaty.cli", "run", "commerce.inventory"]
+    async with (
+        service("overload", arguments, own, logs, target) as pid,
+        _generator(target, prefix, plan.items) as generator,
+        watched(pid) as rss,
+    ):
+        await generator.phase(plan.seconds / 4, callers=plan.callers)
+        before = await generator.phase(plan.seconds / 2, callers=plan.callers)
+        _progress("peak, closed loop", before)
+        rss_before = rss[-1]
+        async with examined(target) as healthy:
+            during = await generator.phase(plan.seconds, rate=plan.times * before["goodput_per_s"])
+        _progress(f"{plan.times:g} times that, open loop", during)
+        rss_max = max(rss)
+        half = await generator.phase(max(plan.seconds / 4, 2.0), rate=before["goodput_per_s"] / 2)
+        _progress("half of the peak, open loop", half)
+        after = await generator.phase(plan.seconds / 2, callers=plan.callers)
+        _progress("peak again", after)
+        megabytes = [round(value / 1e6, 1) for value in (rss_before, rss_max, rss[-1])]
     alive = round(sum(healthy) / max(len(healthy), 1), 3)
     return {**_figures(before, during, half, after, megabytes), "health_answered": alive}
 

@@ -28,7 +28,8 @@ from treaty.service.ports import Ports
 from treaty.surroundings import Surroundings
 
 from scripts.lib.bench.load import Load
-from scripts.lib.processes import free_ports, process, ready
+from scripts.lib.dev.ports import free_ports
+from scripts.lib.processes import service
 
 CONTEXTS = ("commerce.inventory", "commerce.ordering")
 MOST_GROWTH = 1.1
@@ -69,8 +70,8 @@ async def measure(plan: Plan, environ: Mapping[str, str], logs: Path) -> dict[st
         for name, port in ports.items():
             own = {**environ, "MONGODB_URI": uri, "GRPC_HOST": "127.0.0.1", "GRPC_PORT": str(port)}
             own |= {"HTTP_HOST": "127.0.0.1", "HTTP_PORT": "0", "LOG_LEVEL": "warning"}
-            pid = await stack.enter_async_context(process(f"soak-{name}", ["-m", "treaty.cli", "run", name], own, logs))
-            await ready(f"127.0.0.1:{port}")
+            run = service(f"soak-{name}", ["-m", "treaty.cli", "run", name], own, logs, f"127.0.0.1:{port}")
+            pid = await stack.enter_async_context(run)
             watching = asyncio.create_task(_watch(pid, plan.every, samples[name]))
             stack.callback(watching.cancel)
         opened = channel(f"127.0.0.1:{ports['commerce.inventory']}")

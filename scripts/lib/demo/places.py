@@ -30,7 +30,8 @@ from treaty.settings import ProcessSettings, read_settings
 from treaty.surroundings import Surroundings
 
 from scripts.lib.databases import temporary
-from scripts.lib.processes import free_ports, process, ready
+from scripts.lib.dev.ports import free_ports
+from scripts.lib.processes import process, ready, service
 from services.commerce.payments.external.gateway.client import Books, GatewayClient, SocketGateway
 
 CONTEXTS = tuple(name for name in find_contexts() if name.startswith("commerce."))
@@ -176,7 +177,6 @@ async def processes(
         for name, arguments in ports.simulators(pace, mails).items():
             await stack.enter_async_context(process(name, arguments, own, logs))
         await asyncio.gather(*(stack.enter_async_context(_context(name, own, ports, logs)) for name in CONTEXTS))
-        await asyncio.gather(*(ready(address) for address in ports.addresses.values()))
         client = connect(environ["MONGODB_URI"], "motor")
         stack.push_async_callback(close, client)
         broker = RabbitBroker(environ["AMQP_URL"], name="demo", ids=RandomIds())
@@ -195,7 +195,7 @@ def _context(name: str, environ: Mapping[str, str], ports: "Wiring", logs: Path)
     own = {**environ, "GRPC_PORT": ports.addresses[name].rpartition(":")[2], "GRPC_HOST": "127.0.0.1"}
     if name in ports.webhooks:
         own |= {"HTTP_PORT": str(ports.webhooks[name]), "HTTP_HOST": "127.0.0.1"}
-    return process(name, ["-m", "treaty.cli", "run", name], own, logs)
+    return service(name, ["-m", "treaty.cli", "run", name], own, logs, ports.addresses[name])
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ from treaty.service.stores import Stores
 from treaty.settings import ProcessSettings, read_settings
 from treaty.surroundings import Surroundings
 
-from scripts.lib.processes import free_ports, process, ready
+from scripts.lib.dev.ports import free_ports
+from scripts.lib.processes import ready, service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,11 +89,12 @@ async def processes(contexts: Sequence[str], environ: Mapping[str, str], logs: P
     addresses = {name: f"127.0.0.1:{port}" for name, port in zip(contexts, free_ports(len(contexts)), strict=True)}
     peers = ",".join(f"{name}={address}" for name, address in addresses.items())
     async with AsyncExitStack() as stack:
+        running = []
         for name, address in addresses.items():
             own = {**environ, "GRPC_PORT": address.rpartition(":")[2], "GRPC_HOST": "127.0.0.1"}
             own |= {"HTTP_PORT": "0", "HTTP_HOST": "127.0.0.1", "TREATY_PEERS": peers}
-            await stack.enter_async_context(process(name, ["-m", "treaty.cli", "run", name], own, logs))
-        await asyncio.gather(*(ready(address) for address in addresses.values()))
+            running.append(service(name, ["-m", "treaty.cli", "run", name], own, logs, address))
+        await asyncio.gather(*map(stack.enter_async_context, running))
         client = connect(environ["MONGODB_URI"], "motor")
         stack.push_async_callback(close, client)
         broker = RabbitBroker(environ["AMQP_URL"], name="demo", ids=RandomIds())

@@ -25,12 +25,12 @@ def settle(file: Path, names: Sequence[str]) -> dict[str, int]:
     """Returns the stored ports if all of them are free; otherwise stores new ones and returns them."""
     ports = remembered(file)
     if set(ports) != set(names) or not all(map(is_free, ports.values())):
-        ports = dict(zip(names, free(len(names), but=_taken_beside(file)), strict=True))
+        ports = dict(zip(names, free_ports(len(names), but=_taken_beside(file)), strict=True))
         file.write_text(json.dumps(ports))
     return ports
 
 
-def free(count: int, but: Collection[int] = ()) -> list[int]:
+def free_ports(count: int, but: Collection[int] = ()) -> list[int]:
     """Returns ports on which no process listens now, and which no outgoing connection will use."""
     candidates = (port for port in random.sample(_RANGE, len(_RANGE)) if port not in but)
     return [next(port for port in candidates if is_free(port)) for _ in range(count)]

@@ -17,8 +17,9 @@ from treaty.rpc.client import channel
 
 from scripts.lib import dev
 from scripts.lib.databases import temporary
+from scripts.lib.dev.ports import free_ports
 from scripts.lib.image.builder import Builder, Container
-from scripts.lib.processes import free_ports, ready
+from scripts.lib.processes import ready
 from scripts.lib.virtual_hosts import virtual_host
 
 CONTEXT = "commerce.catalog"

@@ -16,7 +16,7 @@ import grpc
 from treaty.process.crashes import VARIABLE
 from treaty.rpc.client import channel
 
-from scripts.lib.dev import ports
+from scripts.lib.dev.ports import free_ports
 from scripts.lib.processes import end, ready, start
 from scripts.lib.prove.checker import Operation
 from scripts.lib.prove.ground import accounts_pb2 as pb
@@ -60,14 +60,14 @@ class Fleet:
 
     async def start(self, context: str, environ: Mapping[str, str] | None = None, *, wait: bool = True) -> Service:
         """Starts a process; returns when it is ready, or at once without `wait`. `environ` adds to its environment."""
-        [port] = ports.free(1)
+        [port] = free_ports(1)
         own = {**self.environ, **(environ or {}), "GRPC_PORT": str(port)}
         log = self.logs / f"{context}-{len(self.services)}.log"
         running = await start([sys.executable, "-m", "scripts.lib.prove.serve", context], own, log)
         service = Service(context, port, running)
         self.services.append(service)
         if wait:
-            await ready(f"127.0.0.1:{port}", 60)
+            await ready(f"127.0.0.1:{port}")
         return service
 
     async def operate(self, *arguments: str) -> asyncio.subprocess.Process:

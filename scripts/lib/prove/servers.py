@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from scripts.lib.dev import mongodb, ports, processes
+from scripts.lib.dev import mongodb, processes
+from scripts.lib.dev.ports import HOST, free_ports
 from scripts.lib.dev.rabbitmq import RabbitMQ
 from scripts.lib.dev.wire import command
 from scripts.lib.processes import start
@@ -31,12 +32,12 @@ class Member:
 
     @property
     def address(self) -> str:
-        return f"{ports.HOST}:{self.port}"
+        return f"{HOST}:{self.port}"
 
     async def start(self) -> None:
         (self.folder / "data").mkdir(parents=True, exist_ok=True)
         options = [
-            *("--replSet", SET, "--bind_ip", ports.HOST, "--port", str(self.port), "--nounixsocket"),
+            *("--replSet", SET, "--bind_ip", HOST, "--port", str(self.port), "--nounixsocket"),
             *("--wiredTigerCacheSizeGB", "0.4", "--oplogSize", "990", "--dbpath", str(self.folder / "data")),
             *("--setParameter", "enableTestCommands=1", "--setParameter", "diagnosticDataCollectionEnabled=false"),
         ]
@@ -105,7 +106,7 @@ class Servers:
         await self.ctl("add_vhost", name)
         await self.ctl("set_permissions", "-p", name, "guest", ".*", ".*", ".*")
         try:
-            yield f"amqp://guest:guest@{ports.HOST}:{self.amqp_port}/{name}"
+            yield f"amqp://guest:guest@{HOST}:{self.amqp_port}/{name}"
         finally:
             await self.ctl("delete_vhost", name)
 
@@ -123,7 +124,7 @@ async def servers(folder: Path) -> AsyncIterator[Servers]:
     shutil.rmtree(folder, ignore_errors=True)
     rabbit.folder.mkdir(parents=True)
     mongodb.MongoDB(folder).prepare()
-    members = [Member(folder / f"mongodb-{n}", port) for n, port in enumerate(ports.free(3))]
+    members = [Member(folder / f"mongodb-{n}", port) for n, port in enumerate(free_ports(3))]
     found = Servers(members, rabbit)
     try:
         rabbit.prepare()
