@@ -1,11 +1,13 @@
 """The rows of a projection in memory."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from treaty.followers.leases import LeaseLost
 from treaty.projections.projection import Projection
-from treaty.projections.rows import Between, Key, Outdated, Row, Superseded, Where, Words
+from treaty.projections.rows import Between, Facets, Key, Outdated, Row, Superseded, Where, Words
+from treaty.projections.similar import Near
 
 
 class MemoryRows:
@@ -67,6 +69,18 @@ class MemoryRows:
     async def count(self, where: Where) -> int:
         return len(await self.find(where, None, len(self._generations[self._served])))
 
+    async def facets(self, where: Where, names: Sequence[str], *, most: int, among: int) -> Facets:
+        found = await self.find(where, None, among + 1)
+        counted = [row.values for row in found[:among] if row.values is not None]
+        counts = {name: Counter(value for values in counted for value in _values(values.get(name))) for name in names}
+        return Facets(
+            total=len(counted),
+            complete=len(found) <= among,
+            counts={
+                name: sorted(each.items(), key=lambda item: (-item[1], item[0]))[:most] for name, each in counts.items()
+            },
+        )
+
     async def everything(self, generation: int) -> Sequence[Row]:
         return list(self._generations[generation].values())
 
@@ -88,5 +102,12 @@ def _is(value: Any, wanted: Any) -> bool:
             return (wanted.low is None or value >= wanted.low) and (wanted.high is None or value <= wanted.high)
         case Words():
             return all(any(word.startswith(start) for word in value) for start in wanted.beginnings)
+        case Near():
+            return value is not None and wanted.meets(value)
         case _:
-            return bool(value == wanted)
+            return value == wanted or (isinstance(value, list) and wanted in value)
+
+
+def _values(value: Any) -> Iterable[Any]:
+    """Returns the values of a field: several, one, or none."""
+    return value if isinstance(value, list) else [] if value is None else [value]

@@ -4,7 +4,7 @@ import contextlib
 import inspect
 import os
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Literal
 from urllib.parse import unquote_plus, urlsplit
@@ -128,6 +128,14 @@ async def snapshot(client: Any) -> AsyncIterator[Any]:
     """Opens a session whose reads all return the data of one moment."""
     async with _started(client.start_session(snapshot=True)) as started:
         yield started
+
+
+async def aggregated(collection: Any, pipeline: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Returns what an aggregation yields; Motor gives its cursor at once, and PyMongo Async when it is awaited."""
+    found = collection.aggregate(list(pipeline))
+    cursor = await found if inspect.isawaitable(found) else found
+    documents: list[Any] = await cursor.to_list(None)
+    return documents
 
 
 @asynccontextmanager

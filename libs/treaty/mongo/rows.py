@@ -9,10 +9,11 @@ from pymongo import ReplaceOne, ReturnDocument
 from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure, PyMongoError
 
 from treaty.followers.leases import LeaseLost
-from treaty.mongo.driver import reaching, session, snapshot
+from treaty.mongo.driver import aggregated, reaching, session, snapshot
 from treaty.mongo.writing_session import WritingSession
 from treaty.projections.projection import Projection
-from treaty.projections.rows import Between, Key, Outdated, Row, RowRefused, Superseded, Where, Words
+from treaty.projections.rows import Between, Facets, Key, Outdated, Row, RowRefused, Superseded, Where, Words
+from treaty.projections.similar import Near
 
 _DUPLICATE_KEY, _TOO_LARGE = 11000, 10334
 
@@ -150,11 +151,11 @@ class MongoRows:
         return error
 
     async def find(self, where: Where, after: Key | None, limit: int) -> Sequence[Row]:
-        conditions = _all(where)
-        if after is not None:
-            conditions.append(self._behind(*after))
         with reaching():
             rows = self._rows(await self.generation())
+            conditions = await _all(rows, where)
+            if after is not None:
+                conditions.append(self._behind(*after))
             order = [(self._order_by, self._direction), ("_id", self._direction)]
             found = rows.find({"$and": conditions}).sort(order).limit(limit)
             return [_row(document) for document in await found.to_list(None)]
@@ -162,8 +163,28 @@ class MongoRows:
     async def count(self, where: Where) -> int:
         with reaching():
             rows = self._rows(await self.generation())
-            found: int = await rows.count_documents({"$and": _all(where)})
+            found: int = await rows.count_documents({"$and": await _all(rows, where)})
         return found
+
+    async def facets(self, where: Where, names: Sequence[str], *, most: int, among: int) -> Facets:
+        with reaching():
+            rows = self._rows(await self.generation())
+            counts = {f"of_{name}": [{"$limit": among}, *_frequencies(f"values.{name}", most)] for name in names}
+            [found] = await aggregated(
+                rows,
+                [
+                    {"$match": {"$and": await _all(rows, where)}},
+                    {"$sort": {self._order_by: self._direction, "_id": self._direction}},
+                    {"$limit": among + 1},
+                    {"$facet": {"all": [{"$count": "rows"}], **counts}},
+                ],
+            )
+        total = found["all"][0]["rows"] if found["all"] else 0
+        return Facets(
+            total=min(total, among),
+            complete=total <= among,
+            counts={name: [(one["_id"], one["rows"]) for one in found[f"of_{name}"]] for name in names},
+        )
 
     async def everything(self, generation: int) -> Sequence[Row]:
         with reaching():
@@ -208,10 +229,27 @@ def _write(row: Row, before: int | None) -> ReplaceOne[Any]:
     return ReplaceOne(found, {"version": row.version, "values": row.values}, upsert=not before)
 
 
-def _all(where: Where) -> list[dict[str, Any]]:
+async def _all(rows: Any, where: Where) -> list[dict[str, Any]]:
     """Returns the conditions, and one that excludes documents without a row."""
     each = [condition for name, value in where.items() for condition in _conditions(f"values.{name}", value)]
-    return [{"values": {"$ne": None}}, *each]
+    near = [await _near(rows, name, value) for name, value in where.items() if isinstance(value, Near)]
+    return [{"values": {"$ne": None}}, *each, *near]
+
+
+async def _near(rows: Any, name: str, near: Near) -> dict[str, Any]:
+    """MongoDB cannot count bits: it finds the hashes that have a part in common, and those that are near are taken."""
+    found = rows.find({f"values.{name}": {"$in": near.keys}}, {f"values.{name}": True})
+    ids = [document["_id"] async for document in found if near.meets(document["values"][name])]
+    return {"_id": {"$in": ids}}
+
+
+def _frequencies(field: str, most: int) -> list[dict[str, Any]]:
+    return [
+        {"$unwind": f"${field}"},
+        {"$group": {"_id": f"${field}", "rows": {"$sum": 1}}},
+        {"$sort": {"rows": -1, "_id": 1}},
+        {"$limit": most},
+    ]
 
 
 def _conditions(field: str, value: Any) -> Iterator[dict[str, Any]]:
@@ -219,6 +257,8 @@ def _conditions(field: str, value: Any) -> Iterator[dict[str, Any]]:
         case Between():
             bounds = {"$gte": value.low, "$lte": value.high}
             yield {field: {name: bound for name, bound in bounds.items() if bound is not None} or {"$exists": True}}
+        case Near():
+            pass
         case Words():
             yield from ({field: {"$regex": f"^{re.escape(word)}"}} for word in value.beginnings)
         case _:

@@ -4,7 +4,21 @@ These names are for authors of contexts; the modules inside are the toolkit's ow
 """
 
 from treaty.projections.projection import Projection
-from treaty.projections.rows import Between, Key, Where, Words, words_of
+from treaty.projections.rows import Between, Facets, Key, Where, Words, words_of
+from treaty.projections.similar import Near, parts_of
 from treaty.projections.view import FIRST, Page, View
 
-__all__ = ["FIRST", "Between", "Key", "Page", "Projection", "View", "Where", "Words", "words_of"]
+__all__ = [
+    "FIRST",
+    "Between",
+    "Facets",
+    "Key",
+    "Near",
+    "Page",
+    "Projection",
+    "View",
+    "Where",
+    "Words",
+    "parts_of",
+    "words_of",
+]

@@ -31,7 +31,23 @@ class Words:
 
 
 Where = Mapping[str, Any]
-"""The conditions on a list, by field: a value, `Between` or `Words`."""
+"""The conditions on a list, by field: a value, `Between`, `Words` or `Near`. Of a field with several values, a value is
+one of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facets:
+    """How many rows of a list have which values.
+
+    Attributes:
+        total: the number of rows that were counted.
+        complete: whether these are all rows of the list; if not, all numbers are of its beginning.
+        counts: for each field, its most frequent values and their numbers, the highest first.
+    """
+
+    total: int
+    complete: bool
+    counts: Mapping[str, Sequence[tuple[Any, int]]]
 
 
 def words_of(*texts: str) -> tuple[str, ...]:
@@ -115,6 +131,16 @@ class Rows(Protocol):
 
     async def count(self, where: Where) -> int:
         """Returns how many rows meet all the conditions."""
+        ...
+
+    async def facets(self, where: Where, names: Sequence[str], *, most: int, among: int) -> Facets:
+        """Counts the values of some fields among the rows that meet all the conditions.
+
+        Args:
+            names: the fields; one with several values counts for each of them, and a row without a value for none.
+            most: the number of values for each field.
+            among: the number of rows that are counted at most, from the beginning of the list.
+        """
         ...
 
     async def everything(self, generation: int) -> Sequence[Row]:

@@ -7,7 +7,8 @@ from typing import Generic, TypeVar
 
 from treaty.domain import Invalid
 from treaty.projections.projection import Projection
-from treaty.projections.rows import Key, Rows, Where
+from treaty.projections.rows import Facets, Key, Rows, Where
+from treaty.projections.similar import Near
 
 R = TypeVar("R")
 
@@ -66,6 +67,21 @@ class View(Generic[R]):
         last = shown[-1]
         assert last.values is not None
         return values, (last.values[self._projection.order_by], last.id)
+
+    async def facets(self, where: Where, *names: str, most: int = 10, among: int = 10_000) -> Facets:
+        """Counts how often the values of some fields are in a list; at most the first `among` rows are counted."""
+        return await self._rows.facets(where, names, most=most, among=among)
+
+    async def similar(self, field: str, near: Near, *, most: int = 100) -> list[tuple[int, str, R]]:
+        """Returns rows whose parts, in this field, are near: (distance in bits, id, row), the nearest first.
+
+        Of more than `most` rows, these are the first ones of the list.
+        """
+        found = []
+        for row in await self._rows.find({field: near}, None, most):
+            assert row.values is not None
+            found.append((near.distance_of(row.values[field]), row.id, self._projection.codec.decode(row.values)))
+        return sorted(found, key=lambda each: each[:2])
 
     async def row(self, id: str, *, not_before: str = "") -> R | None:
         """Returns one row, if it is there. Raises NotShown."""

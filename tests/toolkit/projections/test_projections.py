@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from treaty.probes import NoProbe
 from treaty.projections.projection import Projection
 from treaty.projections.projector import Projector, apply
 from treaty.projections.rows import Row, Superseded
+from treaty.projections.similar import FARTHEST, Near, parts_of
 from treaty.projections.view import NotShown, Page, View
 from treaty.testing.samples import NOTES, NoteRow, noted
 
@@ -249,3 +250,53 @@ async def test_what_follows_a_batch_that_failed_is_not_shown() -> None:
             await work
     rows.fails = False
     assert await listed(rows) == []
+
+
+async def test_similar_rows_come_with_their_distance_the_nearest_first() -> None:
+    prints = Projection(
+        name="prints",
+        source=NOTES.source,
+        row=Print,
+        project=lambda _, row, __: row,
+        order_by="name",
+        filters=("parts",),
+    )
+    rows = MemoryRows(prints)
+    hashes = {"far": "0000000000ffffff", "near": "0000000000000007", "same": "0000000000000000"}
+    values = {id: {"name": id, "parts": list(parts_of(hash))} for id, hash in hashes.items()}
+    await rows.store_newer([Row(id, 1, each) for id, each in values.items()], 0)
+    found = await View(prints, rows).similar("parts", Near(("0000000000000000",), 10))
+    assert [(distance, id, row.name) for distance, id, row in found] == [(0, "same", "same"), (3, "near", "near")]
+
+
+@given(st.integers(0, 2**64 - 1), st.sets(st.integers(0, 63), max_size=FARTHEST))
+def test_every_near_hash_has_a_key_in_common(hash: int, bits: set[int]) -> None:
+    other = hash ^ sum(1 << bit for bit in bits)
+    near = Near((f"{hash:016x}",), len(bits))
+    assert near.distance_of(parts_of(f"{other:016x}")) == len(bits)
+    assert set(near.keys) & set(parts_of(f"{other:016x}"))
+
+
+@pytest.mark.parametrize("hash", ["", "0", "0" * 17, "g" * 16, "0x" + "0" * 14, "-" + "0" * 15, " " * 16])
+def test_what_is_no_hash_is_refused(hash: str) -> None:
+    with pytest.raises(ValueError, match="64 bits in hex"):
+        parts_of(hash)
+
+
+def test_a_distance_that_the_index_cannot_search_is_refused() -> None:
+    with pytest.raises(ValueError, match="0 to 11"):
+        Near(("0" * 16,), 12)
+
+
+async def test_facets_of_a_view() -> None:
+    rows = MemoryRows(NOTES)
+    await rows.store_newer([Row(str(n), 1, {"owner": "ann" if n % 3 else "bob", "rank": n}) for n in range(9)], 0)
+    found = await View(NOTES, rows).facets({}, "owner")
+    assert (found.total, found.counts) == (9, {"owner": [("ann", 6), ("bob", 3)]})
+    assert not (await View(NOTES, rows).facets({}, "owner", among=8)).complete
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Print:
+    name: str
+    parts: tuple[int, ...]

@@ -3,7 +3,8 @@
 import pytest
 
 from treaty.followers.leases import LeaseLost
-from treaty.projections.rows import Between, Key, Outdated, Row, Rows, Superseded, Words, words_of
+from treaty.projections.rows import Between, Facets, Key, Outdated, Row, Rows, Superseded, Words, words_of
+from treaty.projections.similar import Near, parts_of
 from treaty.service.stores import Stores
 from treaty.testing.samples import NOTES
 from treaty.testing.suites.stores import OnStores
@@ -82,6 +83,47 @@ class RowsSuite(OnStores):
         }.items():
             assert "".join(r.id for r in await rows.find({"words": Words(text)}, None, 10)) == found, text
 
+    async def test_near_hashes_are_found_and_no_others(self, rows: Rows) -> None:
+        hashes = {f"{bits:02d}": f"{(1 << bits) - 1:016x}" for bits in range(0, 64, 3)}
+        await rows.store([_printed(id, hash) for id, hash in hashes.items()], 1, 0)
+        for distance in (0, 2, 3, 4, 9, 10, 11):
+            near = Near((hashes["30"], "f" * 16), distance)
+            expected = [id for id in hashes if abs(int(id) - 30) <= distance or 64 - int(id) <= distance]
+            found = await rows.find({"print": near}, None, 100)
+            assert sorted(r.id for r in found) == expected, distance
+            assert await rows.count({"print": near}) == len(expected)
+        first = await rows.find({"print": Near((hashes["30"],), 6), "owner": "ann"}, None, 2)
+        assert [r.id for r in await rows.find({"print": Near((hashes["30"],), 6)}, (0, first[-1].id), 2)] == [
+            "30",
+            "27",
+        ]
+
+    async def test_facets_count_each_value_of_a_list_that_is_bounded(self, rows: Rows) -> None:
+        owners = {"a": "ann", "b": "bob", "c": "ann", "d": "cid", "e": "bob", "f": "eve", "g": None}
+        tags = {"a": ["red", "blue"], "b": ["red"], "c": [], "f": ["red", "old"]}
+        await rows.store(
+            [Row(id, 1, {"owner": o, "rank": ord(id), "tags": tags.get(id, [])}) for id, o in owners.items()], 1, 0
+        )
+        await rows.store([Row("z", 1, None)], 1, 0)
+        found = await rows.facets({}, ["owner", "tags"], most=3, among=100)
+        assert (found.total, found.complete) == (7, True)
+        assert found.counts == {
+            "owner": [("ann", 2), ("bob", 2), ("cid", 1)],
+            "tags": [("red", 3), ("blue", 1), ("old", 1)],
+        }
+        beginning = await rows.facets({"rank": Between(high=ord("f"))}, ["owner"], most=9, among=3)
+        assert (beginning.total, beginning.complete) == (3, False)
+        assert beginning.counts == {"owner": [("bob", 1), ("cid", 1), ("eve", 1)]}
+        assert (await rows.facets({"owner": "ann"}, ["owner"], most=9, among=2)).complete
+        assert await rows.facets({"owner": "zoe"}, ["tags"], most=9, among=2) == Facets(
+            total=0, complete=True, counts={"tags": []}
+        )
+
+    async def test_a_value_of_a_field_with_several_is_one_of_them(self, rows: Rows) -> None:
+        await rows.store([Row("a", 1, {"owner": "ann", "rank": 1, "tags": ["red", "blue"]}), row("b", 2)], 1, 0)
+        assert [r.id for r in await rows.find({"tags": "blue"}, None, 9)] == ["a"]
+        assert not await rows.find({"tags": "blu"}, None, 9)
+
     async def test_a_generation_is_built_beside_the_one_that_is_served(self, rows: Rows) -> None:
         await rows.store([row("a", 1)], 1, 0)
         assert await rows.begin() == 1
@@ -148,6 +190,10 @@ class RowsSuite(OnStores):
         assert [r.id for r in await rows.everything(0)] == ["a"]
         assert [r.values for r in await rows.everything(3)] == [row("b", 3).values]
         assert list(await rows.retain(0, 3)) == []
+
+
+def _printed(id: str, hash: str) -> Row:
+    return Row(id, 1, {"owner": "ann", "rank": 0, "print": list(parts_of(hash))})
 
 
 def _worded(id: str, text: str) -> Row:
