@@ -31,6 +31,7 @@ from treaty.testing.suites.quarantine import QuarantineSuite
 from treaty.testing.suites.rebuild import RebuildSuite
 from treaty.testing.suites.replays import ReplaysSuite
 from treaty.testing.suites.rows import RowsSuite
+from treaty.testing.suites.seals import SealsSuite
 
 
 class _WithMotor:
@@ -112,6 +113,14 @@ class TestMotorReplays(_WithMotor, _OnMongoDB, ReplaysSuite):
 
 
 class TestPyMongoReplays(_WithPyMongo, _OnMongoDB, ReplaysSuite):
+    pass
+
+
+class TestMotorSeals(_WithMotor, _OnMongoDB, SealsSuite):
+    pass
+
+
+class TestPyMongoSeals(_WithPyMongo, _OnMongoDB, SealsSuite):
     pass
 
 

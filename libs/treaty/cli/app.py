@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 import uvloop
 
-from treaty.cli import projections, quarantine, replay, sagas, streams, topology
-from treaty.cli.audit import audit
+from treaty.cli import audits, projections, quarantine, replay, sagas, streams, topology
 from treaty.cli.call import call
 from treaty.cli.check import check
 from treaty.cli.context_map import context_map
@@ -38,12 +37,12 @@ app.add_typer(projections.app, name="projections")
 app.add_typer(sagas.app, name="sagas")
 app.add_typer(streams.app, name="streams")
 app.add_typer(topology.app, name="topology")
+app.add_typer(audits.app, name="audit")
 app.command("holes")(holes)
 app.command("duplicates")(duplicates)
 app.command("outbox")(outbox)
 app.command("followers")(followers)
 app.command("pending")(pending)
-app.command("audit")(audit)
 app.command("context-map")(context_map)
 app.command("call")(call)
 app.command("traces")(traces)

@@ -13,6 +13,7 @@ from treaty.memory.personal_data import MemoryPersonalData
 from treaty.memory.quarantine import MemoryQuarantine
 from treaty.memory.replays import MemoryReplays
 from treaty.memory.rows import MemoryRows
+from treaty.memory.seals import MemorySeals
 from treaty.projections.projection import Projection
 from treaty.surroundings import Surroundings
 
@@ -32,6 +33,7 @@ class MemoryStores:
         self.replays = MemoryReplays()
         self.personal_data = MemoryPersonalData()
         self.contents = MemoryContents(clock)
+        self.seals = MemorySeals(self.commits)
         self._rows: dict[str, MemoryRows] = {}
 
     def rows(self, projection: Projection[Any]) -> MemoryRows:

@@ -17,6 +17,7 @@ from treaty.mongo.personal_data import MongoPersonalData
 from treaty.mongo.quarantine import MongoQuarantine
 from treaty.mongo.replays import MongoReplays
 from treaty.mongo.rows import MongoRows
+from treaty.mongo.seals import MongoSeals
 from treaty.projections.projection import Projection
 from treaty.surroundings import Surroundings
 
@@ -52,6 +53,7 @@ class MongoStores:
         self.quarantine = MongoQuarantine(self._database)
         self.replays = MongoReplays(self._database)
         self.contents = MongoContents(self._database)
+        self.seals = MongoSeals(client, self._database)
         self.personal_data = MongoPersonalData(self._database, hashlib.blake2b(key).digest())
 
     def rows(self, projection: Projection[Any]) -> MongoRows:

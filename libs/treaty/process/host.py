@@ -13,6 +13,7 @@ from treaty.messaging.consumer import Patience
 from treaty.probes import NoProbe, Probe
 from treaty.process.runner import Runner
 from treaty.rpc.server import GrpcServer
+from treaty.seals.sealer import Sealing
 from treaty.service.contexts import Build, load_context
 from treaty.service.ports import Ports
 from treaty.service.stores import Stores
@@ -127,6 +128,7 @@ class Host:
             inbox_wait_seconds=self.settings.inbox_wait_seconds,
             drain_seconds=self.settings.grpc_drain_seconds,
             patience=self.patience,
+            sealing=Sealing.of(self.settings),
         )
 
     async def _watch(self, server: GrpcServer) -> None:

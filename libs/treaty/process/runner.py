@@ -28,6 +28,7 @@ from treaty.operations.gauges import Gauges
 from treaty.projections.projection import Projection
 from treaty.projections.projector import Projector
 from treaty.projections.rows import Superseded
+from treaty.seals.sealer import Sealing
 from treaty.service.service import Service, topology_of
 from treaty.service.stores import Stores
 from treaty.settings import Role
@@ -59,6 +60,7 @@ class Runner:
     inbox_wait_seconds: float = 600.0
     idle_save_seconds: float = 60.0
     patience: Patience = field(default_factory=Patience)
+    sealing: Sealing = field(default_factory=Sealing)
     refused_seconds: float = 30.0
     ready: bool = False
     _why: str = "its topology is not declared yet"
@@ -195,8 +197,11 @@ class Runner:
             surroundings=self.surroundings,
             longest=self.inbox_wait_seconds,
         )
-        following = asyncio.create_task(self._follow_generations(lease, inbox))
-        await until_one_ends(asyncio.create_task(inbox.run()), following)
+        tasks = [asyncio.create_task(inbox.run()), asyncio.create_task(self._follow_generations(lease, inbox))]
+        if self.service.sealed:
+            sealer = self.sealing.sealer(self.service.name, self.stores.seals, self.surroundings)
+            tasks.append(asyncio.create_task(sealer.run()))
+        await until_one_ends(*tasks)
 
     async def _follow_generations(self, lease: Lease, inbox: InboxReader) -> None:
         """Runs the followers; starts them again when a read model has a new generation."""

@@ -37,6 +37,7 @@ class Service:
         webhooks: the HTTP endpoints that other systems call.
         watches: its watches and feeds, which stream changes to clients.
         relations: its relations to the contexts it subscribes to or calls, and to external systems.
+        sealed: whether its commits are sealed, so that a change of its history shows.
         resources: clients of other systems, opened before the first call and closed after the last.
     """
 
@@ -52,6 +53,7 @@ class Service:
     webhooks: Sequence[Webhook] = ()
     watches: Sequence[Watch[Any] | Feed[Any]] = ()
     relations: Sequence[Relation] = ()
+    sealed: bool = False
     resources: Sequence[AbstractAsyncContextManager[Any]] = ()
 
     def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ from treaty.messaging.replays import Replays
 from treaty.personal_data import PersonalData
 from treaty.projections.projection import Projection
 from treaty.projections.rows import Rows
+from treaty.seals.seal import Seals
 
 
 class Stores(Protocol):
@@ -34,6 +35,9 @@ class Stores(Protocol):
 
     @property
     def contents(self) -> Contents: ...
+
+    @property
+    def seals(self) -> Seals: ...
 
     def rows(self, projection: Projection[Any]) -> Rows: ...
 

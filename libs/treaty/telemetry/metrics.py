@@ -63,6 +63,10 @@ METRICS: Mapping[str, Metric] = {
     "treaty.duplicates.open": Metric(
         "{stream}", "Streams without commands, because a cause took effect twice and nobody accepted it.", gauge=True
     ),
+    "treaty.seals.commits": Metric("{commit}", "Commits that were sealed."),
+    "treaty.seals.changed": Metric(
+        "{context}", "1 if commits of the last seal have changed since, else 0.", gauge=True
+    ),
     "treaty.outbox.lag": Metric("s", "Age of the event that the relay publishes now.", gauge=True),
     "treaty.relay.published": Metric("{event}", "Events that the broker confirmed.", by=("type",)),
     "treaty.relay.unroutable": Metric("{event}", "Events that no queue has a binding for.", by=("type",)),

@@ -40,6 +40,7 @@ def build(ports: Ports) -> Service:
     )
     return Service(
         name="finance.accounts",
+        sealed=True,
         api=Api(pb_grpc.add_AccountsServiceServicer_to_server, AccountsApi(accounts, movements, corrections, books)),
         publishes=[events.AccountOpened, events.AccountFrozen, events.AccountUnfrozen, events.AccountClosed],
         commands=storage.COMMANDS,

@@ -50,6 +50,7 @@ def build(ports: Ports) -> Service:
     )
     return Service(
         name="finance.fraud",
+        sealed=True,
         api=Api(pb_grpc.add_FraudServiceServicer_to_server, FraudApi(fraud)),
         publishes=[events.CaseOpened, events.CaseDecided],
         commands=storage.COMMANDS,

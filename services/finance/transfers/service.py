@@ -97,6 +97,7 @@ def build(ports: Ports) -> Service:
     )
     return Service(
         name="finance.transfers",
+        sealed=True,
         api=Api(pb_grpc.add_TransfersServiceServicer_to_server, TransfersApi(transfers, orders, files)),
         publishes=[
             events.PaymentInitiated,

@@ -24,6 +24,7 @@ from treaty.testing.suites.quarantine import QuarantineSuite
 from treaty.testing.suites.rebuild import RebuildSuite
 from treaty.testing.suites.replays import ReplaysSuite
 from treaty.testing.suites.rows import RowsSuite
+from treaty.testing.suites.seals import SealsSuite
 from treaty.testing.world import SeededChance
 
 
@@ -101,6 +102,10 @@ class TestMemoryRows(_InMemory, RowsSuite):
 
 
 class TestMemoryRebuild(_InMemory, RebuildSuite):
+    pass
+
+
+class TestMemorySeals(_InMemory, SealsSuite):
     pass
 
 

@@ -1,0 +1,102 @@
+"""Seals in MongoDB, in the collection `seals` of the context's database, and its commits as they are stored."""
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import Any
+
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
+from bson.timestamp import Timestamp
+from pymongo.errors import DuplicateKeyError
+
+from treaty.commits.log import MARGIN_SECONDS
+from treaty.mongo.documents import CODEC
+from treaty.mongo.driver import reaching, session
+from treaty.seals.seal import Leaf, Position, Seal, SealTaken, leaf_hash
+
+_RAW: CodecOptions[Any] = CodecOptions(document_class=RawBSONDocument)
+
+
+class MongoSeals:
+    """The seals of one context; their numbers are their ids."""
+
+    def __init__(self, client: Any, database: Any) -> None:
+        self._client = client
+        self._database = database
+        self._seals = database.get_collection("seals", codec_options=CODEC)
+        self._commits = database.get_collection("commits", codec_options=_RAW)
+
+    async def settled(self) -> Position:
+        """Up to a margin before the server's time: so old a commit has been stored by now, or never will be.
+
+        The session's causality makes the time one that a majority has reached.
+        """
+        with reaching():
+            async with session(self._client) as own:
+                answer = await self._database.command({"ping": 1}, session=own)
+                await self._commits.find({}, {"_id": 1}, session=own).limit(1).to_list(1)
+        now: Timestamp = answer["operationTime"]
+        return (max(now.time - MARGIN_SECONDS, 0), 0)
+
+    async def last(self) -> Seal | None:
+        with reaching():
+            found = await self._seals.find().sort("_id", -1).limit(1).to_list(1)
+        return _seal(found[0]) if found else None
+
+    async def add(self, seal: Seal) -> None:
+        with reaching():
+            try:
+                await self._seals.insert_one(_document(seal))
+            except DuplicateKeyError:
+                raise SealTaken(f"there is a seal {seal.number} of {seal.context}") from None
+
+    async def all(self) -> AsyncGenerator[Seal, None]:
+        with reaching():
+            async for document in self._seals.find().sort("_id", 1):
+                yield _seal(document)
+
+    async def leaves(self, after: Position, until: Position | None) -> AsyncGenerator[Leaf, None]:
+        bounds = {"$gt": Timestamp(*after), **({"$lte": Timestamp(*until)} if until else {})}
+        with reaching():
+            async for document in self._commits.find({"position": bounds}).sort([("position", 1), ("_id", 1)]):
+                position: Timestamp = document["position"]
+                yield Leaf((position.time, position.inc), str(document["_id"]), leaf_hash(document.raw))
+
+    async def strangers(self) -> Sequence[str]:
+        placed = {"position": {"$type": "timestamp", "$gt": Timestamp(0, 0)}}
+        with reaching():
+            found = await self._commits.find({"$nor": [placed]}, {"_id": 1}).to_list(None)
+        return [str(document["_id"]) for document in found]
+
+    async def holds(self, id: str) -> bool:
+        with reaching():
+            return await self._commits.find_one({"_id": id}, {"_id": 1}) is not None
+
+
+def _document(seal: Seal) -> dict[str, Any]:
+    return {
+        "_id": seal.number,
+        "context": seal.context,
+        "after": list(seal.after),  # the server would replace an empty timestamp
+        "until": list(seal.until),
+        "ids": list(seal.ids),
+        "leaves": seal.leaves,
+        "root": seal.root,
+        "before": seal.before,
+        "sealed_at": seal.sealed_at,
+        "signature": seal.signature,
+    }
+
+
+def _seal(document: Mapping[str, Any]) -> Seal:
+    return Seal(
+        context=document["context"],
+        number=document["_id"],
+        after=tuple(document["after"]),
+        until=tuple(document["until"]),
+        ids=document["ids"],
+        leaves=document["leaves"],
+        root=document["root"],
+        before=document["before"],
+        sealed_at=document["sealed_at"],
+        signature=document["signature"],
+    )

@@ -1,0 +1,1 @@
+"""Tamper evidence: seals over the commits of a context, and their verification."""
