@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
+from treaty.dependencies import DependencyAway
 from treaty.domain import NotFound
 
 Named = Callable[[Sequence[str]], Awaitable[Set[str]]]
@@ -20,6 +21,12 @@ class NoContent(NotFound):
     """There is no such content, or not all of it."""
 
     reason = "NO_CONTENT"
+
+
+class ContentsAway(DependencyAway):
+    """The storage of contents cannot be reached, or refuses us. Nothing was changed; try again."""
+
+    dependency = "contents"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from treaty.domain import DomainError
 from treaty.mongo.driver import close, connect
 from treaty.mongo.stores import MongoStores
 from treaty.probes import NoProbe
+from treaty.s3 import contents_of
 from treaty.service.contexts import find_contexts, load_context
 from treaty.service.ports import Ports
 from treaty.service.service import Service
@@ -50,8 +51,10 @@ async def opened(context: str) -> AsyncIterator[Opened]:
     key = settings.digest_key.get_secret_value().encode()
     chance, probe = RandomChance(), NoProbe()
     try:
-        stores = MongoStores(client, context, surroundings=Surroundings(chance=chance, probe=probe), key=key)
-        ports = Ports(stores=stores, surroundings=Surroundings(chance=chance, probe=probe), environ=os.environ)
+        surroundings = Surroundings(chance=chance, probe=probe)
+        contents = contents_of(context, settings, os.environ, surroundings)
+        stores = MongoStores(client, context, surroundings=surroundings, key=key, contents=contents)
+        ports = Ports(stores=stores, surroundings=surroundings, environ=os.environ)
         yield Opened(load_context(context)(ports), stores, ports, settings.partitions)
     finally:
         await close(client)

@@ -5,6 +5,7 @@ from typing import Any
 
 from treaty.commits.group_commit import GroupCommitLog
 from treaty.commits.log import StoreAway
+from treaty.contents import Contents
 from treaty.memory.commits import MemoryCommits
 from treaty.memory.contents import MemoryContents
 from treaty.memory.leases import MemoryCheckpoints, MemoryLeases
@@ -32,7 +33,7 @@ class MemoryStores:
         self.quarantine = MemoryQuarantine()
         self.replays = MemoryReplays()
         self.personal_data = MemoryPersonalData()
-        self.contents = MemoryContents(clock)
+        self.contents: Contents = MemoryContents(clock)
         self.seals = MemorySeals(self.commits)
         self._rows: dict[str, MemoryRows] = {}
 

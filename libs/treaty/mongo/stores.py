@@ -7,6 +7,7 @@ from typing import Any
 
 from treaty.commits.group_commit import GroupCommitLog
 from treaty.commits.log import StoreAway
+from treaty.contents import Contents
 from treaty.mongo.commits import MongoCommits
 from treaty.mongo.contents import MongoContents
 from treaty.mongo.driver import database, reaching
@@ -33,12 +34,20 @@ class MongoStores:
 
     Args:
         client: a client of either driver, shared by the contexts of a process; the caller closes it.
+        contents: a storage of contents outside of the database; by default they are in it.
         key: keys the references of personal data; the same for all processes of a context.
         patience: seconds after which a commit in flight makes `ping` raise StoreAway.
     """
 
     def __init__(
-        self, client: Any, context: str, *, surroundings: Surroundings, key: bytes = b"", patience: float = 5.0
+        self,
+        client: Any,
+        context: str,
+        *,
+        surroundings: Surroundings,
+        key: bytes = b"",
+        patience: float = 5.0,
+        contents: Contents | None = None,
     ) -> None:
         self._client = client
         self._patience = patience
@@ -52,7 +61,8 @@ class MongoStores:
         self.pending = MongoPending(self._database)
         self.quarantine = MongoQuarantine(self._database)
         self.replays = MongoReplays(self._database)
-        self.contents = MongoContents(self._database)
+        self._own_contents = MongoContents(self._database)
+        self.contents: Contents = contents or self._own_contents
         self.seals = MongoSeals(client, self._database)
         self.personal_data = MongoPersonalData(self._database, hashlib.blake2b(key).digest())
 
@@ -65,7 +75,7 @@ class MongoStores:
         await self.quarantine.prepare()
         await self.replays.prepare()
         await self.personal_data.prepare()
-        await self.contents.prepare()
+        await self._own_contents.prepare()
         for projection in projections:
             await self.rows(projection).prepare()
 

@@ -22,6 +22,7 @@ from treaty.probes import NoProbe, Probe
 from treaty.process.host import Host
 from treaty.rabbit.broker import RabbitBroker
 from treaty.rabbit.policies import Policies
+from treaty.s3 import contents_of
 from treaty.service.contexts import Build, load_context
 from treaty.settings import ProcessSettings, read_again
 from treaty.surroundings import Surroundings
@@ -69,7 +70,9 @@ async def running(
     host = Host(
         contexts=contexts,
         settings=settings,
-        stores=lambda name: _stores(client, name, settings, replace(surroundings, probe=probes.get(name) or NoProbe())),
+        stores=lambda name: _stores(
+            client, name, settings, environ, replace(surroundings, probe=probes.get(name) or NoProbe())
+        ),
         broker=broker,
         environ=environ,
         surroundings=surroundings,
@@ -113,9 +116,13 @@ def _policies(settings: ProcessSettings, environ: Mapping[str, str]) -> Policies
     return Policies(url, unquote(path.removeprefix("/")) or "/")
 
 
-def _stores(client: Any, name: str, settings: ProcessSettings, surroundings: Surroundings) -> MongoStores:
+def _stores(
+    client: Any, name: str, settings: ProcessSettings, environ: Mapping[str, str], surroundings: Surroundings
+) -> MongoStores:
     key = settings.digest_key.get_secret_value().encode()
-    return MongoStores(client, name, surroundings=surroundings, key=key)
+    return MongoStores(
+        client, name, surroundings=surroundings, key=key, contents=contents_of(name, settings, environ, surroundings)
+    )
 
 
 def _calm_the_collector() -> None:
