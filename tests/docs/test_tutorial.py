@@ -1,6 +1,5 @@
 """The tutorial is followed to the letter, in a copy of the checkout: it writes files, changes them, runs commands."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,22 +11,11 @@ from tests.docs.markdown import TUTORIAL, Block, blocks
 WRITTEN = ("services/library", "tests/services/library")
 
 
-def _hunks(diff: str) -> Iterator[tuple[str, str]]:
-    """Yields what is there before and after each part of a diff; parts are divided by a line of @@."""
-    for hunk in diff.split("@@\n"):
-        lines = hunk.splitlines(keepends=True)
-        yield (
-            "".join(line[1:] for line in lines if line[0] in " -"),
-            "".join(line[1:] for line in lines if line[0] in " +"),
-        )
-
-
-def _change(block: Block, path: Path) -> None:
-    text = path.read_text()
-    for before, after in _hunks(block.text):
-        assert text.count(before) == 1, f"{block}: {block.changes} has this {text.count(before)} times:\n{before}"
-        text = text.replace(before, after)
-    path.write_text(text)
+def _change(block: Block, checkout: Checkout) -> None:
+    assert block.text.startswith(f"--- a/{block.changes}\n"), f"{block}: the diff is not of {block.changes}"
+    diff = checkout.root.parent / "change.diff"
+    diff.write_text(block.text)
+    checkout.must("git", "apply", diff)
 
 
 def _write(block: Block, path: Path) -> None:
@@ -41,7 +29,7 @@ def _follow(block: Block, checkout: Checkout) -> None:
         case Block(file=file) if file:
             _write(block, checkout.root / file)
         case Block(changes=file, language="diff") if file:
-            _change(block, checkout.root / file)
+            _change(block, checkout)
         case Block(language="bash" | "console"):
             for command in block.commands:
                 checkout.must("bash", "-euo", "pipefail", "-c", command)
@@ -77,10 +65,12 @@ def test_a_block_that_nobody_is_told_what_to_do_with_is_noticed(tmp_path: Path) 
 
 
 def test_a_change_of_what_is_not_there_is_noticed(tmp_path: Path) -> None:
-    file, change = _page(tmp_path, "`a.py`:\n```python\na = 1\n```\n\nIn `a.py`:\n```diff\n-b = 1\n+b = 2\n```\n")
-    _follow(file, Checkout(tmp_path))
-    with pytest.raises(AssertionError, match="has this 0 times"):
-        _follow(change, Checkout(tmp_path))
+    diff = "--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-b = 1\n+b = 2\n"
+    file, change = _page(tmp_path, f"`a.py`:\n```python\na = 1\n```\n\nIn `a.py`:\n```diff\n{diff}```\n")
+    checkout = Checkout(tmp_path / "checkout")
+    _follow(file, checkout)
+    with pytest.raises(AssertionError, match="patch does not apply"):
+        _follow(change, checkout)
 
 
 def test_a_command_that_fails_is_noticed(tmp_path: Path) -> None:
