@@ -1,6 +1,7 @@
 """Who has read one context has read them all: the same folders, the same shape of use cases, events in one place."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,6 +80,7 @@ def _of_use_cases(module: ast.Module) -> Iterator[str]:
             ast.unparse(one).startswith("dataclass") for one in node.decorator_list
         ):
             continue
+        yield from _of_views(node)
         methods = [one for one in node.body if isinstance(one, ast.AsyncFunctionDef) and not one.name.startswith("_")]
         if methods and "kw_only=True" not in ast.unparse(node.decorator_list[0]):
             yield f"{node.name} has use cases, and is built without keywords"
@@ -86,6 +88,16 @@ def _of_use_cases(module: ast.Module) -> Iterator[str]:
             given = [*method.args.args[1:], *method.args.kwonlyargs]
             if len(given) > 1:
                 yield f"{node.name}.{method.name} takes {len(given)} arguments instead of one command or query"
+
+
+def _of_views(use_cases: ast.ClassDef) -> Iterator[str]:
+    """A view is called after its rows: `order_rows: View[OrderRow]`."""
+    for field in use_cases.body:
+        found = re.fullmatch(r"(\w+): View\[(\w+)\]", ast.unparse(field))
+        if found:
+            words = re.sub(r"(?<!^)(?=[A-Z])", "_", found[2]).lower()
+            if found[1] not in (words, f"{words}s"):
+                yield f"{use_cases.name}.{found[1]} is a view of {found[2]}: call it {words}s"
 
 
 def _of_tables(module: ast.Module) -> Iterator[str]:
@@ -122,6 +134,11 @@ PLANTED = [
         "services/commerce/catalog/application.py",
         "@dataclass(kw_only=True)\nclass More:\n    async def note(self, sku: str, price: int) -> None: ...",
         "More.note takes 2 arguments",
+    ),
+    (
+        "services/commerce/catalog/application.py",
+        "@dataclass(kw_only=True)\nclass More:\n    list: View[ProductRow]",
+        "More.list is a view of ProductRow: call it product_rows",
     ),
     ("services/commerce/catalog/api.py", "_MORE = {1: pb.REVIEW_STATUS_PENDING}", "use treaty.rpc.EnumTable"),
 ]

@@ -88,7 +88,7 @@ class Customers:
     """The use cases of Customers. `review_after` is the time between the last change of a tier and its review."""
 
     customers: Repository[Customer]
-    rows: View[CustomerRow]
+    customer_rows: View[CustomerRow]
     happenings: View[Happening]
     personal_data: PersonalData
     clock: Clock
@@ -156,7 +156,7 @@ class Customers:
     async def list_customers(self, query: ListCustomers) -> tuple[list[CustomerRow], Key | None]:
         """Returns a page of customers, sorted by id, and the key of the next page, or None at the end."""
         where = {} if query.tier is None else {"tier": query.tier.value}
-        return await self.rows.page(where, query.page)
+        return await self.customer_rows.page(where, query.page)
 
     async def _registered(self, customer_id: str) -> Committed[Customer]:
         found = await self.customers.get(customer_id)

@@ -33,7 +33,7 @@ class CustomersSettings(Settings):
 def build(ports: Ports) -> Service:
     customers = Customers(
         customers=ports.repository(storage.CUSTOMERS, policies=[publish, set_review], commands=storage.COMMANDS),
-        rows=ports.view(storage.CUSTOMER_ROWS),
+        customer_rows=ports.view(storage.CUSTOMER_ROWS),
         happenings=ports.view(storage.HAPPENINGS),
         personal_data=ports.personal_data,
         clock=ports.clock,

@@ -28,14 +28,16 @@ class InventorySettings(Settings):
 def build(ports: Ports) -> Service:
     settings = ports.settings(InventorySettings)
     items = ports.repository(storage.STOCK, policies=[publish_stock])
-    levels = ports.view(storage.STOCK_LEVELS)
-    stock = Stock(items=items, warehouses=ports.repository(storage.WAREHOUSES), levels=levels, clock=ports.clock)
+    stock_rows = ports.view(storage.STOCK_LEVELS)
+    stock = Stock(
+        items=items, warehouses=ports.repository(storage.WAREHOUSES), stock_rows=stock_rows, clock=ports.clock
+    )
     allocations = Allocations(
         items=items,
         allocations=ports.repository(
             storage.ALLOCATIONS, policies=[publish_allocation, expire], commands=storage.COMMANDS
         ),
-        levels=levels,
+        stock_rows=stock_rows,
         clock=ports.clock,
         held=timedelta(seconds=settings.allocation_seconds),
     )

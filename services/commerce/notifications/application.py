@@ -138,7 +138,7 @@ class Notifications:
 
     subscriptions: Repository[Subscription]
     notifications: Repository[Notification]
-    summaries: View[NotificationRow]
+    notification_rows: View[NotificationRow]
     personal_data: PersonalData
     outlets: Mapping[Channel, Outlet]
     signatures: Signatures
@@ -194,7 +194,7 @@ class Notifications:
     async def list_notifications(self, query: ListNotifications) -> tuple[list[NotificationRow], Key | None]:
         """Returns a page of notifications, the latest first, and the key of the next page, or None at the end."""
         where = {"customer_id": query.customer_id} if query.customer_id else {}
-        return await self.summaries.page(where, query.page)
+        return await self.notification_rows.page(where, query.page)
 
     async def notify(self, command: Notify) -> None:
         """Schedules a message by every channel of a customer, or records why nobody receives it."""

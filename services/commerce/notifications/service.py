@@ -62,7 +62,7 @@ def build(ports: Ports) -> Service:
     notifications = Notifications(
         subscriptions=ports.repository(storage.SUBSCRIPTIONS),
         notifications=ports.repository(storage.NOTIFICATIONS, policies=[deliver], commands=storage.COMMANDS),
-        summaries=ports.view(storage.NOTIFICATION_SUMMARY),
+        notification_rows=ports.view(storage.NOTIFICATION_SUMMARY),
         personal_data=ports.personal_data,
         outlets={Channel.EMAIL: mail, Channel.SMS: sms, Channel.WEBHOOK: webhooks},
         signatures=webhooks,

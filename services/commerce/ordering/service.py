@@ -46,9 +46,9 @@ def build(ports: Ports) -> Service:
     ordering = Ordering(
         orders=ports.repository(storage.ORDERS, policies=[publish, follow_order], commands=storage.COMMANDS),
         buyers=knowledge.buyers,
-        offers=ports.view(storage.OFFER_SEARCH),
-        summaries=ports.view(storage.ORDER_SUMMARY),
-        sales=ports.view(storage.DAILY_SALES),
+        offer_rows=ports.view(storage.OFFER_SEARCH),
+        order_rows=ports.view(storage.ORDER_SUMMARY),
+        sales_rows=ports.view(storage.DAILY_SALES),
         watching=watching,
         personal_data=ports.personal_data,
         shipments=ShippingClient(shipping_peer),

@@ -154,7 +154,7 @@ class Shipping:
     """
 
     shipments: Repository[Shipment]
-    summaries: View[ShipmentRow]
+    shipment_rows: View[ShipmentRow]
     deliveries: Deliveries
     carrier: Carrier
     clock: Clock
@@ -198,7 +198,7 @@ class Shipping:
     async def list_shipments(self, query: ListShipments) -> tuple[list[ShipmentRow], Key | None]:
         """Returns a page of shipments, the latest first, and the key of the next page, or None at the end."""
         where = {"status": query.status.value} if query.status else {}
-        return await self.summaries.page(where, query.page)
+        return await self.shipment_rows.page(where, query.page)
 
     async def book_carrier(self, command: BookCarrier) -> None:
         """Books a shipment with the carrier, and records the answer.

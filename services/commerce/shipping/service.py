@@ -45,7 +45,7 @@ def build(ports: Ports) -> Service:
     carrier = carrier_at(settings.carrier, settings.carrier_seconds, settings.carrier_pace, ports.clock)
     shipping = Shipping(
         shipments=ports.repository(storage.SHIPMENTS, policies=[publish, ask_carrier], commands=storage.COMMANDS),
-        summaries=ports.view(storage.SHIPMENT_SUMMARY),
+        shipment_rows=ports.view(storage.SHIPMENT_SUMMARY),
         deliveries=OrderingDeliveries(peer),
         carrier=carrier,
         clock=ports.clock,

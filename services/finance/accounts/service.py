@@ -17,10 +17,10 @@ from services.finance.accounts.publishing import publish
 
 def build(ports: Ports) -> Service:
     repository = ports.repository(storage.ACCOUNTS, policies=[publish, set_timers], commands=storage.COMMANDS)
-    postings = ports.view(storage.POSTINGS)
+    posting_rows = ports.view(storage.POSTINGS)
     accounts = Accounts(
         accounts=repository,
-        rows=ports.view(storage.ACCOUNT_ROWS),
+        account_rows=ports.view(storage.ACCOUNT_ROWS),
         personal_data=ports.personal_data,
         clock=ports.clock,
     )
@@ -28,14 +28,14 @@ def build(ports: Ports) -> Service:
     corrections = Corrections(
         corrections=ports.repository(storage.CORRECTIONS, policies=[post_approved], commands=storage.COMMANDS),
         accounts=repository,
-        postings=postings,
-        rows=ports.view(storage.CORRECTION_ROWS),
+        posting_rows=posting_rows,
+        correction_rows=ports.view(storage.CORRECTION_ROWS),
         clock=ports.clock,
     )
     books = Books(
         accounts=repository,
-        postings=postings,
-        holds=ports.view(storage.HOLDS),
+        posting_rows=posting_rows,
+        hold_rows=ports.view(storage.HOLDS),
         trial_balances=ports.view(storage.TRIAL_BALANCES),
     )
     return Service(

@@ -67,7 +67,7 @@ class Fraud:
 
     profiles: Repository[Profile]
     cases: Repository[Case]
-    rows: View[CaseRow]
+    case_rows: View[CaseRow]
     model: Model
     zone: tzinfo
     clock: Clock
@@ -106,12 +106,12 @@ class Fraud:
     async def list_cases(self, query: ListCases) -> tuple[list[CaseRow], Key | None]:
         """Returns a page of cases, the oldest first, and the key of the next page, or None at the end."""
         where = {} if query.status is None else {"status": query.status.value}
-        return await self.rows.page(where, query.page)
+        return await self.case_rows.page(where, query.page)
 
     async def export_decisions(self, query: ExportDecisions) -> tuple[str, Key | None]:
         """Returns a page of training data as CSV, with a header on the first page."""
         status = Status.FRAUD if query.fraud else Status.CLEARED
-        rows, after = await self.rows.page({"status": status.value}, query.page)
+        rows, after = await self.case_rows.page({"status": status.value}, query.page)
         text = io.StringIO()
         lines = csv.writer(text)
         if query.page.after is None:

@@ -43,7 +43,7 @@ def build(ports: Ports) -> Service:
     fraud = Fraud(
         profiles=ports.repository(storage.PROFILES, policies=[open_cases], commands=storage.COMMANDS),
         cases=ports.repository(storage.CASES, policies=[publish]),
-        rows=ports.view(storage.CASE_ROWS),
+        case_rows=ports.view(storage.CASE_ROWS),
         model=read_weights(Path(settings.model) if settings.model else DEFAULT),
         zone=ZoneInfo(settings.time_zone),
         clock=ports.clock,

@@ -75,7 +75,9 @@ def build(ports: Ports) -> Service:
     rules, banking_days = settings.rules, TargetDays()
     accounts_peer, fraud_peer = (ports.peer(f"finance.{name}") for name in ("accounts", "fraud"))
     repository = ports.repository(storage.TRANSFERS, policies=[publish, next_step(rules)], commands=storage.COMMANDS)
-    transfers = Transfers(transfers=repository, rows=ports.view(storage.TRANSFER_ROWS), rules=rules, clock=ports.clock)
+    transfers = Transfers(
+        transfers=repository, transfer_rows=ports.view(storage.TRANSFER_ROWS), rules=rules, clock=ports.clock
+    )
     steps = Steps(
         transfers=repository,
         allowances=ports.repository(storage.ALLOWANCES),
@@ -91,7 +93,7 @@ def build(ports: Ports) -> Service:
     execution = Execution(rules=rules, is_banking_day=banking_days, cut_off=time.fromisoformat(settings.cut_off))
     files = Files(
         files=ports.repository(storage.FILES, policies=[make_transfers(execution)], commands=storage.COMMANDS),
-        rows=ports.view(storage.TRANSFER_ROWS),
+        transfer_rows=ports.view(storage.TRANSFER_ROWS),
         execution=execution,
         clock=ports.clock,
     )

@@ -48,7 +48,7 @@ def build(ports: Ports) -> Service:
         sightings=ports.repository(storage.SIGHTINGS, policies=[follow_sighting], commands=storage.COMMANDS),
         cases=ports.repository(storage.CASES, policies=[publish, follow_case], commands=storage.COMMANDS),
         permission_rows=ports.view(storage.PERMISSION_ROWS),
-        alerts=ports.view(storage.ALERTS),
+        alert_rows=ports.view(storage.ALERTS),
         feed=feed,
         personal_data=ports.personal_data,
         clock=ports.clock,

@@ -18,7 +18,7 @@ def build(ports: Ports) -> Service:
         types=ports.repository(storage.LICENSE_TYPES),
         sales=ports.repository(storage.SALES, policies=[publish_sale, follow_sale], commands=storage.COMMANDS),
         licenses=ports.repository(storage.LICENSES, policies=[publish_license, set_expiry], commands=storage.COMMANDS),
-        type_rows=ports.view(storage.LICENSE_TYPE_ROWS),
+        license_type_rows=ports.view(storage.LICENSE_TYPE_ROWS),
         license_rows=ports.view(storage.LICENSE_ROWS),
         usage_days=ports.view(storage.USAGE_BY_DAY),
         purchase_days=ports.view(storage.PURCHASES_BY_DAY),

@@ -65,7 +65,7 @@ class Allocations:
 
     items: Repository[StockItem]
     allocations: Repository[Allocation]
-    levels: View[StockRow]
+    stock_rows: View[StockRow]
     clock: Clock
     held: timedelta
 
@@ -143,7 +143,7 @@ class Allocations:
 
         The read model may be out of date, so only the reservation decides whether there are enough pieces.
         """
-        main = await self.levels.rows([stock_id(DEFAULT_WAREHOUSE, sku) for sku in pieces])
+        main = await self.stock_rows.rows([stock_id(DEFAULT_WAREHOUSE, sku) for sku in pieces])
         able = {row.sku for row in main.values() if row.available >= pieces[row.sku]}
         return [
             AllocatedLine(
@@ -156,7 +156,7 @@ class Allocations:
 
     async def _other_warehouse(self, sku: str, quantity: int) -> str:
         """Returns the first warehouse with enough pieces. Otherwise returns the default one, which then refuses."""
-        rows, _ = await self.levels.page({"sku": sku}, Page(size=100))
+        rows, _ = await self.stock_rows.page({"sku": sku}, Page(size=100))
         return next((row.warehouse for row in rows if row.available >= quantity), DEFAULT_WAREHOUSE)
 
     async def _reserve(self, order_id: str, line: AllocatedLine) -> DomainError | None:

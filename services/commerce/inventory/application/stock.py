@@ -92,7 +92,7 @@ class Stock:
 
     items: Repository[StockItem]
     warehouses: Repository[Warehouse]
-    levels: View[StockRow]
+    stock_rows: View[StockRow]
     clock: Clock
 
     async def register_item(self, command: RegisterItem) -> Committed[StockItem]:
@@ -157,4 +157,4 @@ class Stock:
     async def list_stock(self, query: ListStock) -> tuple[list[StockRow], Key | None]:
         """Returns a page of stock items, sorted by SKU, and the key of the next page, or None at the end."""
         where = {"warehouse": query.warehouse, "sku": query.sku, "to_reorder": query.to_reorder}
-        return await self.levels.page({name: value for name, value in where.items() if value}, query.page)
+        return await self.stock_rows.page({name: value for name, value in where.items() if value}, query.page)

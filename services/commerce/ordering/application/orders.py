@@ -68,9 +68,9 @@ class Ordering:
 
     orders: Repository[Order]
     buyers: Repository[Buyer]
-    offers: View[OfferRow]
-    summaries: View[OrderRow]
-    sales: View[SalesRow]
+    offer_rows: View[OfferRow]
+    order_rows: View[OrderRow]
+    sales_rows: View[SalesRow]
     watching: Watch[Order]
     personal_data: PersonalData
     shipments: Shipments
@@ -201,11 +201,11 @@ class Ordering:
     async def list_orders(self, query: ListOrders) -> tuple[list[OrderRow], Key | None]:
         """Returns a page of orders, the latest first, and the key of the next page, or None at the end."""
         where = {"customer_id": query.customer_id, "status": query.status and query.status.value}
-        return await self.summaries.page({name: value for name, value in where.items() if value}, query.page)
+        return await self.order_rows.page({name: value for name, value in where.items() if value}, query.page)
 
     async def search_offers(self, query: SearchOffers) -> tuple[list[tuple[OfferRow, Money]], Key | None]:
         """Returns a page of offers, sorted by name, with their current prices, and the key of the next page or None."""
-        rows, after = await self.offers.page(_conditions(query), query.page)
+        rows, after = await self.offer_rows.page(_conditions(query), query.page)
         now = self.clock.now()
         priced = [(row, price_at(row.list_price, row.promotion, now)) for row in rows if row.list_price is not None]
         return priced, after
@@ -213,11 +213,11 @@ class Ordering:
     async def list_sales(self, query: ListSales) -> tuple[list[SalesRow], Key | None]:
         """Returns a page of daily sales, the latest first, and the key of the next page, or None at the end."""
         bounds = Between(query.first or None, query.last or None)
-        return await self.sales.page({"day": bounds} if query.first or query.last else {}, query.page)
+        return await self.sales_rows.page({"day": bounds} if query.first or query.last else {}, query.page)
 
     async def _prices(self, skus: Sequence[str], now: datetime) -> Mapping[str, Money]:
         """Returns the current price of each SKU that can be bought."""
-        rows = await self.offers.rows(skus)
+        rows = await self.offer_rows.rows(skus)
         return {
             sku: price_at(row.list_price, row.promotion, now)
             for sku, row in rows.items()

@@ -37,7 +37,7 @@ class Accounts:
     """The use cases of accounts."""
 
     accounts: Repository[Account]
-    rows: View[AccountRow]
+    account_rows: View[AccountRow]
     personal_data: PersonalData
     clock: Clock
 
@@ -116,7 +116,7 @@ class Accounts:
         """Returns a page of accounts, sorted by id, and the key of the next page, or None at the end."""
         wanted = {"holder_id": query.holder_id, "kind": query.kind and query.kind.value}
         where = {field: value for field, value in wanted.items() if value}
-        return await self.rows.page(where, query.page)
+        return await self.account_rows.page(where, query.page)
 
     async def _private_ref(self, command: OpenAccount) -> str:
         """Stores the personal data and returns its reference.

@@ -61,14 +61,14 @@ class Books:
     """The use cases of the books."""
 
     accounts: Repository[Account]
-    postings: View[PostingRow]
-    holds: View[HoldRow]
+    posting_rows: View[PostingRow]
+    hold_rows: View[HoldRow]
     trial_balances: View[TrialBalance]
 
     async def read_statement(self, query: ReadStatement) -> Statement:
         """Returns a page of the statement for a period in the past."""
         of = {"account_id": query.account_id}
-        lines, after = await self.postings.page({**of, **_period(query.start, query.end)}, query.page)
+        lines, after = await self.posting_rows.page({**of, **_period(query.start, query.end)}, query.page)
         opening = await self._balance(of, query.start) if query.start is not None else 0
         closing = await self._balance(of, query.end)
         return Statement(lines=lines, opening=opening, closing=closing, after=after)
@@ -83,7 +83,7 @@ class Books:
         of = {"account_id": query.account_id}
         page, lines = Page(size=200, not_before=query.not_before), list[PostingRow]()
         while len(lines) <= MOST_LINES:
-            rows, after = await self.postings.page({**of, **_period(query.start, query.end)}, page)
+            rows, after = await self.posting_rows.page({**of, **_period(query.start, query.end)}, page)
             lines += rows
             if after is None:
                 break
@@ -102,11 +102,11 @@ class Books:
 
     async def _balance(self, of: Mapping[str, Any], moment: datetime | None) -> int:
         """Returns the balance before a moment, or the latest one."""
-        latest, _ = await self.postings.page({**of, **_period(None, moment)}, Page(size=1))
+        latest, _ = await self.posting_rows.page({**of, **_period(None, moment)}, Page(size=1))
         return latest[0].balance if latest else 0
 
     async def find_hold(self, query: FindHold) -> HoldRow:
-        found = await self.holds.row(hold_row_id(query.account_id, query.hold_id), not_before=query.not_before)
+        found = await self.hold_rows.row(hold_row_id(query.account_id, query.hold_id), not_before=query.not_before)
         if found is None:
             raise NotFound(f"account {query.account_id} has no hold {query.hold_id}")
         return found
@@ -117,7 +117,7 @@ class Books:
 
     async def export_ledger(self, query: ExportLedger) -> tuple[str, Key | None]:
         """Returns a page of the ledger as CSV, latest posting first, with a header on the first page."""
-        rows, after = await self.postings.page(_period(query.start, query.end), query.page)
+        rows, after = await self.posting_rows.page(_period(query.start, query.end), query.page)
         text = io.StringIO()
         lines = csv.writer(text)
         if query.page.after is None:

@@ -27,13 +27,13 @@ class Corrections:
 
     corrections: Repository[Correction]
     accounts: Repository[Account]
-    postings: View[PostingRow]
-    rows: View[CorrectionRow]
+    posting_rows: View[PostingRow]
+    correction_rows: View[CorrectionRow]
     clock: Clock
 
     async def propose(self, command: ProposeCorrection) -> Committed[Correction]:
         """Proposes the opposite of a posting. The read model of postings follows by some milliseconds."""
-        original = await self.postings.row(command.posting_id)
+        original = await self.posting_rows.row(command.posting_id)
         if original is None:
             raise NotFound(f"posting {command.posting_id} does not exist, or is not in the books yet")
         now = self.clock.now()
@@ -81,7 +81,7 @@ class Corrections:
     async def list_corrections(self, query: ListCorrections) -> tuple[list[CorrectionRow], Key | None]:
         """Returns a page of corrections, latest first, and the key of the next page, or None at the end."""
         where = {} if query.status is None else {"status": query.status.value}
-        return await self.rows.page(where, query.page)
+        return await self.correction_rows.page(where, query.page)
 
 
 def post_approved(correction: Correction, event: CorrectionEvent) -> Iterator[Call]:

@@ -64,7 +64,7 @@ class Files:
     """The use cases of payment files."""
 
     files: Repository[PaymentFile]
-    rows: View[TransferRow]
+    transfer_rows: View[TransferRow]
     execution: Execution
     clock: Clock
 
@@ -89,7 +89,7 @@ class Files:
         """Returns a file, and the status of each line as the read model of transfers has it."""
         found = await self.files.get(file_id)
         ids = [self.execution.transfer_of(found.state, index) for index in range(len(found.state.lines))]
-        known = await self.rows.rows(ids)
+        known = await self.transfer_rows.rows(ids)
         return found, [_outcome(line, known.get(id)) for line, id in zip(found.state.lines, ids, strict=True)]
 
 

@@ -23,7 +23,7 @@ class Transfers:
     """The use cases of transfers."""
 
     transfers: Repository[Transfer]
-    rows: View[TransferRow]
+    transfer_rows: View[TransferRow]
     rules: Rules
     clock: Clock
 
@@ -84,7 +84,7 @@ class Transfers:
             "customer_id": query.customer_id,
             "status": query.status and query.status.value,
         }
-        return await self.rows.page({field: value for field, value in wanted.items() if value}, query.page)
+        return await self.transfer_rows.page({field: value for field, value in wanted.items() if value}, query.page)
 
     def _is_large(self, transfer: Transfer) -> bool:
         return transfer.terms is not None and self.rules.is_large(transfer.terms.amount)

@@ -56,7 +56,7 @@ class Cases:
     sightings: Repository[Sighting]
     cases: Repository[Case]
     permission_rows: View[PermissionRow]
-    alerts: View[AlertRow]
+    alert_rows: View[AlertRow]
     feed: Feed[Case]
     personal_data: PersonalData
     clock: Clock
@@ -136,7 +136,7 @@ class Cases:
 
     async def list_alerts(self, query: ListAlerts) -> tuple[list[AlertRow], Key | None]:
         """Returns a page of alerts, the latest first, and the key of the next page, or None at the end."""
-        return await self.alerts.page(_where(query.filter), query.page)
+        return await self.alert_rows.page(_where(query.filter), query.page)
 
     async def watch_alerts(self, query: WatchAlerts) -> AsyncGenerator[Change, None]:
         """Yields the changes of alerts. The first one has only the place where the watching begins."""

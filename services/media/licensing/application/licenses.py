@@ -54,7 +54,7 @@ class Licensing:
     types: Repository[LicenseType]
     sales: Repository[Sale]
     licenses: Repository[License]
-    type_rows: View[LicenseTypeRow]
+    license_type_rows: View[LicenseTypeRow]
     license_rows: View[LicenseRow]
     usage_days: View[UsageDay]
     purchase_days: View[PurchaseDay]
@@ -143,7 +143,7 @@ class Licensing:
 
     async def list_license_types(self, query: ListLicenseTypes) -> tuple[list[LicenseTypeRow], Key | None]:
         """Returns a page of license types, sorted by id, and the key of the next page, or None at the end."""
-        return await self.type_rows.page({}, query.page)
+        return await self.license_type_rows.page({}, query.page)
 
     async def list_licenses(self, query: ListLicenses) -> tuple[list[LicenseRow], Key | None]:
         """Returns a page of licenses, the latest first, and the key of the next page, or None at the end."""
