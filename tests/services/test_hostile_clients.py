@@ -8,7 +8,7 @@ import grpc
 import pytest
 from commerce.ordering.v1 import ordering_service_pb2 as pb
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from treaty.rpc.client import channel
+from treaty.rpc.client import channel, until_answered
 from treaty.rpc.health import LIVENESS, READINESS
 from treaty.settings import SettingsError
 from treaty.testing import eventually
@@ -56,14 +56,19 @@ async def _health(port: int | None, name: str) -> int:
 
 
 async def _everybody_is_answered(shop: Shop, order_id: str) -> None:
-    """Makes calls, opens a stream, and asks for health at both ports."""
+    """Makes calls, opens a stream, and asks for health at both ports.
+
+    The attacked port drops some calls with CANCELLED if they come too fast; a client repeats them.
+    """
     for _ in range(5):
-        assert (await shop.get(order_id)).order_id == order_id
+        assert (await until_answered(lambda: shop.get(order_id))).order_id == order_id
     async with asyncio.timeout(TIMEOUT):
-        await anext(aiter(shop.ordering.WatchOrder(pb.WatchOrderRequest(order_id=order_id))))
+        watched = pb.WatchOrderRequest(order_id=order_id)
+        await until_answered(lambda: anext(aiter(shop.ordering.WatchOrder(watched))))
     server = shop.world.host.server
     assert server is not None
-    assert [await _health(port, LIVENESS) for port in (server.port, server.health_port)] == [SERVING, SERVING]
+    assert await until_answered(lambda: _health(server.port, LIVENESS)) == SERVING
+    assert await _health(server.health_port, LIVENESS) == SERVING
 
 
 async def _placed(shop: Shop) -> str:
