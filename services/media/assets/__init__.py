@@ -1,0 +1,1 @@
+"""Asset Processing: pictures are uploaded, inspected, indexed and searched."""

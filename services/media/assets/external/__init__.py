@@ -1,0 +1,1 @@
+"""The systems outside of the service: the processes that decode pictures."""
