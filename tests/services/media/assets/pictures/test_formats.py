@@ -1,6 +1,7 @@
 """Files are taken for what they are, by content; a file that cannot be decoded whole is refused with its reason."""
 
 import io
+import random
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from PIL import Image
 
 from scripts.lib import pictures as make
-from services.media.assets.domain.picture import Orientation, Reason
+from services.media.assets.domain.picture import Orientation, Reason, Unreadable
 from tests.services.media.assets.pictures.made import inspected, jpeg, picture, refusal
 
 
@@ -109,6 +110,15 @@ def test_a_small_file_that_claims_too_many_pixels_is_refused(tmp_path: Path) -> 
     assert refusal(tmp_path, data) is Reason.TOO_MANY_PIXELS
 
 
+@pytest.mark.parametrize("options", [{}, {"lossless": True}, {"exif": make.exif({0x010F: "Canon"})}])
+def test_the_size_of_a_webp_is_read_before_it_is_opened(tmp_path: Path, options: dict[str, Any]) -> None:
+    """The three kinds of its first chunk: VP8, VP8L and VP8X."""
+    data = make.encoded(picture(64, 48), "WEBP", **options)
+    assert inspected(tmp_path, data, pixels=64 * 48).picture.width == 64
+    with pytest.raises(Unreadable, match="64 × 48"):
+        inspected(tmp_path, data, pixels=64 * 48 - 1)
+
+
 def test_the_pixels_of_all_frames_count(tmp_path: Path) -> None:
     data = make.encoded(picture(64, 48), "GIF", save_all=True, append_images=[picture(64, 48, 1)])
     assert inspected(tmp_path, data, pixels=64 * 48 * 2).picture.frames == 2
@@ -140,3 +150,33 @@ def test_a_very_large_jpeg_is_decoded_smaller(tmp_path: Path) -> None:
     assert (found.picture.width, found.picture.height) == (6_000, 12_000)
     assert found.picture.orientation is Orientation.PORTRAIT
     assert Image.open(io.BytesIO(found.previews["large"])).size == (512, 1024)
+
+
+def _whole() -> dict[str, bytes]:
+    image, block = picture(64, 48), make.exif({0x0112: 6, 0x013B: "Eve"}, gps=make.position(52.5, 13.4))
+    packet = make.xmp({"dc:creator": ["Ada"], "exif:GPSLatitude": "52,31.2N"})
+    return {
+        "JPEG": jpeg(64, 48, exif=block, xmp=packet, iptc=make.iptc({25: ["sea"], 80: "Iva"})),
+        "progressive": jpeg(64, 48, progressive=True),
+        "PNG": make.png_with(image, xmp=packet, exif=block),
+        "WEBP": make.encoded(image, "WEBP", exif=block, xmp=packet),
+        "TIFF": make.encoded(image, "TIFF", exif=block),
+        "LZW": make.encoded(image, "TIFF", compression="tiff_lzw"),
+        "GIF": make.encoded(image, "GIF", save_all=True, append_images=[picture(64, 48, 1)]),
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(_whole()))
+def test_a_damaged_file_is_accepted_or_refused_and_nothing_else(tmp_path: Path, name: str) -> None:
+    """The damage is seeded. No exception of a decoder or a parser comes out."""
+    whole, chance, seen = _whole()[name], random.Random(name), set()
+    for _ in range(150):
+        data = bytearray(whole)
+        for _ in range(chance.choice((1, 2, 5, 20))):
+            data[chance.randrange(min(len(data), chance.choice((64, 400, len(data)))))] = chance.randrange(256)
+        try:
+            seen.add(inspected(tmp_path, bytes(data), pixels=1_000_000).picture.format)
+        except Unreadable as refused:
+            seen.add(refused.reason)
+    assert len(seen) > 1

@@ -17,10 +17,14 @@ from services.media.assets.external.pictures.messages import LENGTH, READY, Answ
 from services.media.assets.external.pictures.worker.formats import is_of_the_machine
 from services.media.assets.external.pictures.worker.inspection import inspect
 
+_NICE = 5
+"""The service answers calls first, and decodes pictures with the time of the processors that is left."""
+
 
 def main() -> None:
     limits = Limits.load(sys.argv[1])
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.nice(_NICE)
     resource.setrlimit(resource.RLIMIT_AS, (limits.memory, limits.memory))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import io
+import resource
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -42,7 +43,7 @@ _KNOWN: list[tuple[str, Callable[[bytes], bool]]] = [
     ("JPEG", lambda head: head.startswith(b"\xff\xd8\xff")),
     ("PNG", lambda head: head.startswith(b"\x89PNG\r\n\x1a\n")),
     ("GIF", lambda head: head.startswith((b"GIF87a", b"GIF89a"))),
-    ("WEBP", lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP"),
+    ("WEBP", lambda head: _is_webp(head)),
     ("TIFF", lambda head: head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"))),
     ("BMP", lambda head: head.startswith(b"BM")),
     ("PDF", lambda head: head.startswith(b"%PDF")),
@@ -51,6 +52,9 @@ _KNOWN: list[tuple[str, Callable[[bytes], bool]]] = [
     ("PostScript", lambda head: head.startswith(b"%!PS")),
     ("SVG", lambda head: b"<svg" in head[:256]),
 ]
+
+_BYTES_OF_WEBP = 8
+"""Bytes for each pixel of a WebP: its decoder holds two frames of four."""
 
 _OF_THE_MACHINE = {errno.EACCES, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOENT, errno.ESTALE}
 
@@ -72,6 +76,8 @@ def opened(path: Path, pixels: int) -> Iterator[Image.Image]:
         if not head:
             raise Unreadable(Reason.EMPTY, "The file is empty.")
         file.seek(0)
+        if _is_webp(head):
+            _check_webp(head, pixels)
         with _faults("opened"):
             try:
                 image = Image.open(file, formats=_OPENED)
@@ -144,12 +150,39 @@ def frames(image: Image.Image) -> int:
 
 def _check_size(image: Image.Image, pixels: int) -> None:
     if image.width * image.height > pixels:
-        sentence = f"The picture has {image.width} × {image.height} pixels; {pixels} pixels in all are the most."
-        raise Unreadable(Reason.TOO_MANY_PIXELS, sentence)
+        raise _too_many(image.width, image.height, pixels)
     count = frames(image)
     if image.width * image.height * count > pixels:
         sentence = f"The picture has {count} frames of {image.width} × {image.height} pixels; {pixels} are the most."
         raise Unreadable(Reason.TOO_MANY_PIXELS, sentence)
+
+
+def _is_webp(head: bytes) -> bool:
+    return head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+
+
+def _check_webp(head: bytes, pixels: int) -> None:
+    """The decoder of WebP takes the memory for a picture as it opens the file, so its size is read before that.
+
+    Source: RFC 9649, sections 2.5 to 2.7.
+    """
+    kind = head[12:16]
+    if kind == b"VP8X":
+        width, height = (int.from_bytes(head[at : at + 3], "little") + 1 for at in (24, 27))
+    elif kind == b"VP8L":
+        bits = int.from_bytes(head[21:25], "little")
+        width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    else:
+        width, height = (int.from_bytes(head[at : at + 2], "little") & 0x3FFF for at in (26, 28))
+    if width * height > pixels:
+        raise _too_many(width, height, pixels)
+    if width * height * _BYTES_OF_WEBP > resource.getrlimit(resource.RLIMIT_AS)[0] >= 0:
+        raise MemoryError
+
+
+def _too_many(width: int, height: int, pixels: int) -> Unreadable:
+    sentence = f"The picture has {width} × {height} pixels; {pixels} pixels in all are the most."
+    return Unreadable(Reason.TOO_MANY_PIXELS, sentence)
 
 
 def _smaller(size: tuple[int, int]) -> tuple[int, int]:
