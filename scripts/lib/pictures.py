@@ -44,12 +44,17 @@ def exif(
 ) -> bytes:
     """Returns an EXIF block: the tags of its main directory, of its details (0x8769), of its position (0x8825)."""
     block = Image.Exif()
-    block.update(tags)
+    block.update(_in_utf_8(tags))
     for directory, given in ((DETAILS, details), (GPS, gps)):
         if given is not None:
-            block.get_ifd(directory).update(given)
+            block.get_ifd(directory).update(_in_utf_8(given))
             block[directory] = block.get_ifd(directory)
     return block.tobytes()
+
+
+def _in_utf_8(tags: Mapping[int, Any]) -> dict[int, Any]:
+    """Pillow writes a question mark for each letter that is not in ASCII; most programs write UTF-8."""
+    return {tag: value.encode() if isinstance(value, str) else value for tag, value in tags.items()}
 
 
 def degrees(value: float) -> tuple[TiffImagePlugin.IFDRational, ...]:
@@ -155,6 +160,13 @@ def black_png(width: int, height: int, *, colours: int = 1) -> bytes:
     packer, row = zlib.compressobj(1), b"\0" * (1 + width * colours)
     packed = b"".join([*(packer.compress(row) for _ in range(height)), packer.flush()])
     return _png(width, height, 0 if colours == 1 else 2, [(b"IDAT", packed)])
+
+
+def scan_bomb_jpeg(width: int, height: int, scans: int) -> bytes:
+    """Returns a small grey JPEG that takes long to decode: the last of its scans is there `scans` times."""
+    data = jpeg(image=Image.new("L", (width, height), 99), progressive=True)
+    last = data.rindex(b"\xff\xda")
+    return data[:last] + data[last:-2] * scans + data[-2:]
 
 
 def text_bomb_png(megabytes: int) -> bytes:

@@ -40,7 +40,7 @@ class Metadata:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Personal:
-    """The words of a file about a person. It belongs into the private store, never into an event.
+    """The data of a file about a person. They belong into the private store, never into an event.
 
     Attributes:
         latitude, longitude: degrees, north and east positive; both are there or none.

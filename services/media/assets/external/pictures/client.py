@@ -14,6 +14,7 @@ from services.media.assets.external.pictures.messages import (
     MAX_BYTES,
     READY,
     Answer,
+    Failure,
     Inspected,
     Limits,
     framed,
@@ -76,13 +77,17 @@ class PictureWorkers:
         """Inspects the picture in a file.
 
         Raises:
+            OSError: there is no such file.
             Unreadable: the file is refused, or it killed its worker each time.
-            WorkersFailed: no worker could be started, or they are closed. The same file may succeed later.
+            WorkersFailed: the fault is of this machine, or the workers are closed. The same file may succeed later.
         """
+        await asyncio.to_thread(path.stat)
         for _ in range(self._tries):
             answer = await self._ask_one(path)
             if answer is None:
                 continue
+            if isinstance(answer.result, Failure):
+                raise WorkersFailed(answer.result.sentence)
             if isinstance(answer.result, Unreadable):
                 raise answer.result
             return answer.result

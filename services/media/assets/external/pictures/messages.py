@@ -1,7 +1,7 @@
 """The messages between the service and a worker process: JSON, each after its length in 4 bytes, big-endian.
 
 A worker sends `READY` when it has started. Then it reads one request after another, each the path of a file, and sends
-one answer for each: an inspection or a refusal.
+one answer for each: an inspection, a refusal or a failure.
 """
 
 import json
@@ -16,6 +16,8 @@ LENGTH = 4
 MAX_BYTES = 16 << 20
 """The largest message. An answer has two previews, of less than 2 MB together."""
 
+MIN_MEMORY = 256 << 20
+
 READY = b'"ready"'
 
 
@@ -25,7 +27,7 @@ class Limits:
 
     Attributes:
         pixels: the largest width × height × frames.
-        memory: bytes of address space of the process.
+        memory: bytes of address space of the process; below MIN_MEMORY it cannot decode anything.
         cpu_seconds: of computation for one picture.
         seconds: of time for one picture.
         pictures: after so many, a process ends and another one takes its place.
@@ -36,6 +38,12 @@ class Limits:
     cpu_seconds: int = 20
     seconds: float = 30.0
     pictures: int = 500
+
+    def __post_init__(self) -> None:
+        if self.memory < MIN_MEMORY:
+            raise ValueError(f"a worker needs {MIN_MEMORY} bytes of memory, at least")
+        if min(self.pixels, self.cpu_seconds, self.pictures) < 1 or self.seconds <= 0:
+            raise ValueError("the limits of a worker must be positive")
 
     def dump(self) -> str:
         return json.dumps(asdict(self))
@@ -59,11 +67,18 @@ class Inspected:
     previews: Mapping[str, bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A fault of the machine, such as a disk that cannot be read; no picture is to blame."""
+
+    sentence: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """`last` says that the worker ends after this answer."""
 
-    result: Inspected | Unreadable
+    result: Inspected | Unreadable | Failure
     last: bool = False
 
 
@@ -75,6 +90,8 @@ def dump(answer: Answer) -> bytes:
     result = answer.result
     if isinstance(result, Unreadable):
         body: dict[str, Any] = {"reason": result.reason, "sentence": result.sentence}
+    elif isinstance(result, Failure):
+        body = {"failure": result.sentence}
     else:
         body = {
             "picture": asdict(result.picture),
@@ -95,6 +112,8 @@ def load(message: bytes) -> Answer:
         last = bool(body.pop("last"))
         if "reason" in body:
             return Answer(result=Unreadable(Reason(body["reason"]), str(body["sentence"])), last=last)
+        if "failure" in body:
+            return Answer(result=Failure(str(body["failure"])), last=last)
         return Answer(result=_inspected(body), last=last)
     except (TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"a worker sent no answer: {error!r}") from error

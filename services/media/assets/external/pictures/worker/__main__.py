@@ -13,13 +13,18 @@ from pathlib import Path
 from typing import BinaryIO
 
 from services.media.assets.domain.picture import Reason, Unreadable
-from services.media.assets.external.pictures.messages import LENGTH, READY, Answer, Limits, dump, framed
+from services.media.assets.external.pictures.messages import LENGTH, READY, Answer, Failure, Limits, dump, framed
+from services.media.assets.external.pictures.worker.formats import is_of_the_machine
 from services.media.assets.external.pictures.worker.inspection import inspect
+
+_NICE = 5
+"""The service answers calls first, and decodes pictures with the time of the processors that is left."""
 
 
 def main() -> None:
     limits = Limits.load(sys.argv[1])
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    os.nice(_NICE)
     resource.setrlimit(resource.RLIMIT_AS, (limits.memory, limits.memory))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -46,6 +51,12 @@ def _answer(path: Path, limits: Limits, *, last: bool) -> Answer:
     except MemoryError:
         sentence = f"The picture needs more than {limits.memory >> 20} MB of memory to be decoded."
         return Answer(result=Unreadable(Reason.TOO_MANY_PIXELS, sentence), last=True)
+    except Exception as error:
+        if is_of_the_machine(error):
+            return Answer(result=Failure(f"a picture cannot be read: {error!r}"), last=True)
+        # Colours, turns and previews meet the files of strangers, just as the decoders do.
+        sentence = f"The picture cannot be processed ({type(error).__name__})."
+        return Answer(result=Unreadable(Reason.CORRUPT, sentence), last=last)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
 

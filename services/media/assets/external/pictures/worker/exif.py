@@ -40,7 +40,7 @@ def orientation(image: Image.Image) -> int:
 
 def read(image: Image.Image, notes: Notes) -> Found:
     with _noted(notes):
-        exif = image.getexif()
+        exif = _block(image)
         details, gps = exif.get_ifd(DETAILS), exif.get_ifd(GPS)
         main: Mapping[int, Any] = dict(exif)
     taken_at = exif_date(_text(details, TAKEN_AT), _text(details, OFFSET), notes)
@@ -64,6 +64,18 @@ def read(image: Image.Image, notes: Notes) -> Found:
 def camera(make: str, model: str) -> str:
     """Returns make and model; many models begin with their make."""
     return model if model.lower().startswith(make.lower()) else f"{make} {model}".strip()
+
+
+def _block(image: Image.Image) -> Image.Exif:
+    """Returns the block of a file, parsed again: Pillow parses it as it opens the file, and is silent about faults."""
+    data = image.info.get("exif")
+    if not data:
+        return image.getexif()
+    block = Image.Exif()
+    block.load(data)
+    if not block:
+        raise ValueError("there is a header, and nothing in it")
+    return block
 
 
 @contextmanager

@@ -1,7 +1,9 @@
 """Opens a picture by its content and decodes it; each fault becomes a refusal with its reason."""
 
+import errno
 import hashlib
 import io
+import resource
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -41,7 +43,7 @@ _KNOWN: list[tuple[str, Callable[[bytes], bool]]] = [
     ("JPEG", lambda head: head.startswith(b"\xff\xd8\xff")),
     ("PNG", lambda head: head.startswith(b"\x89PNG\r\n\x1a\n")),
     ("GIF", lambda head: head.startswith((b"GIF87a", b"GIF89a"))),
-    ("WEBP", lambda head: head[:4] == b"RIFF" and head[8:12] == b"WEBP"),
+    ("WEBP", lambda head: _is_webp(head)),
     ("TIFF", lambda head: head.startswith((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"))),
     ("BMP", lambda head: head.startswith(b"BM")),
     ("PDF", lambda head: head.startswith(b"%PDF")),
@@ -50,6 +52,11 @@ _KNOWN: list[tuple[str, Callable[[bytes], bool]]] = [
     ("PostScript", lambda head: head.startswith(b"%!PS")),
     ("SVG", lambda head: b"<svg" in head[:256]),
 ]
+
+_BYTES_OF_WEBP = 8
+"""Bytes for each pixel of a WebP: its decoder holds two frames of four."""
+
+_OF_THE_MACHINE = {errno.EACCES, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOENT, errno.ESTALE}
 
 _ENDS = tuple(filler * 64 + b"\xff\xd9" for filler in (b"\x00", b"\x55"))
 
@@ -69,6 +76,8 @@ def opened(path: Path, pixels: int) -> Iterator[Image.Image]:
         if not head:
             raise Unreadable(Reason.EMPTY, "The file is empty.")
         file.seek(0)
+        if _is_webp(head):
+            _check_webp(head, pixels)
         with _faults("opened"):
             try:
                 image = Image.open(file, formats=_OPENED)
@@ -89,12 +98,20 @@ def decode(image: Image.Image, path: Path) -> Image.Image:
         Unreadable: the file is cut or damaged.
     """
     try:
+        if isinstance(image, PngImagePlugin.PngImageFile):
+            _verify(path)
         return _loaded(image)
     except Unreadable as refused:
         completed = _completed(path) if refused.reason is Reason.TRUNCATED and _is_jpeg(image) else None
         if completed is None:
             raise
         return completed
+
+
+def _verify(path: Path) -> None:
+    """Checks the checksums of a PNG, which are not looked at when it is decoded."""
+    with _faults("verified"), Image.open(path, formats=["PNG"]) as image:
+        image.verify()
 
 
 def _loaded(image: Image.Image) -> Image.Image:
@@ -133,12 +150,39 @@ def frames(image: Image.Image) -> int:
 
 def _check_size(image: Image.Image, pixels: int) -> None:
     if image.width * image.height > pixels:
-        sentence = f"The picture has {image.width} × {image.height} pixels; {pixels} pixels in all are the most."
-        raise Unreadable(Reason.TOO_MANY_PIXELS, sentence)
+        raise _too_many(image.width, image.height, pixels)
     count = frames(image)
     if image.width * image.height * count > pixels:
         sentence = f"The picture has {count} frames of {image.width} × {image.height} pixels; {pixels} are the most."
         raise Unreadable(Reason.TOO_MANY_PIXELS, sentence)
+
+
+def _is_webp(head: bytes) -> bool:
+    return head[:4] == b"RIFF" and head[8:12] == b"WEBP"
+
+
+def _check_webp(head: bytes, pixels: int) -> None:
+    """The decoder of WebP takes the memory for a picture as it opens the file, so its size is read before that.
+
+    Source: RFC 9649, sections 2.5 to 2.7.
+    """
+    kind = head[12:16]
+    if kind == b"VP8X":
+        width, height = (int.from_bytes(head[at : at + 3], "little") + 1 for at in (24, 27))
+    elif kind == b"VP8L":
+        bits = int.from_bytes(head[21:25], "little")
+        width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    else:
+        width, height = (int.from_bytes(head[at : at + 2], "little") & 0x3FFF for at in (26, 28))
+    if width * height > pixels:
+        raise _too_many(width, height, pixels)
+    if width * height * _BYTES_OF_WEBP > resource.getrlimit(resource.RLIMIT_AS)[0] >= 0:
+        raise MemoryError
+
+
+def _too_many(width: int, height: int, pixels: int) -> Unreadable:
+    sentence = f"The picture has {width} × {height} pixels; {pixels} pixels in all are the most."
+    return Unreadable(Reason.TOO_MANY_PIXELS, sentence)
 
 
 def _smaller(size: tuple[int, int]) -> tuple[int, int]:
@@ -155,6 +199,11 @@ def _refused(head: bytes) -> Unreadable:
     return Unreadable(Reason.NOT_A_PICTURE, "The content of the file is no picture.")
 
 
+def is_of_the_machine(error: Exception) -> bool:
+    """Returns whether no picture is to blame: no content of a file leads to one of these errors."""
+    return isinstance(error, OSError) and error.errno in _OF_THE_MACHINE
+
+
 @contextmanager
 def _faults(done: str) -> Iterator[None]:
     """A decoder can fail with any exception on a file that was made for it."""
@@ -165,6 +214,10 @@ def _faults(done: str) -> Iterator[None]:
     except (Unreadable, MemoryError):
         raise
     except Exception as error:
+        if is_of_the_machine(error):
+            raise
+        if "out of memory" in str(error):
+            raise MemoryError from error
         if "truncated" in str(error).lower():
             raise Unreadable(Reason.TRUNCATED, "The file is cut: a part of the picture is missing.") from error
         text = f"The file is damaged and cannot be {done} ({type(error).__name__})."

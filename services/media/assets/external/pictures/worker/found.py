@@ -1,4 +1,4 @@
-"""The findings of one source of metadata, before the sources are merged."""
+"""The metadata from one source, before the sources are merged."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

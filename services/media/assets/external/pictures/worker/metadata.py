@@ -1,4 +1,4 @@
-"""The metadata of a picture: XMP first, then IPTC, then EXIF."""
+"""The words of a file about its picture: XMP first, then IPTC, then EXIF."""
 
 from collections.abc import Callable
 

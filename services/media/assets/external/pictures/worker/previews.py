@@ -48,7 +48,7 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     high = values.getextrema()[1]
     assert isinstance(high, float)
     most = 65_535.0 if image.mode != "F" and high <= 65_535 else max(high, 1.0)
-    return values.point(lambda value: value * (255 / most) + 0.0).convert("L")
+    return values.point(lambda value: value * (255 / most) + 0.5).convert("L")
 
 
 def flattened(image: Image.Image) -> Image.Image:

@@ -58,6 +58,8 @@ def _properties(root: Element) -> Properties:
             found.setdefault(name, [value])
         for child in description:
             found.setdefault(child.tag, _values(child))
+    for licensor in root.iter(f"{PLUS}LicensorName"):  # in a list of structures, of which the first is taken
+        found.setdefault(licensor.tag, _values(licensor))
     return found
 
 
