@@ -20,7 +20,7 @@ class WorkerInspection:
             found = await self.workers.inspect(path)
         except Unreadable as refused:
             raise ports.Unreadable(refused.reason.value, refused.sentence) from None
-        except WorkersFailed as failed:
+        except (WorkersFailed, OSError) as failed:
             raise ports.InspectionAway(str(failed)) from None
         seen = found.picture
         picture = Picture(

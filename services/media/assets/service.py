@@ -16,7 +16,7 @@ from services.media.assets.application.library import Library
 from services.media.assets.application.processing import Work, following
 from services.media.assets.application.sweep import Sweep
 from services.media.assets.external.pictures.client import PictureWorkers
-from services.media.assets.external.pictures.messages import Limits
+from services.media.assets.external.pictures.messages import MIN_MEMORY, Limits
 from services.media.assets.publishing import publish
 from services.media.assets.sagas.processing import IndexAsset, InspectAsset, MakeAssetReady
 
@@ -25,7 +25,7 @@ class AssetsSettings(Settings):
     """The settings of Asset Processing. Times are in seconds, sizes in bytes."""
 
     workers: int = Field(2, alias="ASSETS_WORKERS", ge=1, le=64)
-    worker_memory: int = Field(700_000_000, alias="ASSETS_WORKER_MEMORY", ge=100_000_000)
+    worker_memory: int = Field(700 << 20, alias="ASSETS_WORKER_MEMORY", ge=MIN_MEMORY)
     picture_seconds: float = Field(30.0, alias="ASSETS_PICTURE_SECONDS", gt=0)
     max_pixels: int = Field(200_000_000, alias="ASSETS_MAX_PIXELS", ge=1)
     step_seconds: float = Field(600.0, alias="ASSETS_STEP_SECONDS", gt=0)
