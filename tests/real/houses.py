@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from treaty.commits.commit import Commit
 from treaty.mongo.driver import close, connect, database
 from treaty.mongo.stores import MongoStores
+from treaty.operations.audit import history
 from treaty.rpc.client import channel
 from treaty.surroundings import Surroundings
 
@@ -57,11 +59,9 @@ class House:
             self._channels[name] = channel(f"127.0.0.1:{self.ports[name]}")
         return self._channels[name]
 
-    async def commits(self, context: str) -> Sequence[Mapping[str, Any]]:
-        """Returns all commits of a context as they are stored, in the order of the log."""
-        found = database(self.client, context).get_collection("commits").find({})
-        commits: Sequence[Mapping[str, Any]] = await found.sort([("position", 1), ("_id", 1)]).to_list(None)
-        return commits
+    async def commits(self, context: str) -> Sequence[Commit]:
+        """Returns all commits of a context, in the order of the log."""
+        return [commit async for commit in history(self.stores[context].log)]
 
     async def count(self, context: str) -> int:
         """Returns the number of commits of a context."""

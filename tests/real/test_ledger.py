@@ -48,7 +48,7 @@ class Bank:
     async def events(self) -> Sequence[Any]:
         """Returns the events of all commits, in the order of the log."""
         return [
-            ACCOUNTS.events.decode(event) for commit in await self.house.commits(CONTEXT) for event in commit["events"]
+            ACCOUNTS.events.decode(event) for commit in await self.house.commits(CONTEXT) for event in commit.events
         ]
 
 

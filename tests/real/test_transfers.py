@@ -15,9 +15,9 @@ from finance.transfers.v1 import transfers_service_pb2 as pb
 from treaty.rpc.client import until_answered
 from treaty.testing import while_moving
 
+from scripts.lib.prove.bank.audit import complaints
 from tests.real.houses import House, house
 from tests.services.finance.accounts.teller import Teller
-from tests.services.finance.audit import complaints
 from tests.services.finance.bank import CONTEXTS, Transfers, terms
 
 pytestmark = pytest.mark.slow

@@ -34,6 +34,7 @@ class Ports:
 
     Attributes:
         address: returns the address of another context.
+        connect: returns another context if it is not called over gRPC, such as in a simulation.
         policies: the policies of all its repositories; their events are compared with the published ones.
         commands: the commands of all its repositories; the service must carry them out.
     """
@@ -43,6 +44,7 @@ class Ports:
     environ: Mapping[str, str] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     address: Callable[[str], str] = lambda context: context
+    connect: Callable[[str], Peer] | None = None
     policies: list[Policy] = field(default_factory=list, init=False)
     commands: list[type] = field(default_factory=list, init=False)
 
@@ -98,6 +100,8 @@ class Ports:
 
     def peer(self, context: str) -> Peer:
         """Returns another context, to be called over gRPC."""
+        if self.connect is not None:
+            return self.connect(context)
         return Peer(context, self.address, self.surroundings.probe)
 
     def settings(self, model: type[T]) -> T:

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from scripts.lib import dev
-from scripts.lib.bench import commands, footprint, hostile, idle, overload, soak
+from scripts.lib.bench import bank, commands, footprint, hostile, idle, overload, soak, uses
 from scripts.lib.command_line import parser_of
 from scripts.lib.paths import ROOT
 from scripts.lib.virtual_hosts import virtual_host
 
 LOGS = ROOT / ".dev" / "bench"
+
+WHAT = ("bank", "commands", "footprint", "hostile", "idle", "overload", "soak", "uses")
 
 
 def main() -> int:
@@ -31,6 +33,10 @@ def main() -> int:
 def _faults(what: str, figures: dict[str, Any]) -> list[str]:
     if what == "commands" and not commands.valid(figures):
         return ["the figures are not valid: acknowledged commands are missing in the store"]
+    if what == "bank":
+        return list(bank.faults(figures))
+    if what == "uses":
+        return list(uses.faults(figures))
     if what == "soak":
         return soak.faults(figures)
     if what == "overload":
@@ -40,7 +46,7 @@ def _faults(what: str, figures: dict[str, Any]) -> list[str]:
 
 def _arguments() -> argparse.Namespace:
     parser = parser_of("bench")
-    parser.add_argument("what", choices=("commands", "footprint", "hostile", "idle", "overload", "soak"))
+    parser.add_argument("what", choices=WHAT)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--minutes", type=float, default=60.0)
@@ -53,6 +59,12 @@ def _arguments() -> argparse.Namespace:
 async def _measure(arguments: argparse.Namespace, environ: Mapping[str, str]) -> dict[str, Any]:
     if arguments.what == "footprint":
         return await footprint.measure(environ, LOGS)
+    if arguments.what == "bank":
+        money = bank.Plan(seconds=arguments.seconds or 5.0, rounds=arguments.rounds)
+        return await bank.measure(money, environ, LOGS)
+    if arguments.what == "uses":
+        reported = uses.Plan(seconds=arguments.seconds or 5.0, rounds=arguments.rounds)
+        return await uses.measure(reported, environ, LOGS)
     if arguments.what == "idle":
         quiet = idle.Plan(seconds=arguments.seconds or 20.0, rounds=arguments.rounds, before=arguments.before)
         return await idle.measure(quiet, environ, LOGS)

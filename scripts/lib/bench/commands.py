@@ -63,7 +63,7 @@ async def measure(plan: Plan, environ: Mapping[str, str], logs: Path) -> dict[st
                     if kind == "echo" and name:
                         continue
                     prefix = f"b{run}{name[:1]}{turn}"
-                    figures = await _load(targets[kind], prefix, items, callers, plan.seconds)
+                    figures = await load(targets[kind], prefix, items, callers, plan.seconds)
                     rates.setdefault(name + kind, []).append(figures["per_s"])
                     _progress(kind, name, figures)
                     if kind == "treaty":
@@ -96,21 +96,32 @@ def valid(figures: Mapping[str, Any]) -> bool:
     return bool(commands and commits >= commands and events >= commands and commits == events)
 
 
-async def _load(target: str, prefix: str, items: int, callers: int, seconds: float) -> dict[str, Any]:
+async def load(target: str, prefix: str, items: int, callers: int, seconds: float) -> dict[str, Any]:
+    """Loads a server with ReceiveStock, from a process of its own; returns the figures of that process."""
     options = {"target": target, "prefix": prefix, "items": items, "callers": callers, "seconds": seconds}
+    return await run_load("scripts.lib.bench.load", "", options, within=120 + 2 * seconds)
+
+
+async def run_load(module: str, what: str, options: Mapping[str, object], *, within: float = 600.0) -> dict[str, Any]:
+    """Runs a load generator; returns the figures in its last line.
+
+    Raises:
+        LoadFailed: if it ended with an error.
+        TimeoutError: if it did not end within so many seconds.
+    """
     arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
     loading = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "scripts.lib.bench.load", *arguments, stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-m", module, *filter(None, [what]), *arguments), stdout=asyncio.subprocess.PIPE
     )
     try:
-        async with asyncio.timeout(120 + 2 * seconds):
+        async with asyncio.timeout(within):
             output, _ = await loading.communicate()
     finally:
         if loading.returncode is None:
             loading.kill()
             await loading.wait()
     if loading.returncode:
-        raise LoadFailed(f"the load generator for {prefix} failed; its error is printed above")
+        raise LoadFailed(f"the load generator {module} failed; its error is printed above")
     figures: dict[str, Any] = json.loads(output.splitlines()[-1])
     return figures
 

@@ -77,7 +77,7 @@ async def _round(seconds: float, environ: Mapping[str, str], logs: Path) -> dict
         own = {**environ, "MONGODB_URI": uri, "LOG_LEVEL": "warning"}
         services = [await stack.enter_async_context(_running(name, own, logs)) for name in names]
         await asyncio.sleep(_SETTLED_SECONDS)
-        servers = [pid for server in _servers(environ) if (pid := server.pid())]
+        servers = [pid for server in servers_of(environ) if (pid := server.pid())]
         client: MongoClient[Any] = stack.enter_context(contextlib.closing(MongoClient(environ["MONGODB_URI"])))
         began = [_seconds(services), _seconds(servers), _commands(client)]
         await asyncio.sleep(seconds)
@@ -96,7 +96,7 @@ async def _running(name: str, environ: Mapping[str, str], logs: Path) -> AsyncIt
         yield pid
 
 
-def _servers(environ: Mapping[str, str]) -> Sequence[MongoDB | RabbitMQ]:
+def servers_of(environ: Mapping[str, str]) -> Sequence[MongoDB | RabbitMQ]:
     """Returns those of the servers that are this checkout's."""
     servers: list[MongoDB | RabbitMQ] = [MongoDB(dev.FOLDER / "mongodb"), RabbitMQ(dev.FOLDER / "rabbitmq")]
     return [server for server in servers if server.port() and f":{server.port()}/" in environ[server.variable]]

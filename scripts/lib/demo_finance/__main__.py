@@ -9,6 +9,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from scripts.lib.demo_finance.bank import AFTERNOON, MORNING, STUBS, Bank, own_payments
+from scripts.lib.demo_finance.evidence import evidence_of
 from scripts.lib.demo_finance.payments import CUT_OFF, Payments, read_payments
 from scripts.lib.demo_finance.report import Results, report_of, statuses
 from scripts.lib.demos.run import Demo, Report, Stage, demo_parser, run
@@ -66,6 +67,7 @@ async def _perform(name: str, zone: str, payments: Payments, stage: Stage) -> Re
             backlogs=await stage.place.backlogs(),
             handled=await stage.handled(),
             trace=trace,
+            evidence=await evidence_of(stage.place, bank.name(STATEMENT_OF)),
         )
     )
 

@@ -15,6 +15,7 @@ from treaty.telemetry.spans import FinishedSpan
 from treaty.telemetry.tree import lines
 
 from scripts.lib.demo_finance.bank import COMPLETED, FEE, Bank
+from scripts.lib.demo_finance.evidence import Evidence
 from scripts.lib.demos.run import WIDTH, Report
 from scripts.lib.grammar import counted
 from services.finance.money import CURRENCIES
@@ -55,11 +56,12 @@ class Results:
     backlogs: Mapping[str, Backlog]
     handled: bool
     trace: Sequence[FinishedSpan]
+    evidence: Evidence
 
     @property
     def differences(self) -> Sequence[str]:
         """Sentences about totals that do not add up."""
-        found = [*self._ledgers(), *self._of_accounts(), *self._ends(), *self._of_file()]
+        found = [*self._ledgers(), *self._of_accounts(), *self._ends(), *self._of_file(), *self._of_seals()]
         return [*found, *([] if self.handled else ["not every event was handled by its subscribers"])]
 
     def _ledgers(self) -> Iterator[str]:
@@ -126,6 +128,14 @@ class Results:
         if self.file.total() != self.bank.accepted + refused:
             yield f"the status of the file has {self.file.total()} lines, and {self.bank.accepted + refused} were sent"
 
+    def _of_seals(self) -> Iterator[str]:
+        if not self.evidence.chain_valid:
+            yield "commits have changed since they were sealed: ./treaty audit verify says which"
+        if not self.evidence.tampering_found:
+            yield "a commit was edited by hand, and the verification did not find it, or found something else"
+        if not self.evidence.restored:
+            yield "the edited commit is not as it was before"
+
     def _in_file(self) -> Sequence[transfers_pb.Transfer]:
         return [one for one in self.transfers if one.terms.customer_id == self.bank.payroll]
 
@@ -154,6 +164,8 @@ class Results:
             "refunds": sum(one.refund == transfers_pb.REFUND_STATUS_PAID for one in self.transfers),
             "trial_balance": sum(abs(balance.difference) for balance in self.balances),
             "commands": self.bank.clients.commands,
+            "chain_valid": self.evidence.chain_valid,
+            "tampering_found": self.evidence.tampering_found,
             "balanced": self.balanced,
             "outbox": sum(b.outbox + b.calls for b in backlogs),
             "queued": sum(b.queued for b in backlogs),
@@ -182,7 +194,8 @@ def report_of(results: Results) -> Report:
 
 def _lines(results: Results) -> Iterator[str]:
     figures, bank = results.figures(), results.bank
-    yield "It adds up: balances, holds, ledgers, transfers and messages." if results.balanced else "It does not add up:"
+    sums = "balances, holds, ledgers, transfers, messages and seals"
+    yield f"It adds up: {sums}." if results.balanced else "It does not add up:"
     yield from (f"  {difference}"[:WIDTH] for difference in results.differences[:5])
     yield ""
     yield (
@@ -194,6 +207,7 @@ def _lines(results: Results) -> Iterator[str]:
     yield f"{counted(bank.refused.total(), 'request')} refused"
     yield from _counts(bank.refused)
     yield from _people(results)
+    yield from _sealed(results.evidence)
     yield ""
     yield from _statement(results)
     yield ""
@@ -222,6 +236,11 @@ def _people(results: Results) -> Iterator[str]:
         f"{bank.approvals} approved by a second person, {refunds} refunded; "
         f"a standing order for {bank.order.next_at.ToDatetime():%-d %B}"
     )
+
+
+def _sealed(evidence: Evidence) -> Iterator[str]:
+    if evidence.chain_valid and evidence.tampering_found and evidence.restored:
+        yield f"{evidence.sealed:,} commits are as they were sealed; a cent that was added by hand was found"
 
 
 def _end_of_case(case: fraud.CaseSummary) -> str:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from treaty.chance import RandomIds
 from treaty.memory.broker import MemoryBroker
@@ -31,11 +32,16 @@ from scripts.lib.processes import ready, service
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """The running contexts: the address and the stores of each, and the broker."""
+    """The running contexts: the address and the stores of each, and the broker.
+
+    Attributes:
+        client: the client of MongoDB; None in memory.
+    """
 
     addresses: Mapping[str, str]
     stores: Mapping[str, Stores]
     broker: Broker
+    client: Any = None
 
     async def backlogs(self) -> Mapping[str, Backlog]:
         """Returns the work that each context has left. Timers that are not due are none."""
@@ -100,4 +106,4 @@ async def processes(contexts: Sequence[str], environ: Mapping[str, str], logs: P
         broker = RabbitBroker(environ["AMQP_URL"], name="demo", ids=RandomIds())
         stack.push_async_callback(broker.close)
         stores = {name: MongoStores(client, name, surroundings=Surroundings()) for name in contexts}
-        yield Place(addresses=addresses, stores=stores, broker=broker)
+        yield Place(addresses=addresses, stores=stores, broker=broker, client=client)

@@ -9,18 +9,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from scripts.lib.command_line import parser_of
 from scripts.lib.dev import FOLDER
 from scripts.lib.dev.server import Failed, Unavailable
+from scripts.lib.prove.bank.run import Plan, run_bank
+from scripts.lib.prove.changes import Missed
 from scripts.lib.prove.crashes import crash_everywhere
 from scripts.lib.prove.nemesis import befall
-from scripts.lib.prove.plants import PLANTS, Missed, plant
+from scripts.lib.prove.plants import PLANTS, plant
 from scripts.lib.prove.recovery import recover
-from scripts.lib.prove.report import Proof, write
+from scripts.lib.prove.report import Proof, ends_of, write
 from scripts.lib.prove.servers import Servers, servers
 from scripts.lib.prove.simulation import simulate_seeds
 from scripts.lib.prove.versions import BEFORE, run_versions
@@ -28,7 +30,7 @@ from scripts.lib.signals import interrupt_on_kill
 
 T = TypeVar("T")
 
-PHASES = ("simulation", "crashes", "nemesis", "versions", "recovery")
+PHASES = ("simulation", "crashes", "nemesis", "bank", "versions", "recovery")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Extent:
         events: how many events the nemesis run needs at least.
         clients: how many clients of the nemesis run work at a time.
         rounds: how many times this version is deployed over the version before and rolled back.
+        bank: the extent of the bank test.
     """
 
     seeds: int
@@ -50,10 +53,19 @@ class Extent:
     events: int
     clients: int
     rounds: int
+    bank: Plan
 
 
-QUICK = Extent(seeds=4_000, hits=(2,), faults=24, events=22_000, clients=16, rounds=1)
-FULL = Extent(seeds=50_000, hits=(1, 2, 3), faults=512, events=1_000_000, clients=100, rounds=20)
+QUICK = Extent(seeds=4_000, hits=(2,), faults=24, events=22_000, clients=16, rounds=1, bank=Plan())
+FULL = Extent(
+    seeds=50_000,
+    hits=(1, 2, 3),
+    faults=512,
+    events=1_000_000,
+    clients=100,
+    rounds=20,
+    bank=Plan(transfers=100_000, people=1_000, rounds=40),
+)
 
 
 def main() -> int:
@@ -80,6 +92,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--faults", type=int)
     parser.add_argument("--events", type=int)
+    parser.add_argument("--transfers", type=int)
     parser.add_argument("--plant", choices=sorted(PLANTS))
     parser.add_argument("--report", type=Path)
     parser.add_argument("--json", action="store_true")
@@ -88,15 +101,14 @@ def _arguments() -> argparse.Namespace:
 
 async def _prove(choice: argparse.Namespace) -> int:
     extent = FULL if choice.full else QUICK
-    extent = Extent(
+    extent = replace(
+        extent,
         seeds=choice.seeds or extent.seeds,
-        hits=extent.hits,
         faults=choice.faults or extent.faults,
         events=choice.events or extent.events,
-        clients=extent.clients,
-        rounds=extent.rounds,
+        bank=replace(extent.bank, transfers=choice.transfers or extent.bank.transfers),
     )
-    phases = tuple(choice.only or PHASES)
+    phases = tuple(choice.only or (PLANTS[choice.plant].phases if choice.plant else ()) or PHASES)
     proof = Proof(plant=choice.plant or "")
     with tempfile.TemporaryDirectory() as folder:
         environ: Mapping[str, str] = plant(choice.plant, Path(folder)) if choice.plant else os.environ
@@ -138,6 +150,11 @@ async def _run_real(phase: str, running: Servers, extent: Extent, proof: Proof) 
             _say(f"nemesis: {extent.faults} faults, at least {extent.events:,} events")
             work = befall(running, logs, faults=extent.faults, events=extent.events, clients=extent.clients)
             proof.befallen = await _timed(proof, phase, work)
+        case "bank":
+            plan = extent.bank
+            _say(f"bank: at least {plan.transfers:,} transfers between {plan.people:,} accounts, under faults")
+            proof.banked = await _timed(proof, phase, run_bank(running, logs, plan))
+            _say(f"  {proof.banked.transfers:,} transfers: {ends_of(proof.banked)}")
         case "versions":
             _say(f"versions: {BEFORE} and this version, deployed and rolled back {extent.rounds} times")
             proof.versions = await _timed(proof, phase, run_versions(running, logs, rounds=extent.rounds))

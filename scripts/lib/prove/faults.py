@@ -33,7 +33,7 @@ class Faults:
 
     Args:
         to_broker: the proxy between the services and the broker.
-        to_accounts: the proxy between the clients and the accounts.
+        to_clients: the proxy between the clients and the service that they ask.
         amqp_url: the address of the broker's virtual host.
         flow: the times at which a subscriber received the ledger's events.
         lasting: the seconds that a fault lasts, for the faults whose duration can be chosen.
@@ -44,7 +44,7 @@ class Faults:
     servers: Servers
     fleet: Fleet
     to_broker: Proxy
-    to_accounts: Proxy
+    to_clients: Proxy
     chance: random.Random
     amqp_url: str
     flow: Sequence[float] = ()
@@ -79,15 +79,15 @@ class Faults:
     def _service(self, context: str = "") -> Service:
         return self.chance.choice(self.fleet.living(context or self.chance.choice(CONTEXTS)))
 
-    async def service_killed(self) -> None:
+    async def service_killed(self, context: str = "") -> None:
         """Ends a process with kill -9, and starts the next one."""
-        service = self._service()
+        service = self._service(context)
         await self.fleet.kill(service)
         await self.fleet.start(service.context)
 
-    async def service_stopped(self) -> None:
+    async def service_stopped(self, context: str = "") -> None:
         """Stops a process with SIGSTOP for longer than its leases last, while another takes over; then continues it."""
-        service = self._service()
+        service = self._service(context)
         service.stopped = True
         service.signal(signal.SIGSTOP)
         await self.fleet.start(service.context)
@@ -206,7 +206,7 @@ class Faults:
     async def clients_cut(self) -> None:
         """Resets the clients' connections five times, so that answers are lost on their way."""
         for _ in range(5):
-            self.to_accounts.cut()
+            self.to_clients.cut()
             await asyncio.sleep(self.lasting / 5)
 
     async def read_model_rebuilt(self) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ from treaty.mongo.driver import close, connect
 from treaty.mongo.stores import MongoStores
 from treaty.operations.backlog import backlog
 from treaty.rabbit.broker import RabbitBroker
+from treaty.service.contexts import Build
 from treaty.service.ports import Ports
 from treaty.surroundings import Surroundings
 from treaty.testing import while_moving
@@ -27,10 +28,11 @@ PARTITIONS = 4
 
 @dataclass(frozen=True, slots=True)
 class Looking:
-    """The stores of both contexts, and the broker."""
+    """The stores of the contexts, and the broker; `load` returns the `build` of a context."""
 
     stores: Mapping[str, MongoStores]
     broker: RabbitBroker
+    load: Callable[[str], Build] = load
     partitions: int = PARTITIONS
 
     async def settled(self, *, still: float = 60.0) -> str:
@@ -83,7 +85,7 @@ class Looking:
         left = []
         for name, stores in self.stores.items():
             ports = Ports(stores=stores, surroundings=Surroundings())
-            found = await backlog(load(name)(ports), stores, self.broker, self.partitions)
+            found = await backlog(self.load(name)(ports), stores, self.broker, self.partitions)
             now = await stores.pending.now()
             timers = sum(due <= now for due in (await stores.pending.timers(1000)).values())
             if not found.empty or timers:
@@ -92,13 +94,15 @@ class Looking:
 
 
 @asynccontextmanager
-async def looking(mongodb_uri: str, amqp_url: str) -> AsyncIterator[Looking]:
+async def looking(
+    mongodb_uri: str, amqp_url: str, contexts: Sequence[str] = CONTEXTS, load: Callable[[str], Build] = load
+) -> AsyncIterator[Looking]:
     """Opens the stores and the broker, beside the service processes."""
     client = connect(mongodb_uri, "motor")
     broker = RabbitBroker(amqp_url, name="proof", ids=RandomIds())
-    stores = {name: MongoStores(client, name, surroundings=Surroundings()) for name in CONTEXTS}
+    stores = {name: MongoStores(client, name, surroundings=Surroundings()) for name in contexts}
     try:
-        yield Looking(stores, broker)
+        yield Looking(stores, broker, load)
     finally:
         await broker.close()
         await close(client)

@@ -1,43 +1,13 @@
-"""Bugs to plant, to show that the proof finds them. Each is a small change in a copy of the toolkit.
+"""Bugs to plant, to show that the proof finds them. Each is a small change in a copy of the code.
 
 The text that a change replaces must occur exactly once in its file, so that a plant never silently changes nothing.
 """
 
-import os
-import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
-from scripts.lib.paths import ROOT
-
-TOOLKIT = ROOT / "libs" / "treaty"
-
-
-class Missed(Exception):
-    """The code has changed, so the text that the plant replaces is not there exactly once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    file: str
-    old: str
-    new: str
-
-
-@dataclass(frozen=True, slots=True)
-class Plant:
-    """A bug that an engineer could write.
-
-    Attributes:
-        why: the reason why it is a bug.
-        simulated: whether the simulation finds it; otherwise the faults on the real stack do.
-    """
-
-    why: str
-    changes: Sequence[Change]
-    simulated: bool = True
-
+from scripts.lib.prove.bank.plants import BANK_PLANTS
+from scripts.lib.prove.changes import Change, Plant, planted
 
 PLANTS: Mapping[str, Plant] = {
     "ack_before_commit": Plant(
@@ -244,22 +214,14 @@ PLANTS: Mapping[str, Plant] = {
             ),
         ],
     ),
+    **BANK_PLANTS,
 }
 
 
 def plant(name: str, folder: Path) -> Mapping[str, str]:
-    """Copies the toolkit into a folder, plants a bug in it, and returns the environment that makes Python use it.
+    """Plants a bug in a copy of the code in a folder; returns the environment that makes Python use the copy.
 
     Raises:
         Missed: if the code does not have the text that a change replaces.
     """
-    copy = folder / "treaty"
-    shutil.copytree(TOOLKIT, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    for change in PLANTS[name].changes:
-        path = copy / change.file
-        text = path.read_text()
-        if text.count(change.old) != 1:
-            raise Missed(f"{name}: {change.file} has {text.count(change.old)} places, not one, with {change.old!r}")
-        path.write_text(text.replace(change.old, change.new))
-    earlier = os.environ.get("PYTHONPATH", "")
-    return {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{earlier}" if earlier else str(folder)}
+    return planted(name, PLANTS[name], folder)

@@ -15,12 +15,14 @@ class Proxy:
         target: returns the port to which a new connection is forwarded.
         delay: seconds by which every piece of data is delayed.
         silent: data is dropped while the connections stay open, so neither side notices.
+        mute: only the data from the target is dropped, so requests take effect and their answers are lost.
     """
 
     target: Callable[[], int]
     port: int = 0
     delay: float = 0.0
     silent: bool = False
+    mute: bool = False
     _writers: set[asyncio.StreamWriter] = field(default_factory=set)
     _connections: "set[asyncio.Task[None]]" = field(default_factory=set)
 
@@ -49,7 +51,10 @@ class Proxy:
             writer.transport.abort()
             return
         self._writers |= {writer, back}
-        pumps = [asyncio.create_task(self._pump(reader, back)), asyncio.create_task(self._pump(there, writer))]
+        pumps = [
+            asyncio.create_task(self._pump(reader, back)),
+            asyncio.create_task(self._pump(there, writer, answers=True)),
+        ]
         try:
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -60,12 +65,12 @@ class Proxy:
             for side in (writer, back):
                 side.transport.abort()
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool = False) -> None:
         with contextlib.suppress(OSError):
             while piece := await reader.read(65_536):
                 if self.delay:
                     await asyncio.sleep(self.delay)
-                if not self.silent:
+                if not self.silent and not (answers and self.mute):
                     writer.write(piece)
                     await writer.drain()
 

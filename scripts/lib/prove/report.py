@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from scripts.lib.prove.bank.run import Banked
 from scripts.lib.prove.checker import KINDS, Verdict
 from scripts.lib.prove.crashes import Crashed
 from scripts.lib.prove.nemesis import Befallen
@@ -25,6 +26,7 @@ class Proof:
     simulated: Simulated | None = None
     crashed: Crashed | None = None
     befallen: Befallen | None = None
+    banked: Banked | None = None
     versions: Versions | None = None
     recovered: Recovered | None = None
     seconds: dict[str, float] = field(default_factory=dict)
@@ -47,6 +49,7 @@ class Proof:
         phases = {
             "crashes": self.crashed,
             "nemesis": self.befallen,
+            "bank": self.banked,
             "versions": self.versions,
             "recovery": self.recovered,
         }
@@ -57,13 +60,15 @@ class Proof:
     def figures(self) -> dict[str, Any]:
         """Returns the figures of the last line."""
         found = self.verdict()
-        kinds = self.befallen.by_kind if self.befallen else Counter[str]()
+        kinds = sum((run.by_kind for run in (self.befallen, self.banked) if run), Counter[str]())
         return {
             "seeds": self.simulated.seeds if self.simulated else 0,
             "crash_points": len(self.crashed.places) if self.crashed else 0,
             "faults": kinds.total(),
             "faults_by_kind": dict(sorted(kinds.items())),
             "version_before": self.versions.summary if self.versions else "",
+            "transfers": self.banked.transfers if self.banked else 0,
+            "transfers_by_end": dict(self.banked.by_end.most_common()) if self.banked else {},
             "events": found.events,
             "commands": found.commands,
             **{kind: len(getattr(found, kind)) for kind in KINDS},
@@ -78,6 +83,12 @@ def write(proof: Proof, folder: Path) -> None:
     figures = {**proof.figures(), "seconds": proof.seconds, "found": proof.verdict().faults[:1000]}
     if proof.simulated is not None:
         figures["simulated_faults"] = dict(proof.simulated.faults)
+    if proof.banked is not None:
+        figures["bank"] = {
+            "seconds": round(proof.banked.seconds, 1),
+            "settled_after": round(proof.banked.settled_after, 1),
+            "faults": [(one.kind, round(one.began, 1), round(one.mended, 1)) for one in proof.banked.faults],
+        }
     (folder / "proof.json").write_text(json.dumps(figures, indent=2) + "\n")
     (folder / "proof.md").write_text("\n".join(page(proof)) + "\n")
     if proof.befallen is not None:
@@ -91,7 +102,7 @@ def page(proof: Proof) -> Iterator[str]:
     yield ""
     yield "| figure | value |"
     yield "|---|---|"
-    for name in ("seeds", "crash_points", "faults", "events", "commands"):
+    for name in ("seeds", "crash_points", "faults", "transfers", "events", "commands"):
         yield f"| {name.replace('_', ' ')} | {figures[name]:,} |"
     yield f"| version before | {figures['version_before'] or 'did not run'} |"
     for name in KINDS:
@@ -101,6 +112,7 @@ def page(proof: Proof) -> Iterator[str]:
     if proof.versions is not None:
         steps = {f"{n}. {name}": events for n, (name, events) in enumerate(proof.versions.steps, 1)}
         yield from _table("versions that ran, and the events meanwhile", steps)
+    yield from _table("transfers of the bank, by their end", figures["transfers_by_end"])
     yield from _table("faults on the real stack", figures["faults_by_kind"])
     if proof.simulated is not None:
         yield from _table("simulated faults", dict(sorted(proof.simulated.faults.items())))
@@ -112,6 +124,11 @@ def page(proof: Proof) -> Iterator[str]:
         yield f"## Broken promises ({len(found.faults)})"
         yield ""
         yield from (f"- {fault}" for fault in found.faults[:_SHOWN])
+
+
+def ends_of(run: Banked) -> str:
+    """Returns how many transfers have each end, as a text."""
+    return ", ".join(f"{count:,} {end.replace('_', ' ')}" for end, count in run.by_end.most_common())
 
 
 def _table(title: str, rows: Mapping[str, object]) -> Iterator[str]:

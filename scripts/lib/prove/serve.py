@@ -1,4 +1,7 @@
-"""A service process of the proof. Usage: serve CONTEXT, with the usual settings of a service in its environment."""
+"""A service process of the proof. Usage: serve CONTEXT, with the usual settings of a service in its environment.
+
+The context is one of the proof's own, or one of `services`.
+"""
 
 import asyncio
 import os
@@ -8,10 +11,11 @@ import uvloop
 from treaty.probes import NoProbe
 from treaty.process.crashes import crashing
 from treaty.process.main import run_until_signal
+from treaty.service.contexts import load_context
 from treaty.settings import ProcessSettings, read_settings
 from treaty.telemetry.logs import configure_logging
 
-from scripts.lib.prove.ground import load
+from scripts.lib.prove.ground import CONTEXTS, load
 
 
 def main() -> None:
@@ -19,8 +23,9 @@ def main() -> None:
     settings = read_settings(ProcessSettings, os.environ)
     configure_logging(level=settings.log_level, format=settings.log_format)
     probes = {name: crashing(NoProbe(), os.environ)}
+    found = load if name in CONTEXTS else load_context
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run_until_signal([name], settings, os.environ, probes, load=load))
+        runner.run(run_until_signal([name], settings, os.environ, probes, load=found))
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ async def _run(seed: int, *, liveness: bool) -> Run:
         )
     verdict.untrue += [*scene.cluster.loop.errors, *scene.faults]
     loop = scene.cluster.loop
-    return Run(seed, verdict, scene.cluster.faults, loop.steps, loop.time(), await scene.digest(), settled)
+    return Run(seed, verdict, scene.cluster.faults, loop.steps, loop.time(), digest_of(scene.cluster), settled)
 
 
 class _WatchedCheckpoints(MemoryCheckpoints):
@@ -84,6 +84,16 @@ class _WatchedCheckpoints(MemoryCheckpoints):
         for name, place in (await self.load()).items():
             if name in before and place.position < before[name].position:
                 self._faults.append(f"the place of {name} in {self._context} went back to {place.position}")
+
+
+def digest_of(cluster: Cluster) -> str:
+    """Returns a hash of all commits of a cluster and their order."""
+    digest = hashlib.blake2s()
+    for name in cluster.contexts:
+        for commit in cluster.stores[name].commits.commits:
+            digest.update(repr((commit.id, commit.events, commit.causes, commit.position)).encode())
+    digest.update(repr((cluster.loop.steps, cluster.loop.time(), cluster.faults)).encode())
+    return digest.hexdigest()
 
 
 class Scene:
@@ -199,14 +209,6 @@ class Scene:
             "partitions": self.cluster.partitions,
             "surroundings": self._ports(consumer).surroundings,
         }
-
-    async def digest(self) -> str:
-        digest = hashlib.blake2s()
-        for name in CONTEXTS:
-            for commit in self.cluster.stores[name].commits.commits:
-                digest.update(repr((commit.id, commit.events, commit.causes, commit.position)).encode())
-        digest.update(repr((self.cluster.loop.steps, self.cluster.loop.time(), self.cluster.faults)).encode())
-        return digest.hexdigest()
 
     async def _client(self) -> None:
         """Sends one command after another, and repeats each until it has an answer."""

@@ -13,6 +13,9 @@ from scripts.lib.prove.checker import KINDS, Verdict
 
 _CHUNK = 250
 
+Chunk = tuple[int, int, int]
+"""The first seed, the number of seeds, and the step between them."""
+
 
 @dataclass(slots=True)
 class Simulated:
@@ -36,24 +39,25 @@ class Simulated:
                 getattr(verdict, name).extend(f"seed {failure['seed']}: {fault}" for fault in failure[name])
 
 
-async def simulate_seeds(first: int, count: int, environ: Mapping[str, str], *, stop_early: bool = False) -> Simulated:
-    """Runs all seeds; with `stop_early`, only until one has failed."""
+async def simulate_seeds(
+    first: int, count: int, environ: Mapping[str, str], *, step: int = 1, stop_early: bool = False
+) -> Simulated:
+    """Runs so many seeds, from the first one on in steps; with `stop_early`, only until one has failed."""
     found = Simulated()
-    chunks = [(start, min(_CHUNK, first + count - start)) for start in range(first, first + count, _CHUNK)]
+    chunks = [(first + start * step, min(_CHUNK, count - start), step) for start in range(0, count, _CHUNK)]
     workers = [asyncio.create_task(_work(chunks, environ, found, stop_early)) for _ in range(os.cpu_count() or 1)]
     await asyncio.gather(*workers)
     return found
 
 
-async def _work(chunks: list[tuple[int, int]], environ: Mapping[str, str], found: Simulated, stop_early: bool) -> None:
+async def _work(chunks: "list[Chunk]", environ: Mapping[str, str], found: Simulated, stop_early: bool) -> None:
     while chunks and not (stop_early and found.failures):
-        first, count = chunks.pop(0)
-        await _run_chunk(first, count, environ, found, stop_early)
+        await _run_chunk(chunks.pop(0), environ, found, stop_early)
 
 
-async def _run_chunk(first: int, count: int, environ: Mapping[str, str], found: Simulated, stop_early: bool) -> None:
+async def _run_chunk(chunk: Chunk, environ: Mapping[str, str], found: Simulated, stop_early: bool) -> None:
     running = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-W", "ignore", "-m", "scripts.lib.prove.seeds", str(first), str(count)),
+        *(sys.executable, "-W", "ignore", "-m", "scripts.lib.prove.seeds", *map(str, chunk)),
         env={**environ, "PYTHONHASHSEED": "0"},
         stdout=asyncio.subprocess.PIPE,
         limit=2**22,
@@ -71,7 +75,7 @@ async def _run_chunk(first: int, count: int, environ: Mapping[str, str], found: 
                 if stop_early:
                     return
         if await running.wait():
-            raise RuntimeError(f"the seeds from {first} on ended with code {running.returncode}")
+            raise RuntimeError(f"the seeds from {chunk[0]} on ended with code {running.returncode}")
     finally:
         if running.returncode is None:
             running.kill()

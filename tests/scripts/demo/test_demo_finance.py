@@ -12,13 +12,18 @@ from finance.accounts.v1 import accounts_service_pb2 as accounts
 from finance.money.v1.money_pb2 import Money
 from finance.transfers.v1 import transfers_service_pb2 as transfers
 from treaty.probes import NoProbe
+from treaty.testing.world import embedded
 
 from scripts.lib.demo_finance.__main__ import time_zone
 from scripts.lib.demo_finance.bank import Bank, Planned, own_payments
+from scripts.lib.demo_finance.evidence import Evidence, evidence_of
 from scripts.lib.demo_finance.report import Results
 from scripts.lib.demos.clients import Clients
+from scripts.lib.demos.place import Place
 from tests.checkouts import copy_checkout
 from tests.scripts.demo.test_demo import demo, figures, finished, still_running
+from tests.services.finance.bank import CONTEXTS
+from tests.services.finance.bank import Bank as FinanceBank
 from tests.services.finance.transfers.files import Sent, file_of
 
 BALANCED = {
@@ -29,6 +34,8 @@ BALANCED = {
     "approvals": 1,
     "refunds": 1,
     "trial_balance": 0,
+    "chain_valid": True,
+    "tampering_found": True,
     "balanced": True,
     "outbox": 0,
     "queued": 0,
@@ -158,6 +165,7 @@ def _results() -> Results:
         backlogs={},
         handled=True,
         trace=(),
+        evidence=Evidence(sealed=7, chain_valid=True, tampering_found=True, restored=True),
     )
 
 
@@ -178,6 +186,9 @@ def test_totals_that_add_up_are_balanced() -> None:
         ({"transfers": []}, "is not listed, not COMPLETED"),
         ({"file": Counter({"ACSC": 1})}, "the status of the file has {'ACSC': 1}, and 0 of its transfers"),
         ({"file": Counter({"RJCT": 1})}, "the status of the file has 1 lines, and 0 were sent"),
+        ({"evidence": Evidence(tampering_found=True, restored=True)}, "commits have changed since they were sealed"),
+        ({"evidence": Evidence(chain_valid=True, restored=True)}, "the verification did not find it"),
+        ({"evidence": Evidence(chain_valid=True, tampering_found=True)}, "the edited commit is not as it was"),
         ({"handled": False}, "not every event was handled by its subscribers"),
     ],
 )
@@ -185,3 +196,21 @@ def test_a_total_that_does_not_add_up_is_told(values: dict[str, object], said: s
     results = replace(_results(), **values)  # type: ignore[arg-type]
     assert not results.balanced
     assert any(said in difference for difference in results.differences), results.differences
+
+
+async def test_an_edit_is_found_and_taken_back_and_an_edit_of_before_is_told() -> None:
+    async with embedded(*CONTEXTS) as world:
+        bank = FinanceBank(world)
+        await bank.open(ann=1000, bob=0)
+        await bank.move(300)
+        await bank.settled()
+        place = Place(addresses={}, stores=world.stores, broker=world.broker)
+        sound = await evidence_of(place, "ann")
+        assert (sound.chain_valid, sound.tampering_found, sound.restored) == (True, True, True)
+        assert sound.sealed == sum(len(stores.commits.commits) for stores in world.stores.values())
+        commits = world.stores["finance.fraud"].commits
+        [profile] = commits.commits
+        commits.spoil(profile.id)
+        await commits.replace(replace(profile, events=()))
+        edited = await evidence_of(place, "ann")
+        assert (edited.chain_valid, edited.tampering_found, edited.restored) == (False, False, False)

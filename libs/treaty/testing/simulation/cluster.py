@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, cast
 
 from treaty.causes import Cause, acting
@@ -16,6 +17,7 @@ from treaty.messaging.broker import BrokerAway
 from treaty.messaging.consumer import Patience
 from treaty.probes import NoProbe
 from treaty.process.runner import Runner
+from treaty.rpc.peers import Peer, PeerAway
 from treaty.service.ports import Ports
 from treaty.service.service import Service
 from treaty.surroundings import Surroundings
@@ -72,6 +74,20 @@ class CrashingProbe(NoProbe):
             raise Killed(place)
 
 
+class SimulatedPeer(Peer):
+    """Another context of the cluster, called by one of its processes. The call, or its answer, may be lost."""
+
+    def __init__(self, cluster: "Cluster", context: str) -> None:
+        super().__init__(context, lambda name: name, NoProbe())
+        self._cluster = cluster
+
+    async def ask(self, stub: Any, method: str, request: Any, *, timeout: float = 5.0) -> Any:
+        try:
+            return await self._cluster.ask(self.context, method, request, timeout=timeout)
+        except Unanswered as why:
+            raise PeerAway(self.context, str(why)) from None
+
+
 @dataclass(eq=False, slots=True)
 class Node:
     """One process of a context."""
@@ -92,11 +108,9 @@ class Node:
         """Answers one call, as the gRPC server would; without an answer, the caller's time limit ends the call."""
         assert self.service is not None
         body = request.SerializeToString(deterministic=True)
-        cause = Cause(
-            id=f"{method}/{request.request_id}",
-            digest=hashlib.blake2s(body, digest_size=16).hexdigest(),
-            correlation=request.request_id,
-        )
+        digest = hashlib.blake2s(body, digest_size=16).hexdigest()
+        asked = getattr(request, "request_id", "")  # a query has none
+        cause = Cause(id=f"{method}/{asked}", digest=digest, correlation=asked)
         try:
             with acting(cause):
                 found = await getattr(self.service.api.servicer, method)(request, None)
@@ -262,6 +276,7 @@ class Cluster:
             stores=stores,
             surroundings=Surroundings(clock=node.clock, ids=ids, chance=chance, probe=node.probe),
             environ=self.environ,
+            connect=partial(SimulatedPeer, self),
         )
         service = self.load(node.context)(ports)
         runner = Runner(

@@ -8,7 +8,7 @@ from treaty.memory.commits import Fault, MemoryCommits
 from treaty.testing import eventually
 from treaty.testing.world import embedded
 
-from tests.services.finance.audit import complaints
+from scripts.lib.prove.bank.audit import complaints
 from tests.services.finance.bank import CONTEXTS, Bank
 
 pytestmark = pytest.mark.slow
@@ -43,14 +43,8 @@ async def _asked_again(bank: Bank) -> bool:
 
 
 async def _sound(bank: Bank) -> bool:
-    logs = [
-        [
-            {"stream": one.stream, "version": one.version, "events": list(one.events)}
-            for one in bank.world.stores[context].commits.commits
-        ]
-        for context in ("finance.accounts", "finance.transfers")
-    ]
-    return not complaints(*logs)
+    accounts, transfers = (bank.world.stores[f"finance.{name}"].commits.commits for name in ("accounts", "transfers"))
+    return not complaints(accounts, transfers)
 
 
 @pytest.mark.parametrize("booked", [True, False])
