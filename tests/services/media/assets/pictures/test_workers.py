@@ -12,12 +12,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+from PIL import Image
 
 from scripts.lib import pictures as make
 from scripts.lib.paths import ROOT
 from services.media.assets.domain.picture import Reason, Unreadable
 from services.media.assets.external.pictures.client import WORKER, PictureWorkers, WorkersFailed
-from services.media.assets.external.pictures.messages import Inspected, Limits
+from services.media.assets.external.pictures.messages import MIN_MEMORY, Inspected, Limits
 from tests.services.media.assets.pictures.made import inspected, jpeg
 
 pytestmark = pytest.mark.slow
@@ -221,6 +222,13 @@ async def test_a_picture_that_needs_too_much_memory_is_refused_at_once(tmp_path:
         assert workers.pids != before
 
 
+async def test_a_jpeg_that_is_larger_than_the_memory_is_decoded_smaller(tmp_path: Path) -> None:
+    large = tmp_path / "large.jpg"
+    large.write_bytes(jpeg(image=Image.new("RGB", (9000, 8000), "red")))
+    async with PictureWorkers(workers=1, limits=Limits(memory=MIN_MEMORY)) as workers:
+        assert (await workers.inspect(large)).picture.width == 9000
+
+
 async def test_the_limit_of_pixels_reaches_the_workers(good: Path) -> None:
     async with PictureWorkers(workers=1, limits=Limits(pixels=200 * 100 - 1)) as workers:
         assert (await refused(workers, good)).reason is Reason.TOO_MANY_PIXELS
@@ -325,6 +333,13 @@ async def test_a_worker_that_sends_something_else_is_ended(good: Path, answer: s
     async with PictureWorkers(workers=1, tries=1, command=_python(f"{READY} w({answer})")) as workers:
         assert (await refused(workers, good)).reason is Reason.KILLED_ITS_WORKER
         assert workers.pids == ()
+
+
+async def test_an_answer_that_is_too_long_is_not_waited_for(good: Path) -> None:
+    command = _python(rf"{READY} w(b'\xff\xff\xff\xff'); os.read(0, 1)")
+    async with PictureWorkers(workers=1, tries=1, command=command, limits=Limits(seconds=10 * LONG)) as workers:
+        async with asyncio.timeout(LONG):
+            assert (await refused(workers, good)).reason is Reason.KILLED_ITS_WORKER
 
 
 async def test_a_worker_sees_no_secret_of_the_service(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
