@@ -41,8 +41,11 @@ class Content:
 class Contents(Protocol):
     """Keeps the contents of one context. Every implementation passes `treaty.testing.suites.contents`."""
 
-    async def put(self, pieces: AsyncIterator[bytes]) -> Content:
+    async def put(self, pieces: AsyncIterator[bytes], *, owner: str) -> Content:
         """Stores a content, and returns when all of it is on a majority.
+
+        Args:
+            owner: the id of the aggregate that will name it; `owner_of` returns it from the content's id.
 
         If `pieces` raises, or the call is cancelled, nothing of it remains. After a crash, `sweep` removes the rest.
         """
@@ -71,6 +74,11 @@ class Contents(Protocol):
             The number of contents of which something was removed.
         """
         ...
+
+
+def owner_of(id: str) -> str:
+    """Returns the owner of a content, by the content's id."""
+    return id.rpartition(".")[0]
 
 
 class Measured:

@@ -55,8 +55,8 @@ class S3Contents:
         self._store = _opened(settings, context, surroundings.clock)
         self._surroundings = surroundings
 
-    async def put(self, pieces: AsyncIterator[bytes]) -> Content:
-        id, measured, source = self._surroundings.ids.new(), Measured(pieces), _Source()
+    async def put(self, pieces: AsyncIterator[bytes], *, owner: str) -> Content:
+        id, measured, source = f"{owner}.{self._surroundings.ids.new()}", Measured(pieces), _Source()
         sending = asyncio.create_task(self._put(id, source.pieces()))
         try:
             async for piece in measured:

@@ -1,8 +1,9 @@
-"""The domain for `scripts/up`: license types, pictures on sale, and the traffic of an agency.
+"""The domain for `scripts/up`: pictures, license types, pictures on sale, and the traffic of an agency.
 
 The names are explained in `services/commerce/samples.py`. There are no outside systems.
 """
 
+import io
 import uuid
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -10,11 +11,13 @@ from typing import Any, Protocol, TypeVar
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
+from media.assets.v1 import assets_service_pb2 as assets
 from media.compliance.v1 import compliance_events_pb2 as compliance_events
 from media.compliance.v1 import compliance_service_pb2 as compliance
 from media.licensing.v1 import licensing_events_pb2 as events
 from media.licensing.v1 import licensing_service_pb2 as licensing
 from media.money.v1.money_pb2 import Money
+from PIL import Image
 from treaty.clock import SystemClock
 
 T = TypeVar("T")
@@ -73,7 +76,9 @@ Deed = Callable[[Dice, list[str]], Steps]
 
 
 def opening() -> Iterator[Any]:
-    """Yields the requests that define the license types, put pictures on sale, and sell a few licenses."""
+    """Yields the requests that upload pictures, define license types, offer the pictures, and sell a few licenses."""
+    for number, name in enumerate(_PICTURES):
+        yield _upload(name, number)
     for type_id, terms in _TYPES.items():
         yield licensing.DefineLicenseTypeRequest(type_id=type_id, name=_NAMES[type_id], terms=terms)
     for picture in _PICTURES:
@@ -81,6 +86,24 @@ def opening() -> Iterator[Any]:
     yield _purchase("ada", "sunset", "web-month")
     yield _purchase("grace", "sunset", "royalty-free")
     yield _purchase("edsger", "harbour", "campaign")
+
+
+def _upload(name: str, number: int) -> assets.UploadAssetRequest:
+    """Returns the upload of a small picture in colours of its own, in one message."""
+    colours = [(37 * (number + 1) * (n + 3) % 256, 91 * (number + 2) * (n + 1) % 256, 53 * n % 256) for n in range(12)]
+    image = Image.new("RGB", (4, 3))
+    image.putdata(colours)
+    file = io.BytesIO()
+    image.resize((640, 480), Image.Resampling.BICUBIC).save(file, "JPEG")
+    data = file.getvalue()
+    return assets.UploadAssetRequest(
+        asset_id=name,
+        title=name.capitalize(),
+        photographer_id=("vivian", "ansel")[number % 2],
+        tags=["sample", ("sea", "land")[number % 2]],
+        content_bytes=len(data),
+        piece=data,
+    )
 
 
 def _purchase(buyer: str, picture: str, type_id: str) -> licensing.PurchaseLicenseRequest:
@@ -156,6 +179,7 @@ def _decide(dice: Dice, licenses: list[str]) -> Steps:
 
 def _look(dice: Dice, licenses: list[str]) -> Steps:
     yield licensing.ListLicensesRequest(usable=True, page_size=10)
+    yield assets.SearchAssetsRequest(text=dice.choice(_PICTURES)[:3], facets=True)
 
 
 DEEDS: Mapping[str, tuple[int, Deed]] = {

@@ -8,7 +8,7 @@ import pytest
 from scripts.lib.paths import ROOT
 
 FOLDERS = ("libs/treaty", "services", "scripts", "tests")
-NOUNS = {"drawing", "pending", "pricing", "publishing", "tracking", "wiring"}
+NOUNS = {"drawing", "pending", "pricing", "processing", "publishing", "tracking", "wiring"}
 
 
 def gerunds(root: Path) -> list[str]:

@@ -354,10 +354,10 @@ async def test_pieces_without_their_document_are_no_content_and_are_swept(
     stores = MongoStores(client, context, surroundings=Surroundings())
     await stores.prepare([])
     chunks = client.get_database(context.replace(".", "_")).get_collection("content.chunks")
-    whole, first_only, last_only = [await stores.contents.put(_two_pieces()) for _ in range(3)]
+    whole, first_only, last_only = [await stores.contents.put(_two_pieces(), owner="note-a") for _ in range(3)]
     await stores.contents.delete(last_only.id)
-    await chunks.delete_one({"files_id": ObjectId(first_only.id), "n": 1})
-    await chunks.insert_one({"files_id": ObjectId(last_only.id), "n": 1, "data": b"x"})
+    await chunks.delete_one({"files_id": ObjectId(first_only.id.rpartition(".")[2]), "n": 1})
+    await chunks.insert_one({"files_id": ObjectId(last_only.id.rpartition(".")[2]), "n": 1, "data": b"x"})
     for broken in (first_only, last_only):
         with pytest.raises(NoContent):
             [piece async for piece in stores.contents.get(broken.id)]

@@ -93,7 +93,7 @@ async def test_an_upload_that_breaks_off_or_is_cancelled_is_not_left_open(settin
         arrived.set()
         await asyncio.Event().wait()
 
-    storing = asyncio.create_task(contents(settings).put(stalled()))
+    storing = asyncio.create_task(contents(settings).put(stalled(), owner="note-a"))
     await arrived.wait()
     await eventually(lambda: _open_uploads(settings) == 1)
     storing.cancel()
@@ -104,13 +104,13 @@ async def test_an_upload_that_breaks_off_or_is_cancelled_is_not_left_open(settin
 
 async def test_contexts_do_not_see_the_contents_of_each_other(settings: S3Settings) -> None:
     one, other = contents(settings, "media.one"), contents(settings, "media.two")
-    kept = await one.put(_pieces(b"abc"))
+    kept = await one.put(_pieces(b"abc"), owner="note-a")
     with pytest.raises(NoContent):
         await anext(other.get(kept.id))
 
 
 async def test_a_large_content_is_read_in_small_pieces(settings: S3Settings) -> None:
-    kept = await contents(settings).put(_pieces(*[MEGABYTE] * 30))
+    kept = await contents(settings).put(_pieces(*[MEGABYTE] * 30), owner="note-a")
     sizes = [len(piece) async for piece in contents(settings).get(kept.id)]
     assert (sum(sizes), kept.size) == (30_000_000, 30_000_000)
     assert max(sizes) <= 262_144
@@ -119,14 +119,14 @@ async def test_a_large_content_is_read_in_small_pieces(settings: S3Settings) -> 
 async def test_a_storage_that_is_away_is_said(settings: S3Settings) -> None:
     away = contents(replace(settings, endpoint=f"http://127.0.0.1:{free_ports(1)[0]}"))
     with pytest.raises(ContentsAway):
-        await away.put(_pieces(*[MEGABYTE] * 12))
+        await away.put(_pieces(*[MEGABYTE] * 12), owner="note-a")
     with pytest.raises(ContentsAway):
         await anext(away.get("0" * 32))
 
 
 async def test_a_bucket_that_is_not_there_is_said(settings: S3Settings) -> None:
     with pytest.raises((ContentsAway, NoContent)):
-        await contents(replace(settings, url="s3://nowhere")).put(_pieces(b"abc"))
+        await contents(replace(settings, url="s3://nowhere")).put(_pieces(b"abc"), owner="note-a")
 
 
 @pytest.mark.parametrize("url", ["pictures", "http://pictures", "s3://", "s3:pictures"])
@@ -142,5 +142,5 @@ async def test_keys_are_read_again(settings: S3Settings, tmp_path: Path) -> None
         asked.append(1)
         return KEYS
 
-    await contents(replace(settings, keys=keys)).put(_pieces(b"abc"))
+    await contents(replace(settings, keys=keys)).put(_pieces(b"abc"), owner="note-a")
     assert len(asked) >= 2, "once to see whether there are any, and once to sign"

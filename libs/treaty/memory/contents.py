@@ -28,11 +28,11 @@ class MemoryContents:
         self._kept: dict[str, _Kept] = {}
         self._count = 0
 
-    async def put(self, pieces: AsyncIterator[bytes]) -> Content:
+    async def put(self, pieces: AsyncIterator[bytes], *, owner: str) -> Content:
         begun, measured = self._clock.now(), Measured(pieces)
         data = b"".join([piece async for piece in measured])
         self._count += 1
-        id = f"{self._count:024x}"
+        id = f"{owner}.{self._count:024x}"
         self._kept[id] = _Kept(data, begun)
         return Content(id=id, size=measured.size, sha256=measured.sha256)
 

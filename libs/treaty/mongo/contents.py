@@ -6,7 +6,7 @@ there completely or not at all.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -35,7 +35,7 @@ class MongoContents:
         with reaching():
             await self._chunks.create_index([("files_id", 1), ("n", 1)], name="files_id_1_n_1", unique=True)
 
-    async def put(self, pieces: AsyncIterator[bytes]) -> Content:
+    async def put(self, pieces: AsyncIterator[bytes], *, owner: str) -> Content:
         id, measured = ObjectId(), Measured(pieces)
         try:
             await self._insert(id, measured)
@@ -45,6 +45,7 @@ class MongoContents:
                 "chunkSize": _CHUNK,
                 "uploadDate": id.generation_time,
                 "sha256": measured.sha256,
+                "metadata": {"owner": owner},
             }
             with reaching():
                 await self._files.insert_one(document)
@@ -52,7 +53,7 @@ class MongoContents:
             # A cancelled call must not leave pieces behind, so the removal is shielded from its cancellation.
             await asyncio.shield(self._remove(id))
             raise
-        return Content(id=str(id), size=measured.size, sha256=measured.sha256)
+        return Content(id=f"{owner}.{id}", size=measured.size, sha256=measured.sha256)
 
     async def get(self, id: str) -> AsyncGenerator[bytes, None]:
         key = _key(id)
@@ -82,12 +83,19 @@ class MongoContents:
         removed, last = 0, ObjectId("0" * 24)
         while ids := await self._stored(last, bound):
             last = ids[-1]
-            known = await named([str(id) for id in ids])
+            whole = await self._whole(ids)
+            known = await named(list(whole.values()))
             for id in ids:
-                if str(id) not in known:
+                if whole.get(id) not in known:
                     removed += 1
                     await self._remove(id)
         return removed
+
+    async def _whole(self, ids: Sequence[ObjectId]) -> Mapping[ObjectId, str]:
+        """Returns the full ids of those contents that are complete; no commit can name another one."""
+        with reaching():
+            found = await self._files.find({"_id": {"$in": list(ids)}}, {"metadata": 1}).to_list(None)
+        return {file["_id"]: f"{file['metadata']['owner']}.{file['_id']}" for file in found}
 
     async def _insert(self, id: ObjectId, pieces: Measured) -> None:
         waiting: list[dict[str, Any]] = []
@@ -140,7 +148,7 @@ class MongoContents:
 
 def _key(id: str) -> ObjectId | None:
     try:
-        return ObjectId(id)
+        return ObjectId(id.rpartition(".")[2])
     except InvalidId:
         return None
 

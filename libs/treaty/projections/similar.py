@@ -41,8 +41,8 @@ class Near:
         return sorted({key for hash in self.hashes for part in parts_of(hash) for key in _around(part, radius)})
 
     def meets(self, parts: Sequence[int]) -> bool:
-        """Whether a hash, by its parts, is near enough."""
-        return self.distance_of(parts) <= self.distance
+        """Whether a hash, by its parts, is near enough. What has no parts is near to nothing."""
+        return bool(parts) and self.distance_of(parts) <= self.distance
 
     def distance_of(self, parts: Sequence[int]) -> int:
         """Returns the distance, in bits, between a hash, by its parts, and the nearest of these."""

@@ -14,6 +14,7 @@ from treaty.commits.codec import Newer
 from treaty.commits.duplicates import StreamDuplicated
 from treaty.commits.log import CommitRefused, StoreAway, Unreadable
 from treaty.commits.repository import Overloaded
+from treaty.dependencies import DependencyAway
 from treaty.domain import Conflict, DomainError, Invalid, NotFound, Rejected
 from treaty.projections.view import NotShown
 
@@ -76,6 +77,9 @@ def status_of(error: Exception, domain: str) -> status_pb2.Status | None:
         return _status(grpc.StatusCode.UNAVAILABLE, str(error), "STREAM_DUPLICATED", domain)
     if isinstance(error, StoreAway):
         return _status(grpc.StatusCode.UNAVAILABLE, "the store cannot be reached; try again", "STORE_AWAY", domain)
+    if isinstance(error, DependencyAway):
+        text = f"{error.dependency} cannot be reached; try again"
+        return _status(grpc.StatusCode.UNAVAILABLE, text, "DEPENDENCY_AWAY", domain, _in_a_second())
     if isinstance(error, NotShown):
         return _status(grpc.StatusCode.UNAVAILABLE, str(error), "READ_MODEL_BEHIND", domain, _in_a_second())
     if isinstance(error, CommitRefused):

@@ -21,7 +21,6 @@ from scripts.lib.demo.calls import new_trace, reason_of
 from scripts.lib.demos.clients import Clients
 from services.media.samples import opening
 
-PICTURES = ("sunset", "harbour", "market", "lighthouse", "snow", "carnival")
 BUYERS = ("ada", "grace", "edsger", "barbara", "alan", "katherine")
 
 STUBS: Mapping[str, Any] = {"media.licensing": LicensingServiceStub, "media.compliance": ComplianceServiceStub}
@@ -32,6 +31,7 @@ class Agency:
     """The deeds of one run. Its assets have names of their own, so a run on servers with data begins from nothing.
 
     Attributes:
+        pictures: the names of those that are sold.
         refused: how often each reason for a refusal came.
         within, outside: by license, the numbers of uses in its scope and outside of it, after corrections.
         trace: the traceparent of the report that is traced.
@@ -39,6 +39,7 @@ class Agency:
 
     clients: Clients
     run: str
+    pictures: Sequence[str]
     dice: random.Random
     bought: list[licensing.License] = field(default_factory=list)
     refused: Counter[str] = field(default_factory=Counter)
@@ -50,7 +51,7 @@ class Agency:
 
     @property
     def assets(self) -> Sequence[str]:
-        return [f"{picture}-{self.run}" for picture in PICTURES]
+        return [f"{picture}-{self.run}" for picture in self.pictures]
 
     async def open(self) -> None:
         """Defines the license types, and offers the pictures."""
@@ -79,6 +80,8 @@ class Agency:
         """Reports uses of the licenses for the web, in ten calls each, some too many and some in another territory."""
         planned = [(license, [self._draw() for _ in range(10)]) for license in self._web]
         await asyncio.gather(*(self._report(license, uses) for license, uses in planned))
+        if not planned:
+            return
         too_much = self._web[0]
         await self.clients.ask(licensing.CorrectUsageRequest(license_id=too_much.license_id, usage_id="u-0", uses=1))
         self.trace = new_trace(sampled=True)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from media.assets.v1 import assets_service_pb2 as assets
 from media.compliance.v1 import compliance_events_pb2 as events
 from media.compliance.v1 import compliance_service_pb2 as compliance
 from media.licensing.v1 import licensing_service_pb2 as licensing
@@ -12,17 +13,22 @@ from treaty.telemetry.spans import FinishedSpan
 from treaty.telemetry.tree import lines
 
 from scripts.lib.demo_media.agency import Agency
+from scripts.lib.demo_media.pictures import Studio
 from scripts.lib.demos.run import WIDTH, Report
 from scripts.lib.grammar import counted
 
 _BAR = 40
 _HOPS = 8
+_LISTED = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results:
     """The results of the demo, as the read models have them in the end."""
 
+    studio: Studio
+    found: assets.SearchAssetsResponse
+    similar: assets.FindSimilarResponse
     agency: Agency
     licenses: Sequence[licensing.License]
     days: Sequence[licensing.UsageDay]
@@ -37,7 +43,11 @@ class Results:
         return list(self._differences())
 
     def _differences(self) -> Iterator[str]:
-        agency = self.agency
+        agency, studio = self.agency, self.studio
+        if sorted(one.asset_id for one in self.found.assets) != sorted(map(studio.id_of, studio.ready)):
+            yield f"the search finds {len(self.found.assets)} pictures, and {len(studio.ready)} are ready"
+        if len(studio.ready) + len(studio.rejected) != len(studio.files):
+            yield f"{len(studio.files)} files were uploaded, and some are neither ready nor rejected"
         if sorted(one.license_id for one in self.licenses) != sorted(one.license_id for one in agency.bought):
             yield f"{len(self.licenses)} licenses are listed, and {len(agency.bought)} were purchased"
         cases = {alert.case_id: alert.uses for alert in self.alerts}
@@ -69,7 +79,9 @@ class Results:
     def figures(self) -> dict[str, object]:
         backlogs = self.backlogs.values()
         return {
-            "assets": len(self.agency.assets),
+            "assets": len(self.studio.files),
+            "rejected": len(self.studio.rejected),
+            "searchable": len(self.found.assets),
             "purchased": len(self.licenses),
             "refused": self.agency.refused.total(),
             "usage_reports": self.agency.reports,
@@ -92,8 +104,14 @@ def report_of(results: Results) -> Report:
 
 def _lines(results: Results) -> Iterator[str]:
     figures = results.figures()
-    yield "It adds up: licenses, uses by day, cases and messages." if results.balanced else "It does not add up:"
+    yield (
+        "It adds up: pictures, licenses, uses by day, cases and messages."
+        if results.balanced
+        else "It does not add up:"
+    )
     yield from (f"  {difference}"[:WIDTH] for difference in results.differences[:5])
+    yield ""
+    yield from _pictures(results)
     yield ""
     yield (
         f"{counted(len(results.agency.assets), 'picture')} on sale, "
@@ -107,6 +125,23 @@ def _lines(results: Results) -> Iterator[str]:
     yield from _cases(results.alerts)
     yield ""
     yield from _trace(results.trace)
+
+
+def _pictures(results: Results) -> Iterator[str]:
+    """Yields what became of the files, what the search finds, and which pictures look alike."""
+    studio, facets = results.studio, {facet.field: facet.counts for facet in results.found.facets}
+    yield (
+        f"{counted(len(studio.files), 'file')} uploaded, {counted(len(results.found.assets), 'picture')} found by the "
+        f"search, {len(studio.rejected)} rejected"
+    )[:WIDTH]
+    yield from (f"  {name}: {reason}"[:WIDTH] for name, reason in list(studio.rejected.items())[:_LISTED])
+    for field in ("camera", "orientation"):
+        counts = ", ".join(f"{count.assets} {count.value}" for count in facets.get(field, ()))
+        if counts:
+            yield f"  by {field}: {counts}"[:WIDTH]
+    for one in results.similar.similar[:_LISTED]:
+        names = (name.rpartition("-")[0] for name in (one.asset_id, results.agency.assets[0]))
+        yield f"  {' looks like '.join(names)}: {counted(one.distance, 'bit')} of 64 differ"[:WIDTH]
 
 
 def _plot(days: Sequence[licensing.UsageDay]) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """The calls of a demo: over gRPC, traced, and repeated while the outcome is unknown."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,10 +31,17 @@ class Clients:
 
     async def ask(self, request: Any, *, trace: str = "") -> Any:
         """Calls the method whose request this is, until the outcome is known. A missing request_id is chosen."""
-        if "request_id" in request.DESCRIPTOR.fields_by_name and not request.request_id:
-            request.request_id = _IDS.new()
-        context = str(request.DESCRIPTOR.file.package).rpartition(".")[0]
-        method = request.DESCRIPTOR.name.removesuffix("Request")
+        return await self._ask(request, request, trace)
+
+    async def upload(self, messages: Sequence[Any]) -> Any:
+        """Calls the method that takes such messages as a stream, as `ask` does."""
+        return await self._ask(messages[0], messages, "")
+
+    async def _ask(self, first: Any, request: Any, trace: str) -> Any:
+        if "request_id" in first.DESCRIPTOR.fields_by_name and not first.request_id:
+            first.request_id = _IDS.new()
+        context = str(first.DESCRIPTOR.file.package).rpartition(".")[0]
+        method = first.DESCRIPTOR.name.removesuffix("Request")
         path = f"{context}.v1.{context.rpartition('.')[2].capitalize()}Service/{method}"
         call = getattr(self._stub(context), method)
         parent = trace or new_trace(sampled=False)

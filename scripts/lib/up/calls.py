@@ -41,6 +41,8 @@ class Calls:
     async def ask(self, request: Any) -> Any:
         """Returns the reply to a request, which gets a request_id if it has none. Nothing of it is traced.
 
+        A method that takes a stream of requests gets this one.
+
         Raises:
             Refused
         """
@@ -49,14 +51,21 @@ class Calls:
         method = method_of(request)
         if context_of(request) not in self.addresses:
             raise Refused(f"{method.name} not sent: {context_of(request)} does not run")
-        asking = self._channel(context_of(request)).unary_unary(
+        opened = self._channel(context_of(request))
+        asking = (opened.stream_unary if method.client_streaming else opened.unary_unary)(
             f"/{method.containing_service.full_name}/{method.name}",
             request_serializer=lambda message: message.SerializeToString(),
             response_deserializer=GetMessageClass(method.output_type).FromString,
         )
         trace = f"00-{uuid.uuid4().hex}-{uuid.uuid4().hex[:16]}-00"
         try:
-            return await until_answered(lambda: asking(request, timeout=10.0, metadata=(("traceparent", trace),)))
+            return await until_answered(
+                lambda: asking(
+                    [request] if method.client_streaming else request,
+                    timeout=10.0,
+                    metadata=(("traceparent", trace),),
+                )
+            )
         except grpc.aio.AioRpcError as error:
             why = error.details() if error.code() in _REFUSALS else error.code().name
             raise Refused(f"{method.name} refused: {why}") from None

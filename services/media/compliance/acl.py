@@ -1,7 +1,9 @@
-"""The anti-corruption layer: translates the events of Licensing into commands of Compliance, in its own words."""
+"""The anti-corruption layer: translates the events of Licensing and Assets into commands of Compliance."""
 
+import re
 from collections.abc import Iterable
 
+from media.assets.v1 import assets_events_pb2 as assets
 from media.licensing.v1 import licensing_events_pb2 as licensing
 from media.licensing.v2 import licensing_events_pb2 as licensing2
 from treaty.rpc import EnumTable
@@ -12,6 +14,7 @@ from services.media.compliance.application.commands import (
     EndPermission,
     GrantPermission,
     ProlongPermission,
+    RegisterWork,
 )
 from services.media.compliance.domain.events import PermissionGranted
 from services.media.compliance.domain.findings import Finding, Kind, Use
@@ -37,6 +40,12 @@ _KINDS = EnumTable(
         Kind.MEDIUM: licensing.BREACH_MEDIUM,
     }
 )
+
+
+def asset_ready(event: assets.AssetReadyForSearch) -> RegisterWork:
+    """A picture becomes a work. A hash in another form than is known here is left out."""
+    dhash = event.dhash if re.fullmatch("[0-9a-f]{16}", event.dhash) else ""
+    return RegisterWork(work_id=event.asset_id, sha256=event.sha256, dhash=dhash)
 
 
 def license_purchased(event: licensing2.LicensePurchaseConfirmed) -> GrantPermission:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from treaty.projections import parts_of
+
 from services.media.compliance.domain.case import Case, Status
 from services.media.compliance.domain.events import (
     CaseAssigned,
@@ -20,6 +22,7 @@ from services.media.compliance.domain.events import (
     PermissionProlonged,
     ReviewerReminded,
     ReviewOpened,
+    WorkRegistered,
 )
 from services.media.compliance.domain.findings import Kind, Severity
 
@@ -56,6 +59,19 @@ def permission(permission_id: str, row: PermissionRow | None, event: PermissionE
             return row and replace(row, ends_at=event.ends_at)
         case PermissionEnded():
             return row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkRow:
+    """A work with its hashes; `parts` are those of its perceptual hash, which an index can search."""
+
+    work_id: str
+    sha256: str
+    parts: tuple[int, ...]
+
+
+def work(work_id: str, row: WorkRow | None, event: WorkRegistered) -> WorkRow:
+    return WorkRow(work_id=work_id, sha256=event.sha256, parts=parts_of(event.dhash) if event.dhash else ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

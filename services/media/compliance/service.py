@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from media.assets.v1 import assets_events_pb2 as assets
 from media.compliance.v1 import compliance_events_pb2 as events
 from media.compliance.v1 import compliance_service_pb2_grpc as pb_grpc
 from media.licensing.v1 import licensing_events_pb2 as licensing
@@ -16,6 +17,7 @@ from services.media.compliance import acl, storage
 from services.media.compliance.api import ComplianceApi
 from services.media.compliance.application.cases import Cases, follow_case, follow_sighting
 from services.media.compliance.application.commands import DetectInfringement
+from services.media.compliance.application.works import Works
 from services.media.compliance.domain.findings import Deadlines
 from services.media.compliance.publishing import publish
 from services.media.compliance.sagas.review import EscalateCase, RemindReviewer
@@ -43,12 +45,14 @@ class ComplianceSettings(Settings):
 
 def build(ports: Ports) -> Service:
     feed = ports.feed(storage.CASES)
+    works = Works(works=ports.repository(storage.WORKS), work_rows=ports.view(storage.WORK_ROWS))
     cases = Cases(
         permissions=ports.repository(storage.PERMISSIONS),
         sightings=ports.repository(storage.SIGHTINGS, policies=[follow_sighting], commands=storage.COMMANDS),
         cases=ports.repository(storage.CASES, policies=[publish, follow_case], commands=storage.COMMANDS),
         permission_rows=ports.view(storage.PERMISSION_ROWS),
         alert_rows=ports.view(storage.ALERTS),
+        recognise=works.recognise_work,
         feed=feed,
         personal_data=ports.personal_data,
         clock=ports.clock,
@@ -60,6 +64,7 @@ def build(ports: Ports) -> Service:
         api=Api(pb_grpc.add_ComplianceServiceServicer_to_server, ComplianceApi(cases)),
         publishes=[events.InfringementDetected, events.CaseEscalated, events.CaseClosed, events.CaseReopened],
         subscriptions=[
+            on(assets.AssetReadyForSearch, acl.asset_ready, then=works.register_work),
             on(licensing2.LicensePurchaseConfirmed, acl.license_purchased, then=cases.grant_permission),
             on(licensing.LicenseRenewed, acl.license_renewed, then=cases.prolong_permission),
             on(licensing.LicenseExpired, acl.license_expired, then=cases.end_permission),
@@ -72,10 +77,15 @@ def build(ports: Ports) -> Service:
             RemindReviewer: cases.remind_reviewer,
             EscalateCase: cases.escalate_case,
         },
-        projections=[storage.PERMISSION_ROWS, storage.ALERTS],
+        projections=[storage.PERMISSION_ROWS, storage.WORK_ROWS, storage.ALERTS],
         sagas=[review],
         watches=[feed],
         relations=[
+            Relation(
+                "media.assets",
+                Pattern.ANTI_CORRUPTION_LAYER,
+                "a picture becomes a work, which is recognised by its hashes",
+            ),
             Relation(
                 "media.licensing",
                 Pattern.ANTI_CORRUPTION_LAYER,

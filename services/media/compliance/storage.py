@@ -12,7 +12,8 @@ from services.media.compliance.domain import events
 from services.media.compliance.domain.case import Case
 from services.media.compliance.domain.permission import Permission
 from services.media.compliance.domain.sightings import Sighting
-from services.media.compliance.projections import AlertRow, PermissionRow, alert, permission
+from services.media.compliance.domain.work import Work
+from services.media.compliance.projections import AlertRow, PermissionRow, WorkRow, alert, permission, work
 from services.media.compliance.sagas import review
 
 PERMISSIONS = Stored(
@@ -24,6 +25,8 @@ PERMISSIONS = Stored(
         Shape("permission-ended", events.PermissionEnded),
     ],
 )
+
+WORKS = Stored("work", Work, events=[Shape("work-registered", events.WorkRegistered)])
 
 SIGHTINGS = Stored("sighting", Sighting, events=[Shape("use-sighted", events.UseSighted)])
 
@@ -82,6 +85,16 @@ PERMISSION_ROWS = Projection(
     project=permission,
     order_by="starts_at",
     filters=("work_id",),
+)
+
+WORK_ROWS = Projection(
+    name="works",
+    source=WORKS,
+    row=WorkRow,
+    project=work,
+    order_by="work_id",
+    filters=("parts", "sha256"),
+    descending=False,
 )
 
 ALERTS = Projection(

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from treaty.contents import NoContent
+from treaty.contents import NoContent, owner_of
 from treaty.service.stores import Stores
 from treaty.testing.suites.stores import OnStores
 
@@ -40,19 +40,22 @@ class ContentsSuite(OnStores):
     @pytest.mark.parametrize("size", [0, 1, 255 * 1024, 255 * 1024 + 1, len(_LARGE)])
     async def test_a_content_is_read_as_it_was_stored(self, stores: Stores, size: int) -> None:
         data = _LARGE[:size]
-        kept = await stores.contents.put(_pieces(data[: size // 3], data[size // 3 :]))
+        kept = await stores.contents.put(_pieces(data[: size // 3], data[size // 3 :]), owner="note-a")
         assert (kept.size, kept.sha256) == (size, hashlib.sha256(data).hexdigest())
         assert await _read(stores, kept.id) == data
 
     async def test_the_pieces_of_a_content_may_have_any_size(self, stores: Stores) -> None:
-        kept = await stores.contents.put(_pieces(*[_LARGE[n : n + 700] for n in range(0, 300_000, 700)]))
+        kept = await stores.contents.put(
+            _pieces(*[_LARGE[n : n + 700] for n in range(0, 300_000, 700)]), owner="note-a"
+        )
         assert await _read(stores, kept.id) == _LARGE[: kept.size]
         pieces = [len(piece) async for piece in stores.contents.get(kept.id)]
         assert max(pieces) < 1_000_000
 
     async def test_each_attempt_has_an_id_of_its_own(self, stores: Stores) -> None:
-        one, other = [await stores.contents.put(_pieces(b"same")) for _ in range(2)]
+        one, other = [await stores.contents.put(_pieces(b"same"), owner="note-a") for _ in range(2)]
         assert one.id != other.id
+        assert {owner_of(one.id), owner_of(other.id)} == {"note-a"}
         assert await stores.contents.delete(one.id)
         assert await _read(stores, other.id) == b"same"
 
@@ -63,7 +66,7 @@ class ContentsSuite(OnStores):
         assert not await stores.contents.delete(id)
 
     async def test_a_deleted_content_is_not_found(self, stores: Stores) -> None:
-        kept = await stores.contents.put(_pieces(b"abc"))
+        kept = await stores.contents.put(_pieces(b"abc"), owner="note-a")
         assert await stores.contents.delete(kept.id)
         with pytest.raises(NoContent):
             await _read(stores, kept.id)
@@ -71,7 +74,7 @@ class ContentsSuite(OnStores):
 
     async def test_nothing_remains_of_a_content_that_breaks_off(self, stores: Stores) -> None:
         with pytest.raises(ConnectionError):
-            await stores.contents.put(_broken(_LARGE))
+            await stores.contents.put(_broken(_LARGE), owner="note-a")
         assert await stores.contents.sweep(_none, older_than=_OF_ANY_AGE) == 0
 
     async def test_nothing_remains_of_a_content_that_is_cancelled(self, stores: Stores) -> None:
@@ -82,14 +85,14 @@ class ContentsSuite(OnStores):
             arrived.set()
             await asyncio.Event().wait()
 
-        storing = asyncio.create_task(stores.contents.put(stalled()))
+        storing = asyncio.create_task(stores.contents.put(stalled(), owner="note-a"))
         await arrived.wait()
         storing.cancel()
         await asyncio.gather(storing, return_exceptions=True)
         assert await stores.contents.sweep(_none, older_than=_OF_ANY_AGE) == 0
 
     async def test_a_sweep_removes_the_old_contents_that_no_commit_names(self, stores: Stores) -> None:
-        kept = [await stores.contents.put(_pieces(b"%d" % n)) for n in range(3)]
+        kept = [await stores.contents.put(_pieces(b"%d" % n), owner="note-a") for n in range(3)]
         asked: list[str] = []
 
         async def named(ids: Sequence[str]) -> Set[str]:

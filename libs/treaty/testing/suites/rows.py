@@ -86,6 +86,7 @@ class RowsSuite(OnStores):
     async def test_near_hashes_are_found_and_no_others(self, rows: Rows) -> None:
         hashes = {f"{bits:02d}": f"{(1 << bits) - 1:016x}" for bits in range(0, 64, 3)}
         await rows.store([_printed(id, hash) for id, hash in hashes.items()], 1, 0)
+        await rows.store([Row("flat", 1, {"owner": "ann", "rank": 0, "print": []}), row("other", 0)], 1, 0)
         for distance in (0, 2, 3, 4, 9, 10, 11):
             near = Near((hashes["30"], "f" * 16), distance)
             expected = [id for id in hashes if abs(int(id) - 30) <= distance or 64 - int(id) <= distance]

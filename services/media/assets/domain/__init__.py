@@ -1,1 +1,1 @@
-"""The domain of Asset Processing."""
+"""The rules of Asset Processing."""

@@ -71,6 +71,7 @@ def sighting_of(sighting: Sighting) -> pb.Sighting:
         covered_by=sighting.sighted.covered_by,
         case_id="" if finding is None else finding.permission_id or sighting.id,
         kinds=[] if finding is None else _kinds(finding.kinds),
+        work_id=sighting.sighted.use.work_id,
     )
 
 

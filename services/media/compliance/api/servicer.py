@@ -6,6 +6,7 @@ from typing import Any
 
 from media.compliance.v1 import compliance_service_pb2 as pb
 from media.compliance.v1 import compliance_service_pb2_grpc as pb_grpc
+from treaty.domain import Invalid
 from treaty.rpc import page_of, to_token
 
 from services.media.compliance.api.replies import STATUS, alert_of, case_of, change_of, sighting_of
@@ -17,6 +18,7 @@ from services.media.compliance.application.commands import (
     Filter,
     GetCase,
     ListAlerts,
+    RecogniseWork,
     ReopenCase,
     ReportSighting,
     WatchAlerts,
@@ -43,7 +45,10 @@ class ComplianceApi(pb_grpc.ComplianceServiceServicer):
             holder_id=request.holder_id,
             reporter=request.reporter,
             source=request.source,
+            picture=RecogniseWork(sha256=request.sha256, dhashes=tuple(request.dhashes)),
         )
+        if not (request.work_id or request.sha256 or request.dhashes):
+            raise Invalid("name the work, or send a hash of the picture", field="work_id")
         reported = await self._cases.report_sighting(command)
         return pb.ReportSightingResponse(sighting=sighting_of(reported.state), revision=reported.revision)
 

@@ -1,8 +1,8 @@
 """The use cases of Compliance."""
 
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from treaty.clock import Clock
@@ -23,6 +23,7 @@ from services.media.compliance.application.commands import (
     GrantPermission,
     ListAlerts,
     ProlongPermission,
+    RecogniseWork,
     ReopenCase,
     ReportSighting,
     WatchAlerts,
@@ -57,6 +58,7 @@ class Cases:
     cases: Repository[Case]
     permission_rows: View[PermissionRow]
     alert_rows: View[AlertRow]
+    recognise: Callable[[RecogniseWork], Awaitable[str]]
     feed: Feed[Case]
     personal_data: PersonalData
     clock: Clock
@@ -74,12 +76,19 @@ class Cases:
         return await self.permissions.add(command.permission_id, lambda it: it.end(command.ended_at))
 
     async def report_sighting(self, command: ReportSighting) -> Committed[Sighting]:
-        """Holds a sighting against the permissions for the work that are known now."""
-        known, now = await self._permissions_for(command.use.work_id), self.clock.now()
+        """Holds a sighting against the permissions for the work that are known now.
+
+        Raises:
+            NotFound, WorkUncertain: if it names no work, and its picture does not show which one it is.
+        """
+        use, now = command.use, self.clock.now()
+        if not use.work_id:
+            use = replace(use, work_id=await self.recognise(command.picture))
+        known = await self._permissions_for(use.work_id)
         return await self.sightings.add(
             command.sighting_id,
             lambda it: it.sight(
-                command.use,
+                use,
                 holder_id=command.holder_id,
                 reporter=command.reporter,
                 source=command.source,

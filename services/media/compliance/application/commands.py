@@ -43,14 +43,33 @@ class CorrectFinding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegisterWork:
+    work_id: str
+    sha256: str
+    dhash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecogniseWork:
+    """`dhashes` are those of the orientations of one picture, 64 bits in hex each."""
+
+    sha256: str = ""
+    dhashes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportSighting:
-    """`holder_id` is empty if the user is not known. `source` is where the use can be seen."""
+    """`holder_id` is empty if the user is not known. `source` is where the use can be seen.
+
+    If the use names no work, it is the one that `picture` shows.
+    """
 
     sighting_id: str
     use: Use
     holder_id: str
     reporter: str
     source: str
+    picture: RecogniseWork = RecogniseWork()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,6 +43,12 @@ PermissionEvent = PermissionGranted | PermissionProlonged | PermissionEnded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WorkRegistered:
+    sha256: str
+    dhash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UseSighted:
     """`covered_by` is the permission that covers the use; without it, `finding` is the infringement."""
 

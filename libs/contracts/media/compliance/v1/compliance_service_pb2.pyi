@@ -289,12 +289,15 @@ class Sighting(_message.Message):
     COVERED_BY_FIELD_NUMBER: _builtins.int
     CASE_ID_FIELD_NUMBER: _builtins.int
     KINDS_FIELD_NUMBER: _builtins.int
+    WORK_ID_FIELD_NUMBER: _builtins.int
     sighting_id: _builtins.str
     """The sighting."""
     covered_by: _builtins.str
     """The license that covers it; empty if there is none."""
     case_id: _builtins.str
     """The case; empty if the use is covered."""
+    work_id: _builtins.str
+    """The work, also if it was recognised by a hash."""
     @_builtins.property
     def kinds(self) -> _containers.RepeatedScalarFieldContainer[_compliance_events_pb2.InfringementKind.ValueType]:
         """The ways in which it is not covered."""
@@ -306,10 +309,11 @@ class Sighting(_message.Message):
         covered_by: _builtins.str = ...,
         case_id: _builtins.str = ...,
         kinds: _abc.Iterable[_compliance_events_pb2.InfringementKind.ValueType] | None = ...,
+        work_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "covered_by", b"covered_by", "kinds", b"kinds", "sighting_id", b"sighting_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["case_id", b"case_id", "covered_by", b"covered_by", "kinds", b"kinds", "sighting_id", b"sighting_id", "work_id", b"work_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -329,10 +333,12 @@ class ReportSightingRequest(_message.Message):
     USED_AT_FIELD_NUMBER: _builtins.int
     REPORTER_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
+    SHA256_FIELD_NUMBER: _builtins.int
+    DHASHES_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     """A UUID that the caller chooses. If the outcome is unknown, repeat the call with the same UUID."""
     work_id: _builtins.str
-    """The work that was used, such as an asset."""
+    """The work that was used, such as an asset; empty if it is to be recognised by a hash of the picture."""
     holder_id: _builtins.str
     """The user; empty if nobody knows."""
     place: _builtins.str
@@ -343,9 +349,15 @@ class ReportSightingRequest(_message.Message):
     """The reporter."""
     source: _builtins.str
     """Where it can be seen, such as a URL."""
+    sha256: _builtins.str
+    """Without a work_id: the SHA-256 of the picture, in hex, which is certain."""
     @_builtins.property
     def used_at(self) -> _timestamp_pb2.Timestamp:
         """When."""
+
+    @_builtins.property
+    def dhashes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Without a work_id: the difference hashes of the picture in up to eight orientations, 64 bits in hex each."""
 
     def __init__(
         self,
@@ -358,10 +370,12 @@ class ReportSightingRequest(_message.Message):
         used_at: _timestamp_pb2.Timestamp | None = ...,
         reporter: _builtins.str = ...,
         source: _builtins.str = ...,
+        sha256: _builtins.str = ...,
+        dhashes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["used_at", b"used_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["holder_id", b"holder_id", "medium", b"medium", "place", b"place", "reporter", b"reporter", "request_id", b"request_id", "source", b"source", "used_at", b"used_at", "work_id", b"work_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dhashes", b"dhashes", "holder_id", b"holder_id", "medium", b"medium", "place", b"place", "reporter", b"reporter", "request_id", b"request_id", "sha256", b"sha256", "source", b"source", "used_at", b"used_at", "work_id", b"work_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

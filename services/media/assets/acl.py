@@ -1,0 +1,62 @@
+"""Translates what the workers find in pictures to the words of Asset Processing."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.media.assets.application import ports
+from services.media.assets.domain.picture import Metadata, Personal, Unreadable
+from services.media.assets.domain.values import Picture, Size
+from services.media.assets.external.pictures.client import PictureWorkers, WorkersFailed
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerInspection:
+    """Inspects pictures in worker processes."""
+
+    workers: PictureWorkers
+
+    async def inspect(self, path: Path) -> ports.Inspected:
+        try:
+            found = await self.workers.inspect(path)
+        except Unreadable as refused:
+            raise ports.Unreadable(refused.reason.value, refused.sentence) from None
+        except (WorkersFailed, OSError) as failed:
+            raise ports.InspectionAway(str(failed)) from None
+        seen = found.picture
+        picture = Picture(
+            format=seen.format,
+            width=seen.width,
+            height=seen.height,
+            mode=seen.mode,
+            frames=seen.frames,
+            camera=seen.metadata.camera,
+            taken_at=seen.metadata.taken_at,
+            keywords=seen.metadata.keywords,
+            dhash=seen.dhash,
+            orientations=tuple(hash for hash in seen.orientations if hash),
+            warnings=seen.warnings,
+        )
+        previews = {Size(name): data for name, data in found.previews.items()}
+        return ports.Inspected(picture=picture, credits=_credits(seen.metadata, found.personal), previews=previews)
+
+
+def _credits(metadata: Metadata, personal: Personal) -> dict[str, str]:
+    """Returns what a picture says about people and rights; only what is there."""
+    told = {
+        "creator": metadata.creator,
+        "copyright": metadata.copyright,
+        "credit": metadata.credit,
+        "usage_terms": metadata.usage_terms,
+        "web_statement": metadata.web_statement,
+        "caption": metadata.caption,
+        "licensor": metadata.licensor,
+        "marked": "" if metadata.marked is None else str(metadata.marked).lower(),
+        "model_release": metadata.model_release,
+        "property_release": metadata.property_release,
+        "data_mining": metadata.data_mining,
+        "latitude": "" if personal.latitude is None else f"{personal.latitude:.6f}",
+        "longitude": "" if personal.longitude is None else f"{personal.longitude:.6f}",
+        "owner": personal.owner,
+        "serials": ", ".join(personal.serials),
+    }
+    return {name: text for name, text in told.items() if text}

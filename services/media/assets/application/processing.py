@@ -1,0 +1,119 @@
+"""Use cases: the steps of the processing of an asset."""
+
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from treaty.clock import Clock
+from treaty.commits import Committed, Repository
+from treaty.contents import Contents
+from treaty.domain import Call, Policy
+from treaty.personal_data import PersonalData
+from treaty.projections import View
+
+from services.media.assets.application.ports import Inspection, Unreadable
+from services.media.assets.domain.asset import Asset, Status
+from services.media.assets.domain.events import (
+    AssetEvent,
+    AssetIndexed,
+    AssetReadyForSearch,
+    AssetRejected,
+    AssetUploaded,
+    MetadataExtracted,
+)
+from services.media.assets.domain.values import Preview, Size, StoredContent
+from services.media.assets.projections import AssetRow
+from services.media.assets.sagas.processing import IndexAsset, InspectAsset, MakeAssetReady, Step, StepReached
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """The use cases of the processing. Each may be called again, and does nothing if its step is over.
+
+    Attributes:
+        folder: for the files of pictures that are being inspected.
+    """
+
+    assets: Repository[Asset]
+    contents: Contents
+    inspection: Inspection
+    asset_rows: View[AssetRow]
+    personal_data: PersonalData
+    clock: Clock
+    folder: Path | None = None
+
+    async def inspect_asset(self, command: InspectAsset) -> Committed[Asset]:
+        """Looks at the picture, and keeps its previews and credits; rejects a content that is no picture."""
+        asset = (await self.assets.get(command.asset_id)).state
+        if asset.status is not Status.UPLOADED or asset.content is None:
+            return await self.assets.get(command.asset_id)
+        with tempfile.TemporaryDirectory(prefix="treaty-asset-", dir=self.folder) as folder:
+            file = Path(folder) / "picture"
+            with file.open("wb") as written:
+                async for piece in self.contents.get(asset.content.content_id):
+                    written.write(piece)
+            try:
+                inspected = await self.inspection.inspect(file)
+            except Unreadable as unreadable:
+                reason, explanation, now = unreadable.reason, unreadable.explanation, self.clock.now()
+                return await self.assets.change(asset.id, lambda it: it.reject(reason, explanation, now))
+        previews = await self._keep_previews(asset.id, inspected.previews)
+        credits = dict(inspected.credits)
+        ref = await self.personal_data.keep(asset.photographer_id, credits) if credits else ""
+        now = self.clock.now()
+        done = await self.assets.change(asset.id, lambda it: it.extract(inspected.picture, previews, ref, now))
+        if done.state.previews != previews:
+            for preview in previews:  # another attempt was first
+                await self.contents.delete(preview.content.content_id)
+        return done
+
+    async def index_asset(self, command: IndexAsset) -> Committed[Asset]:
+        """Waits until the search has the asset.
+
+        Raises:
+            NotShown: if that takes long; then the call is made again.
+        """
+        found = await self.assets.get(command.asset_id)
+        await self.asset_rows.row(command.asset_id, not_before=found.revision)
+        now = self.clock.now()
+        return await self.assets.change(command.asset_id, lambda it: it.index(now))
+
+    async def make_asset_ready(self, command: MakeAssetReady) -> Committed[Asset]:
+        now = self.clock.now()
+        return await self.assets.change(command.asset_id, lambda it: it.make_ready(now))
+
+    async def _keep_previews(self, asset_id: str, previews: Mapping[Size, bytes]) -> tuple[Preview, ...]:
+        kept = []
+        for size, data in sorted(previews.items()):
+            content = await self.contents.put(_once(data), owner=asset_id)
+            stored = StoredContent(content_id=content.id, size=content.size, sha256=content.sha256)
+            kept.append(Preview(size=size, content=stored))
+        return tuple(kept)
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data
+
+
+def following(within: timedelta) -> Policy:
+    """Returns the policy that tells the processing of an asset to which step it has come.
+
+    Args:
+        within: the time for the next step.
+    """
+
+    def follow_asset(asset: Asset, event: AssetEvent) -> Iterator[Call]:
+        yield Call(StepReached(asset_id=asset.id, step=int(_STEPS[type(event)]), within=within))
+
+    return follow_asset
+
+
+_STEPS = {
+    AssetUploaded: Step.UPLOADED,
+    MetadataExtracted: Step.INSPECTED,
+    AssetIndexed: Step.INDEXED,
+    AssetReadyForSearch: Step.ENDED,
+    AssetRejected: Step.ENDED,
+}

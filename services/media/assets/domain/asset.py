@@ -1,0 +1,112 @@
+"""An asset: a picture, from its upload until it is ready or rejected."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from treaty.domain import Aggregate, Rejected
+
+from services.media.assets.domain.events import (
+    AssetEvent,
+    AssetIndexed,
+    AssetReadyForSearch,
+    AssetRejected,
+    AssetUploaded,
+    MetadataExtracted,
+)
+from services.media.assets.domain.values import Picture, Preview, Size, StoredContent
+
+
+class Status(StrEnum):
+    UPLOADED = "uploaded"
+    INSPECTED = "inspected"
+    INDEXED = "indexed"
+    READY = "ready"
+    REJECTED = "rejected"
+
+
+class NotInspected(Rejected):
+    """The asset has no previews, because it was not inspected yet or was rejected."""
+
+    reason = "NOT_INSPECTED"
+
+
+class AlreadyUploaded(Rejected):
+    """There is an asset with this id."""
+
+    reason = "ALREADY_UPLOADED"
+
+
+@dataclass(slots=True, kw_only=True)
+class Asset(Aggregate[AssetEvent]):
+    """`content` is None before the upload. The steps of its processing come in order; a step that is over is passed."""
+
+    title: str = ""
+    photographer_id: str = ""
+    tags: tuple[str, ...] = ()
+    content: StoredContent | None = None
+    uploaded_at: datetime | None = None
+    status: Status = Status.UPLOADED
+    picture: Picture | None = None
+    previews: tuple[Preview, ...] = ()
+    credits_ref: str = ""
+    reason: str = ""
+    explanation: str = ""
+
+    def upload(
+        self, *, title: str, photographer_id: str, tags: tuple[str, ...], content: StoredContent, now: datetime
+    ) -> None:
+        """Raises AlreadyUploaded if the asset is there."""
+        if self.content is not None:
+            raise AlreadyUploaded(f"there is an asset {self.id} already; choose another id")
+        self.record(
+            AssetUploaded(title=title, photographer_id=photographer_id, tags=tags, content=content, uploaded_at=now)
+        )
+
+    def extract(self, picture: Picture, previews: tuple[Preview, ...], credits_ref: str, now: datetime) -> None:
+        """Records what the inspection found; the first inspection counts."""
+        if self.status is Status.UPLOADED:
+            self.record(
+                MetadataExtracted(picture=picture, previews=previews, credits_ref=credits_ref, extracted_at=now)
+            )
+
+    def index(self, now: datetime) -> None:
+        if self.status is Status.INSPECTED:
+            self.record(AssetIndexed(indexed_at=now))
+
+    def make_ready(self, now: datetime) -> None:
+        if self.status is Status.INDEXED:
+            self.record(AssetReadyForSearch(ready_at=now))
+
+    def reject(self, reason: str, explanation: str, now: datetime) -> None:
+        if self.status is Status.UPLOADED:
+            self.record(AssetRejected(reason=reason, explanation=explanation, rejected_at=now))
+
+    def preview(self, size: Size) -> StoredContent:
+        """Raises NotInspected if there is none."""
+        for preview in self.previews:
+            if preview.size is size:
+                return preview.content
+        raise NotInspected(f"the asset {self.id} is {self.status} and has no previews")
+
+    @property
+    def content_ids(self) -> frozenset[str]:
+        """The contents that it needs. Those of a rejected asset are not kept."""
+        if self.content is None or self.status is Status.REJECTED:
+            return frozenset()
+        return frozenset([self.content.content_id, *(preview.content.content_id for preview in self.previews)])
+
+    def evolve(self, event: AssetEvent) -> None:
+        match event:
+            case AssetUploaded():
+                self.title, self.photographer_id, self.tags = event.title, event.photographer_id, event.tags
+                self.content, self.uploaded_at = event.content, event.uploaded_at
+            case MetadataExtracted():
+                self.picture, self.previews = event.picture, event.previews
+                self.credits_ref, self.status = event.credits_ref, Status.INSPECTED
+            case AssetIndexed():
+                self.status = Status.INDEXED
+            case AssetReadyForSearch():
+                self.status = Status.READY
+            case AssetRejected():
+                self.reason, self.explanation, self.status = event.reason, event.explanation, Status.REJECTED

@@ -1,0 +1,47 @@
+"""The events of an asset."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.media.assets.domain.values import Picture, Preview, StoredContent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetUploaded:
+    title: str
+    photographer_id: str
+    tags: tuple[str, ...]
+    content: StoredContent
+    uploaded_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetadataExtracted:
+    """`credits_ref` is the reference of the credits among the personal data of the photographer."""
+
+    picture: Picture
+    previews: tuple[Preview, ...]
+    credits_ref: str
+    extracted_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetIndexed:
+    indexed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetReadyForSearch:
+    ready_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetRejected:
+    """`reason` is for machines, such as TRUNCATED; `explanation` is a sentence."""
+
+    reason: str
+    explanation: str
+    rejected_at: datetime
+
+
+AssetEvent = AssetUploaded | MetadataExtracted | AssetIndexed | AssetReadyForSearch | AssetRejected

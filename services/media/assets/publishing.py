@@ -1,0 +1,55 @@
+"""Translates the domain events of Asset Processing to integration events."""
+
+from collections.abc import Iterator
+
+from media.assets.v1 import assets_events_pb2 as pb
+
+from services.media.assets.domain.asset import Asset
+from services.media.assets.domain.events import (
+    AssetEvent,
+    AssetIndexed,
+    AssetReadyForSearch,
+    AssetRejected,
+    AssetUploaded,
+    MetadataExtracted,
+)
+from services.media.wire import time_to_wire
+
+
+def publish(asset: Asset, event: AssetEvent) -> Iterator[pb.AssetUploaded | pb.AssetReadyForSearch | pb.AssetRejected]:
+    """Policy: announces that a picture was uploaded, and what became of it."""
+    match event:
+        case AssetUploaded():
+            yield pb.AssetUploaded(
+                asset_id=asset.id,
+                photographer_id=event.photographer_id,
+                title=event.title,
+                sha256=event.content.sha256,
+                content_bytes=event.content.size,
+                uploaded_at=time_to_wire(event.uploaded_at),
+            )
+        case AssetReadyForSearch():
+            assert asset.picture is not None
+            assert asset.content is not None
+            yield pb.AssetReadyForSearch(
+                asset_id=asset.id,
+                photographer_id=asset.photographer_id,
+                title=asset.title,
+                tags=asset.tags,
+                format=asset.picture.format,
+                width=asset.picture.width,
+                height=asset.picture.height,
+                sha256=asset.content.sha256,
+                dhash=asset.picture.dhash,
+                ready_at=time_to_wire(event.ready_at),
+            )
+        case AssetRejected():
+            yield pb.AssetRejected(
+                asset_id=asset.id,
+                photographer_id=asset.photographer_id,
+                reason=event.reason,
+                explanation=event.explanation,
+                rejected_at=time_to_wire(event.rejected_at),
+            )
+        case MetadataExtracted() | AssetIndexed():
+            return

@@ -1,0 +1,1 @@
+"""The sagas of Asset Processing: the processing of an asset."""
