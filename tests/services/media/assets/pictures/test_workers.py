@@ -2,22 +2,23 @@
 
 import asyncio
 import os
-import re
 import signal
-import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from inspect import signature
 from pathlib import Path
 
 import psutil
 import pytest
+import uvloop
+from PIL import Image
 
 from scripts.lib import pictures as make
 from scripts.lib.paths import ROOT
 from services.media.assets.domain.picture import Reason, Unreadable
-from services.media.assets.external.pictures.client import WORKER, PictureWorkers, WorkersFailed
-from services.media.assets.external.pictures.messages import Inspected, Limits
+from services.media.assets.external.pictures.client import PictureWorkers, WorkersFailed
+from services.media.assets.external.pictures.messages import MIN_MEMORY, Inspected, Limits
 from tests.services.media.assets.pictures.made import inspected, jpeg
 
 pytestmark = pytest.mark.slow
@@ -221,6 +222,13 @@ async def test_a_picture_that_needs_too_much_memory_is_refused_at_once(tmp_path:
         assert workers.pids != before
 
 
+async def test_a_jpeg_that_is_larger_than_the_memory_is_decoded_smaller(tmp_path: Path) -> None:
+    large = tmp_path / "large.jpg"
+    large.write_bytes(jpeg(image=Image.new("RGB", (9000, 8000), "red")))
+    async with PictureWorkers(workers=1, limits=Limits(memory=MIN_MEMORY)) as workers:
+        assert (await workers.inspect(large)).picture.width == 9000
+
+
 async def test_the_limit_of_pixels_reaches_the_workers(good: Path) -> None:
     async with PictureWorkers(workers=1, limits=Limits(pixels=200 * 100 - 1)) as workers:
         assert (await refused(workers, good)).reason is Reason.TOO_MANY_PIXELS
@@ -262,6 +270,7 @@ async def test_an_inspection_that_is_cancelled_ends_its_worker(good: Path, endle
 SERVICE = """
 import asyncio, sys
 from pathlib import Path
+import uvloop
 from services.media.assets.external.pictures.client import PictureWorkers
 from services.media.assets.external.pictures.messages import Limits
 
@@ -274,7 +283,8 @@ async def main():
         print(*workers.pids, flush=True)
         await busy
 
-asyncio.run(main())
+with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    runner.run(main())
 """
 
 
@@ -327,6 +337,13 @@ async def test_a_worker_that_sends_something_else_is_ended(good: Path, answer: s
         assert workers.pids == ()
 
 
+async def test_an_answer_that_is_too_long_is_not_waited_for(good: Path) -> None:
+    command = _python(rf"{READY} w(b'\xff\xff\xff\xff'); os.read(0, 1)")
+    async with PictureWorkers(workers=1, tries=1, command=command, limits=Limits(seconds=10 * LONG)) as workers:
+        async with asyncio.timeout(LONG):
+            assert (await refused(workers, good)).reason is Reason.KILLED_ITS_WORKER
+
+
 async def test_a_worker_sees_no_secret_of_the_service(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MONGODB_URI", "mongodb://user:password@host")
     async with PictureWorkers(workers=1) as workers:
@@ -336,19 +353,39 @@ async def test_a_worker_sees_no_secret_of_the_service(good: Path, monkeypatch: p
     assert "password" not in str(environment)
 
 
-def test_the_service_does_not_import_pillow() -> None:
-    text = "import services.media.assets.external.pictures.client, sys; print('PIL' in sys.modules)"
-    assert subprocess.check_output(_python(text), cwd=ROOT) == b"False\n"
+async def test_a_worker_has_no_file_of_the_service_open(good: Path) -> None:
+    """Only the two ends of its pipes, and nowhere in place of the standard streams."""
+    async with PictureWorkers(workers=1) as workers:
+        await workers.inspect(good)
+        files = [str(one.readlink()) for one in Path(f"/proc/{workers.pids[0]}/fd").iterdir()]  # noqa: ASYNC240
+    assert files.count(os.devnull) == 3
+    assert len(files) == 5
 
 
-def test_a_worker_imports_no_plugin_but_those_of_its_formats() -> None:
-    text = f"import {WORKER[-1]}.inspection, sys; print(sorted(name for name in sys.modules if 'Plugin' in name))"
-    plugins = subprocess.check_output(_python(text), cwd=ROOT, text=True)
-    allowed = {"Gif", "Iptc", "Jpeg", "Mpo", "Png", "Tiff", "WebP"}
-    assert set(re.findall(r"PIL\.(\w+)ImagePlugin", plugins)) == allowed
+ON_UVLOOP = [
+    test_many_pictures_share_few_workers,
+    test_a_picture_that_kills_its_workers_is_refused_and_others_go_on,
+    test_a_worker_that_was_killed_while_it_waited_is_replaced,
+    test_a_picture_that_takes_too_long_is_refused,
+    test_a_worker_ends_after_its_number_of_pictures,
+    test_the_end_of_the_service_ends_its_workers,
+    test_an_inspection_that_is_cancelled_ends_its_worker,
+    test_a_worker_sees_no_secret_of_the_service,
+    test_a_worker_has_no_file_of_the_service_open,
+]
 
 
-@pytest.mark.parametrize("given", [{"workers": 0}, {"tries": 0}])
-def test_there_is_a_worker_and_a_try(given: dict[str, int]) -> None:
-    with pytest.raises(ValueError):
-        PictureWorkers(**given)  # type: ignore[arg-type]
+@pytest.mark.parametrize("test", ON_UVLOOP)
+def test_it_is_the_same_on_uvloop(
+    request: pytest.FixtureRequest, test: Callable[..., Coroutine[object, object, None]]
+) -> None:
+    """Services run on uvloop, which starts and ends processes in its own way."""
+    given = {name: request.getfixturevalue(name) for name in signature(test).parameters}
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(test(**given))
+
+
+@pytest.mark.parametrize("command", NO_WORKERS)
+def test_workers_do_not_start_on_uvloop_either(good: Path, command: list[str]) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(test_workers_that_do_not_start_are_not_the_fault_of_a_picture(good, command))

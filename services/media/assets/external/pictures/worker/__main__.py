@@ -20,9 +20,12 @@ from services.media.assets.external.pictures.worker.inspection import inspect
 _NICE = 5
 """The service answers calls first, and decodes pictures with the time of the processors that is left."""
 
+_FILES = 65_536
+
 
 def main() -> None:
     limits = Limits.load(sys.argv[1])
+    _close_others()
     requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.nice(_NICE)
     resource.setrlimit(resource.RLIMIT_AS, (limits.memory, limits.memory))
@@ -67,6 +70,11 @@ def _bound(limits: Limits) -> None:
     seconds = math.ceil(used.ru_utime + used.ru_stime) + limits.cpu_seconds
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.RLIM_INFINITY))
     signal.setitimer(signal.ITIMER_REAL, limits.seconds)
+
+
+def _close_others() -> None:
+    """Closes what an event loop of the service may have left open, such as a copy of its log."""
+    os.closerange(3, min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], _FILES))
 
 
 def _silence() -> None:
