@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from services.media.assets.application import ports
-from services.media.assets.domain.picture import Metadata, Personal, Unreadable
 from services.media.assets.domain.values import Picture, Size
 from services.media.assets.external.pictures.client import PictureWorkers, WorkersFailed
+from services.media.assets.external.pictures.messages import Metadata, Personal, Unreadable
 
 
 @dataclass(frozen=True, slots=True)

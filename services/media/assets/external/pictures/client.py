@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
-from services.media.assets.domain.picture import Reason, Unreadable
 from services.media.assets.external.pictures.messages import (
     LENGTH,
     MAX_BYTES,
@@ -17,6 +16,8 @@ from services.media.assets.external.pictures.messages import (
     Failure,
     Inspected,
     Limits,
+    Reason,
+    Unreadable,
     framed,
     load,
 )

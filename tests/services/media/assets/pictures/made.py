@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from scripts.lib.pictures import jpeg, picture
-from services.media.assets.domain.picture import Reason, Unreadable
-from services.media.assets.external.pictures.messages import Inspected
+from services.media.assets.external.pictures.messages import Inspected, Reason, Unreadable
 from services.media.assets.external.pictures.worker.inspection import inspect
 
 __all__ = ["PIXELS", "inspected", "jpeg", "picture", "refusal"]

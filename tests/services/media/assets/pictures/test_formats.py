@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from scripts.lib import pictures as make
-from services.media.assets.domain.picture import Orientation, Reason, Unreadable
+from services.media.assets.external.pictures.messages import Reason, Unreadable
 from tests.services.media.assets.pictures.made import inspected, jpeg, picture, refusal
 
 
@@ -17,7 +17,6 @@ from tests.services.media.assets.pictures.made import inspected, jpeg, picture, 
 def test_each_format_is_accepted_under_any_name(tmp_path: Path, format: str) -> None:
     found = inspected(tmp_path, make.encoded(picture(64, 48), format)).picture
     assert (found.format, found.width, found.height, found.frames) == (format, 64, 48, 1)
-    assert found.orientation is Orientation.LANDSCAPE
 
 
 def test_the_two_pictures_of_a_phone_are_one_jpeg(tmp_path: Path) -> None:
@@ -148,7 +147,6 @@ def test_a_very_large_jpeg_is_decoded_smaller(tmp_path: Path) -> None:
     """Its facts are those of the file all the same."""
     found = inspected(tmp_path, jpeg(image=Image.new("L", (12_000, 6_000), 99), exif=make.exif({0x0112: 6})))
     assert (found.picture.width, found.picture.height) == (6_000, 12_000)
-    assert found.picture.orientation is Orientation.PORTRAIT
     assert Image.open(io.BytesIO(found.previews["large"])).size == (512, 1024)
 
 

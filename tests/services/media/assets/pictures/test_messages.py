@@ -4,8 +4,20 @@ import json
 
 import pytest
 
-from services.media.assets.domain.picture import Metadata, Personal, Picture, Reason, Unreadable
-from services.media.assets.external.pictures.messages import Answer, Failure, Inspected, Limits, dump, framed, load
+from services.media.assets.external.pictures.messages import (
+    Answer,
+    Failure,
+    Inspected,
+    Limits,
+    Metadata,
+    Personal,
+    Picture,
+    Reason,
+    Unreadable,
+    dump,
+    framed,
+    load,
+)
 
 INSPECTED = Inspected(
     picture=Picture(

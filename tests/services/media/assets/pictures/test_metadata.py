@@ -7,8 +7,7 @@ import pytest
 from PIL.TiffImagePlugin import IFDRational
 
 from scripts.lib import pictures as make
-from services.media.assets.domain.picture import Metadata, Personal
-from services.media.assets.external.pictures.messages import Inspected
+from services.media.assets.external.pictures.messages import Inspected, Metadata, Personal
 from tests.services.media.assets.pictures.made import inspected, jpeg, picture
 
 XMP = {

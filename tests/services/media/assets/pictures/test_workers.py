@@ -16,9 +16,8 @@ from PIL import Image
 
 from scripts.lib import pictures as make
 from scripts.lib.paths import ROOT
-from services.media.assets.domain.picture import Reason, Unreadable
 from services.media.assets.external.pictures.client import PictureWorkers, WorkersFailed
-from services.media.assets.external.pictures.messages import MIN_MEMORY, Inspected, Limits
+from services.media.assets.external.pictures.messages import MIN_MEMORY, Inspected, Limits, Reason, Unreadable
 from tests.services.media.assets.pictures.made import inspected, jpeg
 
 pytestmark = pytest.mark.slow

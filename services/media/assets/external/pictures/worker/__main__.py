@@ -12,8 +12,17 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
-from services.media.assets.domain.picture import Reason, Unreadable
-from services.media.assets.external.pictures.messages import LENGTH, READY, Answer, Failure, Limits, dump, framed
+from services.media.assets.external.pictures.messages import (
+    LENGTH,
+    READY,
+    Answer,
+    Failure,
+    Limits,
+    Reason,
+    Unreadable,
+    dump,
+    framed,
+)
 from services.media.assets.external.pictures.worker.formats import is_of_the_machine
 from services.media.assets.external.pictures.worker.inspection import inspect
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from services.media.assets.domain.picture import Metadata, Personal
+from services.media.assets.external.pictures.messages import Metadata, Personal
 from services.media.assets.external.pictures.worker.found import Found, position
 from services.media.assets.external.pictures.worker.notes import (
     MAX_CAPTION,

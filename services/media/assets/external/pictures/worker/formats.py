@@ -20,7 +20,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
-from services.media.assets.domain.picture import Reason, Unreadable
+from services.media.assets.external.pictures.messages import Reason, Unreadable
 
 NAMES = {
     JpegImagePlugin.JpegImageFile.format: "JPEG",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from services.media.assets.domain.picture import Metadata, Personal
+from services.media.assets.external.pictures.messages import Metadata, Personal
 from services.media.assets.external.pictures.worker.notes import distinct
 
 

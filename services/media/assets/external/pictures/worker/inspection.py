@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from services.media.assets.domain.picture import Picture
-from services.media.assets.external.pictures.messages import Inspected
+from services.media.assets.external.pictures.messages import Inspected, Picture
 from services.media.assets.external.pictures.worker import exif, formats, metadata
 from services.media.assets.external.pictures.worker.dhash import dhashes
 from services.media.assets.external.pictures.worker.notes import Notes

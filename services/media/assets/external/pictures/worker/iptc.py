@@ -4,7 +4,7 @@ from PIL import Image, IptcImagePlugin
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
-from services.media.assets.domain.picture import Metadata
+from services.media.assets.external.pictures.messages import Metadata
 from services.media.assets.external.pictures.worker.found import Found
 from services.media.assets.external.pictures.worker.notes import (
     MAX_CAPTION,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from PIL import Image
 
-from services.media.assets.domain.picture import Metadata, Personal
+from services.media.assets.external.pictures.messages import Metadata, Personal
 from services.media.assets.external.pictures.worker import exif, iptc, xmp
 from services.media.assets.external.pictures.worker.found import Found, merged
 from services.media.assets.external.pictures.worker.notes import Notes

@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 from defusedxml.ElementTree import fromstring
 from PIL import Image
 
-from services.media.assets.domain.picture import Metadata, Personal
+from services.media.assets.external.pictures.messages import Metadata, Personal
 from services.media.assets.external.pictures.worker.exif import camera
 from services.media.assets.external.pictures.worker.found import Found, position
 from services.media.assets.external.pictures.worker.notes import (
