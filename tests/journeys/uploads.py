@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import grpc
@@ -163,3 +164,13 @@ class Journeys:
         assert await desk.studio.erase(photographer) == 1
         assert not (await desk.studio.get(asset.asset_id)).HasField("credits")
         assert await desk.studio.is_ready(asset.asset_id)
+
+    async def test_credits_are_not_kept_after_an_erasure_that_came_before_the_inspection(self, desk: Desk) -> None:
+        photographer = new_id()
+        told = xmp({"dc:creator": ["Ann Lee"]})
+        pictures = [jpeg(width=300, height=200, seed=20 + n, xmp=told) for n in range(4)]
+        uploaded = await asyncio.gather(*(desk.studio.upload(one, photographer_id=photographer) for one in pictures))
+        await desk.studio.erase(photographer)
+        for one in uploaded:
+            await desk.until(partial(desk.studio.is_ready, one.asset.asset_id))
+            assert not (await desk.studio.get(one.asset.asset_id)).HasField("credits")

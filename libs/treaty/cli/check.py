@@ -26,6 +26,8 @@ def check(
     project = find_project()
     if accept:
         for path, text in shapes(project).items():
+            if path.exists() and path.read_text() == text:
+                continue
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
             typer.echo(f"{path.relative_to(project.root)} is written")

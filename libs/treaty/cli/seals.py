@@ -113,7 +113,8 @@ def _print(verdicts: Mapping[str, Verdict]) -> None:
         for name, verdict in verdicts.items()
         for one in verdict.findings
     ]
-    table(faults, "everything that was sealed is as it was")
+    sealed = any(one.seals for one in verdicts.values())
+    table(faults, "everything that was sealed is as it was" if sealed else "nothing is sealed yet")
     for name, one in verdicts.items():
-        anchored = f", {one.anchored} of them anchored" if one.anchored else ""
-        typer.echo(f"{name}: {one.sealed} commits in {one.seals} seals{anchored}; {one.open} are not sealed yet")
+        anchored = f", anchored up to seal {one.anchored}" if one.anchored else ""
+        typer.echo(f"{name}: sealed commits {one.sealed}, seals {one.seals}{anchored}; not sealed yet {one.open}")

@@ -88,6 +88,8 @@ class _Check:
         async for seal in self.seals.all():
             for missing in range(number + 1, seal.number):
                 self._find(Fault.SEAL_MISSING, f"seal {missing}", missing)
+            if seal.after > until:  # the seals of this part are gone
+                await self._pass(until, seal.after)
             follows = seal.number != number + 1 or (seal.before == before and seal.after == until)
             self._look_at(seal, follows=follows)
             await self._compare(seal)
@@ -96,12 +98,16 @@ class _Check:
             self.verdict.sealed += len(seal.ids)
         for missing in sorted(number_ for number_ in self.anchors if number_ > number):
             self._find(Fault.SEAL_MISSING, f"seal {missing}", missing)
-        async for leaf in self.seals.leaves(until, None):
-            self.verdict.open += 1
-            self._count(leaf.id)
+        await self._pass(until, None)
         for id in await self.seals.strangers():
             self._find(Fault.STRANGER, id)
         self._find_holes()
+
+    async def _pass(self, after: Position, until: Position | None) -> None:
+        """Counts commits that no seal covers."""
+        async for leaf in self.seals.leaves(after, until):
+            self.verdict.open += 1
+            self._count(leaf.id)
 
     def _look_at(self, seal: Seal, *, follows: bool) -> None:
         """Checks a seal by itself and against the one before, its anchor and the key."""
@@ -148,7 +154,7 @@ class _Check:
     def _find_holes(self) -> None:
         for stream, (count, highest) in self._streams.items():
             if count != highest:
-                self._find(Fault.HOLE, f"{stream}: {count} commits up to version {highest}")
+                self._find(Fault.HOLE, f"{stream}: {highest - count} of {highest} versions")
 
     def _find(self, fault: Fault, what: str, seal: int = 0) -> None:
         self.verdict.findings.append(Finding(fault, what, seal))

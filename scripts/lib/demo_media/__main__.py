@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from media.assets.v1 import assets_service_pb2 as assets
-
 from scripts.lib.demo_media.agency import STUBS, Agency
 from scripts.lib.demo_media.pictures import STUBS as PICTURE_STUBS
 from scripts.lib.demo_media.pictures import File, Studio, made, of_folder
@@ -50,7 +48,7 @@ async def _perform(files: Sequence[File], stage: Stage) -> Report:
         Results(
             studio=studio,
             found=await studio.search(facets=True),
-            similar=await studio.similar(sold[0]) if sold else assets.FindSimilarResponse(),
+            alike=await studio.alike(),
             agency=agency,
             licenses=await agency.licenses(),
             days=await agency.usage_days(),

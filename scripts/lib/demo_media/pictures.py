@@ -147,8 +147,13 @@ class Studio:
         found: pb.SearchAssetsResponse = await self.clients.ask(request)
         return found
 
-    async def similar(self, name: str) -> pb.FindSimilarResponse:
-        """Returns the pictures that look like one of this run."""
-        request = pb.FindSimilarRequest(asset_id=self.id_of(name))
-        found: pb.FindSimilarResponse = await self.clients.ask(request)
-        return found
+    async def alike(self) -> Sequence[tuple[str, str, int]]:
+        """Returns pairs of pictures of this run that look alike, and how many bits of their hashes differ."""
+        names = {self.id_of(name): name for name in self.ready}
+        found = {}
+        for name in names.values():
+            answer = await self.clients.ask(pb.FindSimilarRequest(asset_id=self.id_of(name)))
+            for one in answer.similar:
+                if one.asset_id in names:
+                    found[frozenset([name, names[one.asset_id]])] = (names[one.asset_id], name, one.distance)
+        return list(found.values())

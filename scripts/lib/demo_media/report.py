@@ -28,7 +28,7 @@ class Results:
 
     studio: Studio
     found: assets.SearchAssetsResponse
-    similar: assets.FindSimilarResponse
+    alike: Sequence[tuple[str, str, int]]
     agency: Agency
     licenses: Sequence[licensing.License]
     days: Sequence[licensing.UsageDay]
@@ -113,6 +113,9 @@ def _lines(results: Results) -> Iterator[str]:
     yield ""
     yield from _pictures(results)
     yield ""
+    if not results.agency.assets:
+        yield "No picture can be sold."
+        return
     yield (
         f"{counted(len(results.agency.assets), 'picture')} on sale, "
         f"{counted(len(results.licenses), 'license')} purchased, {figures['refused']} refused"
@@ -139,9 +142,8 @@ def _pictures(results: Results) -> Iterator[str]:
         counts = ", ".join(f"{count.assets} {count.value}" for count in facets.get(field, ()))
         if counts:
             yield f"  by {field}: {counts}"[:WIDTH]
-    for one in results.similar.similar[:_LISTED]:
-        names = (name.rpartition("-")[0] for name in (one.asset_id, results.agency.assets[0]))
-        yield f"  {' looks like '.join(names)}: {counted(one.distance, 'bit')} of 64 differ"[:WIDTH]
+    for one, other, distance in results.alike[:_LISTED]:
+        yield f"  {one} looks like {other}: {counted(distance, 'bit')} of 64 differ"[:WIDTH]
 
 
 def _plot(days: Sequence[licensing.UsageDay]) -> Iterator[str]:

@@ -40,9 +40,11 @@ def build(ports: Ports) -> Service:
         policies=[publish, following(timedelta(seconds=settings.step_seconds))],
         commands=storage.COMMANDS,
     )
+    photographers = ports.repository(storage.PHOTOGRAPHERS)
     asset_rows = ports.view(storage.ASSET_ROWS)
     library = Library(
         assets=assets,
+        photographers=photographers,
         contents=ports.contents,
         asset_rows=asset_rows,
         print_rows=ports.view(storage.PRINT_ROWS),
@@ -53,6 +55,7 @@ def build(ports: Ports) -> Service:
     workers = PictureWorkers(workers=settings.workers, limits=limits)
     work = Work(
         assets=assets,
+        photographers=photographers,
         contents=ports.contents,
         inspection=WorkerInspection(workers),
         asset_rows=asset_rows,

@@ -9,6 +9,7 @@ from treaty.sagas import StoredSaga
 
 from services.media.assets.domain import events
 from services.media.assets.domain.asset import Asset
+from services.media.assets.domain.photographer import Photographer
 from services.media.assets.projections import AssetRow, PrintRow, asset_row, print_row
 from services.media.assets.sagas import processing
 
@@ -23,6 +24,8 @@ ASSETS = Stored(
         Shape("asset-rejected", events.AssetRejected),
     ],
 )
+
+PHOTOGRAPHERS = Stored("photographer", Photographer, events=[Shape("photographer-erased", events.PhotographerErased)])
 
 PROCESSINGS = StoredSaga(
     "processing",

@@ -69,7 +69,7 @@ def _results() -> Results:
     return Results(
         studio=studio,
         found=found,
-        similar=assets.FindSimilarResponse(),
+        alike=[],
         agency=agency,
         licenses=[license],
         days=[day],

@@ -100,7 +100,7 @@ async def test_a_removed_commit_is_found_and_so_is_the_hole_in_its_stream(sealed
     gone = sealed.commits._order.pop(2)
     assert faults(await verify(NAME, sealed.seals)) == [
         (Fault.MISSING, gone.id, 2),
-        (Fault.HOLE, "note-a: 3 commits up to version 4", 0),
+        (Fault.HOLE, "note-a: 1 of 4 versions", 0),
     ]
 
 
@@ -121,7 +121,7 @@ async def test_a_hole_is_found_before_anything_is_sealed(stores: MemoryStores) -
     for version in (1, 2, 3):
         await stores.log.append(plain_commit("note-a", version))
     del stores.commits._order[1]
-    assert faults(await verify(NAME, stores.seals)) == [(Fault.HOLE, "note-a: 2 commits up to version 3", 0)]
+    assert faults(await verify(NAME, stores.seals)) == [(Fault.HOLE, "note-a: 1 of 3 versions", 0)]
 
 
 async def test_a_commit_that_changed_and_was_sealed_again_breaks_the_chain(sealed: MemoryStores) -> None:
@@ -158,7 +158,9 @@ async def test_a_seal_that_does_not_cover_what_it_lists_is_found(
 
 async def test_a_seal_that_is_missing_is_found(sealed: MemoryStores) -> None:
     del sealed.seals._seals[2]
-    assert (Fault.SEAL_MISSING, "seal 2", 2) in faults(await verify(NAME, sealed.seals))
+    verdict = await verify(NAME, sealed.seals)
+    assert faults(verdict) == [(Fault.SEAL_MISSING, "seal 2", 2)]
+    assert (verdict.sealed, verdict.open) == (4, 3)
 
 
 async def test_a_tail_that_was_cut_off_is_found_by_an_anchor_alone(sealed: MemoryStores) -> None:

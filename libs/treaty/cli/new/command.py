@@ -77,6 +77,7 @@ def _advise(root: Path) -> None:
             "Add to pyproject.toml, so that commands and tests find the contexts and the generated modules:\n"
             '[tool.treaty]\nservices = "services"\n\n'
             '[tool.pytest.ini_options]\npythonpath = [".", "contracts"]\nasyncio_mode = "auto"\n'
+            'asyncio_default_fixture_loop_scope = "function"\n'
             'addopts = "--import-mode=importlib"'
         )
 

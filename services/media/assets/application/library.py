@@ -23,6 +23,7 @@ from services.media.assets.application.commands import (
     UploadAsset,
 )
 from services.media.assets.domain.asset import Asset, NotInspected
+from services.media.assets.domain.photographer import Photographer
 from services.media.assets.domain.values import MAYBE, Likeness, StoredContent, likeness
 from services.media.assets.projections import AssetRow, PrintRow
 
@@ -52,6 +53,7 @@ class Library:
     """The use cases of assets that people and other programs call."""
 
     assets: Repository[Asset]
+    photographers: Repository[Photographer]
     contents: Contents
     asset_rows: View[AssetRow]
     print_rows: View[PrintRow]
@@ -87,7 +89,12 @@ class Library:
         return uploaded
 
     async def erase_photographer(self, command: ErasePhotographer) -> int:
-        """Erases the credits of all pictures of a photographer; returns how many there were."""
+        """Erases the credits of all pictures of a photographer; returns how many there were.
+
+        The erasure is committed first, so that an inspection that runs meanwhile erases what it keeps.
+        """
+        now = self.clock.now()
+        await self.photographers.add(command.photographer_id, lambda it: it.erase(now))
         return await self.personal_data.erase(command.photographer_id)
 
     async def get_asset(self, query: GetAsset) -> tuple[Committed[Asset], Mapping[str, str]]:

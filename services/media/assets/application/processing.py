@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from treaty.clock import Clock
 from treaty.commits import Committed, Repository
 from treaty.contents import Contents
-from treaty.domain import Call, Policy
+from treaty.domain import Call, NotFound, Policy
 from treaty.personal_data import PersonalData
 from treaty.projections import View
 
@@ -23,6 +24,7 @@ from services.media.assets.domain.events import (
     AssetUploaded,
     MetadataExtracted,
 )
+from services.media.assets.domain.photographer import Photographer
 from services.media.assets.domain.values import Preview, Size, StoredContent
 from services.media.assets.projections import AssetRow
 from services.media.assets.sagas.processing import IndexAsset, InspectAsset, MakeAssetReady, Step, StepReached
@@ -37,6 +39,7 @@ class Work:
     """
 
     assets: Repository[Asset]
+    photographers: Repository[Photographer]
     contents: Contents
     inspection: Inspection
     asset_rows: View[AssetRow]
@@ -60,8 +63,7 @@ class Work:
                 reason, explanation, now = unreadable.reason, unreadable.explanation, self.clock.now()
                 return await self.assets.change(asset.id, lambda it: it.reject(reason, explanation, now))
         previews = await self._keep_previews(asset.id, inspected.previews)
-        credits = dict(inspected.credits)
-        ref = await self.personal_data.keep(asset.photographer_id, credits) if credits else ""
+        ref = await self._keep_credits(asset, inspected.credits)
         now = self.clock.now()
         done = await self.assets.change(asset.id, lambda it: it.extract(inspected.picture, previews, ref, now))
         if done.state.previews != previews:
@@ -83,6 +85,18 @@ class Work:
     async def make_asset_ready(self, command: MakeAssetReady) -> Committed[Asset]:
         now = self.clock.now()
         return await self.assets.change(command.asset_id, lambda it: it.make_ready(now))
+
+    async def _keep_credits(self, asset: Asset, credits: Mapping[str, str]) -> str:
+        """Keeps what a picture says about people; not if its photographer was erased after the upload."""
+        if not credits:
+            return ""
+        ref = await self.personal_data.keep(asset.photographer_id, dict(credits))
+        with suppress(NotFound):
+            erased_at = (await self.photographers.get(asset.photographer_id)).state.erased_at
+            if erased_at and asset.uploaded_at and erased_at >= asset.uploaded_at:
+                await self.personal_data.erase(asset.photographer_id)
+                return ""
+        return ref
 
     async def _keep_previews(self, asset_id: str, previews: Mapping[Size, bytes]) -> tuple[Preview, ...]:
         kept = []

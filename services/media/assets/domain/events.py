@@ -44,4 +44,9 @@ class AssetRejected:
     rejected_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhotographerErased:
+    erased_at: datetime
+
+
 AssetEvent = AssetUploaded | MetadataExtracted | AssetIndexed | AssetReadyForSearch | AssetRejected
