@@ -1,6 +1,14 @@
 """The bank under simulated faults: every transfer ends one way, and no money is made, lost or held."""
 
+from typing import Any
+
 import pytest
+from finance.accounts.v1 import accounts_service_pb2 as pb
+from treaty.domain import NotFound
+from treaty.rpc.peers import PeerAway
+from treaty.service.contexts import load_context
+from treaty.testing.simulation import Cluster, simulate
+from treaty.testing.simulation.cluster import SimulatedPeer
 
 from scripts.lib.prove.bank.simulated import BANK_EVERY, is_of_the_bank, run_bank_seed
 
@@ -23,3 +31,20 @@ def test_under_faults_every_transfer_ends_and_the_books_balance(seed: int) -> No
 
 def test_the_same_seed_is_the_same_run() -> None:
     assert run_bank_seed(5).digest == run_bank_seed(5).digest != run_bank_seed(6).digest
+
+
+def test_a_simulated_peer_refuses_as_over_grpc_and_is_away_without_a_process() -> None:
+    async def run() -> list[type[Exception]]:
+        cluster = Cluster(load=load_context, contexts=("finance.accounts",))
+        node = cluster.start("finance.accounts")
+        await cluster.up()
+        peer, raised = SimulatedPeer(cluster, "finance.accounts"), list[type[Exception]]()
+        for _ in range(2):
+            try:
+                await peer.ask(Any, "GetAccount", pb.GetAccountRequest(account_id="nobody"))
+            except (NotFound, PeerAway) as error:
+                raised.append(type(error))
+            cluster.kill(node)
+        return raised
+
+    assert simulate(1, run()) == [NotFound, PeerAway]
