@@ -1,11 +1,14 @@
 """The bank under simulated faults: every transfer ends one way, and no money is made, lost or held."""
 
+import asyncio
 from typing import Any
 
 import pytest
+from finance.accounts.v1 import accounts_events_pb2 as kinds
 from finance.accounts.v1 import accounts_service_pb2 as pb
 from treaty.domain import NotFound
 from treaty.rpc.peers import PeerAway
+from treaty.seals.verification import verify
 from treaty.service.contexts import load_context
 from treaty.testing.simulation import Cluster, simulate
 from treaty.testing.simulation.cluster import SimulatedPeer
@@ -48,3 +51,20 @@ def test_a_simulated_peer_refuses_as_over_grpc_and_is_away_without_a_process() -
         return raised
 
     assert simulate(1, run()) == [NotFound, PeerAway]
+
+
+def test_a_simulated_context_is_sealed_over_its_wire() -> None:
+    async def run() -> int:
+        cluster = Cluster(load=load_context, contexts=("finance.accounts",))
+        cluster.start("finance.accounts")
+        await cluster.up()
+        opening = pb.OpenAccountRequest(
+            request_id=cluster.new_id(), account_id="ann", currency="EUR", kind=kinds.ACCOUNT_KIND_CUSTOMER
+        )
+        await cluster.ask("finance.accounts", "OpenAccount", opening)
+        seals = cluster.stores["finance.accounts"].seals
+        while not [seal async for seal in seals.all()]:
+            await asyncio.sleep(1)
+        return (await verify("finance.accounts", seals)).sealed
+
+    assert simulate(1, run()) == 1
