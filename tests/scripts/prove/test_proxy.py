@@ -66,3 +66,25 @@ async def test_where_nobody_listens_the_connection_breaks() -> None:
         with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
             await reader.readexactly(1)
         writer.close()
+
+
+@pytest.mark.parametrize(("mute", "answered"), [(True, b""), (False, b"heard")])
+async def test_a_mute_proxy_drops_only_the_answers(mute: bool, answered: bytes) -> None:
+    received = bytearray()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        received.extend(await reader.readexactly(5))
+        writer.write(received)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with proxy(lambda: port) as made:
+        made.mute = mute
+        reader, writer = await asyncio.open_connection("127.0.0.1", made.port)
+        writer.write(b"heard")
+        assert await reader.read() == answered
+        assert received == b"heard"
+        writer.close()
+    server.close()

@@ -21,6 +21,7 @@ from treaty.messaging.envelope import Envelope
 from treaty.messaging.quarantine import Held
 from treaty.probes import Probe
 from treaty.projections.projection import Projection
+from treaty.seals.seal import Leaf, Position, Seal
 from treaty.surroundings import Surroundings
 from treaty.testing.simulation.faults import NONE, Fate, Rates
 from treaty.testing.simulation.loop import Process, SimulatedLoop
@@ -91,6 +92,24 @@ class RemoteQuarantine(Remote):
             yield item
 
 
+class RemoteSeals(Remote):
+    """Seals, reached over a wire."""
+
+    async def all(self) -> AsyncIterator[Seal]:
+        async def read() -> Sequence[Seal]:
+            return [seal async for seal in self._target.all()]
+
+        for seal in await self._wire.ask(read):
+            yield seal
+
+    async def leaves(self, after: Position, until: Position | None) -> AsyncIterator[Leaf]:
+        async def read() -> Sequence[Leaf]:
+            return [leaf async for leaf in self._target.leaves(after, until)]
+
+        for leaf in await self._wire.ask(read):
+            yield leaf
+
+
 class RemoteCommits:
     """A commit store, reached over a wire. An unknown outcome raises OutcomeUnknown, as with the real drivers."""
 
@@ -144,6 +163,7 @@ class RemoteStores:
         self.pending: Any = Remote(stores.pending, wire)
         self.quarantine: Any = RemoteQuarantine(stores.quarantine, wire)
         self.personal_data: Any = Remote(stores.personal_data, wire)
+        self.seals: Any = RemoteSeals(stores.seals, wire)
 
     def __getattr__(self, name: str) -> Any:
         """Returns any other store, reached over the wire as well."""
