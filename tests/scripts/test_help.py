@@ -45,7 +45,7 @@ def test_help_needs_no_environment_and_changes_nothing(bare: Path, name: str, as
     said = _help(bare, f"scripts/{name}", asking)
     assert said.startswith(f"Usage: scripts/{name}")
     assert sorted(bare.rglob("*")) == before
-    assert all(len(line) <= 120 for line in said.splitlines())
+    assert all(len(line) <= 80 for line in said.splitlines())
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

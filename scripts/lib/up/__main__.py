@@ -190,7 +190,7 @@ async def _keep_traces(receiver: TraceReceiver, screen: Screen) -> None:
     async for spans in quiet_traces(receiver, 1.0):
         file = folder / spans[0].trace_id[:8]
         file.write_text("\n".join(lines(spans, width=WIDTH)) + "\n")
-        screen.say("trace", f"{len(spans)} spans: cat {file.relative_to(ROOT)}")
+        screen.say("trace", f"{counted(len(spans), 'span')}: cat {file.relative_to(ROOT)}")
         for old in sorted(folder.iterdir(), key=_age)[:-_KEPT_TRACES]:
             old.unlink()
 
