@@ -120,6 +120,15 @@ async def test_what_is_changed_by_hand_is_found_and_erasing_a_person_is_no_chang
     assert (gone["_id"], "changed since it was sealed") in await bank.findings()
     await commits.replace_one({"_id": gone["_id"]}, gone)
 
+    await commits.insert_one({**late, "position": [Timestamp(5, 5)]})
+    await bank.database.seals.insert_many([{"_id": "zzz"}, {"_id": 10**6, "root": 5}])
+    found = await bank.findings()
+    assert {(late["_id"], "not in any part of the log"), ("seal zzz", "not in any part of the log")} <= set(found)
+    assert ("seal 1000000", "the seal does not cover what it lists") in found
+    await commits.delete_one({"_id": late["_id"]})
+    await bank.database.seals.delete_many({"_id": {"$in": ["zzz", 10**6]}})
+    assert await bank.findings() == []
+
     last = await bank.database.seals.find_one(sort=[("_id", -1)])
     await bank.database.seals.delete_one({"_id": last["_id"]})
     await commits.delete_many({"_id": {"$in": last["ids"]}})

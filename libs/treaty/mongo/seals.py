@@ -1,6 +1,7 @@
 """Seals in MongoDB, in the collection `seals` of the context's database, and its commits as they are stored."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from bson.codec_options import CodecOptions
@@ -14,6 +15,9 @@ from treaty.mongo.driver import reaching, session
 from treaty.seals.seal import Leaf, Position, Seal, SealTaken, leaf_hash
 
 _RAW: CodecOptions[Any] = CodecOptions(document_class=RawBSONDocument)
+
+
+_NUMBERED: Mapping[str, Any] = {"_id": {"$type": ["int", "long"], "$gt": 0}}
 
 
 class MongoSeals:
@@ -39,7 +43,7 @@ class MongoSeals:
 
     async def last(self) -> Seal | None:
         with reaching():
-            found = await self._seals.find().sort("_id", -1).limit(1).to_list(1)
+            found = await self._seals.find(_NUMBERED).sort("_id", -1).limit(1).to_list(1)
         return _seal(found[0]) if found else None
 
     async def add(self, seal: Seal) -> None:
@@ -51,21 +55,28 @@ class MongoSeals:
 
     async def all(self) -> AsyncGenerator[Seal, None]:
         with reaching():
-            async for document in self._seals.find().sort("_id", 1):
-                yield _seal(document)
+            async for document in self._seals.find(_NUMBERED).sort("_id", 1):
+                try:
+                    yield _seal(document)
+                except (AttributeError, KeyError, TypeError, ValueError):
+                    yield _unreadable(document["_id"])
 
     async def leaves(self, after: Position, until: Position | None) -> AsyncGenerator[Leaf, None]:
         bounds = {"$gt": Timestamp(*after), **({"$lte": Timestamp(*until)} if until else {})}
         with reaching():
             async for document in self._commits.find({"position": bounds}).sort([("position", 1), ("_id", 1)]):
-                position: Timestamp = document["position"]
+                position = document["position"]
+                if not isinstance(position, Timestamp):
+                    continue  # an array: it is among the strangers
                 yield Leaf((position.time, position.inc), str(document["_id"]), leaf_hash(document.raw))
 
     async def strangers(self) -> Sequence[str]:
         placed = {"position": {"$type": "timestamp", "$gt": Timestamp(0, 0)}}
         with reaching():
-            found = await self._commits.find({"$nor": [placed]}, {"_id": 1}).to_list(None)
-        return [str(document["_id"]) for document in found]
+            wrong = {"$or": [{"$nor": [placed]}, {"position": {"$type": "array"}}]}
+            found = await self._commits.find(wrong, {"_id": 1}).to_list(None)
+            others = await self._seals.find({"$nor": [_NUMBERED]}, {"_id": 1}).to_list(None)
+        return [str(document["_id"]) for document in found] + [f"seal {document['_id']}" for document in others]
 
     async def holds(self, id: str) -> bool:
         with reaching():
@@ -87,16 +98,29 @@ def _document(seal: Seal) -> dict[str, Any]:
     }
 
 
+def _unreadable(number: int) -> Seal:
+    """Returns a seal that covers nothing, in the place of a document that is none."""
+    nobody = datetime.fromtimestamp(0, UTC)
+    return Seal(
+        context="", number=number, after=(0, 0), until=(0, 0), ids=(), leaves=b"", root="", before="", sealed_at=nobody
+    )
+
+
 def _seal(document: Mapping[str, Any]) -> Seal:
     return Seal(
         context=document["context"],
         number=document["_id"],
-        after=tuple(document["after"]),
-        until=tuple(document["until"]),
-        ids=document["ids"],
-        leaves=document["leaves"],
+        after=_position(document["after"]),
+        until=_position(document["until"]),
+        ids=[str(id) for id in document["ids"]],
+        leaves=bytes(document["leaves"]),
         root=document["root"],
         before=document["before"],
         sealed_at=document["sealed_at"],
         signature=document["signature"],
     )
+
+
+def _position(values: Any) -> Position:
+    seconds, increment = values
+    return int(seconds), int(increment)

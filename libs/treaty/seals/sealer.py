@@ -21,6 +21,10 @@ MOST = 10_000
 """The number of commits that a seal covers, at most; more only if they have one and the same position."""
 
 
+class ChainCut(Exception):
+    """Somebody removed the last seal, or put another one in its place."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sealer:
     """Seals what is settled.
@@ -37,6 +41,8 @@ class Sealer:
     anchors: Anchors
     surroundings: Surroundings
     every: float = 60.0
+    _own: list[Seal] = field(default_factory=list)
+    """The last seal that this process made or found, once it has looked."""
 
     async def run(self) -> None:
         """Seals again and again, until it is cancelled."""
@@ -47,6 +53,8 @@ class Sealer:
                 logger.info("another process has sealed", context=self.context)
             except StoreAway as away:
                 logger.warning("nothing can be sealed now", context=self.context, why=str(away))
+            except ChainCut as cut:
+                logger.error("the chain of seals was cut", context=self.context, why=str(cut))
             except Exception:
                 logger.exception("nothing can be sealed now", context=self.context)
             await asyncio.sleep(self.surroundings.chance.jitter(self.every))
@@ -59,6 +67,7 @@ class Sealer:
             StoreAway
         """
         last, until, sealed = await self.seals.last(), await self.seals.settled(), 0
+        self._check_continues(last)
         await self._look_back(last)
         while seal := await self._next(last, until):
             await self.seals.add(seal)
@@ -66,7 +75,15 @@ class Sealer:
             self.surroundings.probe.count("treaty.seals.commits", len(seal.ids))
             sealed += len(seal.ids)
             last = seal
+        self._own[:] = [last] if last else []
         return sealed
+
+    def _check_continues(self, last: Seal | None) -> None:
+        """Raises ChainCut if the last seal that this process knows is gone: sealing again would hide it."""
+        for own in self._own:
+            if last is None or last.number < own.number or (last.number == own.number and last.hash != own.hash):
+                self.surroundings.probe.gauge("treaty.seals.changed", 1)
+                raise ChainCut(f"the seal {own.number} of {self.context} is gone: nothing is sealed over it")
 
     async def _next(self, last: Seal | None, until: Position) -> Seal | None:
         """Returns the next seal; None if nothing is to be sealed."""

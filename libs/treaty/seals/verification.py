@@ -1,6 +1,6 @@
 """Verification: what has changed in a log since it was sealed."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -9,6 +9,8 @@ from treaty.seals.anchors import Anchor
 from treaty.seals.seal import BEGINNING, NO_HASH, Leaf, Position, Seal, Seals, root_of
 
 _HASH_BYTES = 32
+_AHEAD_SECONDS = 60
+"""How far a position may be ahead of what is settled; more is no time of the server."""
 
 
 class Fault(StrEnum):
@@ -24,6 +26,8 @@ class Fault(StrEnum):
     CHAIN = "the seal does not follow the one before"
     SIGNATURE = "the signature is not that of the key"
     ANCHOR = "the seal is not the one that was anchored"
+    ANCHORED_TWICE = "several seals with this number were anchored"
+    FUTURE = "has a position in the future"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,11 @@ async def verify(
     Raises:
         StoreAway
     """
-    check = _Check(seals, Verdict(context), verifies, {a.number: a.hash for a in anchors if a.context == context})
+    known: dict[int, set[str]] = {}
+    for anchor in anchors:
+        if anchor.context == context:
+            known.setdefault(anchor.number, set()).add(anchor.hash)
+    check = _Check(seals, Verdict(context), verifies, known, (await seals.settled())[0] + _AHEAD_SECONDS)
     await check.run()
     return check.verdict
 
@@ -79,25 +87,28 @@ class _Check:
     seals: Seals
     verdict: Verdict
     verifies: Callable[[str, str], bool] | None
-    anchors: Mapping[int, str]
+    anchors: Mapping[int, Set[str]]
+    latest: int
     _streams: dict[str, tuple[int, int]] = field(default_factory=dict)
     """By stream: the number of its commits, and the highest version."""
 
     async def run(self) -> None:
         number, before, until = 0, NO_HASH, BEGINNING
         async for seal in self.seals.all():
-            for missing in range(number + 1, seal.number):
-                self._find(Fault.SEAL_MISSING, f"seal {missing}", missing)
+            if seal.number > number + 1:
+                self._find(Fault.SEAL_MISSING, _span(number + 1, seal.number - 1), number + 1)
             if seal.after > until:  # the seals of this part are gone
                 await self._pass(until, seal.after)
             follows = seal.number != number + 1 or (seal.before == before and seal.after == until)
             self._look_at(seal, follows=follows)
             await self._compare(seal)
-            number, before, until = seal.number, seal.hash, seal.until
+            number, before, until = seal.number, seal.hash, max(until, seal.until)
             self.verdict.seals += 1
             self.verdict.sealed += len(seal.ids)
-        for missing in sorted(number_ for number_ in self.anchors if number_ > number):
+        for missing in sorted(each for each in self.anchors if each > number):
             self._find(Fault.SEAL_MISSING, f"seal {missing}", missing)
+        for twice in sorted(each for each, hashes in self.anchors.items() if len(hashes) > 1):
+            self._find(Fault.ANCHORED_TWICE, f"seal {twice}", twice)
         await self._pass(until, None)
         for id in await self.seals.strangers():
             self._find(Fault.STRANGER, id)
@@ -108,6 +119,8 @@ class _Check:
         async for leaf in self.seals.leaves(after, until):
             self.verdict.open += 1
             self._count(leaf.id)
+            if leaf.position[0] > self.latest:
+                self._find(Fault.FUTURE, leaf.id)
 
     def _look_at(self, seal: Seal, *, follows: bool) -> None:
         """Checks a seal by itself and against the one before, its anchor and the key."""
@@ -118,10 +131,10 @@ class _Check:
             self._find(Fault.CHAIN, name, seal.number)
         if self.verifies is not None and not self.verifies(seal.hash, seal.signature):
             self._find(Fault.SIGNATURE, name, seal.number)
-        anchored = self.anchors.get(seal.number)
-        if anchored == seal.hash:
+        anchored = self.anchors.get(seal.number, frozenset())
+        if seal.hash in anchored:
             self.verdict.anchored = seal.number
-        elif anchored is not None:
+        elif anchored:
             self._find(Fault.ANCHOR, name, seal.number)
 
     async def _compare(self, seal: Seal) -> None:
@@ -158,6 +171,10 @@ class _Check:
 
     def _find(self, fault: Fault, what: str, seal: int = 0) -> None:
         self.verdict.findings.append(Finding(fault, what, seal))
+
+
+def _span(first: int, last: int) -> str:
+    return f"seal {first}" if first == last else f"seals {first} to {last}"
 
 
 def _is_whole(seal: Seal) -> bool:

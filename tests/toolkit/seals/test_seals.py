@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from treaty.memory.stores import MemoryStores
 from treaty.seals import sealer as sealers
 from treaty.seals.anchors import Anchor, Anchors, read_anchors
-from treaty.seals.seal import Leaf, Seal, SealTaken, root_of
-from treaty.seals.sealer import Sealer, Sealing
+from treaty.seals.seal import Leaf, Position, Seal, SealTaken, root_of
+from treaty.seals.sealer import ChainCut, Sealer, Sealing
 from treaty.seals.signatures import signer, verifier
 from treaty.seals.verification import Fault, Verdict, verify
 from treaty.settings import ProcessSettings, SettingsError, read_settings
@@ -172,6 +172,42 @@ async def test_a_tail_that_was_cut_off_is_found_by_an_anchor_alone(sealed: Memor
     del sealed.commits._order[4:]
     assert (await verify(NAME, sealed.seals)).valid, "nothing inside the database shows it"
     assert faults(await verify(NAME, sealed.seals, anchors=anchors)) == [(Fault.SEAL_MISSING, "seal 3", 3)]
+
+
+async def test_a_chain_that_was_cut_is_not_sealed_again_and_two_anchors_of_one_number_are_told(
+    sealed: MemoryStores, recorder: Recorder, tmp_path: Path
+) -> None:
+    """Who can write the database may remove the last seal, and let the service seal the changed commits anew."""
+    sealing = Sealing(anchors=Anchors(tmp_path / "anchors"))
+    running = sealer(sealed, recorder, sealing)
+    assert await running.seal() == 1
+    sealed.commits._order[-1] = replace(sealed.commits._order[-1], token="forged")
+    del sealed.seals._seals[4]
+    with pytest.raises(ChainCut, match="seal 4"):
+        await running.seal()
+    assert recorder.gauges["treaty.seals.changed"] == 1
+    assert await sealer(sealed, recorder, sealing).seal() == 1, "a process that starts does not know"
+    anchors = list(read_anchors((tmp_path / "anchors").read_text().splitlines()))
+    assert faults(await verify(NAME, sealed.seals, anchors=anchors)) == [(Fault.ANCHORED_TWICE, "seal 4", 4)]
+
+
+async def test_a_position_in_the_future_is_found(sealed: MemoryStores) -> None:
+    late = sealed.commits._order[-1]
+    sealed.commits._order.append(replace(plain_commit("note-c"), position=(late.position[0] + 10**6, 1)))
+    settled = late.position
+
+    async def of_the_server() -> Position:
+        return settled
+
+    sealed.seals.settled = of_the_server  # type: ignore[method-assign]
+    assert faults(await verify(NAME, sealed.seals)) == [(Fault.FUTURE, plain_commit("note-c").id, 0)]
+
+
+async def test_many_seals_that_are_missing_are_one_finding(sealed: MemoryStores) -> None:
+    last = sealed.seals._seals[3]
+    sealed.seals._seals[10**9] = replace(last, number=10**9)
+    found = faults(await verify(NAME, sealed.seals))
+    assert (Fault.SEAL_MISSING, "seals 4 to 999999999", 4) in found
 
 
 async def test_signatures_are_those_of_the_key(stores: MemoryStores, recorder: Recorder) -> None:
