@@ -14,7 +14,7 @@ MODULES = {
     *("domain", "sagas", "projections", "application"),
     *("acl", "api", "clients", "external", "publishing", "storage", "service"),
 }
-OF_A_SYSTEM = {"client", "messages", "simulator"}
+OF_A_SYSTEM = {"client", "messages", "simulator", "folder"}
 EDGES = ("api", "publishing", "acl", "clients")
 
 

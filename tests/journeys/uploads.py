@@ -64,6 +64,7 @@ class Journeys:
         others: list[dict[str, Any]] = [{"orientation": pb.ORIENTATION_PORTRAIT}, {"min_width": 801}, {"tag": "boat"}]
         for condition in others:
             assert not (await desk.studio.search(photographer_id=photographer, **condition)).assets, condition
+        assert (await refusal(desk.studio.search(text=".*"))).code is grpc.StatusCode.INVALID_ARGUMENT
         facets = await desk.studio.search(photographer_id=photographer, facets=True)
         counts = {facet.field: {c.value: c.assets for c in facet.counts} for facet in facets.facets}
         assert (facets.counted, counts["tags"], counts["format"]) == (1, {"boats": 1, "sea": 1}, {"JPEG": 1})

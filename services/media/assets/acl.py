@@ -1,7 +1,7 @@
 """Translates what the workers find in pictures to the words of Asset Processing."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from services.media.assets.application import ports
 from services.media.assets.domain.values import Picture, Size
@@ -15,9 +15,9 @@ class WorkerInspection:
 
     workers: PictureWorkers
 
-    async def inspect(self, path: Path) -> ports.Inspected:
+    async def inspect(self, content: AsyncIterator[bytes]) -> ports.Inspected:
         try:
-            found = await self.workers.inspect(path)
+            found = await self.workers.inspect_content(content)
         except Unreadable as refused:
             raise ports.Unreadable(refused.reason.value, refused.sentence) from None
         except (WorkersFailed, OSError) as failed:

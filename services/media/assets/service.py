@@ -26,7 +26,7 @@ class AssetsSettings(Settings):
 
     workers: int = Field(2, alias="ASSETS_WORKERS", ge=1, le=64)
     worker_memory: int = Field(700 << 20, alias="ASSETS_WORKER_MEMORY", ge=MIN_MEMORY)
-    picture_seconds: float = Field(30.0, alias="ASSETS_PICTURE_SECONDS", gt=0)
+    picture_seconds: float = Field(120.0, alias="ASSETS_PICTURE_SECONDS", gt=0)
     max_pixels: int = Field(200_000_000, alias="ASSETS_MAX_PIXELS", ge=1)
     step_seconds: float = Field(600.0, alias="ASSETS_STEP_SECONDS", gt=0)
     sweep_seconds: float = Field(3600.0, alias="ASSETS_SWEEP_SECONDS", gt=0)

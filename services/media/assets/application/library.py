@@ -169,7 +169,9 @@ def _hashes(asset: Asset) -> tuple[str, ...]:
 def _where(query: SearchAssets) -> dict[str, object]:
     conditions: dict[str, object] = {"ready": True}
     if query.text:
-        conditions["words"] = Words(query.text)
+        conditions["words"] = words = Words(query.text)
+        if not words.beginnings:
+            raise Invalid("the text has no word to search for", field="text")
     if query.tag:
         conditions["tags"] = query.tag
     if query.orientation:

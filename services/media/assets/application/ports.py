@@ -1,8 +1,7 @@
 """The inspection that Asset Processing needs from outside, in its own words."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from treaty.dependencies import DependencyAway
@@ -48,8 +47,8 @@ class Inspected:
 class Inspection(Protocol):
     """Looks at pictures."""
 
-    async def inspect(self, path: Path) -> Inspected:
-        """Inspects the picture in a file.
+    async def inspect(self, content: AsyncIterator[bytes]) -> Inspected:
+        """Inspects a picture. Its content is not read before somebody can look at it.
 
         Raises:
             Unreadable: if it is no picture that can be used.

@@ -1,11 +1,9 @@
 """Use cases: the steps of the processing of an asset."""
 
-import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 
 from treaty.clock import Clock
 from treaty.commits import Committed, Repository
@@ -32,11 +30,7 @@ from services.media.assets.sagas.processing import IndexAsset, InspectAsset, Mak
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """The use cases of the processing. Each may be called again, and does nothing if its step is over.
-
-    Attributes:
-        folder: for the files of pictures that are being inspected.
-    """
+    """The use cases of the processing. Each may be called again, and does nothing if its step is over."""
 
     assets: Repository[Asset]
     photographers: Repository[Photographer]
@@ -45,23 +39,17 @@ class Work:
     asset_rows: View[AssetRow]
     personal_data: PersonalData
     clock: Clock
-    folder: Path | None = None
 
     async def inspect_asset(self, command: InspectAsset) -> Committed[Asset]:
         """Looks at the picture, and keeps its previews and credits; rejects a content that is no picture."""
         asset = (await self.assets.get(command.asset_id)).state
         if asset.status is not Status.UPLOADED or asset.content is None:
             return await self.assets.get(command.asset_id)
-        with tempfile.TemporaryDirectory(prefix="treaty-asset-", dir=self.folder) as folder:
-            file = Path(folder) / "picture"
-            with file.open("wb") as written:
-                async for piece in self.contents.get(asset.content.content_id):
-                    written.write(piece)
-            try:
-                inspected = await self.inspection.inspect(file)
-            except Unreadable as unreadable:
-                reason, explanation, now = unreadable.reason, unreadable.explanation, self.clock.now()
-                return await self.assets.change(asset.id, lambda it: it.reject(reason, explanation, now))
+        try:
+            inspected = await self.inspection.inspect(self.contents.get(asset.content.content_id))
+        except Unreadable as unreadable:
+            reason, explanation, now = unreadable.reason, unreadable.explanation, self.clock.now()
+            return await self.assets.change(asset.id, lambda it: it.reject(reason, explanation, now))
         previews = await self._keep_previews(asset.id, inspected.previews)
         ref = await self._keep_credits(asset, inspected.credits)
         now = self.clock.now()

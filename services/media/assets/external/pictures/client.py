@@ -4,10 +4,11 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Self
 
+from services.media.assets.external.pictures.folder import Folder
 from services.media.assets.external.pictures.messages import (
     LENGTH,
     MAX_BYTES,
@@ -54,12 +55,16 @@ class PictureWorkers:
         for slot in self._slots:
             self._free.put_nowait(slot)
         self._closed = False
+        self._turns = asyncio.Semaphore(workers)
+        self._folder = Folder()
 
     async def __aenter__(self) -> Self:
+        self._folder.open()
         return self
 
     async def __aexit__(self, *error: object) -> None:
         await self.close()
+        self._folder.close()
 
     async def close(self) -> None:
         """Ends all processes. Inspections that run or wait fail with WorkersFailed."""
@@ -73,6 +78,19 @@ class PictureWorkers:
     def pids(self) -> tuple[int, ...]:
         """The ids of the processes that run now."""
         return tuple(slot.pid for slot in self._slots if slot.pid is not None)
+
+    async def inspect_content(self, pieces: AsyncIterator[bytes]) -> Inspected:
+        """Inspects a content, which is read and written into a file when there is a worker for it.
+
+        Raises:
+            Unreadable, WorkersFailed: as for a file.
+        """
+        async with self._turns:
+            with self._folder.file() as path:
+                with path.open("wb") as file:
+                    async for piece in pieces:
+                        file.write(piece)
+                return await self.inspect(path)
 
     async def inspect(self, path: Path) -> Inspected:
         """Inspects the picture in a file.

@@ -126,14 +126,14 @@ class Limits:
         pixels: the largest width × height × frames.
         memory: bytes of address space of the process; below MIN_MEMORY it cannot decode anything.
         cpu_seconds: of computation for one picture.
-        seconds: of time for one picture.
+        seconds: of time for one picture, also on a machine that is busy: a picture that hangs is rare.
         pictures: after so many, a process ends and another one takes its place.
     """
 
     pixels: int = 200_000_000
     memory: int = 700 << 20
-    cpu_seconds: int = 20
-    seconds: float = 30.0
+    cpu_seconds: int = 10
+    seconds: float = 120.0
     pictures: int = 500
 
     def __post_init__(self) -> None:
