@@ -171,6 +171,8 @@ def _options(max_message_bytes: int, *, connections: int, calls: int) -> list[tu
         ("grpc.max_receive_message_length", 2 * max_message_bytes),
         ("grpc.max_send_message_length", 4 * max_message_bytes),
         ("grpc.max_metadata_size", 16_384),
+        # Otherwise the window of each upload grows by itself, and many uploads fill the memory.
+        ("grpc.http2.bdp_probe", 0),
         ("grpc.max_concurrent_streams", calls),
         ("grpc.max_allowed_incoming_connections", connections),
         ("grpc.server_handshake_timeout_ms", 10_000),
