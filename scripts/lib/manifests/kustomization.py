@@ -1,11 +1,15 @@
 """Writes the kustomizations in k8s/contexts, a folder for each context, and finds stale files there."""
 
 import shutil
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 CONTEXTS = Path("k8s/contexts")
+NEEDS = Path("k8s/needs")
+"""The patches of contexts that need more than the base has, such as memory: `<workload>.yaml`."""
+
 LISTING = """\
 # Written by scripts/manifests: every context there is.
 apiVersion: kustomize.config.k8s.io/v1beta1
@@ -32,6 +36,14 @@ patches:
       - op: replace
         path: /metadata/name
         value: {workload}
+"""
+
+NEED = """\
+  - target:
+      kind: Deployment
+      name: context
+    patch: |
+{operations}
 """
 
 
@@ -63,7 +75,7 @@ def written(root: Path) -> dict[str, str]:
     found = contexts(root)
     listing = LISTING + "".join(f"  - {context.workload}\n" for context in found)
     return {f"{CONTEXTS}/kustomization.yaml": listing} | {
-        f"{CONTEXTS}/{context.workload}/kustomization.yaml": _manifest(context) for context in found
+        f"{CONTEXTS}/{context.workload}/kustomization.yaml": _manifest(root, context) for context in found
     }
 
 
@@ -84,10 +96,19 @@ def stale(root: Path) -> Iterator[str]:
     yield from (
         f"{name} belongs to no context: run scripts/manifests" for name in sorted(found.keys() - expected.keys())
     )
+    workloads = {context.workload for context in contexts(root)}
+    for path in sorted((root / NEEDS).glob("*")):
+        if path.stem not in workloads:
+            yield f"{NEEDS}/{path.name} belongs to no context"
     for name in sorted(expected.keys() & found.keys()):
         if found[name].read_text() != expected[name]:
             yield f"{name} is stale: run scripts/manifests"
 
 
-def _manifest(context: Context) -> str:
-    return CONTEXT.format(folder=context.folder, name=context.name, workload=context.workload)
+def _manifest(root: Path, context: Context) -> str:
+    text = CONTEXT.format(folder=context.folder, name=context.name, workload=context.workload)
+    needs = root / NEEDS / f"{context.workload}.yaml"
+    if not needs.exists():
+        return text
+    patch = NEED.format(operations=textwrap.indent(needs.read_text().strip(), " " * 6))
+    return text.replace("patches:\n", f"patches:\n{patch}")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from scripts.lib.manifests import deployment, kustomization
+from scripts.lib.manifests import cluster, deployment, kustomization
 
 LISTING = "k8s/contexts/kustomization.yaml"
 ORDERING = "k8s/contexts/commerce-ordering/kustomization.yaml"
@@ -48,3 +48,19 @@ def test_writing_again_removes_what_is_left_over(root: Path) -> None:
     kustomization.write(root)
     assert not (root / ORDERING).exists()
     assert list(kustomization.stale(root)) == []
+
+
+def test_the_needs_of_a_context_are_a_patch_of_its_deployment(root: Path) -> None:
+    needs = root / "k8s/needs/commerce-ordering.yaml"
+    needs.parent.mkdir(exist_ok=True)
+    needs.write_text("- op: replace\n  path: /spec/replicas\n  value: 5\n")
+    assert list(kustomization.stale(root)) == [f"{ORDERING} is stale: run scripts/manifests"]
+    kustomization.write(root)
+    [deployment_] = [one for one in cluster.render(root, str(Path(ORDERING).parent)) if one["kind"] == "Deployment"]
+    assert (deployment_["metadata"]["name"], deployment_["spec"]["replicas"]) == ("commerce-ordering", 5)
+
+
+def test_needs_of_no_context_are_found(root: Path) -> None:
+    (root / "k8s/needs").mkdir(exist_ok=True)
+    (root / "k8s/needs/commerce-nothing.yaml").write_text("[]\n")
+    assert "k8s/needs/commerce-nothing.yaml belongs to no context" in kustomization.stale(root)
