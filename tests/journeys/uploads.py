@@ -175,3 +175,5 @@ class Journeys:
         for one in uploaded:
             await desk.until(partial(desk.studio.is_ready, one.asset.asset_id))
             assert not (await desk.studio.get(one.asset.asset_id)).HasField("credits")
+        later = await desk.ready(jpeg(width=300, height=200, seed=30, xmp=told), photographer_id=photographer)
+        assert (await desk.studio.get(later.asset_id)).credits.creator == "Ann Lee"

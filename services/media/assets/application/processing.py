@@ -1,7 +1,6 @@
 """Use cases: the steps of the processing of an asset."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -76,15 +75,20 @@ class Work:
 
     async def _keep_credits(self, asset: Asset, credits: Mapping[str, str]) -> str:
         """Keeps what a picture says about people; not if its photographer was erased after the upload."""
-        if not credits:
+        if not credits or await self._is_erased(asset):
             return ""
         ref = await self.personal_data.keep(asset.photographer_id, dict(credits))
-        with suppress(NotFound):
-            erased_at = (await self.photographers.get(asset.photographer_id)).state.erased_at
-            if erased_at and asset.uploaded_at and erased_at >= asset.uploaded_at:
-                await self.personal_data.erase(asset.photographer_id)
-                return ""
+        if await self._is_erased(asset):  # meanwhile
+            await self.personal_data.erase(asset.photographer_id)
+            return ""
         return ref
+
+    async def _is_erased(self, asset: Asset) -> bool:
+        try:
+            erased_at = (await self.photographers.get(asset.photographer_id)).state.erased_at
+        except NotFound:
+            return False
+        return erased_at is not None and asset.uploaded_at is not None and erased_at >= asset.uploaded_at
 
     async def _keep_previews(self, asset_id: str, previews: Mapping[Size, bytes]) -> tuple[Preview, ...]:
         kept = []
