@@ -11,24 +11,25 @@ from treaty.rpc.errors import details_of
 from treaty.testing import eventually
 from treaty.testing.world import World, embedded
 
-from scripts.lib.up.calls import Refused, with_steady_id
+from scripts.lib.up.calls import Refused, method_of, with_steady_id
 from scripts.lib.up.traffic import Day, Traffic
 from services.media import samples
 from tests.services.media.agency import Agency
+from tests.services.media.studio import Studio
 from tests.services.media.team import Team
 
-CONTEXTS = ("media.licensing", "media.compliance")
+CONTEXTS = ("media.assets", "media.licensing", "media.compliance")
 REFUSED = {"EXCLUSIVELY_LICENSED", "LICENSED_ALREADY", "RENEWED_ALREADY", "CASE_CLOSED"}
 """The reasons with which a deed may be refused."""
 
 
 async def _send(world: World, request: Any) -> Any:
-    agency, team = Agency(world.channel), Team(world.channel)
+    stubs = (Agency(world.channel).licensing, Team(world.channel).compliance, Studio(world.channel, RandomIds()).stub)
     name = type(request).__name__.removesuffix("Request")
-    stub = agency.licensing if hasattr(agency.licensing, name) else team.compliance
+    [method] = [getattr(stub, name) for stub in stubs if hasattr(stub, name)]
     if "request_id" in request.DESCRIPTOR.fields_by_name and not request.request_id:
         request.request_id = RandomIds().new()
-    return await getattr(stub, name)(request, timeout=10)
+    return await method([request] if method_of(request).client_streaming else request, timeout=10)
 
 
 @pytest.mark.slow
@@ -45,6 +46,8 @@ async def test_the_opening_and_every_deed_are_answered_or_refused_for_a_reason_o
         for _ in range(2):
             for request in samples.opening():
                 await _send(world, with_steady_id(request))
+        studio = Studio(world.channel, RandomIds())
+        await eventually(lambda: studio.is_searchable("sunset"))
         listed = await Agency(world.channel).find(page_size=100)
         assert sorted(one.buyer_id for one in listed.licenses) == ["ada", "edsger", "grace"]
         traffic = Traffic(
