@@ -1,6 +1,7 @@
 """Tasks that belong together: when one ends, for any reason, the others end too; and work that waits for nothing."""
 
 import asyncio
+from collections.abc import Sequence
 
 
 class Broken(Exception):
@@ -28,3 +29,13 @@ async def until_one_ends(*tasks: "asyncio.Task[None]") -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def ended(tasks: Sequence["asyncio.Task[None]"]) -> None:
+    """Cancels tasks until they have ended: a driver may mistake a cancellation for a broken connection and continue."""
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=1.0)
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -14,7 +14,7 @@ import structlog
 
 from treaty.chance import backoff
 from treaty.commits.log import Batch, CommitLog, Place, StoreAway
-from treaty.concurrency.tasks import at_once, until_one_ends
+from treaty.concurrency.tasks import at_once, ended, until_one_ends
 from treaty.followers.leases import Checkpoints, LeaseLost, Sure
 from treaty.followers.track import Follower, Track
 from treaty.projections.rows import Superseded
@@ -60,10 +60,7 @@ class _Group:
         """Ends the reading, and gives up what its followers have open."""
         task, self.task = self.task, None
         if task is not None:
-            while not task.done():  # a driver may take a cancellation for a broken connection
-                task.cancel()
-                await asyncio.wait([task], timeout=1.0)
-            await asyncio.gather(task, return_exceptions=True)
+            await ended([task])
 
 
 @dataclass(slots=True, kw_only=True)
@@ -294,9 +291,8 @@ class Following:
         await self.checkpoints.save(places, epoch)
         self.surroundings.probe.reach("checkpoint.saved")
         for track in [*self._main.tracks, *self._late.tracks]:
-            place = places.get(track.follower.name)
-            if place is not None:
-                track.saved, track.saved_at = place, asyncio.get_running_loop().time()
+            if track.follower.name in places:
+                track.saved, track.saved_at = places[track.follower.name], asyncio.get_running_loop().time()
 
 
 def _order(place: Place) -> tuple[tuple[int, int], str]:

@@ -12,7 +12,7 @@ import structlog
 
 from treaty.chance import retrying
 from treaty.commits.log import StoreAway
-from treaty.concurrency.tasks import until_one_ends
+from treaty.concurrency.tasks import ended, until_one_ends
 from treaty.followers.calls import Caller
 from treaty.followers.followers import Following
 from treaty.followers.inbox import InboxReader, note_mark
@@ -103,7 +103,7 @@ class Runner:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.drain_seconds):
                 await asyncio.gather(*(consumer.ended.wait() for consumer in self._consumers.values()))
-        await _ended(self._tasks)
+        await ended(self._tasks)
         await self._release_leases()
         await self._resources.aclose()
 
@@ -289,13 +289,3 @@ class Runner:
                 logger.exception("starting again", context=self.service.name, lease=name)
             if not self._stopping:
                 await asyncio.sleep(self.surroundings.chance.jitter(self.lease_seconds / 5))
-
-
-async def _ended(tasks: Sequence["asyncio.Task[None]"]) -> None:
-    """Cancels tasks until they have ended: a driver may mistake a cancellation for a broken connection and continue."""
-    left = set(tasks)
-    while left:
-        for task in left:
-            task.cancel()
-        _, left = await asyncio.wait(left, timeout=1.0)
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -8,9 +8,10 @@ from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from scripts.lib.demo_finance.bank import AFTERNOON, MORNING, STUBS, Bank, own_payments
+from scripts.lib.demo_finance.bank import STUBS, Bank, own_payments
 from scripts.lib.demo_finance.evidence import evidence_of
 from scripts.lib.demo_finance.payments import CUT_OFF, Payments, read_payments
+from scripts.lib.demo_finance.plans import AFTERNOON, MORNING
 from scripts.lib.demo_finance.report import Results, report_of, statuses
 from scripts.lib.demos.run import Demo, Report, Stage, demo_parser, run
 

@@ -14,8 +14,9 @@ from treaty.operations.backlog import Backlog
 from treaty.telemetry.spans import FinishedSpan
 from treaty.telemetry.tree import lines
 
-from scripts.lib.demo_finance.bank import COMPLETED, FEE, Bank
+from scripts.lib.demo_finance.bank import Bank
 from scripts.lib.demo_finance.evidence import Evidence
+from scripts.lib.demo_finance.plans import COMPLETED, FEE
 from scripts.lib.demos.run import WIDTH, Report
 from scripts.lib.grammar import counted
 from services.finance.money import CURRENCIES

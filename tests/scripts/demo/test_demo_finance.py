@@ -15,8 +15,9 @@ from treaty.probes import NoProbe
 from treaty.testing.world import embedded
 
 from scripts.lib.demo_finance.__main__ import time_zone
-from scripts.lib.demo_finance.bank import Bank, Planned, own_payments
+from scripts.lib.demo_finance.bank import Bank, own_payments
 from scripts.lib.demo_finance.evidence import Evidence, evidence_of
+from scripts.lib.demo_finance.plans import Planned
 from scripts.lib.demo_finance.report import Results
 from scripts.lib.demos.clients import Clients
 from scripts.lib.demos.place import Place
