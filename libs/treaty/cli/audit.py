@@ -18,6 +18,7 @@ from treaty.chance import RandomIds
 from treaty.cli.context import Opened, chosen, fail, opened
 from treaty.cli.tables import Json, as_json, table
 from treaty.commits.log import StoreAway, Unreadable
+from treaty.concurrency.tasks import ended
 from treaty.messaging.broker import BrokerAway, NotAccepted, Unroutable
 from treaty.messaging.subscriptions import by_producer
 from treaty.operations.deliveries import DeliveryAudit, Findings
@@ -94,9 +95,7 @@ async def _until_signal(context: str, wanted: Wanted, probe: Probe) -> None:
     async with _audits(context, wanted, probe) as audits:
         rounds = [asyncio.create_task(_rounds(one, redelivery, wanted)) for one, redelivery in audits]
         await stop.wait()
-        for task in rounds:
-            task.cancel()
-        await asyncio.gather(*rounds, return_exceptions=True)
+        await ended(rounds)
 
 
 async def _rounds(audit: DeliveryAudit, redelivery: Redelivery, wanted: Wanted) -> None:

@@ -23,6 +23,7 @@ from treaty.commits.log import MARGIN_SECONDS, Batch, CommitLog, Place, StoreAwa
 from treaty.commits.repository import Overloaded
 from treaty.commits.stored import Stored
 from treaty.commits.streams import Streams
+from treaty.concurrency.tasks import ended
 from treaty.domain import Aggregate, Invalid, Rejected
 
 logger = structlog.get_logger()
@@ -128,8 +129,7 @@ class Watching(Generic[A]):
                             yield entry
                         coming = asyncio.ensure_future(anext(batches))
             finally:
-                coming.cancel()
-                await asyncio.gather(coming, return_exceptions=True)
+                await ended([coming])
 
     def _drop(self, read: set[str]) -> bool:
         """Drops the waiting entries up to the last one that was read; returns whether there was one."""
@@ -212,8 +212,7 @@ class Feed(Generic[A]):
     async def _stop(self) -> None:
         reading, self._reading = self._reading, None
         if reading is not None:
-            reading.cancel()
-            await asyncio.gather(reading, return_exceptions=True)
+            await ended([reading])
 
     async def _read(self, begun: "asyncio.Future[Place]") -> None:
         place = await self._end()

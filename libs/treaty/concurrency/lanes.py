@@ -5,6 +5,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+from treaty.concurrency.tasks import ended
+
 Work = Callable[[], Awaitable[None]]
 
 
@@ -54,9 +56,8 @@ class Lanes:
         """Drops the work that has not started, cancels the work that has, and waits until it is over."""
         for queue in self._queues.values():
             queue.clear()
-        for task in self._tasks:
-            task.cancel()
-        await self.drain()
+        while self._tasks:
+            await ended(self._tasks)
 
     async def close(self) -> None:
         """Drops all work, and accepts no more.

@@ -1,7 +1,8 @@
 """Tasks that belong together: when one ends, for any reason, the others end too; and work that waits for nothing."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable
+from typing import Any
 
 
 class Broken(Exception):
@@ -26,13 +27,16 @@ async def until_one_ends(*tasks: "asyncio.Task[None]") -> None:
                     raise Broken(f"{task.get_coro()} was cancelled from within")
                 task.result()
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(tasks)
 
 
-async def ended(tasks: Sequence["asyncio.Task[None]"]) -> None:
-    """Cancels tasks until they have ended: a driver may mistake a cancellation for a broken connection and continue."""
+async def ended(tasks: "Iterable[asyncio.Future[Any]]") -> None:
+    """Cancels tasks until they have ended.
+
+    Once may not be enough: `asyncio.wait_for` of Python 3.11 drops a cancellation that comes together with its result,
+    and a driver may mistake one for a broken connection.
+    """
+    tasks = list(tasks)
     left = set(tasks)
     while left:
         for task in left:

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 import structlog
 
 from treaty.commits.log import Place
+from treaty.concurrency.tasks import ended
 
 logger = structlog.get_logger()
 
@@ -162,16 +163,14 @@ class LeaseKeeper:
                 losing.result()
             return working.result()
         finally:
-            for task in (working, losing):
-                task.cancel()
-            await asyncio.gather(working, losing, return_exceptions=True)
+            await ended([working, losing])
             await self._give_up(lease)
 
     async def _give_up(self, lease: Lease) -> None:
         del self._held[lease.name]
         if not self._held and self._renewing is not None:
-            self._renewing.cancel()
-            self._renewing = None
+            renewing, self._renewing = self._renewing, None
+            await ended([renewing])
         with contextlib.suppress(Exception):
             await self.leases.release(lease.name, lease.owner)
 

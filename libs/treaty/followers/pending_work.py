@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from treaty.concurrency.tasks import at_once
+from treaty.concurrency.tasks import at_once, ended
 from treaty.dependencies import Breakers
 from treaty.followers.attempts import Attempts
 from treaty.followers.leases import Sure
@@ -158,10 +158,7 @@ class PendingWork:
                 finally:
                     waiting.cancel()
         finally:
-            tasks = {looking, *self._tasks}
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await ended([looking, *self._tasks])
 
     async def _look_often(self) -> None:
         """Asks for the server's time regularly, and rarely reads all lanes: a late write may have added one."""

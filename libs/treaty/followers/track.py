@@ -8,7 +8,7 @@ from typing import Protocol
 
 from treaty.commits.commit import Commit
 from treaty.commits.log import Batch, Place
-from treaty.concurrency.tasks import Broken
+from treaty.concurrency.tasks import Broken, ended
 
 
 class Follower(Protocol):
@@ -98,6 +98,4 @@ class Track:
         """Gives up the open batches, and waits until that is over."""
         works = [work for _, work in self.open if work is not None]
         self.open.clear()
-        for work in works:
-            work.cancel()
-        await asyncio.gather(*works, return_exceptions=True)
+        await ended(works)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from treaty.messaging.ack_window import AckWindow
 from treaty.messaging.broker import BrokerAway, Delivery, NotAccepted, Topology, TopologyDiffers, Unroutable
 from treaty.messaging.envelope import Envelope
 from treaty.messaging.replays import END_HEADER, REPLAY_HEADER
@@ -30,7 +31,12 @@ class _Queue:
             message = self.ready.popleft()
             self.delivered += 1
             self.unacked[self.delivered] = message
-            self.consumer.receive(_MemoryDelivery(self, self.delivered, message))
+            self.consumer.window.deliver(self.delivered)
+            self.consumer.receive(_MemoryDelivery(self, self.consumer, self.delivered, message))
+
+    def ack(self, tag: int, *, multiple: bool) -> None:
+        for one in [one for one in self.unacked if one == tag or (multiple and one < tag)]:
+            del self.unacked[one]
 
     def requeue(self) -> None:
         """Puts the unacknowledged messages back at the front, in order."""
@@ -44,16 +50,21 @@ class _Channel:
     prefetch: int
     owner: object
     lost: asyncio.Event = field(default_factory=asyncio.Event)
+    window: AckWindow = field(default_factory=AckWindow)
 
 
 class _MemoryDelivery:
-    def __init__(self, queue: _Queue, tag: int, message: _Message) -> None:
-        self._queue, self._tag = queue, tag
+    def __init__(self, queue: _Queue, channel: _Channel, tag: int, message: _Message) -> None:
+        self._queue, self._channel, self._tag = queue, channel, tag
         self.headers, self.body = message.headers, message.body
 
     async def ack(self) -> None:
-        self._queue.unacked.pop(self._tag, None)
-        self._queue.push()
+        self._channel.window.finish(self._tag)
+        await asyncio.sleep(0)  # for all others of this turn
+        if self._queue.consumer is self._channel:
+            for tag, multiple in self._channel.window.due():
+                self._queue.ack(tag, multiple=multiple)
+            self._queue.push()
 
 
 class MemoryBroker:

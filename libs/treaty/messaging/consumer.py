@@ -15,6 +15,7 @@ import structlog
 from treaty.chance import backoff, retrying
 from treaty.commits.codec import NeedsDeploy
 from treaty.concurrency.lanes import Lanes
+from treaty.concurrency.tasks import ended
 from treaty.dependencies import Breakers, DependencyAway, GivenUp
 from treaty.messaging.broker import Broker, BrokerAway, Delivery, Topology
 from treaty.messaging.envelope import PARTITION_HEADER, Envelope, Malformed, parse
@@ -125,8 +126,7 @@ class PartitionConsumer:
             if not lost.is_set():
                 await lanes.drain()
         finally:
-            looking.cancel()
-            await asyncio.gather(looking, return_exceptions=True)
+            await ended([looking])
             await lanes.close()
 
     def _accept(self, lanes: Lanes, first: "_Once", delivery: Delivery) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from treaty.concurrency.tasks import ended
 from treaty.messaging.broker import Broker
 from treaty.messaging.consumer import Patience
 from treaty.probes import NoProbe, Probe
@@ -72,8 +73,7 @@ class Host:
         """Drains in this order: readiness, then calls, then consumers and followers."""
         logger.info("draining", contexts=list(self.contexts))
         if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.gather(self._watching, return_exceptions=True)
+            await ended([self._watching])
         await asyncio.gather(*(runner.end_watching() for runner in self.runners))
         if self.webhooks is not None:
             await self.webhooks.stop()

@@ -18,7 +18,7 @@ logger = structlog.get_logger()
 _TOGETHER = 500
 """The number of commits that are shown together, if so many wait."""
 
-_REMEMBERED = 1000
+_REMEMBERED = 5000
 """Rows that a projector remembers, so that it need not read them again for the next commits of their streams."""
 
 _CHECK_SECONDS = 1.0
@@ -157,14 +157,19 @@ async def show(
 ) -> None:
     """Shows commits in rows that are functions of one stream each, without a transaction.
 
-    A row has the version of its stream, so a write that is late, repeated, or of an earlier epoch changes nothing. The
-    first commit of a stream needs no row from before, and the next commit of a remembered row none from the store.
+    A row has the version of its stream, so a write that is late, repeated, or of an earlier epoch changes nothing. A
+    stream from its first commit on needs no row from before, and a remembered row is not read from the store again.
+
+    Commits that are repeated may have a gap, where one could not be read in the meantime. So nothing is shown on a row
+    that does not have all before it.
     """
-    first: dict[str, int] = {}
+    versions: dict[str, list[int]] = {}
     for commit in commits:
-        first.setdefault(projection.mark_of(commit.stream), commit.version)
-    known = {id: row for id in first if (row := remembered.get(id)) is not None and row.version == first[id] - 1}
-    unknown = [id for id, version in first.items() if version > 1 and id not in known]
+        versions.setdefault(projection.mark_of(commit.stream), []).append(commit.version)
+    known = {
+        id: row for id in versions if (row := remembered.get(id)) is not None and row.version >= versions[id][0] - 1
+    }
+    unknown = [id for id, shown in versions.items() if id not in known and shown != list(range(1, len(shown) + 1))]
     if unknown:
         known.update(await rows.load(unknown, generation))
     changed: dict[str, Row] = {}

@@ -5,18 +5,20 @@ the toolkit detects a lost channel and drops the messages in its buffers.
 """
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 import structlog
-from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
+from aio_pika.abc import AbstractChannel
+from aiormq.abc import DeliveredMessage
 
 from treaty.chance import Ids
 from treaty.messaging.broker import BrokerAway, Delivery, NotAccepted, Topology, slot_of
 from treaty.messaging.envelope import CONTENT_TYPE, Envelope
 from treaty.messaging.replays import END_HEADER, REPLAY_HEADER
+from treaty.rabbit.acks import Acks
 from treaty.rabbit.channels import CLOSE_LARGE_SECONDS, CLOSE_SECONDS, FAILURES, close, depth, watch
 from treaty.rabbit.inboxes import Inboxes
 from treaty.rabbit.link import Link
@@ -134,11 +136,13 @@ class RabbitBroker:
         lost = asyncio.Event()
         channel.close_callbacks.add(lambda *_: lost.set())
 
-        async def on_message(message: AbstractIncomingMessage) -> None:
+        async def on_message(message: DeliveredMessage) -> None:
             if lost.is_set():
                 return  # it comes again
             if window.admits(len(message.body)):
-                receive(_RabbitDelivery(message))
+                tag = message.delivery_tag or 0
+                acks.deliver(tag)
+                receive(_RabbitDelivery(message, partial(acks.ack, tag)))
             else:
                 logger.info("the prefetch changes with the size of messages", queue=name, prefetch=window.count)
                 lost.set()
@@ -146,14 +150,15 @@ class RabbitBroker:
         try:
             async with asyncio.timeout(2 * self._timeout):
                 await channel.set_qos(prefetch_count=prefetch)
-                queue = await channel.get_queue(name, ensure=True)
-                tag = await queue.consume(on_message)
+                underlay = await channel.get_underlay_channel()
+                acks = Acks(underlay)
+                consuming = await underlay.basic_consume(name, on_message)
         except FAILURES as error:
             lost.set()  # the consumer may be there all the same
             self._inboxes.forget(topology)  # the queue may be gone
             await self._end(channel, CLOSE_SECONDS)
             raise BrokerAway(f"{type(error).__name__}: {error}") from error
-        watching = asyncio.create_task(watch(channel, tag, lost))
+        watching = asyncio.create_task(watch(channel, str(consuming.consumer_tag), lost))
         try:
             yield lost
         finally:
@@ -183,20 +188,13 @@ class RabbitBroker:
 
 
 class _RabbitDelivery:
-    def __init__(self, message: AbstractIncomingMessage) -> None:
-        self._message = message
-
-    @property
-    def headers(self) -> Mapping[str, object]:
-        return self._message.headers
-
-    @property
-    def body(self) -> bytes:
-        return self._message.body
+    def __init__(self, message: DeliveredMessage, ack: Callable[[], Awaitable[None]]) -> None:
+        self.headers: Mapping[str, object] = message.header.properties.headers or {}
+        self.body = message.body
+        self._ack = ack
 
     async def ack(self) -> None:
-        with contextlib.suppress(*FAILURES):
-            await self._message.ack()
+        await self._ack()
 
 
 def _with_heartbeat(url: str, seconds: int) -> str:

@@ -3,12 +3,12 @@
 import asyncio
 from typing import Any
 
-from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import DeliveryError, PublishError
 from pamqp.commands import Basic
 
 from treaty.messaging.broker import BrokerAway, NotAccepted, Unroutable
 from treaty.rabbit.channels import FAILURES
+from treaty.rabbit.frames import FrameWriter, publishing
 from treaty.rabbit.link import Link
 from treaty.rabbit.properties import LONGEST_PROPERTY, Encoded
 from treaty.rabbit.size_limit import SizeLimit
@@ -23,8 +23,7 @@ class Publisher:
 
     def __init__(self, link: Link, timeout: float) -> None:
         self._link, self._timeout = link, timeout
-        self._channel: AbstractChannel | None = None
-        self._underlay: Any = None
+        self._confirmed: _Confirmed | None = None
         self._opening = asyncio.Lock()
         self._limit = SizeLimit()
 
@@ -42,37 +41,75 @@ class Publisher:
         self._check_size(body, what)
         channel = await self._open()
         try:
-            confirmed = await channel.basic_publish(
-                body, exchange=exchange, routing_key=key, properties=properties, mandatory=True, timeout=self._timeout
-            )
+            async with asyncio.timeout(self._timeout):
+                answer = await channel.publish(exchange, key, properties, body)
         except PublishError as error:
             raise Unroutable(key) from error
         except DeliveryError as error:
             raise NotAccepted(f"{what}: {error}") from error
         except FAILURES as error:
-            if not isinstance(error, TimeoutError):
-                self._channel = None
             self._limit.learn(error, asyncio.get_running_loop().time())
             self._check_size(body, what)
             raise BrokerAway(f"{type(error).__name__}: {error}") from error
-        except (TypeError, ValueError) as error:
-            # The client cannot encode this message. It may have counted it already, so its channel is not used again.
-            self._channel = None
+        except ValueError as error:
             raise NotAccepted(f"{what}: {type(error).__name__}: {error}") from error
-        if not isinstance(confirmed, Basic.Ack):
-            raise NotAccepted(f"{what}: the broker answered {type(confirmed).__name__}")
+        if not isinstance(answer, Basic.Ack):
+            raise NotAccepted(f"{what}: the broker answered {type(answer).__name__}")
 
     def _check_size(self, body: bytes, what: str) -> None:
         refused = self._limit.refuses(len(body), asyncio.get_running_loop().time())
         if refused:
             raise NotAccepted(f"{what}: {refused}")
 
-    async def _open(self) -> Any:
-        """Returns the client's own channel, below the one of aio-pika; a lost one is opened again."""
-        if self._channel is None or self._channel.is_closed:
+    async def _open(self) -> "_Confirmed":
+        """Returns the channel; a lost one is opened again."""
+        if self._confirmed is None or self._confirmed.is_closed:
             async with self._opening:
-                if self._channel is None or self._channel.is_closed:
+                if self._confirmed is None or self._confirmed.is_closed:
                     channel = await self._link.channel(publisher_confirms=True, on_return_raises=True)
-                    self._underlay = await channel.get_underlay_channel()
-                    self._channel = channel
-        return self._underlay
+                    self._confirmed = _Confirmed(await channel.get_underlay_channel(), channel)
+        return self._confirmed
+
+
+class _Confirmed:
+    """The client's own channel, below the one of aio-pika. It hears confirms, returns and its end for our frames too.
+
+    Args:
+        above: the channel of aio-pika, which must live as long.
+    """
+
+    def __init__(self, channel: Any, above: Any) -> None:
+        self._channel, self._above = channel, above
+        self._writer = FrameWriter(channel)
+        channel.closing.add_done_callback(self._end)
+
+    @property
+    def is_closed(self) -> bool:
+        return self._writer.is_closed
+
+    async def publish(self, exchange: str, key: str, properties: Encoded, body: bytes) -> Any:
+        """Returns the broker's answer, however long it takes.
+
+        Raises:
+            PublishError: if no queue takes the message.
+            DeliveryError: if the broker refuses it.
+            ConnectionError: if the channel ends before the answer.
+        """
+        channel = self._channel
+        frames = publishing(channel.number, exchange, key, properties, body, channel.max_content_size)
+        channel.delivery_tag += 1
+        answer = asyncio.get_running_loop().create_future()
+        channel.confirmations[channel.delivery_tag] = answer
+        channel.message_id_delivery_tag[properties.message_id] = channel.delivery_tag
+        self._writer.write(frames)
+        try:
+            return await answer
+        finally:
+            channel.message_id_delivery_tag.pop(properties.message_id, None)
+
+    def _end(self, closing: "asyncio.Future[Any]") -> None:
+        """Raises the end of the channel for all who wait."""
+        cause = None if closing.cancelled() else closing.exception()
+        for answer in self._channel.confirmations.values():
+            if isinstance(answer, asyncio.Future) and not answer.done():
+                answer.set_exception(ConnectionError(f"the channel has ended: {cause}"))

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from scripts.lib import dev
-from scripts.lib.bench import bank, commands, footprint, hostile, idle, overload, soak, uses
+from scripts.lib.bench import bank, commands, footprint, hostile, idle, overload, shop, soak, uses
 from scripts.lib.command_line import parser_of
 from scripts.lib.paths import ROOT
 from scripts.lib.virtual_hosts import virtual_host
 
 LOGS = ROOT / ".dev" / "bench"
 
-WHAT = ("bank", "commands", "footprint", "hostile", "idle", "overload", "soak", "uses")
+WHAT = ("bank", "commands", "footprint", "hostile", "idle", "overload", "shop", "soak", "uses")
 
 
 def main() -> int:
@@ -68,6 +68,9 @@ async def _measure(arguments: argparse.Namespace, environ: Mapping[str, str]) ->
     if arguments.what == "idle":
         quiet = idle.Plan(seconds=arguments.seconds or 20.0, rounds=arguments.rounds, before=arguments.before)
         return await idle.measure(quiet, environ, LOGS)
+    if arguments.what == "shop":
+        ordered = shop.Plan(rounds=arguments.rounds, before=arguments.before)
+        return await shop.measure(ordered, environ, LOGS)
     if arguments.what == "hostile":
         attacked = hostile.Plan(seconds=arguments.seconds or 5.0, rounds=arguments.rounds, before=arguments.before)
         return await hostile.measure(attacked, environ, LOGS)

@@ -79,9 +79,9 @@ async def _round(seconds: float, environ: Mapping[str, str], logs: Path) -> dict
         await asyncio.sleep(_SETTLED_SECONDS)
         servers = [pid for server in servers_of(environ) if (pid := server.pid())]
         client: MongoClient[Any] = stack.enter_context(contextlib.closing(MongoClient(environ["MONGODB_URI"])))
-        began = [_seconds(services), _seconds(servers), _commands(client)]
+        began = [_seconds(services), _seconds(servers), commands_of(client)]
         await asyncio.sleep(seconds)
-        ended = [_seconds(services), _seconds(servers), _commands(client)]
+        ended = [_seconds(services), _seconds(servers), commands_of(client)]
     ours, theirs, commands = ((after - before) / seconds for before, after in zip(began, ended, strict=True))
     return {"cores": ours + theirs, "store_ops_per_s": commands, "services": ours, "servers": theirs}
 
@@ -108,7 +108,7 @@ def _seconds(pids: Sequence[int]) -> float:
     return float(sum(time.user + time.system for time in times))
 
 
-def _commands(client: MongoClient[Any]) -> float:
+def commands_of(client: MongoClient[Any]) -> float:
     """Returns the number of commands that MongoDB has carried out, without those of this measurement."""
     counted = client.admin.command("serverStatus")["metrics"]["commands"]
     return float(

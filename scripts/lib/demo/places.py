@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -58,13 +58,18 @@ class Pace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A running shop: the address and the stores of each context, the broker, and the external systems."""
+    """A running shop: the address and the stores of each context, the broker, and the external systems.
+
+    Attributes:
+        pids: the id of each process, by the name of the context or the external system; empty in one process.
+    """
 
     addresses: Mapping[str, str]
     stores: Mapping[str, Stores]
     broker: Broker
     gateway: GatewayClient
     mails: Callable[[], Sequence[Mapping[str, str]]]
+    pids: Mapping[str, int] = field(default_factory=dict)
 
     async def backlogs(self) -> Mapping[str, Backlog]:
         """Returns the work that each context has left."""
@@ -157,12 +162,18 @@ def _resource(host: Host, context: str) -> Any:
 
 @asynccontextmanager
 async def processes(
-    environ: Mapping[str, str], logs: Path, *, pace: Pace | None = None, prefix: str = ""
+    environ: Mapping[str, str],
+    logs: Path,
+    *,
+    pace: Pace | None = None,
+    prefix: str = "",
+    of_contexts: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Place]:
     """Runs each context and each external system in its own process, with its output in a file in `logs`.
 
     Args:
         prefix: if given, it precedes the names of the databases, and these are dropped at the end.
+        of_contexts: additional environment of the contexts.
     """
     logs.mkdir(parents=True, exist_ok=True)
     if prefix:
@@ -174,9 +185,12 @@ async def processes(
     async with AsyncExitStack() as stack:
         databases = [f"{prefix}_{name.replace('.', '_')}" for name in CONTEXTS] if prefix else []
         await stack.enter_async_context(temporary(environ["MONGODB_URI"], databases))
-        for name, arguments in ports.simulators(pace, mails).items():
-            await stack.enter_async_context(process(name, arguments, own, logs))
-        await asyncio.gather(*(stack.enter_async_context(_context(name, own, ports, logs)) for name in CONTEXTS))
+        simulators = ports.simulators(pace, mails)
+        pids = [await stack.enter_async_context(process(name, told, own, logs)) for name, told in simulators.items()]
+        own |= of_contexts or {}
+        pids += await asyncio.gather(
+            *(stack.enter_async_context(_context(name, own, ports, logs)) for name in CONTEXTS)
+        )
         client = connect(environ["MONGODB_URI"], "motor")
         stack.push_async_callback(close, client)
         broker = RabbitBroker(environ["AMQP_URL"], name="demo", ids=RandomIds())
@@ -188,6 +202,7 @@ async def processes(
             broker=broker,
             gateway=gateway,
             mails=lambda: _mails(mails),
+            pids=dict(zip([*simulators, *CONTEXTS], pids, strict=True)),
         )
 
 

@@ -21,7 +21,7 @@ from scripts.lib.prove.ground.accounts.sagas import Transfer
 from scripts.lib.prove.ground.accounts.service import ACCOUNTS as STORED_ACCOUNTS
 from scripts.lib.prove.ground.accounts.service import BALANCES, TRANSFERS
 from scripts.lib.prove.ground.ledger import domain as page
-from scripts.lib.prove.ground.ledger.service import PAGES, TOTALS
+from scripts.lib.prove.ground.ledger.service import PAGES, SIZES, TOTALS
 
 
 @dataclass(slots=True)
@@ -90,6 +90,7 @@ async def check(operations: Iterable[Operation], stores: Mapping[str, Stores], *
         await _check_states(PAGES, ledger, stores[LEDGER], found)
         await _check_rows(BALANCES, accounts, stores[ACCOUNTS], found)
         await _check_rows(TOTALS, ledger, stores[LEDGER], found)
+        await _check_rows(SIZES, ledger, stores[LEDGER], found)
         for name in (ACCOUNTS, LEDGER):
             for item in await stores[name].quarantine.find():
                 found.lost.append(f"{name}: {item.id} is still in quarantine: {item.error or 'waits behind another'}")
@@ -228,13 +229,17 @@ async def _check_states(stored: Stored[Any], commits: Sequence[Commit], stores: 
 async def _check_rows(projection: Projection[Any], commits: Sequence[Commit], stores: Stores, found: Verdict) -> None:
     """Checks that the read model, which was updated event by event, equals one that is built from the log now."""
     rows = stores.rows(projection)
-    lived = {row.id: row.values for row in await rows.everything(await rows.generation())}
+    everything = await rows.everything(await rows.generation())
+    lived = {row.id: row.values for row in everything if row.values is not None}
+    made: dict[str, Any] = {}
     for id, own in _by_stream(projection.source, commits).items():
-        made: Any = None
         for event in _events(projection.source, own):
-            made = projection.project(id, made, event)
-        if lived.get(id) != (None if made is None else projection.codec.encode(made)):
-            found.untrue.append(f"the row of {id} in {projection.name} is {lived.get(id)}, not {made}")
+            if (row := projection.row_of(id, event)) is not None:
+                made[row] = projection.project(row, made.get(row), event)
+    built = {id: projection.codec.encode(row) for id, row in made.items() if row is not None}
+    for id in sorted(lived.keys() | built.keys()):
+        if lived.get(id) != built.get(id):
+            found.untrue.append(f"the row of {id} in {projection.name} is {lived.get(id)}, not {built.get(id)}")
 
 
 def _by_stream(stored: Stored[Any], commits: Iterable[Commit]) -> Mapping[str, list[Commit]]:

@@ -20,6 +20,17 @@ PLANTS: Mapping[str, Plant] = {
             )
         ],
     ),
+    "ack_unfinished_prefix": Plant(
+        "an acknowledgement that covers a message which has not taken effect yet loses it if the process ends",
+        [
+            Change(
+                "messaging/ack_window.py",
+                "        while self._open and (self._open[0] in finished or self._open[0] in self._alone):\n",
+                "        while self._open and finished:\n",
+            ),
+            Change("messaging/ack_window.py", "[(last, count > 1)]", "[(last, True)]"),
+        ],
+    ),
     "confirm_ignored": Plant(
         "an event that the broker did not confirm may be lost",
         [
@@ -194,9 +205,19 @@ PLANTS: Mapping[str, Plant] = {
                 "rabbit/broker.py",
                 "            await self._end(channel, CLOSE_SECONDS if window.count == prefetch "
                 "else CLOSE_LARGE_SECONDS)\n",
-                "            await queue.cancel(tag)\n"
+                "            await underlay.basic_cancel(consuming.consumer_tag)\n"
                 "            asyncio.get_running_loop().call_later(1.0, asyncio.ensure_future, close(channel))\n",
             ),
+        ],
+    ),
+    "row_counted_twice": Plant(
+        "a sum that several streams meet in counts a commit again that is read again",
+        [
+            Change(
+                "projections/projector.py",
+                "        if version <= known.get(mark, Row(mark, 0, None)).version:\n            continue\n",
+                "",
+            )
         ],
     ),
     "release_races_arrival": Plant(

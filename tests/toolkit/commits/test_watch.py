@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from treaty.clock import SystemClock
@@ -94,3 +96,62 @@ async def test_the_log_is_read_once_for_all_and_only_while_somebody_watches(
         task.cancel()
     await asyncio.gather(*watching, return_exceptions=True)
     await eventually(lambda: watch._reading is None or watch._reading.done())
+
+
+async def test_a_watcher_that_keeps_up_reads_nothing(log: GroupCommitLog) -> None:
+    watch: Watch[Note] = Watch(log, NOTES.source, look_every=60.0)
+    await log.append(noted("a", 1, "ann", 1))
+    seen: list[int] = []
+    watching = asyncio.create_task(_seen(watch, seen))
+    await eventually(lambda: seen == [1])
+    await asyncio.sleep(0.05)
+    reads, read = 0, log.read
+
+    async def counted(*args: Any, **named: Any) -> Any:
+        nonlocal reads
+        reads += 1
+        return await read(*args, **named)
+
+    log.read = counted
+    for version in range(2, 20):
+        await log.append(noted("a", version, "ann", version))
+    await eventually(lambda: seen == list(range(1, 20)))
+    assert reads == 0
+    await watch.close()
+    await watching
+
+
+async def test_a_watcher_that_is_far_behind_reads_what_was_not_handed_over(log: GroupCommitLog) -> None:
+    watch: Watch[Note] = Watch(log, NOTES.source, look_every=60.0)
+    await log.append(noted("a", 1, "ann", 1))
+    changes = watch.changes("a")
+    seen = [(await anext(changes)).version, await _after(log, changes)]
+    for version in range(3, 300):
+        await log.append(noted("a", version, "ann", version))
+    await asyncio.sleep(0.05)
+    async with asyncio.timeout(30):
+        seen += [(await anext(changes)).version for _ in range(3, 300)]
+    assert seen == list(range(1, 300))
+    await watch.close()
+
+
+async def _after(log: GroupCommitLog, changes: AsyncIterator[Committed[Note]]) -> int:
+    """Makes the second change while the watcher waits for it."""
+    waiting = asyncio.ensure_future(anext(changes))
+    await asyncio.sleep(0.05)
+    await log.append(noted("a", 2, "ann", 2))
+    return (await waiting).version
+
+
+async def test_a_commit_that_only_its_snapshot_shows_is_read(log: GroupCommitLog, watch: Watch[Note]) -> None:
+    await log.append(noted("a", 1, "ann", 1))
+    seen: list[int] = []
+    watching = asyncio.create_task(_seen(watch, seen))
+    await eventually(lambda: seen == [1])
+    newer = noted("a", 2, "ann", 2)
+    state = NOTES.source.snapshot(Note(id="a", owner="ann", rank=2))
+    await log.append(replace(newer, events=[{**newer.events[0], "v": 99}], state=state))
+    await log.append(noted("a", 3, "ann", 3))
+    await eventually(lambda: seen == [1, 2, 3])
+    await watch.close()
+    await watching

@@ -59,6 +59,14 @@ async def test_applying_again_changes_nothing() -> None:
     assert (await rows.load(["a"]))["a"].version == 2
 
 
+def _steps(id: str, row: NoteRow | None, event: Any) -> NoteRow:
+    return NoteRow(owner=event.owner, rank=(row.rank if row else 0) + 1)
+
+
+STEPS = replace(NOTES, name="steps", project=_steps)
+"""Counts the events of each note, so that a row shows one that is missing."""
+
+
 class SlowRows(MemoryRows):
     """Takes its time to answer, less each time; raises while it `fails`; notes what was loaded and written."""
 
@@ -153,6 +161,27 @@ async def test_a_row_that_was_just_written_is_not_read_again() -> None:
     projector.begin()
     await (projector.take([noted("a", 10, "ann", 10)], 1) or asyncio.sleep(0))
     assert rows.loaded == [["b"], ["a"], ["a"]], "a new reading remembers nothing"
+
+
+@given(batches=st.lists(st.sets(st.integers(1, 8), min_size=1), max_size=12))
+async def test_repeated_commits_with_gaps_change_nothing(batches: list[set[int]]) -> None:
+    """One of the repeated commits could not be read in the meantime, and the others come without it."""
+    rows = MemoryRows(STEPS)
+    projector = Projector(STEPS, rows, 0, NoProbe())
+    every = [noted("a", version, "ann", version) for version in range(1, 9)]
+    for batch in [every, *([every[version - 1] for version in sorted(versions)] for versions in batches)]:
+        await (projector.take(batch, 1) or asyncio.sleep(0))
+    await (projector.take([noted("a", 9, "ann", 9)], 1) or asyncio.sleep(0))
+    assert (await rows.load(["a"]))["a"] == Row("a", 9, {"owner": "ann", "rank": 9})
+
+
+async def test_repeated_commits_with_a_gap_take_the_row_of_the_store() -> None:
+    rows = MemoryRows(STEPS)
+    await apply(STEPS, rows, [noted("a", version, "ann", version) for version in range(1, 4)], 1, 0)
+    projector = Projector(STEPS, rows, 0, NoProbe())
+    for versions in ([1, 3], [4]):
+        await (projector.take([noted("a", version, "ann", version) for version in versions], 1) or asyncio.sleep(0))
+    assert (await rows.load(["a"]))["a"] == Row("a", 4, {"owner": "ann", "rank": 4})
 
 
 async def test_a_commit_that_cannot_be_shown_holds_back_only_what_is_behind_it() -> None:

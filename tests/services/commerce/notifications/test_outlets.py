@@ -1,5 +1,6 @@
 """The outlets of Notifications: mail to a real server, text messages and webhooks over HTTP, or a box."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -65,6 +66,51 @@ async def test_a_mail_server_that_cannot_be_reached_is_away() -> None:
     mail = SmtpMail("127.0.0.1", 9, sender="shop@example.com", patience=1.0, clock=SystemClock())
     with pytest.raises(Away):
         await mail.send("ann@example.com", LETTER)
+
+
+class Counted(Simulator):
+    """A mail server that counts its connections, and ends the one of a mail when it is told to."""
+
+    connections = 0
+
+    async def handle_EHLO(self, server: Any, session: Any, envelope: Any, hostname: str, responses: list[str]) -> Any:
+        type(self).connections += 1
+        session.host_name = hostname
+        return responses
+
+
+async def test_connections_are_kept_for_further_mails_and_no_more_than_a_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Counted, "connections", 0)
+    simulator = Counted(None)
+    async with simulator.mail_server("127.0.0.1", 0) as port:
+        mail = SmtpMail("127.0.0.1", port, sender="shop@example.com", patience=5.0, clock=SystemClock())
+        async with mail:
+            for _ in range(20):
+                await mail.send("ann@example.com", LETTER)
+            with pytest.raises(Refused):
+                await mail.send("refused@example.com", LETTER)
+            await mail.send("ann@example.com", LETTER)
+            assert Counted.connections == 1
+            for _ in range(40):
+                await mail.send("ann@example.com", LETTER)
+            assert Counted.connections == 2, "a connection carries a limited number of mails"
+            await asyncio.gather(*(mail.send("ann@example.com", LETTER) for _ in range(20)))
+            assert len(mail._kept) == 8
+    assert len(simulator.mails) == 81
+
+
+async def test_a_connection_that_the_server_has_closed_is_replaced() -> None:
+    simulator = Simulator(None)
+    async with simulator.mail_server("127.0.0.1", 0) as port:
+        mail = SmtpMail("127.0.0.1", port, sender="shop@example.com", patience=5.0, clock=SystemClock())
+        await mail.send("ann@example.com", LETTER)
+        transport = mail._kept[0].client.transport
+        assert transport is not None
+        transport.close()
+        await asyncio.sleep(0.05)
+        async with mail:
+            await mail.send("ann@example.com", LETTER)
+    assert len(simulator.mails) == 2
 
 
 async def test_text_messages_go_through_the_gateway() -> None:

@@ -36,6 +36,26 @@ def total(id: str, row: Total | None, event: PageEvent) -> Total | None:
 TOTALS = Projection(name="totals", source=PAGES, row=Total, project=total, order_by="total")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    movements: int
+    total: int
+
+
+def size(id: str, row: Size | None, event: PageEvent) -> Size | None:
+    if not isinstance(event, Noted):
+        return row
+    return Size(movements=(row.movements if row else 0) + 1, total=(row.total if row else 0) + event.amount)
+
+
+def _size_of(page: str, event: PageEvent) -> str | None:
+    return f"{len(str(abs(event.amount)))} digits" if isinstance(event, Noted) else None
+
+
+SIZES = Projection(name="sizes", source=PAGES, row=Size, project=size, order_by="movements", key=_size_of)
+"""The movements of all accounts by the number of digits: rows that several streams meet in."""
+
+
 def publish(page: Page, event: PageEvent) -> Sequence[pb.Noted]:
     return [pb.Noted(account_id=page.id, number=event.number)] if isinstance(event, Noted) else ()
 
@@ -68,7 +88,7 @@ def build(ports: Ports) -> Service:
         api=Api(pb_grpc.add_LedgerServiceServicer_to_server, LedgerApi(ledger)),
         publishes=[pb.Noted],
         subscriptions=[on(accounts.Moved, _moved, then=ledger.note)],
-        projections=[TOTALS],
+        projections=[TOTALS, SIZES],
         relations=[Relation("proving.accounts", Pattern.CUSTOMER_SUPPLIER, "its movements are noted")],
     )
 

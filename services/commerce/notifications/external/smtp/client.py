@@ -1,5 +1,10 @@
 """Sends mails over SMTP."""
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Self
@@ -10,9 +15,22 @@ from treaty.clock import Clock
 from services.commerce.notifications.application import Away, Letter, Refused
 from services.commerce.notifications.external.mailbox import Mailbox
 
+_IDLE_SECONDS, _KEPT, _MAILS = 30.0, 8, 50
+"""How long and how many connections are kept for further mails, and the most mails of one: servers have limits too."""
+
+
+@dataclass(slots=True)
+class _Connection:
+    client: aiosmtplib.SMTP
+    mails: int = 0
+    used_at: float = 0.0
+
+    def is_usable(self, now: float) -> bool:
+        return self.client.is_connected and self.mails < _MAILS and now < self.used_at + _IDLE_SECONDS
+
 
 class SmtpMail:
-    """Sends each mail over a connection of its own.
+    """Sends one mail at a time over each connection, and keeps connections for further mails.
 
     A refusal of a receiver, a sender or a mail is final if its code is 5xx. Any other failure, such as a wrong
     password, is a fault on our side: the mail is tried again.
@@ -25,23 +43,58 @@ class SmtpMail:
     def __init__(self, host: str, port: int, *, sender: str, patience: float, clock: Clock) -> None:
         self._host, self._port, self._patience = host, port, patience
         self._sender, self._clock = sender, clock
+        self._kept: list[_Connection] = []
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        pass
+        kept, self._kept = self._kept, []
+        await asyncio.gather(*(_leave(connection) for connection in kept))
 
     async def send(self, address: str, letter: Letter) -> None:
         mail = self._mail(address, letter)
         try:
-            await aiosmtplib.send(mail, hostname=self._host, port=self._port, timeout=self._patience)
+            async with self._connection() as client:
+                await client.send_message(mail)
         except aiosmtplib.SMTPRecipientsRefused as refused:
             raise _smtp(refused.recipients[0].code, "the receiver was refused") from refused
         except (aiosmtplib.SMTPDataError, aiosmtplib.SMTPSenderRefused) as refused:
             raise _smtp(refused.code, "the mail was refused") from refused
         except (aiosmtplib.SMTPException, OSError) as error:
             raise Away(f"the mail server did not accept the mail: {type(error).__name__}") from error
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[aiosmtplib.SMTP]:
+        """Yields a connection that nobody else uses. It is kept if the server has answered, be it a refusal."""
+        now = asyncio.get_running_loop().time()
+        known = self._kept
+        self._kept = [connection for connection in known if connection.is_usable(now)]
+        for unusable in known:
+            if unusable not in self._kept:
+                unusable.client.close()
+        if self._kept:
+            connection = self._kept.pop()
+        else:
+            connection = _Connection(aiosmtplib.SMTP(hostname=self._host, port=self._port, timeout=self._patience))
+            await connection.client.connect()
+        try:
+            yield connection.client
+        except (aiosmtplib.SMTPRecipientsRefused, aiosmtplib.SMTPDataError, aiosmtplib.SMTPSenderRefused):
+            self._keep(connection)
+            raise
+        except BaseException:
+            connection.client.close()
+            raise
+        self._keep(connection)
+
+    def _keep(self, connection: _Connection) -> None:
+        connection.mails += 1
+        connection.used_at = asyncio.get_running_loop().time()
+        if len(self._kept) < _KEPT:
+            self._kept.append(connection)
+        else:
+            connection.client.close()
 
     def _mail(self, address: str, letter: Letter) -> EmailMessage:
         mail = EmailMessage()
@@ -58,6 +111,13 @@ def mail_at(address: str, *, sender: str, patience: float, clock: Clock) -> Smtp
         return Mailbox()
     host, _, port = address.rpartition(":")
     return SmtpMail(host, int(port), sender=sender, patience=patience, clock=clock)
+
+
+async def _leave(connection: _Connection) -> None:
+    """Ends a connection as the protocol asks for, if that can be done."""
+    with contextlib.suppress(aiosmtplib.SMTPException, OSError):
+        await connection.client.quit()
+    connection.client.close()
 
 
 def _smtp(code: int, what: str) -> Exception:
