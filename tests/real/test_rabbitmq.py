@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from urllib.parse import urlsplit, urlunsplit
 
 import aio_pika
 import pytest
@@ -14,6 +15,7 @@ from treaty.testing.samples import envelope
 from treaty.testing.suites.broker import BrokerSuite, MakeBroker, Receiver, producer_of, subscriber
 
 from scripts.lib.dev.rabbitmq import MAX_MESSAGE_SIZE
+from scripts.lib.prove.proxy import proxy
 
 
 class TestRabbitBroker(BrokerSuite):
@@ -107,3 +109,39 @@ async def test_a_broker_that_is_away_is_called_that() -> None:
 def test_the_heartbeat_is_ours_unless_the_url_has_one(url: str, expected: str) -> None:
     assert _with_heartbeat(url, 7) == expected
     assert _with_heartbeat(url, 0) == url
+
+
+async def test_events_that_were_given_up_while_the_broker_reads_nothing_are_not_sent_later(
+    servers: dict[str, str],
+) -> None:
+    """The relay publishes such an event again and again. What the socket has not taken by then is never sent."""
+    url = urlsplit(servers["AMQP_URL"])
+    async with proxy(lambda: url.port or 5672) as slow:
+        through = urlunsplit(url._replace(netloc=url.netloc.replace(f":{url.port}", f":{slow.port}")))
+        publishing = RabbitBroker(through, name="test", ids=RandomIds(), timeout=0.3)
+        looking = RabbitBroker(servers["AMQP_URL"], name="test", ids=RandomIds())
+        producer = f"test.p{RandomIds().new()[:8]}"
+        topology = subscriber(f"{producer}x", producer)
+        for broker, declared in ((publishing, producer_of(producer)), (looking, topology)):
+            await broker.declare(declared)
+        events = [envelope(producer, f"{n:02}", body=bytes(1_000_000)) for n in range(16)]
+        await publishing.publish(producer_of(producer).exchange, envelope(producer, "first"))
+        attempts, slow.delay = 0, 6.0
+
+        async def publish(event: Envelope) -> None:
+            nonlocal attempts
+            while True:
+                attempts += 1
+                try:
+                    return await publishing.publish(producer_of(producer).exchange, event)
+                except BrokerAway:
+                    await asyncio.sleep(0.1)
+
+        publishes = [asyncio.create_task(publish(event)) for event in events]
+        await asyncio.sleep(5.0)
+        slow.delay = 0.0
+        await asyncio.gather(*publishes)
+        assert attempts > 10 * len(events)
+        assert len(events) < await looking.queued(topology) < attempts / 3, "no more than sockets hold is sent twice"
+        await publishing.close()
+        await looking.close()

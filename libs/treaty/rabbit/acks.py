@@ -1,6 +1,7 @@
 """The acknowledgements of one channel: those of one turn of the event loop are sent together."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from treaty.messaging.ack_window import AckWindow
@@ -35,7 +36,7 @@ class Acks:
 
     def _send(self) -> None:
         for tag, multiple in self._window.due():
-            self._writer.write(acknowledging(self._number, tag, multiple=multiple))
+            self._writer.write(partial(acknowledging, self._number, tag, multiple=multiple))
         sent, self._sent = self._sent, None
         if sent is not None:
             sent.set_result(None)

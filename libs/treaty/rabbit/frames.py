@@ -5,6 +5,8 @@ four times as long as all this. The connection, what the broker sends, and every
 """
 
 import asyncio
+from collections import deque
+from collections.abc import Callable
 from struct import Struct
 from typing import Any
 
@@ -21,6 +23,9 @@ _FRAME = Struct(">BHI").pack
 
 _PUBLISHING, _CONTENT = Struct(">HHH").pack, Struct(">HHQ").pack
 _ACKNOWLEDGING = Struct(">BHIHHQBB").pack
+
+_TOGETHER = 128 << 10
+"""Bytes after which no more is handed over together."""
 
 _FULL_SECONDS = 0.001
 
@@ -52,7 +57,9 @@ def acknowledging(channel: int, tag: int, *, multiple: bool) -> bytes:
 
 
 class FrameWriter:
-    """Hands everything that is written in one turn of the event loop to the client together.
+    """Hands what is written in one turn of the event loop to the client together, and no more than the socket takes.
+
+    While the broker does not read, frames wait here. What its sender has given up by then is never sent.
 
     Args:
         channel: the client's own channel, below the one of aio-pika.
@@ -60,26 +67,40 @@ class FrameWriter:
 
     def __init__(self, channel: Any) -> None:
         self._channel = channel
-        self._waiting: list[bytes] = []
+        self._waiting: deque[Callable[[], bytes]] = deque()
+        self._is_busy = False
 
     @property
     def is_closed(self) -> bool:
         """Whether the channel is closed. The client tells it only a few turns after it has told the broker."""
         return bool(self._channel.is_closed or self._channel._Channel__close_event.is_set())
 
-    def write(self, frames: bytes) -> None:
-        """Writes frames. On a closed channel they are dropped: the broker would close the whole connection."""
-        if not self._waiting:
-            asyncio.get_running_loop().call_soon(self._flush)
-        self._waiting.append(frames)
+    def write(self, frames: Callable[[], bytes]) -> None:
+        """Writes what `frames` returns when its turn comes; nothing on a closed channel.
 
-    def _flush(self) -> None:
-        if self.is_closed:
+        For frames on a closed channel the broker would close the whole connection.
+        """
+        self._waiting.append(frames)
+        if not self._is_busy:
+            self._is_busy = True
+            asyncio.get_running_loop().call_soon(self._send)
+
+    def _send(self, drained: "asyncio.Future[None] | None" = None) -> None:
+        parts: list[bytes] = []
+        size = 0
+        while self._waiting and size < _TOGETHER and not self.is_closed:
+            parts.append(self._waiting.popleft()())
+            size += len(parts[-1])
+        if not size:
             self._waiting.clear()
+            self._is_busy = False
             return
+        drained = asyncio.get_running_loop().create_future()
+        drained.add_done_callback(self._send)
+        self._hand_over(ChannelFrame(payload=b"".join(parts), should_close=False, drain_future=drained))
+
+    def _hand_over(self, frame: ChannelFrame) -> None:
         try:
-            self._channel.write_queue.put_nowait(ChannelFrame(payload=b"".join(self._waiting), should_close=False))
+            self._channel.write_queue.put_nowait(frame)
         except asyncio.QueueFull:
-            asyncio.get_running_loop().call_later(_FULL_SECONDS, self._flush)
-        else:
-            self._waiting.clear()
+            asyncio.get_running_loop().call_later(_FULL_SECONDS, self._hand_over, frame)

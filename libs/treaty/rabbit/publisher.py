@@ -1,6 +1,7 @@
 """Publishes messages with confirms, on one channel that is replaced when it is lost."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from aio_pika.exceptions import DeliveryError, PublishError
@@ -81,6 +82,7 @@ class _Confirmed:
     def __init__(self, channel: Any, above: Any) -> None:
         self._channel, self._above = channel, above
         self._writer = FrameWriter(channel)
+        self._waiting: set[asyncio.Future[Any]] = set()
         channel.closing.add_done_callback(self._end)
 
     @property
@@ -97,19 +99,28 @@ class _Confirmed:
         """
         channel = self._channel
         frames = publishing(channel.number, exchange, key, properties, body, channel.max_content_size)
-        channel.delivery_tag += 1
-        answer = asyncio.get_running_loop().create_future()
-        channel.confirmations[channel.delivery_tag] = answer
-        channel.message_id_delivery_tag[properties.message_id] = channel.delivery_tag
-        self._writer.write(frames)
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.add(answer)
+        self._writer.write(partial(self._take, properties.message_id or "", frames, answer))
         try:
             return await answer
         finally:
+            self._waiting.discard(answer)
             channel.message_id_delivery_tag.pop(properties.message_id, None)
+
+    def _take(self, message_id: str, frames: bytes, answer: "asyncio.Future[Any]") -> bytes:
+        """Returns the frames of a message, which has a number from now on; nothing if it has been given up."""
+        if answer.done():
+            return b""
+        channel = self._channel
+        channel.delivery_tag += 1
+        channel.confirmations[channel.delivery_tag] = answer
+        channel.message_id_delivery_tag[message_id] = channel.delivery_tag
+        return frames
 
     def _end(self, closing: "asyncio.Future[Any]") -> None:
         """Raises the end of the channel for all who wait."""
         cause = None if closing.cancelled() else closing.exception()
-        for answer in self._channel.confirmations.values():
-            if isinstance(answer, asyncio.Future) and not answer.done():
+        for answer in self._waiting:
+            if not answer.done():
                 answer.set_exception(ConnectionError(f"the channel has ended: {cause}"))

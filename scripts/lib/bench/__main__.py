@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from scripts.lib import dev
-from scripts.lib.bench import bank, commands, footprint, hostile, idle, overload, shop, soak, uses
+from scripts.lib.bench import bank, commands, footprint, hostile, idle, overload, scale, shop, soak, uses
 from scripts.lib.command_line import parser_of
 from scripts.lib.paths import ROOT
 from scripts.lib.virtual_hosts import virtual_host
 
 LOGS = ROOT / ".dev" / "bench"
 
-WHAT = ("bank", "commands", "footprint", "hostile", "idle", "overload", "shop", "soak", "uses")
+WHAT = ("bank", "commands", "footprint", "hostile", "idle", "overload", "scale", "shop", "soak", "uses")
 
 
 def main() -> int:
@@ -52,6 +52,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--callers", type=int, default=128)
+    parser.add_argument("--commits", type=int, default=1_000_000)
     parser.add_argument("--before", type=Path)
     return parser.parse_args()
 
@@ -68,6 +69,10 @@ async def _measure(arguments: argparse.Namespace, environ: Mapping[str, str]) ->
     if arguments.what == "idle":
         quiet = idle.Plan(seconds=arguments.seconds or 20.0, rounds=arguments.rounds, before=arguments.before)
         return await idle.measure(quiet, environ, LOGS)
+    if arguments.what == "scale":
+        keys = min(arguments.commits // 10, 100_000)
+        grown = scale.Plan(commits=arguments.commits, keys=keys, seconds=arguments.seconds or 5.0)
+        return await scale.measure(grown, environ, LOGS)
     if arguments.what == "shop":
         ordered = shop.Plan(rounds=arguments.rounds, before=arguments.before)
         return await shop.measure(ordered, environ, LOGS)
@@ -78,7 +83,12 @@ async def _measure(arguments: argparse.Namespace, environ: Mapping[str, str]) ->
         return await soak.measure(soak.Plan(minutes=arguments.minutes), environ, LOGS)
     if arguments.what == "overload":
         return await overload.measure(overload.Plan(seconds=arguments.seconds or 20.0), environ, LOGS)
-    plan = commands.Plan(callers=arguments.callers, seconds=arguments.seconds or 5.0, rounds=arguments.rounds)
+    plan = commands.Plan(
+        callers=arguments.callers,
+        seconds=arguments.seconds or 5.0,
+        rounds=arguments.rounds,
+        before=arguments.before,
+    )
     return await commands.measure(plan, environ, LOGS)
 
 

@@ -7,7 +7,9 @@ import argparse
 import asyncio
 import json
 import resource
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from statistics import median
 from typing import Any
 
 import aio_pika
@@ -31,6 +33,9 @@ async def _main(arguments: argparse.Namespace) -> None:
     copies = client[arguments.databases.split(",")[0]].get_collection("by_hand", write_concern=DURABLE)
     await copies.drop()
     figures = {"commits": len(documents), "events": len(messages)}
+    if arguments.what == "one":
+        print(json.dumps({"p50_ms": 1000 * await _median_of(documents, copies.insert_one)}), flush=True)
+        return
     if arguments.what == "commits":
         await _each(documents, copies.insert_one)
     else:
@@ -38,6 +43,16 @@ async def _main(arguments: argparse.Namespace) -> None:
     await client.close()
     times = resource.getrusage(resource.RUSAGE_SELF)
     print(json.dumps({**figures, "cpu_s": times.ru_utime + times.ru_stime}), flush=True)
+
+
+async def _median_of(things: Iterable[Any], act: Callable[[Any], Awaitable[object]]) -> float:
+    """Does something with each, one after another; returns the median of the seconds."""
+    times = []
+    for thing in things:
+        begun = time.perf_counter()
+        await act(thing)
+        times.append(time.perf_counter() - begun)
+    return median(times)
 
 
 async def _carry(url: str, messages: Sequence[bytes]) -> None:
@@ -80,7 +95,7 @@ async def _each(things: Iterable[Any], act: Callable[[Any], Awaitable[object]]) 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Stores and sends copies of what a shop has stored and sent.")
-    parser.add_argument("what", choices=("commits", "events"))
+    parser.add_argument("what", choices=("commits", "events", "one"))
     parser.add_argument("--mongodb_uri", required=True)
     parser.add_argument("--databases", required=True)
     parser.add_argument("--amqp_url", required=True)

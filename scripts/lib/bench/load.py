@@ -1,8 +1,12 @@
-"""Closed-loop load: a number of callers, each of which sends ReceiveStock as soon as its last call is answered."""
+"""Closed-loop load: a number of callers, each of which sends ReceiveStock as soon as its last call is answered.
+
+Usage: load register|load --target ADDRESS …. The last line of its output has the figures.
+"""
 
 import argparse
 import asyncio
 import json
+import resource
 import time
 import uuid
 from collections.abc import Iterator
@@ -30,10 +34,10 @@ class Load:
     errors: int = 0
     latencies: list[float] = field(default_factory=list)
 
-    async def register(self) -> None:
+    async def register(self, callers: int) -> None:
         """Registers the items to which the load sends commands."""
         left = iter(range(self.items))
-        await asyncio.gather(*(self._register(left) for _ in range(64)))
+        await asyncio.gather(*(self._register(left) for _ in range(callers)))
 
     async def _register(self, numbers: Iterator[int]) -> None:
         for number in numbers:
@@ -70,12 +74,18 @@ class Load:
 async def _main(arguments: argparse.Namespace) -> None:
     connection = channel(arguments.target)
     load = Load(pb_grpc.InventoryServiceStub(connection), arguments.prefix, arguments.items)
-    await load.register()
-    seconds = await load.run(arguments.callers, arguments.seconds)
+    begun, cpu, seconds = time.perf_counter(), _cpu(), 1.0
+    if arguments.what == "register":
+        await load.register(arguments.callers)
+    else:
+        seconds = await load.run(arguments.callers, arguments.seconds)
+    whole, cpu = time.perf_counter() - begun, _cpu() - cpu
     await connection.close()
     ordered = sorted(load.latencies)
     figures = {
         "per_s": load.answered / seconds,
+        "seconds": whole,
+        "cpu_s": cpu,
         "errors": load.errors,
         "p50_ms": ordered[len(ordered) // 2] * 1000 if ordered else 0,
         "p99_ms": ordered[len(ordered) * 99 // 100] * 1000 if ordered else 0,
@@ -84,8 +94,14 @@ async def _main(arguments: argparse.Namespace) -> None:
     print(json.dumps(figures), flush=True)
 
 
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Sends ReceiveStock to a server.")
+    parser.add_argument("what", choices=("register", "load"))
     parser.add_argument("--target", required=True)
     parser.add_argument("--prefix", required=True)
     parser.add_argument("--items", type=int, required=True)

@@ -147,7 +147,7 @@ def _p99(seconds: list[float]) -> float:
 async def _main(arguments: argparse.Namespace) -> None:
     """Reads phases from standard input, one JSON object per line; runs each phase and prints its figures."""
     registering = channel(arguments.target)
-    await Load(pb_grpc.InventoryServiceStub(registering), arguments.prefix, arguments.items).register()
+    await Load(pb_grpc.InventoryServiceStub(registering), arguments.prefix, arguments.items).register(64)
     await registering.close()
     offering = Offering(arguments.target, arguments.prefix, arguments.items, arguments.connections)
     await offering.open()

@@ -145,8 +145,8 @@ async def _servicer(kind: str, settings: ProcessSettings) -> AsyncIterator[pb_gr
         yield Echo()  # type: ignore[abstract]  # only the measured methods are implemented
         return
     client = connect(settings.mongodb_uri.get_secret_value(), settings.mongodb_driver)
-    await client.drop_database("bench_textbook")
     textbook = Textbook(client)  # type: ignore[abstract]
+    await client.drop_database(textbook._database.name)
     await textbook._database.get_collection("outbox").create_index([("published", 1), ("_id", 1)])
     relaying = asyncio.create_task(textbook.relay(settings.amqp_url.get_secret_value()))
     try:

@@ -129,7 +129,7 @@ def slope(points: Sequence[tuple[float, float]]) -> float:
 
 async def _load(plan: Plan, stub: Any, prefix: str) -> int:
     """Sends commands at a steady rate, and repeats each until it is answered; returns their number."""
-    await Load(stub, prefix, plan.items).register()
+    await Load(stub, prefix, plan.items).register(64)
     begin, sent, done = time.perf_counter(), 0, 0
     running: set[asyncio.Task[Any]] = set()
     while (elapsed := time.perf_counter() - begin) < plan.minutes * 60:

@@ -16,6 +16,12 @@ FIGURES = {
     "textbook_per_s",
     "ratio_to_echo",
     "ratio_to_textbook",
+    "sustained_per_s",
+    "roles_sustained_per_s",
+    "roles_ratio_to_echo",
+    "one_caller_ratio",
+    "one_insert_ms",
+    "cpu_s_per_1000",
     "hot_per_s",
     "hot_textbook_per_s",
     "hot_ratio",
@@ -41,6 +47,9 @@ async def test_a_short_run_finds_everything_that_was_acknowledged() -> None:
     assert found["commands"] > 0
     assert found["commits_found"] == found["events_found"] >= found["commands"]
     assert all(found[name] > 0 for name in FIGURES)
+    assert found["sustained_per_s"] <= found["treaty_per_s"] * 1.5
+    assert found["backlog"] >= 0
+    assert found["cpu"]["roles many"].keys() == {"followers", "server", "mongodb", "rabbitmq", "client"}
 
 
 @pytest.mark.parametrize(
