@@ -1,5 +1,6 @@
 """Reads of one stream: its head, its past states, and the first answers to causes that took effect before."""
 
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -19,6 +20,9 @@ from treaty.domain import Aggregate, DomainError, Invalid, NotFound
 logger = structlog.get_logger()
 
 A = TypeVar("A", bound=Aggregate[Any])
+
+_CORRELATIONS = 5000
+"""Streams whose correlation is kept in memory."""
 
 
 class RequestReused(Invalid):
@@ -50,11 +54,12 @@ def _has_same_body(entry: CauseEntry, cause: Cause) -> bool:
 
 
 class Streams(Generic[A]):
-    """Reads the streams of one kind of aggregate. No head is cached here."""
+    """Reads the streams of one kind of aggregate. No state is cached here."""
 
     def __init__(self, log: CommitLog, stored: Stored[A]) -> None:
         self._log, self._stored = log, stored
         self._folds = Folds(log, stored)
+        self._correlations: OrderedDict[str, str] = OrderedDict()
 
     def blank(self, stream: str) -> Head[A]:
         """Returns the head of a stream without commits."""
@@ -96,11 +101,21 @@ class Streams(Generic[A]):
 
     async def continued(self, stream: str, cause: Cause) -> Cause:
         """Returns a cause with the correlation of the stream's first one; unchanged if the stream is new."""
-        found = await self._log.read(stream, first=1, last=1, states=False)
-        if not found:
-            return cause
-        first = found[0].causes[0]
-        return replace(cause, correlation=first.correlation or first.id)
+        correlation = self._correlations.get(stream)
+        if correlation is None:
+            found = await self._log.read(stream, first=1, last=1, states=False)
+            if not found:
+                return cause
+            first = found[0].causes[0]
+            correlation = self._remember(stream, first.correlation or first.id)
+        return replace(cause, correlation=correlation)
+
+    def _remember(self, stream: str, correlation: str) -> str:
+        """Keeps the correlation of a stream, which never changes."""
+        self._correlations[stream] = correlation
+        if len(self._correlations) > _CORRELATIONS:
+            self._correlations.popitem(last=False)
+        return correlation
 
     async def answers(self, stream: str, causes: Sequence[Cause]) -> Mapping[str, Committed[A] | DomainError]:
         """Returns {cause's id: its first answer} for the causes that took effect on the stream."""
@@ -137,4 +152,6 @@ class Streams(Generic[A]):
         """Returns whether the stream has an event; a refused message leaves a commit without one."""
         if commit.events or state != self._stored.blank(state.id):
             return True
+        if commit.version == 1:
+            return False
         return (await self._folds.after(commit.stream, commit.version)).exists
