@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Iterable
 from typing import Any
 
+_AGAIN_SECONDS = 20.0
+
 
 class Broken(Exception):
     """A task was cancelled from within. As a plain cancellation, it would look like one that the caller requested."""
@@ -31,15 +33,23 @@ async def until_one_ends(*tasks: "asyncio.Task[None]") -> None:
 
 
 async def ended(tasks: "Iterable[asyncio.Future[Any]]") -> None:
-    """Cancels tasks until they have ended.
+    """Cancels tasks, and waits until all have ended, also if this is cancelled meanwhile: then they are again too.
 
-    Once may not be enough: `asyncio.wait_for` of Python 3.11 drops a cancellation that comes together with its result,
-    and a driver may mistake one for a broken connection.
+    A task that goes on for long is cancelled again: `asyncio.wait_for` of Python 3.11 drops a cancellation that comes
+    together with its result. What a task does at its end must not take as long as that.
     """
     tasks = list(tasks)
-    left = set(tasks)
+    left, interrupted = set(tasks), False
     while left:
         for task in left:
             task.cancel()
-        _, left = await asyncio.wait(left, timeout=1.0)
-    await asyncio.gather(*tasks, return_exceptions=True)
+        try:
+            await asyncio.wait(left, timeout=_AGAIN_SECONDS)
+        except asyncio.CancelledError:
+            interrupted = True
+        left = {task for task in left if not task.done()}
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # marks it as retrieved
+    if interrupted:
+        raise asyncio.CancelledError

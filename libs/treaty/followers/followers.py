@@ -16,7 +16,7 @@ from treaty.chance import backoff
 from treaty.commits.log import Batch, CommitLog, Place, StoreAway
 from treaty.concurrency.tasks import at_once, ended, until_one_ends
 from treaty.followers.leases import Checkpoints, LeaseLost, Sure
-from treaty.followers.track import Follower, Track
+from treaty.followers.track import Follower, Track, abandon
 from treaty.projections.rows import Superseded
 from treaty.surroundings import Surroundings
 
@@ -179,8 +179,7 @@ class Following:
         try:
             await until_one_ends(reading, asyncio.create_task(self._save_often(group, epoch)))
         finally:
-            for track in list(group.tracks):
-                await track.abandon()
+            await abandon(group.tracks)
         await self._save(group, epoch)
 
     async def _read(self, group: _Group, epoch: int, until: Callable[[Batch], bool]) -> None:
@@ -253,7 +252,7 @@ class Following:
         """Takes a follower out of a reading, and hands it over, even if the reading is cancelled meanwhile."""
         group.tracks.remove(track)
         try:
-            await track.abandon()
+            await abandon([track])
         finally:
             then()
             self._wake.set()

@@ -163,8 +163,10 @@ class LeaseKeeper:
                 losing.result()
             return working.result()
         finally:
-            await ended([working, losing])
-            await self._give_up(lease)
+            try:
+                await ended([working, losing])
+            finally:
+                await self._give_up(lease)
 
     async def _give_up(self, lease: Lease) -> None:
         del self._held[lease.name]

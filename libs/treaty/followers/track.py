@@ -94,8 +94,10 @@ class Track:
             await asyncio.wait([work])
         self.advance()
 
-    async def abandon(self) -> None:
-        """Gives up the open batches, and waits until that is over."""
-        works = [work for _, work in self.open if work is not None]
-        self.open.clear()
-        await ended(works)
+
+async def abandon(tracks: Sequence[Track]) -> None:
+    """Gives up the open batches of followers, and waits until that is over."""
+    works = [work for track in tracks for _, work in track.open if work is not None]
+    for track in tracks:
+        track.open.clear()
+    await ended(works)

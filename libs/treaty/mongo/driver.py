@@ -1,5 +1,6 @@
 """The two drivers: Motor and its successor PyMongo Async, whose interfaces differ mainly in how sessions start."""
 
+import asyncio
 import contextlib
 import inspect
 import os
@@ -149,11 +150,25 @@ async def _started(starting: Any) -> AsyncIterator[Any]:
 
 @contextmanager
 def reaching() -> Iterator[None]:
-    """Raises StoreAway, the core's error, for every error of a driver."""
+    """Raises StoreAway, the core's error, for every error of a driver.
+
+    A cancellation that is requested inside the block is raised at its end, if the driver has dropped it: PyMongo Async
+    uses `asyncio.wait_for`, which in Python 3.11 drops one that comes together with its result, and may take another
+    for a broken connection. A task with a loop would go on for ever.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
     try:
         yield
     except PyMongoError as error:
+        _raise_if_cancelled(task, before)
         raise StoreAway(f"{type(error).__name__}: {_short(str(error))}") from error
+    _raise_if_cancelled(task, before)
+
+
+def _raise_if_cancelled(task: "asyncio.Task[Any] | None", before: int) -> None:
+    if task is not None and task.cancelling() > before:
+        raise asyncio.CancelledError
 
 
 def _short(text: str) -> str:

@@ -100,17 +100,19 @@ class _Confirmed:
         channel = self._channel
         frames = publishing(channel.number, exchange, key, properties, body, channel.max_content_size)
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        answer.add_done_callback(_retrieve)
         self._waiting.add(answer)
         self._writer.write(partial(self._take, properties.message_id or "", frames, answer))
         try:
-            return await answer
+            # The client sets the answer of a message that is given up too, and must not find it cancelled.
+            return await asyncio.shield(answer)
         finally:
             self._waiting.discard(answer)
             channel.message_id_delivery_tag.pop(properties.message_id, None)
 
     def _take(self, message_id: str, frames: bytes, answer: "asyncio.Future[Any]") -> bytes:
         """Returns the frames of a message, which has a number from now on; nothing if it has been given up."""
-        if answer.done():
+        if answer not in self._waiting:
             return b""
         channel = self._channel
         channel.delivery_tag += 1
@@ -124,3 +126,9 @@ class _Confirmed:
         for answer in self._waiting:
             if not answer.done():
                 answer.set_exception(ConnectionError(f"the channel has ended: {cause}"))
+
+
+def _retrieve(answer: "asyncio.Future[Any]") -> None:
+    """Marks an error as retrieved: nobody waits for the answer of a message that was given up."""
+    if not answer.cancelled():
+        answer.exception()

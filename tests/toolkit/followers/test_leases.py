@@ -1,6 +1,7 @@
 """Holding leases: work goes on in place while nobody else claims the lease, and ends when somebody does."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -137,3 +138,33 @@ async def test_one_lost_lease_leaves_the_others_alone() -> None:
     assert not tasks["p1"].done()
     tasks["p1"].cancel()
     await asyncio.gather(*tasks.values(), return_exceptions=True)
+
+
+async def test_a_lease_is_given_up_though_its_holder_is_cancelled_again_while_the_work_ends() -> None:
+    scene = Scene()
+    keeper, over = scene.keeper(), asyncio.Event()
+
+    async def lingering(lease: Lease) -> None:
+        scene.held.append(lease)
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(60)  # until it is cancelled again
+            over.set()
+            raise
+
+    holding = asyncio.create_task(keeper.hold("p0", "ann", lingering))
+    await eventually(lambda: scene.held)
+    for _ in range(2):
+        holding.cancel()
+        await asyncio.sleep(0.02)
+    with pytest.raises(asyncio.CancelledError):
+        await holding
+    assert over.is_set()
+    assert keeper._held == {}
+    assert await scene.keeper().hold("p0", "bob", _epoch) == 2
+
+
+async def _epoch(lease: Lease) -> int:
+    return lease.epoch

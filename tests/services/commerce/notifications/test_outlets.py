@@ -99,6 +99,28 @@ async def test_connections_are_kept_for_further_mails_and_no_more_than_a_few(mon
     assert len(simulator.mails) == 81
 
 
+class Tired(Simulator):
+    """A mail server that takes three mails over each connection, and then has had enough."""
+
+    async def handle_MAIL(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
+        session.mails = getattr(session, "mails", 0) + 1
+        if session.mails > 3:
+            return "421 4.7.0 too many mails"
+        envelope.mail_from = address
+        return "250 OK"
+
+
+async def test_a_server_that_has_had_enough_of_a_connection_gets_another() -> None:
+    simulator = Tired(None)
+    async with simulator.mail_server("127.0.0.1", 0) as port:
+        mail = SmtpMail("127.0.0.1", port, sender="shop@example.com", patience=5.0, clock=SystemClock())
+        for _ in range(10):
+            await mail.send("ann@example.com", LETTER)
+        async with mail:
+            await mail.send("ann@example.com", LETTER)
+    assert len(simulator.mails) == 11
+
+
 async def test_a_connection_that_the_server_has_closed_is_replaced() -> None:
     simulator = Simulator(None)
     async with simulator.mail_server("127.0.0.1", 0) as port:

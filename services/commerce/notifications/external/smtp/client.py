@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -19,7 +17,7 @@ _IDLE_SECONDS, _KEPT, _MAILS = 30.0, 8, 50
 """How long and how many connections are kept for further mails, and the most mails of one: servers have limits too."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Connection:
     client: aiosmtplib.SMTP
     mails: int = 0
@@ -55,8 +53,7 @@ class SmtpMail:
     async def send(self, address: str, letter: Letter) -> None:
         mail = self._mail(address, letter)
         try:
-            async with self._connection() as client:
-                await client.send_message(mail)
+            await self._send(mail)
         except aiosmtplib.SMTPRecipientsRefused as refused:
             raise _smtp(refused.recipients[0].code, "the receiver was refused") from refused
         except (aiosmtplib.SMTPDataError, aiosmtplib.SMTPSenderRefused) as refused:
@@ -64,22 +61,35 @@ class SmtpMail:
         except (aiosmtplib.SMTPException, OSError) as error:
             raise Away(f"the mail server did not accept the mail: {type(error).__name__}") from error
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[aiosmtplib.SMTP]:
-        """Yields a connection that nobody else uses. It is kept if the server has answered, be it a refusal."""
-        now = asyncio.get_running_loop().time()
-        known = self._kept
+    async def _send(self, mail: EmailMessage) -> None:
+        """Sends over a kept connection. If the server has had enough of that one, it sends over another."""
+        kept = self._kept_one()
+        if kept is not None:
+            try:
+                await self._send_over(kept, mail)
+                return
+            except aiosmtplib.SMTPServerDisconnected:
+                pass
+            except aiosmtplib.SMTPResponseException as answer:
+                if answer.code != aiosmtplib.SMTPStatus.domain_unavailable:
+                    raise
+        client = aiosmtplib.SMTP(hostname=self._host, port=self._port, timeout=self._patience)
+        await client.connect()
+        await self._send_over(_Connection(client), mail)
+
+    def _kept_one(self) -> _Connection | None:
+        """Returns a connection that nobody uses now, and closes those that are not usable any more."""
+        now, known = asyncio.get_running_loop().time(), self._kept
         self._kept = [connection for connection in known if connection.is_usable(now)]
-        for unusable in known:
-            if unusable not in self._kept:
-                unusable.client.close()
-        if self._kept:
-            connection = self._kept.pop()
-        else:
-            connection = _Connection(aiosmtplib.SMTP(hostname=self._host, port=self._port, timeout=self._patience))
-            await connection.client.connect()
+        for connection in known:
+            if connection not in self._kept:
+                connection.client.close()
+        return self._kept.pop() if self._kept else None
+
+    async def _send_over(self, connection: _Connection, mail: EmailMessage) -> None:
+        """Sends a mail. The connection is kept if the server has answered, be it a refusal."""
         try:
-            yield connection.client
+            await connection.client.send_message(mail)
         except (aiosmtplib.SMTPRecipientsRefused, aiosmtplib.SMTPDataError, aiosmtplib.SMTPSenderRefused):
             self._keep(connection)
             raise
