@@ -38,7 +38,7 @@ class ProcessSettings(Settings):
 
     environment: str = Field("dev", alias="TREATY_ENVIRONMENT")
     mongodb_uri: SecretStr = Field(SecretStr(""), alias="MONGODB_URI")
-    mongodb_driver: Literal["pymongo", "motor"] = Field("pymongo", alias="MONGODB_DRIVER")
+    mongodb_driver: Literal["motor", "pymongo"] = Field("motor", alias="MONGODB_DRIVER")
     amqp_url: SecretStr = Field(SecretStr(""), alias="AMQP_URL")
     amqp_management_url: SecretStr = Field(SecretStr(""), alias="AMQP_MANAGEMENT_URL")
     digest_key: SecretStr = Field(SecretStr(DEVELOPMENT_SECRET), alias="TREATY_DIGEST_KEY")

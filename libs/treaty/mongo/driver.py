@@ -5,11 +5,13 @@ import contextlib
 import inspect
 import os
 import re
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Literal
 from urllib.parse import unquote_plus, urlsplit
 
+import structlog
 from pymongo.errors import ConfigurationError, PyMongoError
 from pymongo.monitoring import ConnectionCreatedEvent, ConnectionPoolListener
 from pymongo.read_concern import ReadConcern
@@ -17,6 +19,8 @@ from pymongo.write_concern import WriteConcern
 
 from treaty.commits.log import StoreAway
 from treaty.settings import SettingsError
+
+logger = structlog.get_logger()
 
 Driver = Literal["motor", "pymongo"]
 
@@ -96,6 +100,8 @@ def _client_class(driver: Driver) -> Any:
         return AsyncIOMotorClient
     from pymongo import AsyncMongoClient
 
+    if sys.version_info < (3, 12):
+        logger.warning("with Python before 3.12, PyMongo Async may hang after an outage of MongoDB; use motor")
     return AsyncMongoClient
 
 

@@ -61,7 +61,7 @@ async def start(
         pids["server"] = await stack.enter_async_context(running)
         stores = None
         if kind not in _RIVALS:
-            own_client = connect(_uri(environ, run, kind), "pymongo")
+            own_client = connect(_uri(environ, run, kind), "motor")
             stack.push_async_callback(close, own_client)
             stores = MongoStores(own_client, _CONTEXT, surroundings=Surroundings())
         servers[kind] = Server(target=target, pids=pids, stores=stores)
@@ -111,7 +111,7 @@ async def drained(server: Server) -> None:
 
 async def count(uri: str, name: str, prefix: str) -> dict[str, int]:
     """Counts the run's commits in a database, the commands in them, and their integration events."""
-    client = connect(uri, "pymongo")
+    client = connect(uri, "motor")
     found = {"commits": 0, "commands": 0, "events": 0}
     within = {"_id": {"$gte": f"stock-main/{prefix}", "$lt": f"stock-main/{prefix}~"}}
     async for commit in client[name]["commits"].find(within, {"causes.id": 1, "outbox.type": 1}):

@@ -167,7 +167,7 @@ async def _fill(environ: Mapping[str, str], size: int, sample: Mapping[str, Any]
         for first in range(0, size, _BATCH):
             numbers = range(first, min(first + _BATCH, size))
             await commits.insert_many([_copy(sample, number) for number in numbers], ordered=False)
-    client = connect(environ["MONGODB_URI"], "pymongo")
+    client = connect(environ["MONGODB_URI"], "motor")
     stores = MongoStores(client, _INVENTORY, surroundings=Surroundings())
     await stores.checkpoints.save(dict.fromkeys(_FOLLOWERS, await stores.log.end()), 0)
     await close(client)
