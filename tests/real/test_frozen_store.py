@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from treaty.testing import eventually
 
 from scripts.lib.dev.mongodb import MongoDB
 from scripts.lib.dev.ports import free_ports
@@ -23,9 +24,7 @@ async def mongodb(tmp_path: Path) -> AsyncIterator[MongoDB]:
     server = MongoDB(tmp_path)
     server.prepare()
     await asyncio.to_thread(server.start)
-    async with asyncio.timeout(120):
-        while not await asyncio.to_thread(server.ready):
-            await asyncio.sleep(0.2)
+    await eventually(lambda: asyncio.to_thread(server.ready), within=120.0)
     yield server
     os.kill(server.pid() or 0, signal.SIGCONT)
     await asyncio.to_thread(server.stop)

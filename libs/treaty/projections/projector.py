@@ -21,6 +21,9 @@ _TOGETHER = 500
 _REMEMBERED = 5000
 """Rows that a projector remembers, so that it need not read them again for the next commits of their streams."""
 
+_PACE_SECONDS = 0.02
+"""Between two writes of a projector, at least. A commit that comes alone is shown at once; others share a write."""
+
 _CHECK_SECONDS = 1.0
 """While a projector writes, the longest time until it notices that another generation is served."""
 
@@ -38,13 +41,13 @@ class _Batch:
 class Projector:
     """A follower that keeps one projection up to date.
 
-    Batches are shown one after another. Those that arrived while one was being shown are shown together after it.
+    Batches are shown one after another. Those that arrived while one was being shown, or soon after, go together.
     """
 
     def __init__(self, projection: Projection[Any], rows: Rows, generation: int, probe: Probe) -> None:
         self._projection, self._rows, self._generation, self._probe = projection, rows, generation, probe
         self._remembered = _Remembered()
-        self._checked = float("-inf")
+        self._checked = self._written = float("-inf")
         self.begin()
 
     @property
@@ -76,6 +79,9 @@ class Projector:
             while not batch.shown:
                 if self._failure is not None:
                     raise self._failure
+                loop = asyncio.get_running_loop()
+                await asyncio.sleep(self._written + _PACE_SECONDS - loop.time())
+                self._written = loop.time()
                 await self._show(self._next())
 
     def _next(self) -> Sequence[_Batch]:

@@ -11,6 +11,7 @@ from treaty.clock import Clock, SystemClock
 from treaty.memory.broker import MemoryBroker
 from treaty.memory.stores import MemoryStores
 from treaty.messaging.consumer import Patience
+from treaty.operations.backlog import backlog
 from treaty.probes import NoProbe, Probe
 from treaty.process.host import Host
 from treaty.process.runner import Runner
@@ -83,13 +84,14 @@ class World:
         return self.runner(context).service.resources[0]
 
     async def is_settled(self) -> bool:
-        """Returns whether no work is left now: only timers are pending, and no message is queued or in quarantine."""
-        if not all(runner.ready for runner in self.host.runners):
-            return False
-        waiting = [await self.broker.queued(runner.topology) for runner in self.host.runners]
-        lanes = [await stores.pending.lanes() for stores in self.stores.values()]
-        held = [await stores.quarantine.find() for stores in self.stores.values()]
-        return not any(waiting) and not any(lanes) and not any(held)
+        """Returns whether no work is left now: only timers are pending, and read models show everything."""
+        for runner in self.host.runners:
+            if not runner.ready:
+                return False
+            left = await backlog(runner.service, runner.stores, self.broker, runner.topology.partitions)
+            if not left.empty:
+                return False
+        return True
 
 
 @asynccontextmanager

@@ -33,7 +33,7 @@ class Plan:
     """The extent of a measurement.
 
     Attributes:
-        before: another checkout, which is measured in turn with this one.
+        before: another checkout, which is measured in turn with this one; then only its contexts are run.
     """
 
     seconds: float = 20.0
@@ -50,9 +50,10 @@ async def measure(plan: Plan, environ: Mapping[str, str], logs: Path) -> dict[st
     """
     checkouts = {"now": environ, **({"before": environ_of(plan.before, environ)} if plan.before else {})}
     found: dict[str, list[dict[str, float]]] = {name: [] for name in checkouts}
+    contexts = [name for name in find_contexts() if plan.before is None or _is_in(plan.before, name)]
     for _ in range(plan.rounds):
         for name, own in checkouts.items():
-            found[name].append(await _round(plan.seconds, own, logs / name))
+            found[name].append(await _round(contexts, plan.seconds, own, logs / name))
             print(f"{name:7} {found[name][-1]}", file=sys.stderr)
     now, *before = [
         {key: round(median(one[key] for one in rounds), 3) for key in rounds[0]} for rounds in found.values()
@@ -66,9 +67,13 @@ async def measure(plan: Plan, environ: Mapping[str, str], logs: Path) -> dict[st
 _RATIOS = (("cores", "cores"), ("store_ops", "store_ops_per_s"))
 
 
-async def _round(seconds: float, environ: Mapping[str, str], logs: Path) -> dict[str, float]:
-    """Runs all contexts, each in a process of its own, and measures them."""
-    prefix, names = f"idle_{uuid.uuid4().hex[:8]}", find_contexts()
+def _is_in(checkout: Path, context: str) -> bool:
+    return (checkout / "services").joinpath(*context.split(".")).is_dir()
+
+
+async def _round(names: Sequence[str], seconds: float, environ: Mapping[str, str], logs: Path) -> dict[str, float]:
+    """Runs contexts, each in a process of its own, and measures them."""
+    prefix = f"idle_{uuid.uuid4().hex[:8]}"
     uri = environ["MONGODB_URI"].replace("/?", f"/{prefix}?")
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(

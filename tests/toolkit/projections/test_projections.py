@@ -14,12 +14,18 @@ from treaty.commits.log import StoreAway
 from treaty.followers.leases import LeaseLost
 from treaty.memory.rows import MemoryRows
 from treaty.probes import NoProbe
+from treaty.projections import projector
 from treaty.projections.projection import Projection
 from treaty.projections.projector import Projector, apply
 from treaty.projections.rows import Row, Superseded
 from treaty.projections.similar import FARTHEST, Near, parts_of
 from treaty.projections.view import NotShown, Page, View
 from treaty.testing.samples import NOTES, NoteRow, noted
+
+
+@pytest.fixture(autouse=True)
+def _without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(projector, "_PACE_SECONDS", 0.0)
 
 
 async def applied(*batches: Sequence[Commit], rows: MemoryRows | None = None, epoch: int = 1) -> MemoryRows:
@@ -146,6 +152,24 @@ async def test_batches_that_arrive_meanwhile_are_shown_together() -> None:
     assert len(rows.written) <= 4
     assert sum(len(ids) for ids in rows.written) == 1000
     assert rows.loaded == [], "the first commit of a stream needs no row from before"
+
+
+async def test_commits_that_follow_soon_share_a_write_and_one_that_comes_alone_does_not_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(projector, "_PACE_SECONDS", 0.1)
+    rows = SlowRows(NOTES)
+    rows.turns = 0
+    showing = Projector(NOTES, rows, 0, NoProbe())
+    works = [showing.take([noted("a", 1, "ann", 1)], 1)]
+    await asyncio.sleep(0.01)
+    assert rows.written == [["a@1"]]
+    for version in range(2, 8):
+        works.append(showing.take([noted("a", version, "ann", version)], 1))
+        await asyncio.sleep(0.001)
+    await asyncio.gather(*(work for work in works if work is not None))
+    assert rows.written == [["a@1"], ["a@7"]]
+    assert (await rows.load(["a"]))["a"].version == 7
 
 
 async def test_a_row_that_was_just_written_is_not_read_again() -> None:
