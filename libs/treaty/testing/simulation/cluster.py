@@ -208,12 +208,14 @@ class Cluster:
         self.loop.resume(node.process)
 
     async def drain(self, node: Node) -> None:
-        """Ends a process as SIGTERM does."""
-        if node.runner is not None and node.process.alive:
-            ending = self.loop.create_task(node.runner.stop(), context=node.process.context.copy())
-            node.service = None
-            await asyncio.wait([ending], timeout=15.0)
-        self.kill(node)
+        """Ends a process as SIGTERM does, and as SIGKILL does if that takes too long or if this is cancelled."""
+        try:
+            if node.runner is not None and node.process.alive:
+                ending = self.loop.create_task(node.runner.stop(), context=node.process.context.copy())
+                node.service = None
+                await asyncio.wait([ending], timeout=15.0)
+        finally:
+            self.kill(node)
 
     def disturb(self, rates: Rates) -> None:
         """Changes the faults of every wire, also of processes that start later."""
