@@ -87,9 +87,9 @@ class Watch(Generic[A]):
                 after = last.version
             while not self._closed:
                 watcher.news.clear()
-                while (next := await self._next(watcher, stream, after, last)) is not None:
-                    last, after = next, next.version
-                    yield next
+                while (change := await self._next(watcher, stream, after, last)) is not None:
+                    last, after = change, change.version
+                    yield change
                 try:
                     async with asyncio.timeout(self._look_every):
                         await watcher.news.wait()
