@@ -41,7 +41,7 @@ async def test_a_few_orders_are_delivered_and_their_cost_is_told_by_process(tmp_
     running = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", _SHORT, tmp_path), cwd=ROOT, stdout=asyncio.subprocess.PIPE
     )
-    async with asyncio.timeout(300):
+    async with asyncio.timeout(1500):
         output, _ = await running.communicate()
     assert running.returncode == 0
     found = json.loads(output.splitlines()[-1])
