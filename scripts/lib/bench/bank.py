@@ -11,7 +11,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import psutil
 from treaty.chance import RandomIds
 from treaty.mongo.driver import close, connect
 from treaty.mongo.stores import MongoStores
@@ -25,6 +24,7 @@ from treaty.surroundings import Surroundings
 
 from scripts.lib.bench import commands
 from scripts.lib.bench.idle import servers_of
+from scripts.lib.bench.used import used
 from scripts.lib.databases import temporary
 from scripts.lib.dev.ports import free_ports
 from scripts.lib.processes import service
@@ -92,8 +92,7 @@ class _Bank:
 
     def cpu(self) -> Mapping[str, float]:
         """Returns the CPU seconds that each process has used."""
-        times = {name: psutil.Process(pid).cpu_times() for name, pid in self.pids.items()}
-        return {name: time.user + time.system for name, time in times.items()}
+        return used(self.pids)
 
     async def balance(self, account: str) -> tuple[int, int]:
         """Returns the balance of an account, and the sum of its postings."""
@@ -153,8 +152,8 @@ async def _round(bank: _Bank, plan: Plan, prefix: str) -> dict[str, float]:
     before = bank.cpu()
     made = await bank.load("transfers", prefix, people=plan.people, count=plan.transfers, callers=plan.callers)
     await bank.drained()
-    used = {name: 1000 * (after - before[name]) / plan.transfers for name, after in bank.cpu().items()}
-    ours = {name: ms for name, ms in used.items() if name != "echo"}
+    spent = {name: 1000 * (after - before[name]) / plan.transfers for name, after in bank.cpu().items()}
+    ours = {name: ms for name, ms in spent.items() if name != "echo"}
     return {
         "echo_per_s": echo["per_s"],
         "hot_per_s": hot["per_s"],

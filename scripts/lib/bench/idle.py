@@ -10,12 +10,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import psutil
 from pymongo import MongoClient
 from treaty.service.contexts import find_contexts
 
 from scripts.lib import dev
 from scripts.lib.bench.checkouts import environ_of
+from scripts.lib.bench.used import used
 from scripts.lib.databases import temporary
 from scripts.lib.dev.mongodb import MongoDB
 from scripts.lib.dev.ports import free_ports
@@ -109,8 +109,7 @@ def servers_of(environ: Mapping[str, str]) -> Sequence[MongoDB | RabbitMQ]:
 
 def _seconds(pids: Sequence[int]) -> float:
     """Returns the CPU seconds that processes have used."""
-    times = [psutil.Process(pid).cpu_times() for pid in pids]
-    return float(sum(time.user + time.system for time in times))
+    return sum(used({str(pid): pid for pid in pids}).values())
 
 
 def commands_of(client: MongoClient[Any]) -> float:

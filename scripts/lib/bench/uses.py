@@ -11,7 +11,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import psutil
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from media.licensing.v1 import licensing_events_pb2 as events
@@ -30,6 +29,7 @@ from treaty.surroundings import Surroundings
 
 from scripts.lib.bench import commands
 from scripts.lib.bench.idle import servers_of
+from scripts.lib.bench.used import used
 from scripts.lib.databases import temporary
 from scripts.lib.dev.ports import free_ports
 from scripts.lib.processes import service
@@ -123,8 +123,7 @@ class _Agency:
 
     def cpu(self) -> Mapping[str, float]:
         """Returns the CPU seconds that each process has used."""
-        times = {name: psutil.Process(pid).cpu_times() for name, pid in self.pids.items()}
-        return {name: time.user + time.system for name, time in times.items()}
+        return used(self.pids)
 
 
 async def measure(plan: Plan, environ: Mapping[str, str], logs: Path) -> dict[str, Any]:
@@ -164,7 +163,7 @@ async def _round(agency: _Agency, plan: Plan, prefix: str) -> dict[str, float]:
     await agency.report(licenses, plan)
     per_s, left = plan.reports / (time.perf_counter() - begun), await agency.left()
     drain = await agency.drained()
-    used = {name: 1000 * (after - before[name]) / plan.reports for name, after in agency.cpu().items()}
+    spent = {name: 1000 * (after - before[name]) / plan.reports for name, after in agency.cpu().items()}
     counted, by_day = await agency.counted(licenses)
     return {
         "echo_per_s": echo["per_s"],
@@ -172,8 +171,8 @@ async def _round(agency: _Agency, plan: Plan, prefix: str) -> dict[str, float]:
         "backlog": left,
         "drain_s": drain,
         "cpu_ms_per_echo": 1000 * of_echo / echo["acknowledged"],
-        "cpu_ms_per_report": sum(ms for name, ms in used.items() if name != "echo"),
-        **{f"cpu_ms_per_report_{name}": ms for name, ms in used.items() if name != "echo"},
+        "cpu_ms_per_report": sum(ms for name, ms in spent.items() if name != "echo"),
+        **{f"cpu_ms_per_report_{name}": ms for name, ms in spent.items() if name != "echo"},
         "reported": plan.reports,
         "counted": counted,
         "by_day": by_day,
