@@ -15,7 +15,9 @@ from treaty.rpc.health import READINESS
 PATIENCE = 90.0
 """Seconds in which a service is ready, on a machine that is busy with other things."""
 
-_TIED = Path(__file__).with_name("tied.py")
+TIED = Path(__file__).with_name("tied.py")
+"""A program that runs another one, which ends when the process that started it ends."""
+
 _LINES = 20
 
 
@@ -72,7 +74,7 @@ async def start(command: Sequence[str], environ: Mapping[str, str], log: Path) -
     with log.open("ab") as output:
         return await asyncio.create_subprocess_exec(
             sys.executable,
-            *("-S", str(_TIED), str(os.getpid())),
+            *("-S", str(TIED), str(os.getpid())),
             *command,
             env=dict(environ),
             stdin=asyncio.subprocess.DEVNULL,

@@ -1,11 +1,14 @@
 """The nemesis run: it injects one fault after another into the real stack, while clients keep sending commands."""
 
 import asyncio
+import contextlib
 import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from treaty.testing import while_moving
 
 from scripts.lib.prove.checker import Verdict
 from scripts.lib.prove.faults import LONG
@@ -15,6 +18,8 @@ from scripts.lib.prove.stage import Stage, stage
 QUIET_SECONDS = 1.0
 
 _ONE_LONG_IN = 50
+_STILL = 120.0
+"""Seconds without an event after which the rest is given up; then the verdict says what was not done."""
 
 
 @dataclass(slots=True)
@@ -61,8 +66,10 @@ async def befall(servers: Servers, folder: Path, *, faults: int, events: int, cl
         for kind in _order(list(scene.faults.all), faults, scene.faults.chance):
             await asyncio.sleep(QUIET_SECONDS * scene.faults.chance.uniform(0.5, 1.5))
             await _inject(kind, scene, found)
-        while len(scene.flow) * 2 < events:
-            await asyncio.sleep(0.2)
+        with contextlib.suppress(AssertionError):
+            await while_moving(
+                lambda: len(scene.flow) * 2 >= events, lambda: len(scene.flow), still=_STILL, within=float("inf")
+            )
         found.seconds = scene.now()
         found.verdict = await scene.finish()
         found.settled_after = scene.now() - found.seconds

@@ -31,6 +31,13 @@ class Proof:
     recovered: Recovered | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
+    def add(self, other: "Proof") -> None:
+        """Adds the phases of another proof."""
+        for name in ("simulated", "crashed", "befallen", "banked", "versions", "recovered"):
+            if (outcome := getattr(other, name)) is not None:
+                setattr(self, name, outcome)
+        self.seconds.update(other.seconds)
+
     def verdict(self) -> Verdict:
         """Returns the faults of all phases together."""
         total = Verdict()

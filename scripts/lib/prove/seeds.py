@@ -6,6 +6,7 @@ It prints a line of JSON for each seed that broke a promise, and a last line wit
 import gc
 import json
 import logging
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -18,8 +19,12 @@ from scripts.lib.prove.bank.simulated import is_of_the_bank, run_bank_seed
 from scripts.lib.prove.checker import KINDS
 from scripts.lib.prove.simulated import Run, run_seed
 
+_NICE = 10
+"""Runs on real servers, beside which the seeds may run, go first."""
+
 
 def main() -> None:
+    os.nice(_NICE)
     first, count, step = map(int, sys.argv[1:])
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     sys.unraisablehook = lambda unraisable: None  # coroutines that a run left suspended

@@ -131,8 +131,13 @@ async def run_bank(servers: Servers, folder: Path, plan: Plan, *, seed: int = 1)
         paying = [asyncio.create_task(bank.customers.pay()) for _ in range(plan.clients)]
         try:
             await _befall(bank, plan.rounds, found, begun)
-            while len(bank.customers.told) < plan.transfers:
-                await asyncio.sleep(0.2)
+            with contextlib.suppress(AssertionError):
+                await while_moving(
+                    lambda: len(bank.customers.told) >= plan.transfers,
+                    bank.look.moved,
+                    still=_STILL,
+                    within=float("inf"),
+                )
             bank.customers.stop()
             found.seconds = loop.time() - begun
             left = await _settle(bank, paying)
