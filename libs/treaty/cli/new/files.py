@@ -24,6 +24,7 @@ def planned(names: Names, project: Project) -> Mapping[str, str]:
     protos = f"{project.protos}/{names.domain}/{names.context}/v1/{names.context}"
     files = {f"{protos}_{kind}.proto": f"{kind}.proto" for kind in ("events", "service")}
     shared = {
+        ".gitignore": "gitignore",
         "pyproject.toml": "pyproject.toml",
         f"{project.home}/__init__.py": "services_package.py",
         f"{services}/__init__.py": "domain_package.py",
