@@ -35,8 +35,8 @@ FULL = Extent(
     seeds=50_000,
     hits=(1, 2, 3),
     faults=270,
-    events=600_000,
-    clients=32,
+    events=400_000,
+    clients=16,
     rounds=20,
     bank=Plan(transfers=100_000, people=1_000, rounds=18),
 )

@@ -25,6 +25,7 @@ _FROZEN_SHARE = 0.7
 """The share of a freeze after which events must flow again: the broker needs about 2.4 heartbeats of 5 s."""
 
 _OPERATOR_TRIES = 5
+_FAILPOINT_TRIES = 60
 
 
 @dataclass(slots=True)
@@ -134,7 +135,7 @@ class Faults:
         await primary.kill()
         await asyncio.sleep(self.lasting)
         await primary.start()
-        await self.servers.primary()
+        await self.servers.whole()
 
     async def primary_stopped(self) -> None:
         """Stops the primary with SIGSTOP for longer than an election takes; then continues it."""
@@ -144,7 +145,7 @@ class Faults:
         await asyncio.sleep(self.lasting + 2.0)
         primary.signal(signal.SIGCONT)
         self.servers.stopped.discard(primary.port)
-        await self.servers.primary()
+        await self.servers.whole()
 
     async def primary_stepped_down(self) -> None:
         primary = await self.servers.primary()
@@ -245,4 +246,13 @@ class Faults:
 
 
 async def _failpoint(ask: Callable[[dict[str, object]], object], mode: str) -> None:
-    await asyncio.to_thread(ask, {"configureFailPoint": "stopReplProducer", "mode": mode})
+    """Sets a fail point. A member that is busy may not answer in time."""
+    for left in reversed(range(_FAILPOINT_TRIES)):
+        try:
+            await asyncio.to_thread(ask, {"configureFailPoint": "stopReplProducer", "mode": mode})
+        except OSError:
+            if not left:
+                raise
+            await asyncio.sleep(0.5)
+        else:
+            return

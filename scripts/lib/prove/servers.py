@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import signal
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import Any
 from scripts.lib.dev import mongodb, processes
 from scripts.lib.dev.ports import HOST, free_ports
 from scripts.lib.dev.rabbitmq import RabbitMQ
+from scripts.lib.dev.server import Failed
 from scripts.lib.dev.wire import command
 from scripts.lib.processes import start
 
@@ -20,6 +22,8 @@ SET = "proof"
 ELECTION_SECONDS = 2.0
 
 _ALREADY_INITIALIZED = 23
+_PATIENCE = 300.0
+"""Seconds in which a member that was started again takes part again, on a machine that is busy with other things."""
 
 
 @dataclass(eq=False, slots=True)
@@ -92,6 +96,26 @@ class Servers:
             return bool(member.ask({"hello": 1}).get("isWritablePrimary"))
         except OSError:
             return False
+
+    async def whole(self) -> None:
+        """Waits until every member is primary or follows the primary; one that was killed needs a while to come back.
+
+        Raises:
+            Failed: if a member does not come back.
+        """
+        deadline = time.monotonic() + _PATIENCE
+        for member in self.members:
+            while not await asyncio.to_thread(self._takes_part, member):
+                if time.monotonic() > deadline:
+                    raise Failed(f"a member does not come back; see {member.folder}/mongod.log")
+                await asyncio.sleep(0.1)
+
+    def _takes_part(self, member: Member) -> bool:
+        try:
+            said = member.ask({"hello": 1})
+        except OSError:
+            return False
+        return bool(said.get("isWritablePrimary") or said.get("secondary"))
 
     async def secondaries(self) -> list[Member]:
         primary = await self.primary()
