@@ -215,7 +215,7 @@ class Faults:
         await self._operate("rebuild", self.chance.choice(CONTEXTS), str(self.chance.randrange(100)))
 
     async def history_replayed(self) -> None:
-        """Replays the history of the accounts to the ledger in an operator's process; kills it half of the time.
+        """Replays the last minute of the accounts to the ledger in an operator's process; kills it half of the time.
 
         A replay that a killed operator left open is abandoned, as a person would do.
         """

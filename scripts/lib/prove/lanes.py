@@ -1,6 +1,7 @@
 """Runs the lanes of a proof beside each other. Each lane is a process that has servers of its own."""
 
 import asyncio
+import contextlib
 import os
 import pickle
 import sys
@@ -63,8 +64,16 @@ async def _run_lane(work: Work) -> Proof:
             if await running.wait():
                 raise Failed(f"{', '.join(work.phases)}: could not be run, the process ended with {running.returncode}")
         finally:
-            if running.returncode is None:
-                running.terminate()
-                await running.wait()
+            await _end(running)
         found: Proof = pickle.loads(outcome.read_bytes())  # noqa: S301 - it is our own file
         return found
+
+
+async def _end(running: asyncio.subprocess.Process) -> None:
+    """Ends a lane, and waits until it has ended its servers, also if this is cancelled meanwhile."""
+    with contextlib.suppress(ProcessLookupError):
+        running.terminate()
+    waiting = asyncio.ensure_future(running.wait())
+    while not waiting.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.shield(waiting)

@@ -1,7 +1,7 @@
 """A process of an operator, with the settings of a service in its environment.
 
 Usage: operate rebuild CONTEXT NUMBER    rebuilds one of the read models of a context, counted from 0 and round again
-       operate replay PRODUCER CONSUMER  replays the history of one context to another
+       operate replay PRODUCER CONSUMER  replays the last minute of one context to another
        operate abandon CONSUMER          gives up the replays that are open
 
 It ends with 1 if the work was not done.
@@ -13,6 +13,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from treaty.chance import RandomIds
 from treaty.clock import SystemClock
@@ -29,6 +30,9 @@ from treaty.settings import ProcessSettings, read_settings
 from treaty.surroundings import Surroundings
 
 from scripts.lib.prove.ground import CONTEXTS, load
+
+_REPLAYED = timedelta(minutes=1)
+"""A run that goes on for hours would not end if each of its replays began at its beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +55,9 @@ class Operator:
         return True
 
     async def replay(self, producer: str, consumer: str) -> bool:
-        """Replays all history, and gives the replay up if it does not come to its end."""
+        """Replays the last minute, and gives the replay up if it does not come to its end."""
         service, stores, partitions = self._service(consumer), self.stores[consumer], self.settings.partitions
+        now = SystemClock().now()
         replay = Replay(
             id=RandomIds().new(),
             producer=producer,
@@ -60,7 +65,8 @@ class Operator:
             partitions=partitions,
             reason="a proof",
             by="an operator",
-            at=SystemClock().now(),
+            at=now,
+            since=now - _REPLAYED,
         )
         replayer = Replayer(
             self.stores[producer].log,

@@ -1,8 +1,10 @@
 """Which phases of a proof run beside each other, and what is done about a lane that cannot be run."""
 
+import asyncio
 import os
 from dataclasses import replace
 
+import psutil
 import pytest
 
 from scripts.lib.dev.server import Failed
@@ -40,6 +42,20 @@ async def test_a_lane_that_cannot_be_run_ends_the_others_and_is_named() -> None:
     endless = _work(seeds=10**6)
     with pytest.raises(Failed, match="simulation: could not be run"):
         await run_lanes([broken, endless])
+
+
+async def test_a_proof_that_is_ended_waits_for_its_lanes_however_often_it_is_told() -> None:
+    before = set(psutil.Process().children())
+    running = asyncio.create_task(run_lanes([_work(seeds=10**6)]))
+    while not (lanes := set(psutil.Process().children()) - before):
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(1.0)
+    for _ in range(3):
+        running.cancel()
+        await asyncio.sleep(0.05)
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert not any(lane.is_running() for lane in lanes)
 
 
 def _work(*, seeds: int) -> Work:
