@@ -32,10 +32,10 @@ class Extent:
 
 QUICK = Extent(seeds=4_000, hits=(2,), faults=24, events=22_000, clients=16, rounds=1, bank=Plan())
 FULL = Extent(
-    seeds=50_000,
+    seeds=20_000,
     hits=(1, 2, 3),
     faults=270,
-    events=400_000,
+    events=250_000,
     clients=16,
     rounds=20,
     bank=Plan(transfers=100_000, people=1_000, rounds=18),
