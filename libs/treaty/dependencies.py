@@ -16,6 +16,10 @@ AFTER = 3
 
 _TRIAL_SECONDS = 10.0
 
+_FORGOTTEN_SECONDS = 600.0
+"""After so long without a failure, a dependency counts as back: those that would have told may be gone. It is more than
+the pause between two tries of a message in quarantine."""
+
 
 class DependencyAway(Exception):
     """A dependency of the work cannot be reached; `dependency` is its name, such as commerce.ordering."""
@@ -29,6 +33,10 @@ class GivenUp(Exception):
 
 @dataclass(slots=True)
 class _Breaker:
+    """Times are those of the event loop."""
+
+    since: float
+    failed_at: float
     failures: int = 0
     retry_at: float = 0.0
 
@@ -62,16 +70,24 @@ class Breakers:
             return 0.0
         return max(self._breakers[dependency].retry_at - asyncio.get_running_loop().time(), 0.0)
 
+    def away_for(self, dependency: str) -> float:
+        """Returns the seconds since the first of the failures in a row; 0 if there is none."""
+        breaker = self._breakers.get(dependency)
+        return asyncio.get_running_loop().time() - breaker.since if breaker is not None else 0.0
+
     def failed(self, dependency: str) -> None:
         """Records that a call failed because the dependency was away."""
-        breaker = self._breakers.setdefault(dependency, _Breaker())
+        self.settle()
+        now = asyncio.get_running_loop().time()
+        breaker = self._breakers.setdefault(dependency, _Breaker(since=now, failed_at=now))
+        breaker.failed_at = now
         breaker.failures += 1
         pause = (
             self.surroundings.chance.jitter(backoff(breaker.failures - AFTER, 0.2, 10.0))
             if breaker.failures >= AFTER
             else 0.0
         )
-        breaker.retry_at = asyncio.get_running_loop().time() + pause
+        breaker.retry_at = now + pause
         if breaker.failures == AFTER:
             self.surroundings.probe.gauge("treaty.breaker.open", 1, dependency=dependency)
 
@@ -81,15 +97,25 @@ class Breakers:
         if breaker is not None and breaker.failures >= AFTER:
             self.surroundings.probe.gauge("treaty.breaker.open", 0, dependency=dependency)
 
-    async def turn(self, dependency: str, stop: asyncio.Event) -> None:
-        """Returns when the caller may try, or the dependency is back.
+    def settle(self) -> None:
+        """Forgets the dependencies that have not failed for ten minutes."""
+        now = asyncio.get_running_loop().time()
+        for dependency, breaker in list(self._breakers.items()):
+            if now - breaker.failed_at > _FORGOTTEN_SECONDS:
+                self.succeeded(dependency)
+
+    async def turn(self, dependency: str, stop: asyncio.Event, *, seconds: float) -> bool:
+        """Returns whether the caller may try, when it may or the dependency is back; False after so many seconds.
 
         Raises:
             GivenUp: when `stop` is set.
         """
+        until = asyncio.get_running_loop().time() + seconds
         while not stop.is_set():
             if self.admit(dependency):
-                return
+                return True
+            if asyncio.get_running_loop().time() >= until:
+                return False
             try:
                 async with asyncio.timeout(self.surroundings.chance.jitter(0.1)):
                     await stop.wait()

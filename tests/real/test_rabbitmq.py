@@ -1,7 +1,7 @@
 """The contract suite of a broker on RabbitMQ."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from urllib.parse import urlsplit, urlunsplit
 
 import aio_pika
@@ -145,3 +145,45 @@ async def test_events_that_were_given_up_while_the_broker_reads_nothing_are_not_
         assert len(events) < await looking.queued(topology) < attempts / 3, "no more than sockets hold is sent twice"
         await publishing.close()
         await looking.close()
+
+
+@pytest.mark.parametrize("asking", ["declare", "queued", "consume", "publish"])
+async def test_whoever_asks_a_broker_that_falls_silent_hears_that_it_is_away(
+    servers: dict[str, str], asking: str
+) -> None:
+    """When heartbeats stay away, the client cancels whoever waits for an answer, before the time to wait is over."""
+    url = urlsplit(servers["AMQP_URL"])
+    async with proxy(lambda: url.port or 5672) as between:
+        through = urlunsplit(url._replace(netloc=url.netloc.replace(f":{url.port}", f":{between.port}")))
+        broker = RabbitBroker(through, name="test", ids=RandomIds(), heartbeat=1, timeout=60.0)
+        producer = f"test.p{RandomIds().new()[:8]}"
+        topology = subscriber(f"{producer}x", producer)
+
+        async def consume() -> None:
+            async with broker.consume(topology, 0, Receiver()):
+                pass
+
+        requests: dict[str, Callable[[], Awaitable[object]]] = {
+            "declare": lambda: broker.declare(topology),
+            "queued": lambda: broker.queued(topology),
+            "consume": consume,
+            "publish": lambda: broker.publish(producer_of(producer).exchange, envelope(producer, "e")),
+        }
+        await broker.declare(producer_of(producer))
+        await broker.declare(topology)
+        await requests[asking]()
+        between.mute = True
+        with pytest.raises(BrokerAway):
+            await requests[asking]()
+        between.mute = False
+        await _until_back(requests[asking])
+        await broker.close()
+
+
+async def _until_back(ask: Callable[[], Awaitable[object]]) -> None:
+    while True:
+        try:
+            await ask()
+            return
+        except BrokerAway:
+            await asyncio.sleep(0.1)

@@ -56,7 +56,7 @@ async def test_a_breaker_that_is_open_lets_one_try_through_at_a_time() -> None:
 
 async def test_who_stops_does_not_wait_for_what_is_away() -> None:
     breakers, stop = opened(Breakers(Surroundings(chance=SeededChance(), probe=Recorder()))), asyncio.Event()
-    waiting = asyncio.create_task(breakers.turn("store", stop))
+    waiting = asyncio.create_task(breakers.turn("store", stop, seconds=60.0))
     stop.set()
     with pytest.raises(GivenUp):
         await waiting

@@ -5,18 +5,30 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from functools import partial
 
+import structlog
+
+from treaty.concurrency.guarded import guarded
 from treaty.concurrency.tasks import ended
+
+logger = structlog.get_logger()
 
 Work = Callable[[], Awaitable[None]]
 
 
 class Lanes:
-    """Runs pieces of work for each key in the order of their submission. A piece must not raise."""
+    """Runs pieces of work for each key in the order of their submission.
+
+    A piece must not raise. If one does, the later work of its key stays undone, since it would overtake that piece.
+
+    Attributes:
+        failed: set when a piece has raised: then the owner has to begin again, with other lanes.
+    """
 
     def __init__(self) -> None:
         self._queues: dict[str, deque[Work]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
+        self.failed = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._queues)
@@ -71,8 +83,14 @@ class Lanes:
         queue = self._queues[key]
         try:
             while queue:
-                await queue.popleft()()
-        finally:
+                await guarded(queue.popleft()())
+        except Exception:
+            logger.exception("a piece of work has failed, and the later ones of its key wait", key=key)
+            self.failed.set()
+        except BaseException:
+            del self._queues[key]
+            raise
+        else:
             del self._queues[key]
 
 

@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 import structlog
 
 from treaty.commits.log import Place
+from treaty.concurrency.guarded import guarding
 from treaty.concurrency.tasks import ended
 
 logger = structlog.get_logger()
@@ -188,7 +189,8 @@ class LeaseKeeper:
         asked = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(self.seconds):
-                kept = await self.leases.renew({lease.name: lease.owner for lease in held}, self.seconds)
+                with guarding():
+                    kept = await self.leases.renew({lease.name: lease.owner for lease in held}, self.seconds)
         except Exception as error:
             why = str(error) or "the store does not answer"
             logger.warning("the leases could not be renewed yet", leases=sorted(self._held), error=why)

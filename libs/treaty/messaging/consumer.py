@@ -14,11 +14,12 @@ import structlog
 
 from treaty.chance import backoff, retrying
 from treaty.commits.codec import NeedsDeploy
+from treaty.concurrency.guarded import guarded, guarding
 from treaty.concurrency.lanes import Lanes
 from treaty.concurrency.tasks import ended
 from treaty.dependencies import Breakers, DependencyAway, GivenUp
 from treaty.messaging.broker import Broker, BrokerAway, Delivery, Topology
-from treaty.messaging.envelope import PARTITION_HEADER, Envelope, Malformed, parse
+from treaty.messaging.envelope import PARTITION_HEADER, Envelope, Malformed, parse, plain
 from treaty.messaging.quarantine import Quarantine
 from treaty.messaging.quarantine_keeper import QuarantineKeeper, Verdict
 from treaty.messaging.replays import END_HEADER, REPLAY_HEADER, Replays, is_mark, named
@@ -38,7 +39,8 @@ class Patience:
         tries: attempts in the lane.
         pause: seconds before the second attempt; doubles each time, with jitter.
         look_every: seconds between looks at the quarantine for retries and people's intents.
-        away_seconds: how long a message waits where it stands for something that is away, before it moves too.
+        away_seconds: how long a dependency is away before the messages that need it move too, so that others need not
+            wait behind them.
     """
 
     tries: int = 4
@@ -77,7 +79,9 @@ class PartitionConsumer:
         self._clock, self._chance, self._probe = surroundings.clock, surroundings.chance, surroundings.probe
         self._patience = patience or Patience()
         self._breakers = breakers or Breakers(surroundings)
-        self._keeper = QuarantineKeeper(quarantine, replays, partition, self._queue, handle, surroundings=surroundings)
+        self._keeper = QuarantineKeeper(
+            quarantine, replays, partition, self._queue, handle, breakers=self._breakers, surroundings=surroundings
+        )
         self._draining = asyncio.Event()
         self.ended = asyncio.Event()
 
@@ -91,7 +95,7 @@ class PartitionConsumer:
 
     async def _consume_or_wait(self) -> None:
         try:
-            await self._consume()
+            await guarded(self._consume())
         except BrokerAway as error:
             logger.debug("the partition's channel is lost", queue=self._queue, error=str(error))
         except Exception:
@@ -119,11 +123,11 @@ class PartitionConsumer:
             await lanes.close()  # the channel may have been open for a moment even if it could not be consumed
 
     async def _consume_until(self, lost: asyncio.Event, lanes: Lanes) -> None:
-        """Consumes until the channel is lost, or until everything is done while this drains."""
+        """Consumes until the channel is lost or a lane has failed, or until everything is done while this drains."""
         looking = asyncio.create_task(self._look_after_quarantine(lanes))
         try:
-            await _first(lost, self._draining)
-            if not lost.is_set():
+            await _first(lost, lanes.failed, self._draining)
+            if not lost.is_set() and not lanes.failed.is_set():
                 await lanes.drain()
         finally:
             await ended([looking])
@@ -151,13 +155,13 @@ class PartitionConsumer:
         While the store is away, the message is judged and handled again: the failure may not have been its fault.
         """
         replay = named(delivery.headers, REPLAY_HEADER)
-        async for _ in retrying(self._chance, first=1.0, most=1.0):
+        async for _ in retrying(self._chance, first=1.0, most=5.0):
             await self._sure()
             if self._draining.is_set():
                 return
             try:
                 await first.done()
-                handled = await self._handle_or_keep(envelope, replay, malformed)
+                handled = await self._handle_or_keep(delivery, envelope, replay, malformed)
                 break
             except GivenUp:
                 return
@@ -167,7 +171,9 @@ class PartitionConsumer:
         if handled:
             self._probe.reach("consumer.acknowledged")
 
-    async def _handle_or_keep(self, envelope: Envelope, replay: str, malformed: Malformed | None) -> bool:
+    async def _handle_or_keep(
+        self, delivery: Delivery, envelope: Envelope, replay: str, malformed: Malformed | None
+    ) -> bool:
         """Returns whether the event took effect; if not, it is in quarantine, or there was nothing to do."""
         error: Exception | None = malformed
         if error is None:
@@ -180,7 +186,7 @@ class PartitionConsumer:
                 error = await self._try(envelope)
                 if error is None:
                     return True
-        await self._keeper.keep(envelope, error, replay)
+        await self._keeper.keep(envelope, error, replay, raw=plain(delivery.headers) if malformed else ())
         return False
 
     async def _try(self, envelope: Envelope) -> Exception | None:
@@ -189,11 +195,11 @@ class PartitionConsumer:
         Raises:
             GivenUp: if this drains while something that the event needs is away. Then the event comes again.
         """
-        attempts, waiting_since, missing = 0, asyncio.get_running_loop().time(), ""
+        attempts, until, missing = 0, asyncio.get_running_loop().time() + self._patience.away_seconds, ""
         while True:
             try:
                 self._probe.reach("consumer.handling")
-                await self._handle(envelope)
+                await guarded(self._handle(envelope))
                 self._probe.reach("consumer.handled")
                 self._breakers.succeeded(missing)
                 return None
@@ -201,7 +207,6 @@ class PartitionConsumer:
                 failure: Exception = away
                 missing = away.dependency
                 self._breakers.failed(missing)
-                attempts += asyncio.get_running_loop().time() > waiting_since + self._patience.away_seconds
             except Exception as error:
                 failure = error
                 attempts += 1
@@ -209,8 +214,16 @@ class PartitionConsumer:
             if isinstance(failure, NeedsDeploy) or attempts >= self._patience.tries:
                 return failure
             await asyncio.sleep(self._chance.jitter(backoff(max(attempts - 1, 0), self._patience.pause, 5.0)))
-            if isinstance(failure, DependencyAway):
-                await self._breakers.turn(missing, self._draining)
+            if isinstance(failure, DependencyAway) and not await self._may_try_again(missing, until):
+                return failure
+
+    async def _may_try_again(self, missing: str, until: float) -> bool:
+        """Waits for the turn to try a dependency that is away; returns False if the event had better move."""
+        left = min(
+            until - asyncio.get_running_loop().time(),
+            self._patience.away_seconds - self._breakers.away_for(missing),
+        )
+        return left > 0 and await self._breakers.turn(missing, self._draining, seconds=left)
 
     async def _pass_end(self, lanes: Lanes, delivery: Delivery, name: str) -> None:
         """Records the end of a replay, or a mark of the inbox, after everything before it was handled."""
@@ -237,8 +250,9 @@ class PartitionConsumer:
         while True:
             await asyncio.sleep(self._patience.look_every)
             try:
-                await self._keeper.look()
-                await self._release_due(lanes)
+                with guarding():
+                    await self._keeper.look()
+                    await self._release_due(lanes)
             except Exception as away:
                 logger.warning("the quarantine cannot be read", queue=self._queue, error=str(away))
 

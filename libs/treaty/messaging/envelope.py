@@ -9,7 +9,7 @@ mode).
 import base64
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -20,6 +20,7 @@ CONTENT_TYPE = "application/protobuf"
 PARTITION_HEADER = "ce-partitionkey"
 _PREFIXES = ("ce-", "ce_", "cloudevents_", "cloudevents:")
 _SCHEMA = "type.googleapis.com/"
+_LONGEST_TEXT = 1 << 16
 _NO_TIME = datetime.fromtimestamp(0, UTC)
 _RFC_3339 = re.compile(r"(\d{4}-\d\d-\d\d)[T _](\d\d:\d\d):(\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)?", re.ASCII)
 
@@ -111,6 +112,11 @@ def parse(headers: Mapping[str, object], body: bytes) -> Envelope:
     )
 
 
+def plain(headers: Mapping[str, object]) -> Sequence[tuple[str, str | bytes]]:
+    """Returns the headers of a message that cannot be read, so that a later version of the code can try again."""
+    return [(name, value if isinstance(value, str | bytes) else str(value)) for name, value in headers.items()]
+
+
 def _structured(body: bytes) -> tuple[dict[str, str], bytes]:
     """Returns the attributes and the data of an event in CloudEvents' JSON format; no attributes if it is none."""
     try:
@@ -134,7 +140,7 @@ def _attributes(headers: Mapping[str, object]) -> Iterator[tuple[str, str]]:
 
 
 def _text(value: object) -> str:
-    """Returns an attribute as text; empty for a value that is no text, such as a list."""
+    """Returns an attribute as text; empty for a value that is no text, such as a list, or that nobody could keep."""
     match value:
         case None:
             return ""
@@ -145,10 +151,21 @@ def _text(value: object) -> str:
                 return ""
         case datetime():
             return value.isoformat()
-        case str() | bool() | int() | float():
+        case str():
+            return value if len(value) <= _LONGEST_TEXT and _is_utf8(value) else ""
+        case bool() | int() | float():
             return str(value)
         case _:
             return ""
+
+
+def _is_utf8(text: str) -> bool:
+    """Returns whether a text can be stored and sent: JSON may have half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _time(text: str) -> datetime:

@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
 
-from treaty.messaging.envelope import Envelope
+from treaty.messaging.envelope import Envelope, parse
 from treaty.probes import Waiting
+
+Header = tuple[str, str | bytes]
+"""The name and the value of a header, as they came."""
 
 Action = Literal["retry", "release", "edit", "discard"]
 """The actions that a person can request: one try now; tries from the beginning of the schedule, the first one now; the
@@ -73,7 +76,7 @@ class Quarantined:
     `order` counts up within the partition. `error` is empty for a message that only waits behind another of its key.
     `next_try` is None when it is left to a person, or waits. `schema` says that this version of the code does not know
     the message: it is tried once by every new owner, since only a deploy can help. `waits_for` is the replay whose end
-    must come first.
+    must come first. `raw` has the headers of a message that could not be read: each try reads them again.
     """
 
     id: str
@@ -90,6 +93,15 @@ class Quarantined:
     discarded: str = ""
     schema: bool = False
     waits_for: str = ""
+    raw: Sequence[Header] = ()
+
+    def event(self) -> Envelope:
+        """Returns the event to handle.
+
+        Raises:
+            Malformed: if it cannot be read by this version of the code either.
+        """
+        return parse(dict(self.raw), self.envelope.body) if self.raw else self.envelope
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,11 @@ from itertools import takewhile
 
 import structlog
 
+from treaty.concurrency.guarded import guarding
+from treaty.dependencies import Breakers
 from treaty.messaging.envelope import Envelope
 from treaty.messaging.held_keys import HeldKeys
-from treaty.messaging.quarantine import Held, Quarantine, Quarantined, held, in_order
+from treaty.messaging.quarantine import Header, Held, Quarantine, Quarantined, held, in_order
 from treaty.messaging.quarantine_release import Release, failed
 from treaty.messaging.replay_holds import ReplayHolds
 from treaty.messaging.replays import Replays
@@ -59,10 +61,11 @@ class QuarantineKeeper:
         queue: str,
         handle: Callable[[Envelope], Awaitable[None]],
         *,
+        breakers: Breakers,
         surroundings: Surroundings,
     ) -> None:
         self._quarantine, self._partition, self._queue = quarantine, partition, queue
-        self._release = Release(quarantine, queue, handle, surroundings=surroundings)
+        self._release = Release(quarantine, queue, handle, breakers=breakers, surroundings=surroundings)
         self._holds = ReplayHolds(replays, partition)
         self._clock, self._probe = surroundings.clock, surroundings.probe
         self._keys = HeldKeys()
@@ -159,9 +162,16 @@ class QuarantineKeeper:
         counts = Counter([item.key async for item in self._quarantine.held(self._partition)])
         self._unsure |= self._keys.differing(counts)
 
-    async def keep(self, envelope: Envelope, error: Exception | None, replay: str = "") -> None:
-        """Keeps a message that failed, or that waits (no error). One that was discarded before stays discarded."""
+    async def keep(
+        self, envelope: Envelope, error: Exception | None, replay: str = "", *, raw: Sequence[Header] = ()
+    ) -> None:
+        """Keeps a message that failed, or that waits (no error). One that was discarded before stays discarded.
+
+        Args:
+            raw: the headers of a message that cannot be read.
+        """
         new = self._quarantined(envelope, error, "" if replay and error else self._holds.waits_for(envelope, replay))
+        new = replace(new, raw=tuple(raw))
         self._probe.reach("quarantine.adding")
         item = await self._added(new)
         self._probe.reach("quarantine.added")
@@ -214,8 +224,9 @@ class QuarantineKeeper:
     async def release(self, key: str) -> None:
         """Handles the messages of a key, in order, until one fails, or has to wait for a replay."""
         try:
-            async with self._turns:
-                await self._release_in_turn(key)
+            with guarding():
+                async with self._turns:
+                    await self._release_in_turn(key)
         except Exception as away:
             self._unsure.add(key)
             logger.warning("a key stays in quarantine", key=key, error=str(away))

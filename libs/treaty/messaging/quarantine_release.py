@@ -8,7 +8,8 @@ from datetime import datetime
 import structlog
 
 from treaty.commits.codec import NeedsDeploy
-from treaty.dependencies import DependencyAway
+from treaty.concurrency.guarded import guarded
+from treaty.dependencies import Breakers, DependencyAway
 from treaty.messaging.envelope import Envelope
 from treaty.messaging.quarantine import (
     AWAY_AT_MOST,
@@ -42,9 +43,12 @@ class Release:
         queue: str,
         handle: Callable[[Envelope], Awaitable[None]],
         *,
+        breakers: Breakers,
         surroundings: Surroundings,
     ) -> None:
         self._quarantine, self._queue, self._handle = quarantine, queue, handle
+        self._breakers = breakers
+        self._missing: dict[str, str] = {}
         self._clock, self._probe = surroundings.clock, surroundings.probe
 
     async def carry_out(self, items: Sequence[Held]) -> list[Held]:
@@ -66,12 +70,16 @@ class Release:
             return None
         self._probe.reach("quarantine.releasing")
         try:
-            await self._handle(known.envelope)
+            await guarded(self._handle(known.event()))
         except Exception as error:
+            if isinstance(error, DependencyAway):
+                self._missing[known.key] = error.dependency
+                self._breakers.failed(error.dependency)
             again = self._failed_again(known, error)
             await self._update(known, again)
             await self._answer(known, f"failed again: {error_name(error)}")
             return held(replace(again, intent=None))
+        self._breakers.succeeded(self._missing.pop(known.key, ""))
         await self._answer(known, "took effect")
         self._probe.reach("quarantine.handled")
         await self._remove(replace(known, intent=None))
@@ -138,8 +146,13 @@ class Release:
         return Answered(message=item.id, intent=intent, at=self._clock.now(), outcome=outcome, before=before)
 
     def _failed_again(self, item: Quarantined, error: Exception) -> Quarantined:
-        attempts = item.attempts + 1
-        if isinstance(error, DependencyAway):  # not the message's fault: it never comes to a person by this
+        """Returns a message with one attempt more. If the failure is not its fault, it never comes to a person by this.
+
+        A dependency that is away counts a few times, so that the pauses grow. A message that only a deploy can help
+        is tried by every new owner, however many there were.
+        """
+        attempts = item.attempts + (not isinstance(error, NeedsDeploy))
+        if isinstance(error, DependencyAway):
             attempts = max(item.attempts, min(attempts, AWAY_AT_MOST))
         return failed(replace(item, attempts=attempts, waits_for=""), error, self._clock.now())
 
@@ -147,15 +160,21 @@ class Release:
 def failed(item: Quarantined, error: Exception, now: datetime) -> Quarantined:
     """Returns a message with the error that it failed with, and the time of its next try."""
     schema = isinstance(error, NeedsDeploy)
+    attempts = min(item.attempts, AWAY_AT_MOST) if isinstance(error, DependencyAway) else item.attempts
     return replace(
         item,
-        next_try=None if schema else next_try(item.attempts, now),
+        next_try=None if schema else next_try(attempts, now),
         error=error_name(error),
-        detail="".join(traceback.format_exception(error))[-4000:],
+        detail=_storable("".join(traceback.format_exception(error))[-4000:]),
         schema=schema,
     )
 
 
 def error_name(error: Exception) -> str:
     """Returns an error in one line."""
-    return f"{type(error).__name__}: {error}"[:500]
+    return _storable(f"{type(error).__name__}: {error}"[:500])
+
+
+def _storable(text: str) -> str:
+    """Returns a text that no store refuses: an error may quote half of a surrogate pair."""
+    return text.encode(errors="replace").decode()

@@ -191,6 +191,7 @@ class MongoQuarantine:
             "discarded": item.discarded,
             "schema": item.schema,
             "waits_for": item.waits_for,
+            "raw": [list(header) for header in item.raw],
         }
         if body:
             document["body"] = await self._bodies.put(item.id, item.envelope.body)
@@ -273,4 +274,5 @@ def _item(document: Mapping[str, Any]) -> Quarantined:
         discarded=document["discarded"],
         schema=document.get("schema", False),
         waits_for=document.get("waits_for", ""),
+        raw=[(name, value) for name, value in document.get("raw", ())],
     )

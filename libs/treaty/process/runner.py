@@ -12,7 +12,9 @@ import structlog
 
 from treaty.chance import retrying
 from treaty.commits.log import StoreAway
+from treaty.concurrency.guarded import guarded
 from treaty.concurrency.tasks import ended, until_one_ends
+from treaty.dependencies import Breakers
 from treaty.followers.calls import Caller
 from treaty.followers.followers import Following
 from treaty.followers.inbox import InboxReader, note_mark
@@ -71,10 +73,12 @@ class Runner:
     _owner: str = ""
     _owners: dict[str, str] = field(default_factory=dict)
     _keeper: LeaseKeeper = field(init=False)
+    _breakers: Breakers = field(init=False)
     _resources: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
 
     def __post_init__(self) -> None:
         self._keeper = LeaseKeeper(self.stores.leases, self.lease_seconds)
+        self._breakers = Breakers(self.surroundings)
 
     @property
     def topology(self) -> Topology:
@@ -138,6 +142,7 @@ class Runner:
         while True:
             await asyncio.sleep(self.surroundings.chance.jitter(self.verify_seconds))
             await self._declare()
+            self._breakers.settle()
 
     async def _declare(self) -> bool:
         """Declares the topology; returns whether the context is ready.
@@ -147,7 +152,7 @@ class Runner:
         first, because its password may be changing; after `refused_seconds` it makes the context not ready.
         """
         try:
-            await self.broker.declare(self.topology)
+            await guarded(self.broker.declare(self.topology))
         except BrokerAway as error:
             logger.warning("the topology cannot be declared now", context=self.service.name, error=str(error))
             self._note_refusal(error)
@@ -180,6 +185,7 @@ class Runner:
             sure=lease.sure,
             surroundings=self.surroundings,
             patience=self.patience,
+            breakers=self._breakers,
         )
         self._consumers[partition] = consumer
         try:
@@ -227,6 +233,7 @@ class Runner:
             sure=lease.sure,
             read_inbox=inbox.read,
             look_every=5 * self.patience.look_every,
+            breakers=self._breakers,
         )
         relay = Relay(
             self.topology,
@@ -282,7 +289,7 @@ class Runner:
                 return
             self._owners[name] = owner = f"{self._owner}#{holding}"
             try:
-                await self._keeper.hold(name, owner, work)
+                await guarded(self._keeper.hold(name, owner, work))
             except LeaseTaken:
                 pass
             except Exception:

@@ -15,6 +15,7 @@ from aio_pika.abc import AbstractChannel
 from aiormq.abc import DeliveredMessage
 
 from treaty.chance import Ids
+from treaty.concurrency.guarded import guarding
 from treaty.messaging.broker import BrokerAway, Delivery, NotAccepted, Topology, slot_of
 from treaty.messaging.envelope import CONTENT_TYPE, Envelope
 from treaty.messaging.replays import END_HEADER, REPLAY_HEADER
@@ -149,10 +150,11 @@ class RabbitBroker:
 
         try:
             async with asyncio.timeout(2 * self._timeout):
-                await channel.set_qos(prefetch_count=prefetch)
-                underlay = await channel.get_underlay_channel()
-                acks = Acks(underlay)
-                consuming = await underlay.basic_consume(name, on_message)
+                with guarding():
+                    await channel.set_qos(prefetch_count=prefetch)
+                    underlay = await channel.get_underlay_channel()
+                    acks = Acks(underlay)
+                    consuming = await underlay.basic_consume(name, on_message)
         except FAILURES as error:
             lost.set()  # the consumer may be there all the same
             self._inboxes.forget(topology)  # the queue may be gone
@@ -179,7 +181,8 @@ class RabbitBroker:
         channel = await self._consuming.channel(publisher_confirms=False)
         try:
             async with asyncio.timeout(self._timeout):
-                counts = [await depth(channel, queue) for queue in queues]
+                with guarding():
+                    counts = [await depth(channel, queue) for queue in queues]
         except FAILURES as error:
             raise BrokerAway(f"{type(error).__name__}: {error}") from error
         finally:

@@ -8,6 +8,9 @@ import structlog
 from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import AMQPError
 
+from treaty.concurrency.guarded import guarding
+from treaty.concurrency.tasks import Broken
+
 logger = structlog.get_logger()
 
 FAILURES = (
@@ -18,6 +21,7 @@ FAILURES = (
     RuntimeError,
     asyncio.InvalidStateError,
     StopAsyncIteration,  # the broker closed the connection during the handshake
+    Broken,  # when heartbeats stay away, the client cancels the requests under way; see `guarding`
 )
 """The exceptions of the client when the broker is away, or when the outcome is unknown."""
 
@@ -42,7 +46,7 @@ async def depth(channel: AbstractChannel, queue: str) -> int:
 
 async def close(channel: AbstractChannel, seconds: float = CLOSE_SECONDS) -> bool:
     """Closes a channel; returns whether that was done in time."""
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(Exception), guarding():
         async with asyncio.timeout(seconds):
             await channel.close()
     return channel.is_closed

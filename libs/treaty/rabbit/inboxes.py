@@ -7,6 +7,7 @@ import structlog
 from aio_pika.abc import AbstractChannel
 from aio_pika.exceptions import ChannelPreconditionFailed
 
+from treaty.concurrency.guarded import guarded, guarding
 from treaty.messaging.broker import Topology, TopologyDiffers
 from treaty.rabbit.channels import FAILURES, close
 from treaty.rabbit.hashed import Hashed, layout_of
@@ -49,10 +50,8 @@ class Inboxes:
         layout = await self.layout(topology, again=True)
         channel = await self._link.channel()
         try:
-            async with asyncio.timeout(4 * self._timeout):
-                await declare_exchange(channel, topology)
-                if topology.subscribes:
-                    await self._declare_inbox(channel, topology, layout)
+            with guarding():
+                await self._declare_in(channel, topology, layout)
         except ChannelPreconditionFailed as error:
             raise TopologyDiffers(f"the topology of {topology.context} is not as declared: {error}") from error
         except FAILURES as error:
@@ -61,6 +60,12 @@ class Inboxes:
             await close(channel)
         if self._policies is not None and topology.subscribes:
             await self._policies.check(topology.context, await self.queues(topology))
+
+    async def _declare_in(self, channel: AbstractChannel, topology: Topology, layout: Slots | Hashed) -> None:
+        async with asyncio.timeout(4 * self._timeout):
+            await declare_exchange(channel, topology)
+            if topology.subscribes:
+                await self._declare_inbox(channel, topology, layout)
 
     async def _declare_inbox(self, channel: AbstractChannel, topology: Topology, layout: Slots | Hashed) -> None:
         """Declares an inbox, with the bindings of its slots once for each connection, and binds it to its producers.
@@ -86,7 +91,7 @@ class Inboxes:
             return known
         try:
             async with asyncio.timeout(2 * self._timeout):
-                found = await layout_of(topology, self._link.channel)
+                found = await guarded(layout_of(topology, self._link.channel))
         except FAILURES as error:
             raise away(error) from error
         if isinstance(found, Hashed) and known is None:

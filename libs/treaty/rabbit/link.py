@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection
+from pamqp.common import FieldTable
 
+from treaty.concurrency.guarded import guarding
 from treaty.rabbit.channels import FAILURES
 from treaty.rabbit.refusals import away
 
@@ -37,18 +39,21 @@ class Link:
         """
         async with self._opening:
             try:
-                async with asyncio.timeout(self._timeout):
-                    if self._connection is None or self._connection.is_closed:
-                        self._connection = await aio_pika.connect(
-                            self._url(), client_properties={"connection_name": self._name}
-                        )
-                        self.opened += 1
-                    channel = self._connection.channel(**options)
-                    await channel.initialize()
-                    return channel
+                with guarding():
+                    return await self._open(options)
             except (*FAILURES, ValueError) as error:  # ValueError: the URL cannot be read now
                 await self._forget()
                 raise away(error) from error
+
+    async def _open(self, options: Mapping[str, Any]) -> AbstractChannel:
+        async with asyncio.timeout(self._timeout):
+            if self._connection is None or self._connection.is_closed:
+                properties: FieldTable = {"connection_name": self._name}
+                self._connection = await aio_pika.connect(self._url(), client_properties=properties)
+                self.opened += 1
+            channel = self._connection.channel(**options)
+            await channel.initialize()
+            return channel
 
     async def close(self) -> None:
         async with self._opening:
@@ -57,6 +62,6 @@ class Link:
     async def _forget(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            with contextlib.suppress(Exception):
+            with contextlib.suppress(Exception), guarding():
                 async with asyncio.timeout(1.0):
                     await connection.close()

@@ -8,6 +8,7 @@ from typing import Any
 from aio_pika import DeliveryMode, Message
 from aio_pika.abc import AbstractChannel
 
+from treaty.concurrency.guarded import guarding
 from treaty.messaging.broker import Topology
 from treaty.messaging.replays import END_HEADER
 from treaty.rabbit.channels import FAILURES, close, depth
@@ -74,7 +75,8 @@ class RabbitOldInbox:
         channel = await self._link.channel(**options)
         try:
             async with asyncio.timeout(self._timeout):
-                yield channel
+                with guarding():
+                    yield channel
         except FAILURES as error:
             raise away(error) from error
         finally:

@@ -21,7 +21,7 @@ _WITHOUT_ALARM = "50MB"
 LONG = "service_frozen"
 """The kind of fault that lasts long, and is injected more rarely than the others."""
 
-_FROZEN_SHARE = 0.7
+_FROZEN_SHARE = 0.6
 """The share of a freeze after which events must flow again: the broker needs about 2.4 heartbeats of 5 s."""
 
 _OPERATOR_TRIES = 5

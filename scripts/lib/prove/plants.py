@@ -230,8 +230,9 @@ PLANTS: Mapping[str, Plant] = {
             ),
             Change(
                 "messaging/quarantine_keeper.py",
-                "        try:\n            async with self._turns",
-                "        self._keys.replace(key, ())\n        try:\n            async with self._turns",
+                "        try:\n            with guarding():\n                async with self._turns",
+                "        self._keys.replace(key, ())\n"
+                "        try:\n            with guarding():\n                async with self._turns",
             ),
         ],
     ),

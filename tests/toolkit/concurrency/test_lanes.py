@@ -86,3 +86,24 @@ async def test_what_comes_in_while_it_closes_overtakes_nothing() -> None:
     lanes.submit("a", partial(note, 3))
     await lanes.drain()
     assert not done
+
+
+async def test_behind_a_piece_that_raised_nothing_of_its_key_is_done_and_the_owner_is_told() -> None:
+    lanes, done = Lanes(), list[str]()
+
+    async def cancelled_from_within() -> None:
+        raise asyncio.CancelledError
+
+    async def note(what: str) -> None:
+        done.append(what)
+
+    lanes.submit("a", cancelled_from_within)
+    lanes.submit("a", partial(note, "a"))
+    await asyncio.wait_for(lanes.failed.wait(), 5)
+    lanes.submit("a", partial(note, "a, later"))
+    lanes.submit("b", partial(note, "b"))
+    lanes.submit("end", lanes.behind_all(partial(note, "behind all")))
+    await eventually(lambda: done == ["b"])
+    await asyncio.sleep(0.01)
+    assert done == ["b"]
+    await lanes.close()

@@ -141,6 +141,16 @@ def test_an_event_in_the_json_format_is_read() -> None:
             parse({}, body)
 
 
+@pytest.mark.parametrize("odd", ["half \ud800 of a pair", "x" * 100_000])
+def test_an_attribute_that_nobody_could_keep_counts_as_missing(odd: str) -> None:
+    attributes = {name.removeprefix("ce-"): value for name, value in envelope("made.up", "e1").headers().items()}
+    for name in ("id", "type", "source"):
+        with pytest.raises(Malformed, match=name):
+            parse({}, json.dumps({**attributes, name: odd}).encode())
+    parsed = parse({}, json.dumps({**attributes, "partitionkey": odd, "baggage": odd}).encode())
+    assert (parsed.partition_key, parsed.baggage) == (attributes["subject"], "")
+
+
 def test_events_are_numbered_within_their_commit_and_within_their_stream() -> None:
     one, two = envelopes(COMMIT, context="commerce.ordering")
     assert (one.id, two.id) == ("order-6f1c@3#1", "order-6f1c@3#2")

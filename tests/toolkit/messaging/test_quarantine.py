@@ -1,6 +1,7 @@
 """Quarantine: a poison message waits there with all that follows on its key, in order; nothing else is held up."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -8,7 +9,7 @@ import pytest
 from treaty.commits.codec import Newer
 from treaty.dependencies import DependencyAway
 from treaty.memory.quarantine import MemoryQuarantine
-from treaty.messaging.envelope import Envelope
+from treaty.messaging.envelope import Envelope, parse
 from treaty.messaging.quarantine import AWAY_AT_MOST, SCHEDULE, Intent, Quarantined
 from treaty.testing import eventually
 from treaty.testing.samples import NOON, envelope
@@ -269,6 +270,41 @@ async def test_an_unreadable_message_is_kept_with_what_is_behind_it_on_its_key(d
     assert [await _body(desk, item.id) for item in held] == [b"?", envelope("test.bank", "c1").body]
     assert "lacks the CloudEvents attributes id, source" in held[0].error
     assert "b3" in desk.done
+
+
+async def test_a_message_that_the_next_version_can_read_is_handled_by_it_with_the_headers_that_it_came_with(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Later(Envelope):
+        def headers(self) -> dict[str, str]:
+            return {**super().headers(), "ce-specversion": "1.1"}
+
+    def next_version(headers: Mapping[str, object], body: bytes) -> Envelope:
+        return parse({**headers, "ce-specversion": "1.0"}, body)
+
+    event = envelope("test.bank", "c1", key="c")
+    desk.broker.deliver(DESK.context, Later(**{name: getattr(event, name) for name in Envelope.__slots__}))
+    desk.deliver("c2")
+    async with running(desk.consumer().run()):
+        await desk.idle()
+    monkeypatch.setattr("treaty.messaging.quarantine.parse", next_version)
+    async with running(desk.consumer().run()):
+        await eventually(lambda: len(of("c", desk.done)) == 2)
+    assert of("c", desk.done) == ["c1", "c2"]
+
+
+async def test_an_error_that_quotes_what_cannot_be_stored_is_kept() -> None:
+    desk = await Desk().declared()
+
+    async def refuse(event: Envelope) -> None:
+        raise ValueError("no \ud800")
+
+    desk.deliver("a1")
+    async with running(desk.consumer(refuse).run()):
+        await desk.idle()
+    known = await desk.known("a1")
+    assert known.error == "ValueError: no ?"
+    assert known.detail.encode()
 
 
 async def test_what_waits_behind_nothing_is_released(desk: Desk) -> None:

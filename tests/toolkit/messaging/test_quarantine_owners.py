@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from treaty.dependencies import Breakers
 from treaty.memory.quarantine import MemoryQuarantine
 from treaty.memory.replays import MemoryReplays
 from treaty.messaging.envelope import Envelope
@@ -52,7 +53,13 @@ class Owner:
         self.clock = ManualClock(NOON)
         surroundings = Surroundings(clock=self.clock, chance=SeededChance(), probe=Recorder())
         self.keeper = QuarantineKeeper(
-            self.quarantine, MemoryReplays(), 0, "q", self._handle, surroundings=surroundings
+            self.quarantine,
+            MemoryReplays(),
+            0,
+            "q",
+            self._handle,
+            breakers=Breakers(surroundings),
+            surroundings=surroundings,
         )
 
     async def _handle(self, event: Envelope) -> None:

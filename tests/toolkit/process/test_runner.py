@@ -11,8 +11,10 @@ from treaty.memory.broker import MemoryBroker
 from treaty.memory.stores import MemoryStores
 from treaty.messaging.broker import BrokerAway, BrokerRefused, Topology, TopologyDiffers
 from treaty.messaging.consumer import Patience
+from treaty.messaging.subscriptions import Subscription
 from treaty.process.runner import Runner
 from treaty.projections.rows import Rows
+from treaty.service.context_map import Pattern, Relation
 from treaty.service.service import Service
 from treaty.surroundings import Surroundings
 from treaty.testing import eventually
@@ -155,6 +157,36 @@ async def test_a_process_is_ready_once_its_topology_is_declared(site: Site) -> N
         site.broker.open = True
         await eventually(lambda: one.ready)
         await one.check()
+
+
+async def test_a_client_that_cancels_whoever_asks_ends_neither_the_declarations_nor_a_partition(site: Site) -> None:
+    class Cancelling(MemoryBroker):
+        """Cancels the requests under way, as a client does whose connection is dead."""
+
+        declared, consumed = 0, 0
+
+        async def declare(self, topology: Any) -> None:
+            self.declared += 1
+            if self.declared in (1, 3):
+                raise asyncio.CancelledError
+            await super().declare(topology)
+
+        @asynccontextmanager
+        async def consume(
+            self, topology: Any, partition: int, receive: Any, *, owner: object = None
+        ) -> AsyncIterator[asyncio.Event]:
+            self.consumed += 1
+            if self.consumed <= 2:
+                raise asyncio.CancelledError
+            async with super().consume(topology, partition, receive) as lost:
+                yield lost
+
+    site.broker = broker = Cancelling()
+    wanted = Subscription(name="Noted", type="test.desk.v1.Noted", parse=bytes, translate=bytes, then=asyncio.sleep)
+    relations = [Relation("test.desk", Pattern.CONFORMIST)]
+    async with site.process("one", verify_seconds=0.05, subscriptions=[wanted], relations=relations) as one:
+        await eventually(lambda: one.ready and broker.declared > 5)
+        await eventually(lambda: broker.consumed >= 4)
 
 
 async def test_resources_are_open_while_the_context_runs(site: Site) -> None:

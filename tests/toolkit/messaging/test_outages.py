@@ -1,0 +1,172 @@
+"""A dependency that is away for long holds up nobody who does not need it, and counts as back when it is."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from treaty.commits.codec import NeedsDeploy
+from treaty.concurrency.tasks import at_once
+from treaty.dependencies import AFTER, Breakers, DependencyAway
+from treaty.memory.broker import MemoryBroker
+from treaty.messaging.consumer import PartitionConsumer, Patience
+from treaty.messaging.envelope import Envelope
+from treaty.messaging.quarantine import AWAY_AT_MOST, SCHEDULE
+from treaty.surroundings import Surroundings
+from treaty.testing import eventually
+from treaty.testing.recorder import Recorder
+from treaty.testing.samples import envelope
+from treaty.testing.simulation import simulate
+from treaty.testing.world import SeededChance
+
+from tests.toolkit.pieces import DESK, Desk, running
+
+AWAY_SECONDS = 30.0
+PREFETCH = 16
+
+
+class Away(DependencyAway):
+    dependency = "test.other"
+
+
+@dataclass(slots=True)
+class Needing:
+    """A handler; what begins with "n" needs the dependency."""
+
+    away: bool = True
+    handled: dict[str, float] = field(default_factory=dict)
+
+    async def handle(self, event: Envelope) -> None:
+        if self.away and event.id.startswith("n"):
+            raise Away("no answer")
+        self.handled[event.id] = asyncio.get_running_loop().time()
+
+
+async def _desk() -> Desk:
+    return await Desk(broker=MemoryBroker(prefetch=PREFETCH)).declared()
+
+
+def _consumer(desk: Desk, needing: Needing, breakers: Breakers) -> PartitionConsumer:
+    return PartitionConsumer(
+        DESK,
+        0,
+        desk.broker,
+        needing.handle,
+        desk.quarantine,
+        desk.replays,
+        surroundings=breakers.surroundings,
+        note_mark=lambda _: at_once(),
+        sure=at_once,
+        patience=Patience(away_seconds=AWAY_SECONDS),
+        breakers=breakers,
+    )
+
+
+def _breakers(desk: Desk) -> Breakers:
+    return Breakers(Surroundings(clock=desk.clock, chance=SeededChance(), probe=desk.probe))
+
+
+def _deliver(desk: Desk, *ids: str) -> None:
+    for id in ids:
+        desk.broker.deliver(DESK.context, envelope("test.bank", id, key=id))
+
+
+def test_a_partition_full_of_messages_that_wait_lets_the_others_through_after_the_time_that_it_says() -> None:
+    async def run() -> float:
+        desk, needing = await _desk(), Needing()
+        _deliver(desk, *(f"n{n}" for n in range(3 * PREFETCH)), "healthy")
+        async with running(_consumer(desk, needing, _breakers(desk)).run()):
+            await eventually(lambda: "healthy" in needing.handled, within=3600.0)
+            assert len(await desk.held()) >= 2 * PREFETCH
+        return needing.handled["healthy"]
+
+    assert AWAY_SECONDS / 2 < simulate(1, run()) < 1.5 * AWAY_SECONDS
+
+
+def test_a_message_that_is_back_in_time_waits_where_it_stands() -> None:
+    async def run() -> None:
+        desk, needing = await _desk(), Needing()
+        _deliver(desk, "n1", "n2")
+        async with running(_consumer(desk, needing, _breakers(desk)).run()):
+            await asyncio.sleep(AWAY_SECONDS * 0.6)
+            needing.away = False
+            await asyncio.sleep(AWAY_SECONDS)
+            assert not await desk.held()
+        assert set(needing.handled) == {"n1", "n2"}
+
+    simulate(1, run())
+
+
+def test_the_gauge_says_that_a_dependency_is_back_when_a_message_in_quarantine_took_effect() -> None:
+    async def run() -> None:
+        desk, needing = await _desk(), Needing()
+        breakers = _breakers(desk)
+        _deliver(desk, *(f"n{n}" for n in range(AFTER)))
+        async with running(_consumer(desk, needing, breakers).run()):
+            await asyncio.sleep(2 * AWAY_SECONDS)
+            assert len(await desk.held()) == AFTER
+            desk.clock.advance(11)
+            await asyncio.sleep(5.0)
+            assert desk.probe.gauges["treaty.breaker.open"] == 1
+            needing.away = False
+            desk.clock.advance(301)
+            await asyncio.sleep(5.0)
+            assert not await desk.held()
+            assert desk.probe.gauges["treaty.breaker.open"] == 0
+
+    simulate(1, run())
+
+
+def test_a_dependency_of_which_nobody_heard_for_long_counts_as_back() -> None:
+    async def run() -> None:
+        probe = Recorder()
+        breakers = Breakers(Surroundings(chance=SeededChance(), probe=probe))
+        for _ in range(AFTER):
+            breakers.failed("test.other")
+        await asyncio.sleep(500.0)
+        breakers.settle()
+        assert breakers.is_open("test.other")
+        await asyncio.sleep(101.0)
+        breakers.settle()
+        assert not breakers.is_open("test.other")
+        assert probe.gauges["treaty.breaker.open"] == 0
+        breakers.failed("test.other")
+        assert breakers.away_for("test.other") < 1.0
+
+    simulate(1, run())
+
+
+async def test_neither_deploys_nor_outages_leave_a_message_to_a_person() -> None:
+    desk = await Desk().declared()
+    errors: list[Exception] = [NeedsDeploy("too new")] * (len(SCHEDULE) + 3)
+
+    async def handle(event: Envelope) -> None:
+        if errors:
+            raise errors[0]
+        await desk.handle(event)
+
+    desk.deliver("a1")
+    while errors and isinstance(errors[0], NeedsDeploy):
+        async with running(desk.consumer(handle).run()):
+            await eventually(lambda: _is_held(desk))
+            await asyncio.sleep(0.05)
+        errors.pop()
+    assert (await desk.known("a1")).attempts == 0
+    errors[:] = [Away("no answer")]
+    async with running(desk.consumer(handle).run()):
+        for attempt in range(1, 5):
+            await eventually(lambda: _is_put_off(desk))
+            assert (await desk.known("a1")).attempts == min(attempt, AWAY_AT_MOST)
+            desk.clock.advance(301)
+            await asyncio.sleep(0.05)
+        errors.clear()
+        desk.clock.advance(301)
+        await eventually(desk.holds_nothing)
+    assert desk.done == ["a1"]
+
+
+async def _is_held(desk: Desk) -> bool:
+    return await desk.held() == ["a1"]
+
+
+async def _is_put_off(desk: Desk) -> bool:
+    known = await desk.known("a1")
+    return known.next_try is not None and known.next_try > desk.clock.now()
