@@ -169,6 +169,9 @@ def reaching() -> Iterator[None]:
     except PyMongoError as error:
         _raise_if_cancelled(task, before)
         raise StoreAway(f"{type(error).__name__}: {_short(str(error))}") from error
+    except asyncio.CancelledError as cancelled:
+        _raise_if_cancelled(task, before)
+        raise StoreAway("the driver gave the request up") from cancelled
     _raise_if_cancelled(task, before)
 
 

@@ -12,6 +12,7 @@ import structlog
 from grpc_status import rpc_status
 
 from treaty.causes import Cause, acting, begun_by, carried_by
+from treaty.concurrency.guarded import guarded, guarding
 from treaty.digests import DigestKeys, Hashed
 from treaty.probes import Probe
 from treaty.rpc.errors import Refused, cut, internal, overloaded, status_of, too_slow, unimplemented
@@ -169,9 +170,10 @@ class _Call:
     async def _write_all(self, request: Any, context: Any) -> None:
         try:
             validate(request, self._domain)
-            async with aclosing(self._method(request, context)) as messages:
-                async for message in messages:
-                    await self._limits.write(context, message, self._domain)
+            with guarding():
+                async with aclosing(self._method(request, context)) as messages:
+                    async for message in messages:
+                        await self._limits.write(context, message, self._domain)
         except grpc.aio.BaseError:
             raise  # the client is gone
         except Exception as error:
@@ -185,7 +187,7 @@ class _Call:
             self._path, kind="server", parent=str(metadata.get("traceparent", "")), attributes=attributes
         ) as span:
             try:
-                response = await work(span.trace, metadata)
+                response = await guarded(work(span.trace, metadata))
             except asyncio.CancelledError:
                 code = _given_up(context)
                 span.note(rpc_status_code=code, error_type=code)

@@ -10,6 +10,7 @@ from aiohttp import web
 from treaty.causes import acting
 from treaty.clock import Clock
 from treaty.commits.streams import RequestReused
+from treaty.concurrency.guarded import guarded
 from treaty.concurrency.places import Places
 from treaty.domain import DomainError, Invalid
 from treaty.probes import Probe
@@ -125,7 +126,7 @@ class WebhookServer:
     @staticmethod
     async def _carried_out(webhook: Webhook, body: bytes) -> tuple[int, str | None]:
         try:
-            await webhook.take(body)
+            await guarded(webhook.take(body))
         except RequestReused as reused:
             return 409, str(reused)
         except Invalid as invalid:

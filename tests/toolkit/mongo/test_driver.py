@@ -64,3 +64,8 @@ async def test_what_a_cancelled_task_asks_at_its_end_is_answered() -> None:
 async def test_an_error_without_a_cancellation_says_that_the_store_is_away() -> None:
     with pytest.raises(StoreAway, match="AutoReconnect"), reaching():
         raise AutoReconnect("connection closed")
+
+
+async def test_a_cancellation_that_nobody_asked_for_is_a_store_that_is_away() -> None:
+    with pytest.raises(StoreAway), reaching():
+        raise asyncio.CancelledError

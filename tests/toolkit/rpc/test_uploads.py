@@ -228,3 +228,22 @@ async def test_the_deadline_of_the_client_ends_an_upload() -> None:
         assert late.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         await eventually(lambda: uploads.left == 1)
     assert uploads.causes == []
+
+
+class Panic(BaseException):
+    """As a native library raises it."""
+
+
+@pytest.mark.parametrize("kind", [asyncio.CancelledError, Panic])
+async def test_a_method_that_raises_what_is_no_exception_is_answered_with_an_internal_error(
+    kind: type[BaseException],
+) -> None:
+    def fail() -> None:
+        raise kind("from within")
+
+    async with served() as (uploads, put):
+        uploads.after = fail
+        refused = await refusal(put(pieces(b"abc"), timeout=10.0))
+        assert (refused.code, refused.reason) == (grpc.StatusCode.INTERNAL, "INTERNAL")
+        uploads.after = lambda: None
+        assert (await put(pieces(b"abc"))).size == 3
