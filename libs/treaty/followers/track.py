@@ -91,7 +91,7 @@ class Track:
                 self.failures = 0
 
     def fail(self) -> None:
-        """Counts a failure. It is over when the place has passed its batch, or has moved if that lies before the place."""
+        """Counts a failure. It is over when the place has passed the batch, or has moved if that lies behind."""
         seconds, number = self.place.position
         self._failed = max(self._tried.position, (seconds, number + 1))
         self.failures += 1
