@@ -18,7 +18,7 @@ from treaty.chance import RandomIds
 from treaty.cli.context import Opened, chosen, fail, opened
 from treaty.cli.tables import Json, as_json, table
 from treaty.commits.log import StoreAway, Unreadable
-from treaty.concurrency.tasks import ended
+from treaty.concurrency.tasks import until_one_ends
 from treaty.messaging.broker import BrokerAway, NotAccepted, Unroutable
 from treaty.messaging.subscriptions import by_producer
 from treaty.operations.deliveries import DeliveryAudit, Findings
@@ -89,13 +89,22 @@ def _follow(context: str, wanted: Wanted) -> None:
 
 
 async def _until_signal(context: str, wanted: Wanted, probe: Probe) -> None:
+    """Goes on until SIGTERM, or until the rounds of a consumer end: its gauges would be those of the last round.
+
+    Raises:
+        Exception: that of the rounds which have ended.
+        Broken: if they were cancelled from within.
+    """
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with _audits(context, wanted, probe) as audits:
         rounds = [asyncio.create_task(_rounds(one, redelivery, wanted)) for one, redelivery in audits]
-        await stop.wait()
-        await ended(rounds)
+        await until_one_ends(asyncio.create_task(_set(stop)), *rounds)
+
+
+async def _set(stop: asyncio.Event) -> None:
+    await stop.wait()
 
 
 async def _rounds(audit: DeliveryAudit, redelivery: Redelivery, wanted: Wanted) -> None:

@@ -44,8 +44,7 @@ async def waiting(opened: Opened) -> Mapping[str, Any]:
     ]
     parked = [
         {"id": i.id, "type": i.body["headers"]["ce-type"], "due": i.due, "attempts": i.attempts, "error": i.error}
-        for i in await opened.stores.pending.find(_PARKED)
-        if i.kind == "publish"
+        for i in await opened.stores.pending.find(_PARKED, kind="publish")
     ]
     oldest = max((event["age"] for event in first), default=None)
     return {

@@ -32,12 +32,10 @@ async def waiting(opened: Opened, limit: int, *, due: bool = False) -> Sequence[
     """Returns one row for each item, in the order of their ids; with `due`, without the timers that are not due."""
     first: dict[str, Item] = {}
     rows: list[Mapping[str, Any]] = []
-    now = opened.ports.clock.now()
-    for item in await opened.stores.pending.find(_MOST if due else limit):
+    for item in await opened.stores.pending.find(limit, due=due):
         before = first.setdefault(item.lane, item)
-        if not (due and item.is_timer and item.due and item.due > now):
-            rows.append(_row(opened, item, before if before is not item else None))
-    return rows[:limit]
+        rows.append(_row(opened, item, before if before is not item else None))
+    return rows
 
 
 def lines(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -67,7 +67,7 @@ def start(
 
     found = in_context(to, ask)
     typer.echo(as_json(found) if json_ else _told(to, found))
-    if found["left"]:
+    if found["left"] or found["unreadable"]:
         raise typer.Exit(1)
 
 
@@ -125,7 +125,11 @@ def planned(
 async def replayed(
     consumer: Opened, log: CommitLog, broker: Broker, replay: Replay, *, environment: str, seconds: float
 ) -> dict[str, Any]:
-    """Runs a replay; returns {id, delivered, left}. `left` lists the partitions that have not reached its end yet."""
+    """Runs a replay; returns {id, delivered, left, unreadable}.
+
+    `left` lists the partitions that have not reached its end yet; `unreadable` the commits that cannot be read, from
+    which on nothing of their streams was delivered.
+    """
     replaying = Replayer(
         log,
         consumer.stores.replays,
@@ -141,7 +145,8 @@ async def replayed(
     except (BrokerAway, NotAccepted) as error:
         give_up = f"treaty replay abandon {consumer.service.name} {replay.id}"
         fail(f"the replay {replay.id} is not over: {error}; give it up with `{give_up}`, and start another")
-    return {"id": replay.id, "delivered": delivered, "left": list(await replaying.left(replay.id))}
+    left = list(await replaying.left(replay.id))
+    return {"id": replay.id, "delivered": delivered, "left": left, "unreadable": replaying.unreadable}
 
 
 async def listed(consumer: Opened, limit: int) -> Sequence[Mapping[str, Any]]:
@@ -175,6 +180,8 @@ async def _broker() -> AsyncIterator[tuple[RabbitBroker, str]]:
 
 def _told(consumer: str, found: Mapping[str, Any]) -> str:
     told = f"delivered {found['delivered']} events to {consumer} ({found['id']})"
+    if found["unreadable"]:
+        told += f", but none behind commits that cannot be read (`treaty holes`): {', '.join(found['unreadable'])}"
     if not found["left"]:
         return f"{told}; all of them are handled, or in quarantine"
     left = ", ".join(f"p{partition}" for partition in found["left"])

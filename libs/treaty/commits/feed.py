@@ -1,7 +1,9 @@
 """Feeds: yield the state of every aggregate of one kind after each commit, in the order of the log.
 
 One task reads the log for all watchers of a process; the first watcher starts it. A watcher that continues behind a
-place reads what it has missed by itself, until it meets the task, and from then on receives what the task reads.
+place reads what it has missed by itself, until it meets the task, and from then on receives what the task reads. When
+the task fails, such as at a commit of a newer version of the code, its watchers end with its error. A watcher that
+comes again behind its last place misses nothing, and meets the same error until a process can read the commit.
 """
 
 import asyncio
@@ -11,7 +13,7 @@ import contextlib
 import json
 import re
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -79,6 +81,7 @@ class Watching(Generic[A]):
     _waiting: "deque[Entry[A]]" = field(default_factory=deque)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _cut: bool = False
+    _error: Exception | None = None
 
     def offer(self, entry: "Entry[A]") -> None:
         """Adds an entry. A watcher that is too far behind is cut off; while it catches up, the oldest is dropped."""
@@ -91,12 +94,18 @@ class Watching(Generic[A]):
     def wake(self) -> None:
         self._news.set()
 
+    def fail(self, error: Exception) -> None:
+        """Ends the watching with an error, behind the entries that wait."""
+        self._error = error
+        self._news.set()
+
     async def entries(self) -> AsyncGenerator["Entry[A]", None]:
         """Yields entries until the process drains; the watcher then continues in another process.
 
         Raises:
             TooFarBehind: if the watcher does not take them as fast as they come.
             Rejected: if the log can no longer continue behind the place.
+            Newer: if only a later version of the code can read the next commit.
         """
         if self._missed is not None:
             async with aclosing(self._catch_up(self._missed)) as missed:
@@ -108,6 +117,8 @@ class Watching(Generic[A]):
                 raise TooFarBehind("the entries were not taken as fast as they came; watch again behind the last place")
             while self._waiting and not self._cut:
                 yield self._waiting.popleft()
+            if self._error is not None:
+                raise self._error
             self._news.clear()
             if not self._waiting and not self._feed.closed:
                 await self._news.wait()
@@ -139,6 +150,31 @@ class Watching(Generic[A]):
         return bool(places)
 
 
+class _Reading(Generic[A]):
+    """The task that reads for the watchers that came while it ran, and the place at which it began."""
+
+    def __init__(self, read: "Callable[[_Reading[A]], Coroutine[Any, Any, None]]") -> None:
+        self.watchers: set[Watching[A]] = set()
+        self.begun: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
+        self.task = asyncio.create_task(read(self))
+        self.task.add_done_callback(self._end)
+
+    def _end(self, task: "asyncio.Task[None]") -> None:
+        failed = None if task.cancelled() else task.exception()
+        error = failed if isinstance(failed, Exception) else StoreAway("the reading of the feed has ended")
+        if self.watchers:
+            logger.error("a feed cannot be read on, and its watchers end", watchers=len(self.watchers), exc_info=failed)
+        for watching in self.watchers:
+            watching.fail(error)
+        if not self.begun.done():
+            self.begun.set_exception(error)
+            self.begun.exception()  # marks it as retrieved: its watchers may be gone
+
+    def offer(self, entry: "Entry[A]") -> None:
+        for watching in self.watchers:
+            watching.offer(entry)
+
+
 class Feed(Generic[A]):
     """The feed of the aggregates of one kind.
 
@@ -149,9 +185,7 @@ class Feed(Generic[A]):
     def __init__(self, log: CommitLog, stored: Stored[A], *, ahead: int = 1000) -> None:
         self._log, self._stored, self._ahead = log, stored, ahead
         self._streams = Streams(log, stored)
-        self._watchers: set[Watching[A]] = set()
-        self._reading: asyncio.Task[None] | None = None
-        self._begun: asyncio.Future[Place] | None = None
+        self._reading: _Reading[A] | None = None
         self.closed = False
 
     @asynccontextmanager
@@ -162,24 +196,26 @@ class Feed(Generic[A]):
             Invalid: if `after` is not a place of a feed.
         """
         missed = _Spot.parse(after) if after else None
-        begun = self._start()
+        reading = self._start()
         watching: Watching[A] = Watching(after, self, missed, self._ahead)
-        self._watchers.add(watching)
+        reading.watchers.add(watching)
         try:
-            now = await asyncio.shield(begun)
+            now = await asyncio.shield(reading.begun)
             watching.place = watching.place or str(_Spot(now))
             yield watching
         finally:
-            self._watchers.discard(watching)
-            if not self._watchers:
-                await self._stop()
+            reading.watchers.discard(watching)
+            if not reading.watchers:
+                await self._stop(reading)
 
     async def close(self) -> None:
         """Ends all watching."""
         self.closed = True
-        for watching in self._watchers:
-            watching.wake()
-        await self._stop()
+        if self._reading is not None:
+            for watching in self._reading.watchers:
+                watching.wake()
+            self._reading.watchers.clear()
+            await self._stop(self._reading)
 
     async def behind(self, spot: _Spot) -> AsyncGenerator[Sequence[Entry[A]], None]:
         """Yields the entries behind a spot.
@@ -203,29 +239,33 @@ class Feed(Generic[A]):
                 yield [entry async for entry in self._entries(place, new)]
                 place = batch.place
 
-    def _start(self) -> "asyncio.Future[Place]":
-        if self._reading is None or self._begun is None or self._reading.done():
-            self._begun = asyncio.get_running_loop().create_future()
-            self._reading = asyncio.create_task(self._read(self._begun))
-        return self._begun
+    def _start(self) -> _Reading[A]:
+        """Returns the reading, or a new one. No watcher of one that has ended is joined to the next: it would miss some
+        commits."""
+        if self._reading is None or self._reading.task.done():
+            self._reading = _Reading(self._read)
+        return self._reading
 
-    async def _stop(self) -> None:
-        reading, self._reading = self._reading, None
-        if reading is not None:
-            await ended([reading])
+    async def _stop(self, reading: _Reading[A]) -> None:
+        if self._reading is reading:
+            self._reading = None
+        await ended([reading.task])
 
-    async def _read(self, begun: "asyncio.Future[Place]") -> None:
+    async def _read(self, reading: _Reading[A]) -> None:
         place = await self._end()
-        if not begun.done():
-            begun.set_result(place)
+        reading.begun.set_result(place)
+        offered: set[str] = set()  # behind the place: a batch comes again if the store was away in the middle of it
         while True:
             with contextlib.suppress(StoreAway):
                 async with aclosing(self._log.follow(place)) as batches:
                     async for batch in batches:
-                        async for entry in self._entries(place, self._own(batch)):
-                            for watching in self._watchers:
-                                watching.offer(entry)
+                        own = self._own(batch)
+                        async for entry in self._entries(place, own):
+                            if entry.committed.revision not in offered:
+                                reading.offer(entry)
+                                offered.add(entry.committed.revision)
                         place = batch.place
+                        offered -= {_revision(commit) for commit in own}
             await asyncio.sleep(1.0)
 
     async def _end(self) -> Place:

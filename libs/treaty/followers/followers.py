@@ -239,8 +239,7 @@ class Following:
             if track not in group.tracks:
                 return
             pause = self.surroundings.chance.jitter(backoff(track.failures, self.first_pause, self.longest_pause))
-            track.failures += 1
-            track.halted = True
+            track.fail()
             await self._leave(group, track, partial(self._try_later, track, pause))
             self.surroundings.probe.gauge("treaty.follower.halted", 1, follower=track.follower.name)
             logger.exception(

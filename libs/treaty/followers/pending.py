@@ -79,8 +79,13 @@ class Pending(Protocol):
         """Returns the time of the server's clock, by which work is due."""
         ...
 
-    async def find(self, limit: int) -> Sequence[Item]:
-        """Returns items by their ids, timers included, for people to look at."""
+    async def find(self, limit: int, *, kind: Kind | None = None, due: bool = False) -> Sequence[Item]:
+        """Returns the first items by their ids, timers included, for people to look at.
+
+        Args:
+            kind: only items of this kind.
+            due: without the timers whose time has not come by the server's clock.
+        """
         ...
 
     async def waiting(self) -> Waiting:

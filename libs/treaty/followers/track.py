@@ -34,8 +34,8 @@ class Track:
         place: the work on every commit up to here is done. It never goes back.
         saved: the place that the store holds, since `saved_at`.
         open: the batches that the follower has taken and not finished, the oldest first.
-        failures: how often in a row it failed.
-        halted: it failed, and has not succeeded since.
+        failures: how often in a row it failed, without passing the position where it failed.
+        halted: it failed, and has not passed that position since.
         stalls: how often it had no room while others waited, since it last kept up.
     """
 
@@ -47,6 +47,8 @@ class Track:
     halted: bool = False
     stalls: int = 0
     saved_at: float = 0.0
+    _tried: Place = field(default_factory=Place)
+    _failed: tuple[int, int] = (0, 0)
 
     def is_to_save(self, now: float, idle: float) -> bool:
         """Returns whether the place has passed commits since it was saved, or has moved for so many seconds."""
@@ -62,9 +64,8 @@ class Track:
         """
         if not batch.again and self.place.token and batch.place.token <= self.place.token:
             return
+        self._tried = batch.place
         work = self.follower.take(batch.commits, epoch) if batch.commits else None
-        if batch.commits and work is None:
-            self.failures = 0
         self.open.append((batch.place, None if work is None else asyncio.ensure_future(work)))
         self.advance()
 
@@ -77,15 +78,24 @@ class Track:
         while self.open:
             place, work = self.open[0]
             if work is not None:
+                self._tried = place
                 if not work.done():
                     return
                 if work.cancelled():
                     raise Broken(f"the work of {self.follower.name} was cancelled from within")
                 work.result()
-                self.failures = 0
             self.open.popleft()
             if place.token or place.position > self.place.position:
                 self.place = Place(place.token, max(place.position, self.place.position))
+            if self.place.position >= self._failed:
+                self.failures = 0
+
+    def fail(self) -> None:
+        """Counts a failure. It is over when the place has passed the batch, or has moved if that lies behind."""
+        seconds, number = self.place.position
+        self._failed = max(self._tried.position, (seconds, number + 1))
+        self.failures += 1
+        self.halted = True
 
     async def settle(self) -> None:
         """Waits for the oldest open batch."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from treaty.clock import Clock
-from treaty.followers.pending import First, Item
+from treaty.followers.pending import First, Item, Kind
 from treaty.probes import Waiting
 
 
@@ -45,8 +45,13 @@ class MemoryPending:
     async def now(self) -> datetime:
         return self._clock.now()
 
-    async def find(self, limit: int) -> Sequence[Item]:
-        return sorted(self._items.values(), key=lambda item: item.id)[:limit]
+    async def find(self, limit: int, *, kind: Kind | None = None, due: bool = False) -> Sequence[Item]:
+        wanted = [
+            item
+            for item in self._items.values()
+            if kind in (None, item.kind) and not (due and item.is_timer and self._wait(item))
+        ]
+        return sorted(wanted, key=lambda item: item.id)[:limit]
 
     async def waiting(self) -> Waiting:
         parked = [item for item in self._items.values() if not item.is_timer]

@@ -7,7 +7,7 @@ from typing import Any
 
 from pymongo.errors import BulkWriteError
 
-from treaty.followers.pending import First, Item
+from treaty.followers.pending import First, Item, Kind
 from treaty.mongo.documents import count_waiting, later
 from treaty.mongo.driver import reaching
 from treaty.probes import Waiting
@@ -83,9 +83,12 @@ class MongoPending:
         now: datetime = answer["localTime"]
         return now
 
-    async def find(self, limit: int) -> Sequence[Item]:
+    async def find(self, limit: int, *, kind: Kind | None = None, due: bool = False) -> Sequence[Item]:
+        wanted: dict[str, Any] = {"kind": kind} if kind else {}
+        if due:
+            wanted["$or"] = [{"timer": False}, {"due": {"$not": {"$gt": await self.now()}}}]
         with reaching():
-            found = await self._items.find({}).sort("_id", 1).limit(limit).to_list(None)
+            found = await self._items.find(wanted).sort("_id", 1).limit(limit).to_list(None)
         return [_item(document) for document in found]
 
     async def waiting(self) -> Waiting:

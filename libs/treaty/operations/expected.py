@@ -28,6 +28,7 @@ class Expected:
     """An event that a consumer is to take.
 
     Attributes:
+        version: that of its commit in the stream.
         envelope: without its body.
         causes: the causes under which the consumer's subscriptions commit; one of them suffices.
         read: the place at which the log was when the event was read. A relay that has it stored has published the event
@@ -36,6 +37,7 @@ class Expected:
 
     producer: str
     stream: str
+    version: int
     envelope: Envelope
     committed: datetime
     causes: Sequence[str]
@@ -151,6 +153,7 @@ class Reading:
                     yield Expected(
                         producer=self.producer,
                         stream=commit.stream,
+                        version=commit.version,
                         envelope=replace(envelope, body=b""),
                         committed=commit.stored_at,
                         causes=causes,

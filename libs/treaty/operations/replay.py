@@ -1,19 +1,25 @@
 """Runs a replay: the consumer holds live events back, the history is delivered to it alone, and the replay ends."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence, Set
 from functools import partial
 from typing import TypeVar
 
+import structlog
+
 from treaty.chance import Chance, retrying
 from treaty.commits.commit import Commit
-from treaty.commits.log import CommitLog
+from treaty.commits.holes import holes
+from treaty.commits.log import CommitLog, Unreadable
 from treaty.domain import Conflict, Rejected
 from treaty.followers.leases import Leases
-from treaty.messaging.broker import Broker, BrokerAway, Topology
+from treaty.messaging.broker import Broker, BrokerAway, NotAccepted, Topology
 from treaty.messaging.envelope import Envelope, envelopes
 from treaty.messaging.replays import Replay, Replays
 from treaty.operations.audit import history
+
+logger = structlog.get_logger()
 
 T = TypeVar("T")
 
@@ -31,6 +37,9 @@ class Replayer:
         replays, leases, topology: the consumer's.
         environment: the environment's name in the envelopes of the producer's relay.
         seconds: the longest wait for the partitions, and for a broker that is away.
+
+    Attributes:
+        unreadable: the ids of commits that could not be read. Nothing of their streams was delivered from there on.
     """
 
     def __init__(
@@ -48,6 +57,7 @@ class Replayer:
         self._log, self._replays, self._leases = log, replays, leases
         self._broker, self._topology = broker, topology
         self._chance, self._environment, self._seconds = chance, environment, seconds
+        self.unreadable: list[str] = []
 
     async def run(self, replay: Replay, *, only: Set[str] = frozenset()) -> int:
         """Delivers the events of the replay, and its end to each partition; returns the number of events.
@@ -69,9 +79,20 @@ class Replayer:
             await self._patiently(partial(self._broker.end_replay, self._topology, partition, replay.id))
         return delivered
 
+    async def end_again(self, id: str) -> None:
+        """Puts the end into the partitions that have not reached it: the first may be lost. A second has no effect."""
+        with contextlib.suppress(BrokerAway, NotAccepted):
+            for partition in await self._left(id):
+                await self._broker.end_replay(self._topology, partition, id)
+
     async def left(self, id: str) -> Sequence[int]:
         """Waits until a replay is over; returns the partitions that have not reached its end in time."""
-        await self._in_time(partial(self._is_open, id))
+        if await self._in_time(partial(self._is_open, id), self._seconds / 2):
+            await self.end_again(id)
+            await self._in_time(partial(self._is_open, id), self._seconds / 2)
+        return await self._left(id)
+
+    async def _left(self, id: str) -> Sequence[int]:
         replay = await self._replays.get(id)
         return [] if replay is None else sorted(set(range(replay.partitions)) - replay.passed)
 
@@ -81,7 +102,7 @@ class Replayer:
         The lease of a partition without an owner is taken for a moment: an owner that was only late to renew it would
         otherwise go on, and know nothing of the replay.
         """
-        late = await self._in_time(partial(self._not_holding, replay.id, set()))
+        late = await self._in_time(partial(self._not_holding, replay.id, set()), self._seconds)
         if late:
             await self._replays.abandon(replay.id)
             raise Rejected(
@@ -91,9 +112,9 @@ class Replayer:
         if not await self._replays.deliver(replay.id):
             raise Conflict(f"the replay {replay.id} was abandoned")
 
-    async def _in_time(self, left: Callable[[], Awaitable[T]]) -> T:
+    async def _in_time(self, left: Callable[[], Awaitable[T]], seconds: float) -> T:
         """Polls until `left` returns nothing or the time is over; returns its last result."""
-        until = asyncio.get_running_loop().time() + self._seconds
+        until = asyncio.get_running_loop().time() + seconds
         while True:
             answer = await left()
             if not answer or asyncio.get_running_loop().time() > until:
@@ -145,9 +166,24 @@ class Replayer:
         if not replay.streams:
             async for commit in history(self._log):
                 yield commit
+            for hole in await holes(self._log):
+                if hole.is_open and hole.stream:
+                    self._leave_out(hole.id, hole.error)
         for stream in replay.streams:
-            for commit in await self._log.read(stream, states=False):
+            for commit in await self._readable(stream):
                 yield commit
+
+    async def _readable(self, stream: str) -> Sequence[Commit]:
+        """Returns the commits of a stream up to the first that cannot be read: what is behind it must not overtake."""
+        try:
+            return await self._log.read(stream, states=False)
+        except Unreadable as found:
+            self._leave_out(found.id, found.why)
+            return await self._log.read(stream, last=found.version - 1, states=False)
+
+    def _leave_out(self, id: str, why: str) -> None:
+        self.unreadable.append(id)
+        logger.error("a replay leaves out the rest of a stream: a commit cannot be read", commit=id, why=why)
 
     async def _send(self, id: str, batch: Sequence[Envelope]) -> None:
         """Publishes events: in order within a stream, in parallel across streams."""

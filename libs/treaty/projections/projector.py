@@ -28,6 +28,19 @@ _CHECK_SECONDS = 1.0
 """While a projector writes, the longest time until it notices that another generation is served."""
 
 
+class RowsMissing(Exception):
+    """A read model does not show the commit before one that it is to show: a person has removed rows, for example.
+
+    A commit behind a hole is held back by the log, so a gap is never the usual way of a stream.
+    """
+
+    def __init__(self, projection: Projection[Any], stream: str, shown: int, version: int) -> None:
+        super().__init__(
+            f"{projection.name} shows {stream} up to version {shown}, so version {version} cannot be shown: rows were "
+            f"removed, or a commit is missing; run `treaty projections rebuild <context>/{projection.name}`"
+        )
+
+
 @dataclass(eq=False, slots=True)
 class _Batch:
     """Commits that arrived together. `alone`: they must not be shown with others, because one of those may fail."""
@@ -168,6 +181,9 @@ async def show(
 
     Commits that are repeated may have a gap, where one could not be read in the meantime. So nothing is shown on a row
     that does not have all before it.
+
+    Raises:
+        RowsMissing: if neither the commits nor the stored row have all before a commit.
     """
     versions: dict[str, list[int]] = {}
     for commit in commits:
@@ -183,6 +199,8 @@ async def show(
         row = known.get(id, Row(id, 0, None))
         if version <= row.version:
             continue
+        if version > row.version + 1:
+            raise RowsMissing(projection, id, row.version, version)
         for _, event in events:
             row = _projected(projection, row, event)
         known[id] = changed[id] = replace(row, version=version)
@@ -192,7 +210,11 @@ async def show(
 
 
 async def meet(projection: Projection[Any], rows: Rows, commits: Sequence[Commit], epoch: int, generation: int) -> None:
-    """Shows commits in rows that several streams meet in, with marks of the streams, in one transaction."""
+    """Shows commits in rows that several streams meet in, with marks of the streams, in one transaction.
+
+    Raises:
+        RowsMissing: if the mark of a stream does not have all before a commit.
+    """
     steps = [_step(projection, commit) for commit in commits]
     while True:
         try:
@@ -214,6 +236,9 @@ async def _meet(projection: Projection[Any], rows: Rows, steps: Sequence[_Step],
     for mark, version, events in steps:
         if version <= known.get(mark, Row(mark, 0, None)).version:
             continue
+        shown = known.get(mark, Row(mark, 0, None)).version
+        if version > shown + 1:
+            raise RowsMissing(projection, mark.removeprefix("@"), shown, version)
         for id, event in events:
             known[id] = changed[id] = _projected(projection, known.get(id, Row(id, 0, None)), event)
         marked = replace(known.get(mark, Row(mark, 0, None)), version=version)

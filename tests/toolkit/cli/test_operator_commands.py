@@ -127,6 +127,17 @@ async def test_pending_work_tells_what_it_waits_for(opened: Opened, clock: Manua
     assert len(await pending.waiting(opened, 10, due=True)) == 3
 
 
+async def test_timers_of_later_hide_nothing(opened: Opened, clock: ManualClock) -> None:
+    body: dict[str, Any] = {"type": "ring", "headers": {"ce-type": "rang"}}
+    due = clock.now() + timedelta(days=1)
+    timers = [Item(id=f"a@{n}", lane=f"a@{n}", kind="call", body=body, due=due) for n in range(10_001)]
+    failing = Item(id="x@1", lane="x", kind="call", body=body, attempts=70, error="PeerAway")
+    refused = Item(id="y@1", lane="y", kind="publish", body=body, attempts=1, error="it is too large")
+    await opened.stores.pending.add([*timers, failing, refused])
+    assert [row["id"] for row in await pending.waiting(opened, 200, due=True)] == ["x@1", "y@1"]
+    assert [event["id"] for event in (await outbox.waiting(opened))["parked"]] == ["y@1"]
+
+
 def test_pending_work_fits_on_a_screen_of_80_columns() -> None:
     row = {
         "context": "commerce.notifications",

@@ -62,7 +62,7 @@ async def test_history_reaches_the_consumer_and_the_replay_is_listed(
     source = await ordering(clock, "o-1", "o-2", "o-3")
     wish = planned(inventory, streams=["order-o-1", "order-o-3"])
     found = await replay.replayed(inventory, source.log, world.broker, wish, environment="dev", seconds=20)
-    assert found == {"id": wish.id, "delivered": 2, "left": []}
+    assert found == {"id": wish.id, "delivered": 2, "left": [], "unreadable": []}
     commits = world.stores[INVENTORY].commits.commits
     causes = {cause.id for commit in commits for cause in commit.causes}
     assert {cause.partition("/OrderPlaced")[0] for cause in causes if cause.startswith(ORDERING)} == {
@@ -93,7 +93,7 @@ async def test_moments_are_read(inventory: Opened) -> None:
 
 
 async def test_what_is_left_is_told_with_the_way_to_go_on() -> None:
-    told = replay._told(INVENTORY, {"id": "r-1", "delivered": 3, "left": [1, 2]})
+    told = replay._told(INVENTORY, {"id": "r-1", "delivered": 3, "left": [1, 2], "unreadable": []})
     assert "p1, p2 did not come to the end yet" in told
     assert f"treaty replay abandon {INVENTORY} r-1" in told
 
@@ -111,3 +111,15 @@ async def test_an_event_that_the_broker_refuses_leaves_the_replay_to_a_person(
     [row] = await replay.listed(inventory, 10)
     assert row["status"] == "delivering"
     assert await inventory.stores.replays.abandon(wish.id)
+
+
+@pytest.mark.parametrize("streams", [["order-o-1", "order-o-2"], []])
+async def test_a_commit_that_cannot_be_read_is_told_and_the_other_streams_are_delivered(
+    world: World, inventory: Opened, clock: ManualClock, streams: list[str]
+) -> None:
+    source = await ordering(clock, "o-1", "o-2")
+    source.commits.spoil("order-o-1@000000000001")
+    wish = planned(inventory, streams=streams)
+    found = await replay.replayed(inventory, source.log, world.broker, wish, environment="dev", seconds=20)
+    assert (found["delivered"], found["left"], found["unreadable"]) == (1, [], ["order-o-1@000000000001"])
+    assert "none behind commits that cannot be read (`treaty holes`): order-o-1@" in replay._told(INVENTORY, found)

@@ -2,11 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from treaty.clock import SystemClock
+from treaty.commits.codec import Newer
 from treaty.commits.feed import Feed, TooFarBehind
 from treaty.commits.group_commit import GroupCommitLog
+from treaty.commits.log import Place, StoreAway
 from treaty.domain import Invalid, Rejected
 from treaty.memory.commits import MemoryCommits
 from treaty.surroundings import Surroundings
@@ -58,7 +62,7 @@ class Watcher:
                     self.seen.append(entry.committed.revision)
                     self.place = entry.place
                     await self.may_take.wait()
-            except (TooFarBehind, Rejected) as error:
+            except (TooFarBehind, Rejected, Newer, StoreAway) as error:
                 self.error = error
 
     async def leave(self) -> None:
@@ -174,3 +178,85 @@ async def test_a_process_that_drains_ends_the_watching(log: GroupCommitLog, feed
     missed = await Watcher(feed, live.place).begun()
     await feed.close()
     await asyncio.gather(live.task, missed.task)
+
+
+async def _write_newer(log: GroupCommitLog, id: str, version: int) -> None:
+    """Appends a commit with an event, and a snapshot, that only a later version of the code can read."""
+    commit = noted(id, version, "ann", version)
+    renamed = {"type": "renamed", "v": 1, "data": {}}
+    await log.append(replace(commit, events=[renamed], state={"shape": "another", "data": {}}))
+
+
+async def test_a_commit_of_a_newer_version_ends_every_watcher_and_none_misses_a_commit(
+    log: GroupCommitLog, feed: Feed[Note]
+) -> None:
+    watchers = [await Watcher(feed).begun() for _ in range(2)]
+    written = await _write(log, 1, 2)
+    await eventually(lambda: all(one.seen == written for one in watchers))
+    await _write_newer(log, "c", 1)
+    await eventually(lambda: all(isinstance(one.error, Newer) for one in watchers))
+    late = await Watcher(feed).begun()
+    live = await _write(log, 3, 3)
+    await eventually(lambda: late.seen == live)
+    assert [one.seen for one in watchers] == [written, written]
+
+
+async def test_a_watcher_that_comes_again_does_not_go_past_a_commit_of_a_newer_version(
+    log: GroupCommitLog, feed: Feed[Note]
+) -> None:
+    before = await Watcher(feed).begun()
+    await _write_newer(log, "c", 1)
+    await eventually(before.task.done)
+    await _write(log, 1, 1)
+    again = Watcher(feed, before.place)
+    await eventually(again.task.done)
+    assert isinstance(again.error, Newer)
+    assert again.seen == []
+
+
+async def test_a_reading_that_is_cancelled_from_within_ends_its_watchers(
+    commits: MemoryCommits, log: GroupCommitLog, feed: Feed[Note], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watcher = await Watcher(feed).begun()
+    read = log.read
+
+    async def cancelled(*args: object, **kwargs: object) -> object:
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(log, "read", cancelled)
+    written = await _write(log, 1, 1)
+    await eventually(watcher.task.done)
+    assert isinstance(watcher.error, StoreAway)
+    monkeypatch.setattr(log, "read", read)
+    again = await Watcher(feed, watcher.place).begun()
+    await eventually(lambda: again.seen == written)
+
+
+async def test_a_feed_that_cannot_begin_raises(
+    log: GroupCommitLog, feed: Feed[Note], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken() -> Place:
+        raise ValueError("no place")
+
+    monkeypatch.setattr(log, "end", broken)
+    with pytest.raises(ValueError, match="no place"):
+        async with asyncio.timeout(5), feed.watch():
+            pass
+
+
+async def test_a_store_that_is_away_in_the_middle_of_a_batch_repeats_nothing(
+    log: GroupCommitLog, feed: Feed[Note], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watcher = await Watcher(feed).begun()
+    read, away = log.read, {"note-b"}
+
+    async def sometimes(stream: str, **kwargs: Any) -> object:
+        if stream in away:
+            away.clear()
+            raise StoreAway("for a moment")
+        return await read(stream, **kwargs)
+
+    monkeypatch.setattr(log, "read", sometimes)
+    await asyncio.gather(*(log.append(noted(id, 1, "ann", 1)) for id in ("a", "b", "c")))
+    await eventually(lambda: len(watcher.seen) >= 3)
+    assert sorted(watcher.seen) == ["note-a@1", "note-b@1", "note-c@1"]

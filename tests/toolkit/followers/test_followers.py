@@ -4,8 +4,10 @@ import asyncio
 import random
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
+import structlog
 from treaty.clock import SystemClock
 from treaty.commits.commit import Commit
 from treaty.commits.log import Place
@@ -220,6 +222,27 @@ async def test_a_halted_follower_is_tried_again_and_goes_on_where_it_failed(scen
     assert list(dict.fromkeys(broken.taken)) == ids
     assert sorted(set(other.taken)) == sorted(ids)
     assert await eventually(lambda: _nothing_is_halted(scene))
+
+
+async def test_a_halted_follower_waits_longer_each_time_although_it_passes_earlier_commits(scene: Scene) -> None:
+    for number in range(12):
+        await scene.write(f"thing-{number}", 1)
+    broken, other = Noting("broken", breaking={"thing-11"}), Noting("other")
+    following = scene.following(broken, other)
+    following.first_pause = 0.01
+    with structlog.testing.capture_logs() as logs:
+        async with running(following.run(1)):
+            await eventually(lambda: len(_halts(logs)) >= 5)
+            assert scene.probe.gauges["treaty.follower.halted"] == 1
+            broken.breaking.clear()
+            await eventually(lambda: _nothing_is_halted(scene))
+    assert _halts(logs) == list(range(1, len(_halts(logs)) + 1))
+    assert scene.probe.gauges["treaty.follower.halted"] == 0
+
+
+def _halts(logs: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Returns the number of failures in a row at each halt."""
+    return [entry["failures"] for entry in logs if entry["event"] == "a follower is halted"]
 
 
 async def test_a_halt_is_over_when_a_later_process_succeeds(scene: Scene) -> None:

@@ -4,14 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
+import structlog
+from treaty.clock import SystemClock
 from treaty.memory.broker import MemoryBroker
 from treaty.memory.commits import MemoryCommits
 from treaty.memory.stores import MemoryStores
+from treaty.messaging.broker import Topology
 from treaty.messaging.quarantine import Intent
 from treaty.messaging.replays import Replay
 from treaty.operations.deliveries import Findings
+from treaty.operations.redelivery import Redelivery
 from treaty.testing import eventually
 from treaty.testing.samples import NOON
+from treaty.testing.world import ManualClock
 
 from tests.toolkit.pair import HAPPENED, IGNORED, POISON, Pair, ids, nothing_waits
 
@@ -208,3 +213,91 @@ async def test_the_place_passes_an_event_only_when_there_is_a_trace_of_it(pair: 
         await pair.redelivery().deliver(found.missing)
         await nothing_waits(audit)
         assert (await pair.desk.checkpoints.load())[name] == await pair.bank.log.end()
+
+
+async def test_an_unreadable_commit_holds_up_the_later_events_of_its_stream_only(pair: Pair) -> None:
+    await lose(pair, "a-1", "a-2", "a-1", "a-1")
+    async with pair.running():
+        found = await nothing_waits(pair.audit())
+        commits_of(pair).spoil("a-1@000000000002")
+        redelivery = pair.redelivery()
+        assert await redelivery.deliver(found.missing) == 2
+        assert await redelivery.deliver(found.missing) == 0
+        assert delivered(pair) == {"a-1@1#1", "a-2@1#1"}
+        assert len(await pair.desk.replays.find()) == 1, "no replay for events that must wait"
+        commits_of(pair).unreadable.clear()
+        assert await redelivery.deliver(found.missing) == 2
+        assert delivered(pair) == {"a-1@1#1", "a-2@1#1", "a-1@2#1", "a-1@3#1"}
+
+
+def delivered(pair: Pair) -> set[str]:
+    return {cause.split("/")[1] for cause in pair.taken}
+
+
+def impatient(pair: Pair, clock: ManualClock) -> Redelivery:
+    redelivery = pair.redelivery()
+    redelivery.seconds = 0.3
+    redelivery.surroundings = replace(redelivery.surroundings, clock=clock)
+    return redelivery
+
+
+def lose_ends(pair: Pair, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    """Loses the next ends of replays, as a policy on the queue does after the broker has confirmed them."""
+    end, lost = pair.broker.end_replay, list[str]()
+
+    async def lossy(topology: Topology, partition: int, replay: str) -> None:
+        if len(lost) < most and not replay.startswith(("inbox", "audit")):
+            lost.append(replay)
+        else:
+            await end(topology, partition, replay)
+
+    monkeypatch.setattr(pair.broker, "end_replay", lossy)
+
+
+async def test_an_end_that_is_lost_is_put_again(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    await lose(pair, "a-1")
+    async with pair.running():
+        found = await nothing_waits(pair.audit())
+        lose_ends(pair, monkeypatch, 2)
+        assert await impatient(pair, ManualClock(SystemClock().now())).deliver(found.missing) == 1
+        assert not await pair.desk.replays.open()
+
+
+async def test_a_redelivery_whose_ends_are_lost_says_so_and_is_ended_in_a_later_round(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await lose(pair, "a-1")
+    async with pair.running():
+        found = await nothing_waits(pair.audit())
+        lose_ends(pair, monkeypatch, 4)
+        redelivery = impatient(pair, ManualClock(SystemClock().now()))
+        with structlog.testing.capture_logs() as logs:
+            await redelivery.deliver(found.missing)
+        events = [entry["event"] for entry in logs]
+        assert "missing events were delivered again" not in events
+        assert "missing events were delivered again, but the end of their replay did not arrive" in events
+        assert len(await pair.desk.replays.open()) == 1
+        await redelivery.deliver([])
+        await eventually(lambda: no_replay_is_open(pair))
+
+
+async def no_replay_is_open(pair: Pair) -> bool:
+    return not await pair.desk.replays.open()
+
+
+async def test_a_redelivery_that_does_not_end_is_given_up_and_repeated_once(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await lose(pair, "a-1")
+    async with pair.running():
+        found = await nothing_waits(pair.audit())
+        lose_ends(pair, monkeypatch, 1_000)
+        clock = ManualClock(SystemClock().now())
+        redelivery = impatient(pair, clock)
+        counts = []
+        for _ in range(4):
+            counts.append(await redelivery.deliver(found.missing))
+            clock.advance(660)
+        assert counts == [1, 1, 0, 0]
+        assert not await pair.desk.replays.open()
+        assert delivered(pair) == {"a-1@1#1"}

@@ -16,7 +16,7 @@ from treaty.memory.rows import MemoryRows
 from treaty.probes import NoProbe
 from treaty.projections import projector
 from treaty.projections.projection import Projection
-from treaty.projections.projector import Projector, apply
+from treaty.projections.projector import Projector, RowsMissing, apply
 from treaty.projections.rows import Row, Superseded
 from treaty.projections.similar import FARTHEST, Near, parts_of
 from treaty.projections.view import NotShown, Page, View
@@ -179,12 +179,39 @@ async def test_a_row_that_was_just_written_is_not_read_again() -> None:
     for version in range(1, 6):
         await (projector.take([noted("a", version, "ann", version)], 1) or asyncio.sleep(0))
     assert rows.loaded == []
+    await rows.store_newer([Row("b", 6, None), Row("a", 8, None)], 0)
     await (projector.take([noted("b", 7, "bob", 7)], 1) or asyncio.sleep(0))
     await (projector.take([noted("a", 9, "ann", 9)], 1) or asyncio.sleep(0))
     assert rows.loaded == [["b"], ["a"]], "versions in between were not seen here"
     projector.begin()
     await (projector.take([noted("a", 10, "ann", 10)], 1) or asyncio.sleep(0))
     assert rows.loaded == [["b"], ["a"], ["a"]], "a new reading remembers nothing"
+
+
+@pytest.mark.parametrize("made", [STEPS, PEOPLE])
+async def test_a_read_model_whose_rows_were_removed_is_not_built_on_nothing(made: Projection[Any]) -> None:
+    rows = MemoryRows(made)
+    await apply(made, rows, [noted("a", version, "ann", version) for version in range(1, 4)], 1, 0)
+    rows._generations[0].clear()
+    projector = Projector(made, rows, 0, NoProbe())
+    with pytest.raises(RowsMissing, match=rf"{made.name} shows a up to version 0.* rebuild <context>/{made.name}"):
+        await (projector.take([noted("a", 4, "ann", 4)], 1) or asyncio.sleep(0))
+    assert await rows.everything(0) == []
+    projector.begin()
+    await (projector.take([noted("b", 1, "bob", 1)], 1) or asyncio.sleep(0))
+    assert await rows.everything(0), "a stream that begins now is shown"
+
+
+@pytest.mark.parametrize(
+    "made", [replace(NOTES, key=lambda note, event: None), replace(NOTES, project=lambda *_: None)]
+)
+async def test_commits_without_a_row_leave_no_gap(made: Projection[Any]) -> None:
+    rows = MemoryRows(made)
+    for version in range(1, 6):
+        empty = replace(noted("a", version, "ann", version), events=[])
+        commit = empty if version % 2 else noted("a", version, "ann", version)
+        await (Projector(made, rows, 0, NoProbe()).take([commit], 1) or asyncio.sleep(0))
+    assert [row.version for row in await rows.everything(0)] == [5]
 
 
 @given(batches=st.lists(st.sets(st.integers(1, 8), min_size=1), max_size=12))

@@ -89,6 +89,20 @@ class PendingSuite(OnStores):
         ]
         assert [item.id for item in await stores.pending.find(2)] == ["a@1", "b@1"]
 
+    async def test_what_is_left_out_does_not_count_as_found(self, stores: Stores) -> None:
+        later = NOON + timedelta(days=50_000)
+        await stores.pending.add(
+            [
+                *(call(f"a@{n}", f"a@{n}", due=later) for n in range(5)),
+                call("b@1", "b@1", due=NOON),
+                call("c@1", "c"),
+                replace(call("d@1", "d", due=later), kind="publish"),
+            ]
+        )
+        assert [item.id for item in await stores.pending.find(3, due=True)] == ["b@1", "c@1", "d@1"]
+        assert [item.id for item in await stores.pending.find(3, kind="publish")] == ["d@1"]
+        assert [item.id for item in await stores.pending.find(3, kind="call", due=True)] == ["b@1", "c@1"]
+
     async def test_what_is_parked_is_counted_and_its_age_known(self, stores: Stores) -> None:
         assert await stores.pending.waiting() == Waiting(0)
         late = NOON + timedelta(hours=1)
