@@ -274,5 +274,5 @@ def _item(document: Mapping[str, Any]) -> Quarantined:
         discarded=document["discarded"],
         schema=document.get("schema", False),
         waits_for=document.get("waits_for", ""),
-        raw=[(name, value) for name, value in document.get("raw", ())],
+        raw=tuple((name, value) for name, value in document.get("raw", ())),
     )

@@ -68,7 +68,7 @@ class QuarantineSuite(OnStores):
             attempts=2,
             next_try=NOON,
             waits_for="replay-1",
-            raw=[("ce-id", "a"), ("ce-source", b"\xff"), ("a.b$c", "")],
+            raw=(("ce-id", "a"), ("ce-source", b"\xff"), ("a.b$c", "")),
             intent=Intent(action="retry", reason="fixed", at=NOON),
         )
         await stores.quarantine.add(item)
