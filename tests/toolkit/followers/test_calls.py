@@ -7,16 +7,25 @@ from datetime import timedelta
 
 import pytest
 from treaty.causes import Cause, current_cause
-from treaty.commits.commit import Commit
+from treaty.commits.codec import Names, Shape
+from treaty.commits.commit import Commit, PendingCall
 from treaty.domain import Rejected
-from treaty.followers.calls import Caller
+from treaty.followers.calls import _AT_ONCE, Caller
 from treaty.followers.pending import Item
 from treaty.followers.pending_work import PendingWork
 from treaty.testing import eventually
 from treaty.testing.recorder import Recorder
+from treaty.testing.samples import plain_commit
 
 from tests.toolkit.bank import COMMANDS, Account, Bank, Ring, alarm, deposit, request, withdraw
 from tests.toolkit.pieces import Parking, calling, running
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wave:
+    """A command of another type than Ring."""
+
+    text: str
 
 
 @dataclass(slots=True)
@@ -110,6 +119,42 @@ async def test_a_slow_call_is_parked_so_that_the_log_moves_on_and_is_made_once(p
         await eventually(phone.parking.is_empty)
     assert phone.rung == ["x", "a", "b"]
     assert phone.started.count("a") == 1
+
+
+async def test_calls_that_hang_are_bounded_and_hold_up_neither_the_log_nor_calls_of_another_type(phone: Phone) -> None:
+    hanging, made = set[str](), []
+
+    async def hang(command: Ring) -> None:
+        hanging.add(command.text)
+        await asyncio.Event().wait()
+
+    async def wave(command: Wave) -> None:
+        made.append(command.text)
+
+    names = Names([Shape("ring", Ring), Shape("wave", Wave)])
+    phone.caller = Caller(names, {Ring: hang, Wave: wave}, phone.pending, probe=Recorder(), patience=0.02)
+    async with running(phone.pending.work()):
+        for round in range(4):
+            hung = [calling(f"thing-{n}", 1, str(n)) for n in range(100 * round, 100 * round + 100)]
+            call = PendingCall(type="wave", body=names.encode(Wave(text=str(round))), cause=0)
+            await phone.take(*hung, replace(plain_commit(f"other-{round}", 1), calls=[call]))
+            assert made == [str(n) for n in range(round + 1)]
+            assert len(hanging) <= _AT_ONCE
+            assert phone.pending._running["ring"] <= _AT_ONCE
+        assert len(await phone.parking.store.find(1000)) == 400
+
+
+async def test_calls_that_answer_wait_for_a_place_and_are_not_parked(phone: Phone) -> None:
+    phone.caller = Caller(COMMANDS, {Ring: phone.ring}, phone.pending, probe=Recorder(), patience=10.0)
+    gates = [str(n) for n in range(2 * _AT_ONCE)]
+    phone.gates.update({text: asyncio.Event() for text in gates})
+    work = asyncio.create_task(phone.take(*(calling(f"thing-{n}", 1, str(n)) for n in range(2 * _AT_ONCE))))
+    await eventually(lambda: len(phone.started) == _AT_ONCE)
+    for gate in phone.gates.values():
+        gate.set()
+    await work
+    assert len(phone.rung) == 2 * _AT_ONCE
+    assert not phone.parking.probe.reached["pending.adding"]
 
 
 async def test_a_parked_call_survives_a_restart(phone: Phone) -> None:
