@@ -13,6 +13,7 @@ from treaty.commits.codec import Names
 from treaty.commits.commit import CauseEntry, Commit, Committed, Document, Outgoing, PendingCall
 from treaty.commits.policies import effects_of
 from treaty.commits.stored import Stored, event_documents
+from treaty.concurrency.tasks import Broken
 from treaty.domain import Aggregate, Call, DomainError, Effect, Invalid, Message, NotFound, Policy
 
 A = TypeVar("A", bound=Aggregate[Any])
@@ -97,8 +98,10 @@ class Decider(Generic[A]):
             writing.add(request.cause, work, events, calls)
         except DomainError as refusal:
             self._refuse(request, refusal, writing, draft)
-        except Exception as fault:
-            draft.failed.append((request, fault))
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as fault:  # a decision awaits nothing, so no cancellation of this task is among them
+            draft.failed.append((request, fault if isinstance(fault, Exception) else Broken(repr(fault))))
         else:
             draft.accepted.append((request, Committed(work, writing.stream, writing.head.version + 1, events)))
 

@@ -9,6 +9,7 @@ import structlog
 from treaty.chance import retrying
 from treaty.commits.commit import Commit
 from treaty.commits.log import Place
+from treaty.concurrency.guarded import guarded
 from treaty.concurrency.lanes import Lanes
 from treaty.followers.leases import Checkpoints
 from treaty.followers.pending import Item
@@ -92,9 +93,7 @@ class Relay:
         try:
             if self._failure is not None:
                 raise self._failure
-            for envelope in envelopes(commit, context=self._topology.context, environment=self._environment):
-                async with self._slots:
-                    await self._publish_or_park(commit.stream, envelope)
+            await guarded(self._publish_each(commit))
         except Exception as error:
             self._failure = error
             if not done.done():
@@ -102,6 +101,11 @@ class Relay:
         else:
             if not done.done():
                 done.set_result(None)
+
+    async def _publish_each(self, commit: Commit) -> None:
+        for envelope in envelopes(commit, context=self._topology.context, environment=self._environment):
+            async with self._slots:
+                await self._publish_or_park(commit.stream, envelope)
 
     async def _publish_or_park(self, stream: str, envelope: Envelope) -> None:
         if not self._pending.parked(lane_of(stream)):

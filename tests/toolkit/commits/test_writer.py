@@ -1,12 +1,15 @@
 """Lanes: commands on one aggregate are decided one after another, leave together, and spoil nothing for each other."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pytest
 from google.protobuf.wrappers_pb2 import Int64Value
-from treaty.commits.log import CommitRefused
+from treaty.commits.commit import Commit
+from treaty.commits.log import CommitRefused, StoreAway
 from treaty.commits.repository import Overloaded
+from treaty.commits.store import Inserted
+from treaty.concurrency.tasks import Broken
 from treaty.domain import Call, Rejected
 from treaty.memory.commits import Fault
 from treaty.testing import eventually
@@ -36,6 +39,55 @@ async def test_callers_with_the_same_id_are_joined(bank: Bank) -> None:
     assert not any(task.cancelled() for task in asked)
     assert balances([task.result() for task in asked]) == [5] * 5
     assert len(decided) == 1
+
+
+class Panic(BaseException):
+    """As a native library raises it."""
+
+
+@pytest.mark.parametrize("error", [Panic("out of bounds"), asyncio.CancelledError()], ids=["panic", "cancelled"])
+async def test_a_decision_that_panics_is_an_error_for_its_caller_alone(bank: Bank, error: BaseException) -> None:
+    def panics(account: Account) -> None:
+        raise error
+
+    accounts = bank.accounts()
+    first, second, third = await asyncio.gather(
+        accounts.add("ann", deposit(5), cause=request("1")),
+        accounts.add("ann", panics, cause=request("2")),
+        accounts.add("ann", deposit(2), cause=request("3")),
+        return_exceptions=True,
+    )
+    assert isinstance(second, Broken)
+    assert balances([first, third]) == [5, 7]  # type: ignore[list-item]
+
+
+async def test_a_store_that_cancels_from_within_leaves_its_callers_with_an_unknown_outcome(bank: Bank) -> None:
+    insert, cancelled = bank.store.insert, []
+
+    async def cancels(commits: Sequence[Commit]) -> Sequence[Inserted]:
+        if not cancelled:
+            cancelled.append(commits)
+            raise asyncio.CancelledError
+        return await insert(commits)
+
+    bank.store.insert = cancels  # type: ignore[method-assign]
+    accounts = bank.accounts()
+    with pytest.raises(StoreAway):
+        await asyncio.wait_for(accounts.add("ann", deposit(5), cause=request("1")), 5)
+    assert balances([await accounts.add("ann", deposit(5), cause=request("1"))]) == [5]
+
+
+async def test_a_read_that_cancels_from_within_is_an_error_for_its_callers(bank: Bank) -> None:
+    accounts = bank.accounts()
+    await accounts.add("ann", deposit(5), cause=request("1"))
+    log = bank.log()
+
+    async def cancels(stream: str, *, fresh: bool = False) -> Commit | None:
+        raise asyncio.CancelledError
+
+    log.head = cancels  # type: ignore[method-assign]
+    with pytest.raises(Broken):
+        await bank.accounts(log=log).change("ann", deposit(5), cause=request("2"))
 
 
 async def test_sixty_four_callers_on_one_aggregate_share_few_commits(bank: Bank) -> None:

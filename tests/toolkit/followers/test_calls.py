@@ -28,12 +28,16 @@ class Wave:
     text: str
 
 
+class Panic(BaseException):
+    """As a native library raises it."""
+
+
 @dataclass(slots=True)
 class Phone:
     """A caller whose handler notes what it is told; `failing` texts fail, `gates` hold theirs."""
 
     parking: Parking = field(default_factory=Parking)
-    failing: dict[str, Exception] = field(default_factory=dict)
+    failing: dict[str, BaseException] = field(default_factory=dict)
     gates: dict[str, asyncio.Event] = field(default_factory=dict)
     started: list[str] = field(default_factory=list)
     rung: list[str] = field(default_factory=list)
@@ -96,6 +100,27 @@ async def test_a_call_that_fails_is_made_again_until_it_is_done(phone: Phone) ->
         phone.parking.clock.advance(60)
         await eventually(phone.parking.is_empty)
     assert phone.rung == ["a"]
+
+
+@pytest.mark.parametrize("error", [Panic("out of bounds"), asyncio.CancelledError()], ids=["panic", "cancelled"])
+@pytest.mark.parametrize("slow", [True, False], ids=["parked while it runs", "at once"])
+async def test_a_handler_that_panics_or_cancels_itself_holds_up_its_stream_only_until_it_works(
+    phone: Phone, error: BaseException, slow: bool
+) -> None:
+    phone.failing["a"] = error
+    if slow:
+        phone.gates["a"] = asyncio.Event()
+    async with running(phone.pending.work()):
+        await phone.take(calling("thing-1", 1, "a"), calling("thing-1", 2, "b"), calling("thing-2", 1, "x"))
+        for gate in phone.gates.values():
+            gate.set()
+        for tries in (1, 2):
+            await eventually(lambda wanted=tries: phone.parking.probe.counts["treaty.pending.retries"] >= wanted)  # type: ignore[misc]
+            phone.parking.clock.advance(60)
+        phone.failing.clear()
+        phone.parking.clock.advance(60)
+        await eventually(phone.parking.is_empty)
+    assert phone.rung == ["x", "a", "b"]
 
 
 async def test_what_follows_a_failing_call_on_its_stream_waits_and_other_streams_do_not(phone: Phone) -> None:

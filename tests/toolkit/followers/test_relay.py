@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from treaty.commits.commit import Commit
 from treaty.commits.log import Place, StoreAway
+from treaty.concurrency.tasks import Broken
 from treaty.followers.pending import Item
 from treaty.followers.pending_work import PendingWork
 from treaty.followers.relay import Relay
@@ -290,6 +291,25 @@ async def test_the_lag_of_the_outbox_is_told_also_while_the_broker_is_away(wire:
         assert wire.published == []
         wire.broker.away = False
         await eventually(lambda: len(wire.published) == 1)
+
+
+async def test_a_broker_client_that_cancels_from_within_does_not_stop_the_stream(wire: Wire) -> None:
+    publish, cancelled = wire.broker.publish, []
+
+    async def cancels(exchange: str, event: Envelope) -> None:
+        if not cancelled:
+            cancelled.append(event.id)
+            raise asyncio.CancelledError
+        await publish(exchange, event)
+
+    wire.broker.publish = cancels  # type: ignore[method-assign]
+    commits = [publishing("thing-1", version) for version in (1, 2)]
+    with pytest.raises(Broken):
+        await asyncio.wait_for(wire.take(*commits), 5)
+    assert not wire.published
+    wire.relay.begin()
+    await wire.take(*commits)
+    assert wire.published == [id_of("thing-1", version) for version in (1, 2)]
 
 
 async def test_after_a_failure_nothing_of_a_later_commit_is_published(wire: Wire) -> None:
