@@ -24,8 +24,9 @@ from treaty.probes import Probe
 
 logger = structlog.get_logger()
 
-_AT_ONCE = 32
-"""How many calls of one group are made before they are parked, or still go on since, so that no group grows for ever."""
+_FIRST_ATTEMPTS = 256
+"""How many first attempts at calls of one type are under way, parked meanwhile or not. Only an attempt shows which
+dependency a call needs, so there are more than the pending work makes of one group."""
 
 _LONGEST = 20.0
 """Seconds after which calls that are neither made nor parked are given up; they are read again from the last place."""
@@ -58,7 +59,7 @@ class Caller:
         self._probe = probe
         self._lanes = Lanes()
         self._patience = patience
-        self._places: defaultdict[str, asyncio.Semaphore] = defaultdict(partial(asyncio.Semaphore, _AT_ONCE))
+        self._places: defaultdict[str, asyncio.Semaphore] = defaultdict(partial(asyncio.Semaphore, _FIRST_ATTEMPTS))
         self._failure: Exception | None = None
 
     def begin(self) -> None:

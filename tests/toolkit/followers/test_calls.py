@@ -10,7 +10,7 @@ from treaty.causes import Cause, current_cause
 from treaty.commits.codec import Names, Shape
 from treaty.commits.commit import Commit, PendingCall
 from treaty.domain import Rejected
-from treaty.followers.calls import _AT_ONCE, Caller
+from treaty.followers.calls import _FIRST_ATTEMPTS, Caller
 from treaty.followers.pending import Item
 from treaty.followers.pending_work import PendingWork
 from treaty.testing import eventually
@@ -160,25 +160,25 @@ async def test_calls_that_hang_are_bounded_and_hold_up_neither_the_log_nor_calls
     phone.caller = Caller(names, {Ring: hang, Wave: wave}, phone.pending, probe=Recorder(), patience=0.02)
     async with running(phone.pending.work()):
         for round in range(4):
-            hung = [calling(f"thing-{n}", 1, str(n)) for n in range(100 * round, 100 * round + 100)]
+            hung = [calling(f"thing-{n}", 1, str(n)) for n in range(200 * round, 200 * round + 200)]
             call = PendingCall(type="wave", body=names.encode(Wave(text=str(round))), cause=0)
             await phone.take(*hung, replace(plain_commit(f"other-{round}", 1), calls=[call]))
             assert made == [str(n) for n in range(round + 1)]
-            assert len(hanging) <= _AT_ONCE
-            assert phone.pending._running["ring"] <= _AT_ONCE
-        assert len(await phone.parking.store.find(1000)) == 400
+            assert len(hanging) <= _FIRST_ATTEMPTS
+            assert phone.pending._running["ring"] <= _FIRST_ATTEMPTS
+        assert len(await phone.parking.store.find(1000)) == 800
 
 
 async def test_calls_that_answer_wait_for_a_place_and_are_not_parked(phone: Phone) -> None:
     phone.caller = Caller(COMMANDS, {Ring: phone.ring}, phone.pending, probe=Recorder(), patience=10.0)
-    gates = [str(n) for n in range(2 * _AT_ONCE)]
+    gates = [str(n) for n in range(2 * _FIRST_ATTEMPTS)]
     phone.gates.update({text: asyncio.Event() for text in gates})
-    work = asyncio.create_task(phone.take(*(calling(f"thing-{n}", 1, str(n)) for n in range(2 * _AT_ONCE))))
-    await eventually(lambda: len(phone.started) == _AT_ONCE)
+    work = asyncio.create_task(phone.take(*(calling(f"thing-{n}", 1, str(n)) for n in range(2 * _FIRST_ATTEMPTS))))
+    await eventually(lambda: len(phone.started) == _FIRST_ATTEMPTS)
     for gate in phone.gates.values():
         gate.set()
     await work
-    assert len(phone.rung) == 2 * _AT_ONCE
+    assert len(phone.rung) == 2 * _FIRST_ATTEMPTS
     assert not phone.parking.probe.reached["pending.adding"]
 
 
