@@ -70,6 +70,11 @@ def begun_by(headers: Mapping[str, object]) -> str:
     return _passed_on(CORRELATION_HEADER, headers)
 
 
+def label(text: str) -> str:
+    """Returns a label of a message, such as its correlation, or an empty text if it is too long to be passed on."""
+    return text if len(text) <= _MOST_CHARACTERS[CORRELATION_HEADER] else ""
+
+
 def printable(text: str) -> str:
     """Returns a text as the value of a header, or an empty text if it cannot be one."""
     return text if text.isascii() and text.isprintable() else ""

@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 
-from treaty.causes import Cause, acting
+from treaty.causes import Cause, acting, carried_by, label
 from treaty.commits.codec import NeedsDeploy
 from treaty.domain import DomainError
 from treaty.messaging.broker import exchange_of
@@ -63,12 +63,13 @@ class Dispatcher:
             return
         cause = Cause(
             id=f"{envelope.producer}/{envelope.id}/{subscription.name}",
-            tenant=envelope.tenant,
-            trace=trace,
-            correlation=envelope.correlation,
+            tenant=label(envelope.tenant),
+            trace=label(trace),
+            correlation=label(envelope.correlation),
             durable=True,
-            tracestate=envelope.tracestate,
-            baggage=envelope.baggage,
+            **carried_by(
+                {"traceparent": trace, "tracestate": envelope.tracestate, "baggage": envelope.baggage},
+            ),
         )
         with acting(cause):
             try:
