@@ -37,8 +37,8 @@ def publishing(channel: int, exchange: str, key: str, properties: Encoded, body:
         most: the most bytes of the payload of a frame.
 
     Raises:
-        ValueError: if the exchange or the key cannot be encoded, or is longer than 255 bytes, or if the properties do not
-            fit into a frame: the broker would close the connection, and AMQP cannot split them.
+        ValueError: if the exchange or the key cannot be encoded, or is longer than 255 bytes; or if the properties do
+            not fit into a frame, for which the broker would close the connection. AMQP cannot split them.
     """
     to, routed = exchange.encode(), key.encode()
     method = b"".join(

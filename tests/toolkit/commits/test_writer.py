@@ -1,16 +1,17 @@
 """Lanes: commands on one aggregate are decided one after another, leave together, and spoil nothing for each other."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import pytest
 from google.protobuf.wrappers_pb2 import Int64Value
 from treaty.commits.commit import Commit
+from treaty.commits.decider import MOST_EFFECTS
 from treaty.commits.log import CommitRefused, StoreAway
 from treaty.commits.repository import Overloaded
 from treaty.commits.store import Inserted
 from treaty.concurrency.tasks import Broken
-from treaty.domain import Call, Rejected
+from treaty.domain import Call, Invalid, Rejected
 from treaty.memory.commits import Fault
 from treaty.testing import eventually
 
@@ -106,6 +107,33 @@ async def test_no_more_commands_share_a_commit_than_allowed(bank: Bank) -> None:
     accounts = bank.accounts(per_commit=8)
     await asyncio.gather(*(accounts.add("ann", deposit(1), cause=request(str(n))) for n in range(20)))
     assert [len(commit.causes) for commit in bank.commits] == [8, 8, 4]
+
+
+async def test_a_command_with_more_effects_than_a_commit_can_order_is_refused(bank: Bank) -> None:
+    def call(count: int) -> Callable[[Account], list[Call]]:
+        return lambda account: [Call(Ring(text="x")) for _ in range(count)]
+
+    def publish(account: Account, event: object) -> list[Int64Value]:
+        return [Int64Value(value=1)] * account.balance
+
+    accounts = bank.accounts(policies=[publish])
+    await accounts.add("ann", deposit(MOST_EFFECTS), cause=request("1"))
+    for decide in (deposit(1), call(MOST_EFFECTS + 1)):
+        with pytest.raises(Invalid, match=r"10000 (integration events|calls), more than 9999"):
+            await accounts.change("ann", decide, cause=request("2"))
+    assert len(bank.commits) == 1
+    assert len(bank.commits[0].outbox) == MOST_EFFECTS
+
+
+async def test_commands_whose_effects_do_not_fit_into_one_commit_are_written_in_several(bank: Bank) -> None:
+    def call(account: Account) -> list[Call]:
+        return [Call(Ring(text="x")) for _ in range(MOST_EFFECTS // 2)]
+
+    accounts = bank.accounts()
+    await accounts.add("ann", deposit(1), cause=request("0"))
+    await asyncio.gather(*(accounts.change("ann", call, cause=request(str(n))) for n in range(1, 4)))
+    assert sum(len(commit.calls) for commit in bank.commits) == 3 * (MOST_EFFECTS // 2)
+    assert max(len(commit.calls) for commit in bank.commits) <= MOST_EFFECTS
 
 
 async def test_two_processes_on_one_aggregate_lose_nothing(bank: Bank) -> None:
