@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 
-from treaty.causes import Cause, acting, carried_by, label
+from treaty.causes import Cause, acting, label
 from treaty.commits.codec import NeedsDeploy
 from treaty.domain import DomainError
 from treaty.messaging.broker import exchange_of
@@ -63,13 +63,12 @@ class Dispatcher:
             return
         cause = Cause(
             id=f"{envelope.producer}/{envelope.id}/{subscription.name}",
-            tenant=label(envelope.tenant),
-            trace=label(trace),
-            correlation=label(envelope.correlation),
+            tenant=label("tenant", envelope.tenant),
+            trace=label("trace", trace),
+            correlation=label("correlation", envelope.correlation),
             durable=True,
-            **carried_by(
-                {"traceparent": trace, "tracestate": envelope.tracestate, "baggage": envelope.baggage},
-            ),
+            tracestate=label("tracestate", envelope.tracestate),
+            baggage=label("baggage", envelope.baggage),
         )
         with acting(cause):
             try:

@@ -33,6 +33,11 @@ async def test_labels_of_a_message_go_on() -> None:
     assert {name: getattr(cause, name) for name in labels} == labels
 
 
+async def test_a_label_that_cannot_be_a_header_of_a_call_is_dropped() -> None:
+    cause = await cause_of(replace(envelope("test.bank", "e1"), tracestate="a=ü", baggage="b=1\r\nx: y"))
+    assert (cause.tracestate, cause.baggage) == ("", "")
+
+
 @pytest.mark.parametrize(
     ("label", "longest"), [("tracestate", 512), ("baggage", 8192), ("tenant", 256), ("correlation", 256)]
 )
