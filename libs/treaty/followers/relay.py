@@ -56,6 +56,7 @@ class Relay:
         self._checkpoints = checkpoints
         self._epoch = 0
         self._failure: Exception | None = None
+        self._taken: list[tuple[Commit, asyncio.Future[None]]] = []
         self._environment = environment
         self._clock, self._chance, self._probe = surroundings.clock, surroundings.chance, surroundings.probe
         self._lanes = Lanes()
@@ -77,6 +78,7 @@ class Relay:
 
     def begin(self) -> None:
         self._failure = None
+        self._taken = []
 
     def take(self, commits: Sequence[Commit], epoch: int) -> Awaitable[None] | None:
         self._epoch = epoch
@@ -84,9 +86,19 @@ class Relay:
         if not publishing:
             return None
         done = [asyncio.get_running_loop().create_future() for _ in publishing]
-        for commit, future in zip(publishing, done, strict=True):
+        self._taken += zip(publishing, done, strict=True)
+        return self._start(done)
+
+    async def _start(self, done: "Sequence[asyncio.Future[None]]") -> None:
+        """Publishes what was taken, in order, and waits for some of it. Work that never begins publishes nothing."""
+        taken, self._taken = self._taken, []
+        for commit, future in taken:
             self._lanes.submit(commit.stream, partial(self._publish_all, commit, future))
-        return _all(done, self._lanes)
+        try:
+            await asyncio.gather(*done)
+        except asyncio.CancelledError:
+            await self._lanes.drop()
+            raise
 
     async def _publish_all(self, commit: Commit, done: "asyncio.Future[None]") -> None:
         """Publishes the events of one commit. After a failure nothing more is: it would overtake what failed."""
@@ -200,14 +212,6 @@ class Relay:
     async def run_item(self, item: Item) -> None:
         """Publishes a parked event."""
         await self.publish(parse(item.body["headers"], item.body["body"]))
-
-
-async def _all(futures: "Sequence[asyncio.Future[None]]", lanes: Lanes) -> None:
-    try:
-        await asyncio.gather(*futures)
-    except asyncio.CancelledError:
-        await lanes.drop()
-        raise
 
 
 def lane_of(stream: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from treaty.commits.commit import Commit
 from treaty.commits.log import Place, StoreAway
-from treaty.concurrency.tasks import Broken
+from treaty.concurrency.tasks import Broken, ended
 from treaty.followers.pending import Item
 from treaty.followers.pending_work import PendingWork
 from treaty.followers.relay import Relay
@@ -282,6 +282,17 @@ async def test_when_the_relay_is_stopped_nothing_more_is_published(wire: Wire) -
     work.cancel()
     await asyncio.gather(work, return_exceptions=True)
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_batch_that_is_given_up_before_it_began_is_never_published(wire: Wire) -> None:
+    works = [asyncio.ensure_future(wire.take(publishing("thing-1", version))) for version in (1, 2)]
+    await asyncio.sleep(0)
+    given_up = [wire.relay.take([publishing(f"thing-{n}", 1)], 1) for n in (2, 3)]
+    await ended([asyncio.ensure_future(work) for work in given_up if work is not None])
+    await asyncio.gather(*works)
+    wire.relay.begin()
+    await wire.take(publishing("thing-4", 1))
+    assert wire.published == [id_of("thing-1", 1), id_of("thing-1", 2), id_of("thing-4", 1)]
 
 
 async def test_the_lag_of_the_outbox_is_told_also_while_the_broker_is_away(wire: Wire) -> None:
