@@ -62,7 +62,7 @@ class Dispatcher:
         if command is None:
             return
         cause = Cause(
-            id=f"{envelope.producer}/{envelope.id}/{subscription.name}",
+            id=f"{envelope.key}/{subscription.name}",
             tenant=label("tenant", envelope.tenant),
             trace=label("trace", trace),
             correlation=label("correlation", envelope.correlation),

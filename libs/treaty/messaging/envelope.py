@@ -7,6 +7,7 @@ mode).
 """
 
 import base64
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -52,6 +53,19 @@ class Envelope:
     def producer(self) -> str:
         """The context that published it, such as commerce.ordering."""
         return self.source.split("/")[1] if self.source.startswith("/") else self.source
+
+    @property
+    def key(self) -> str:
+        """Tells the event from all others: by CloudEvents, its source and id do so together.
+
+        The source of a context is `/<context>/<stream>`, and its ids begin with the stream. For a source with more
+        parts, which another producer may have, there is a digest of it.
+        """
+        rest = self.source.removeprefix(f"/{self.producer}").removeprefix("/")
+        if "/" not in rest or not self.source.startswith("/") or self.id.startswith(f"{rest}@"):
+            return f"{self.producer}/{self.id}"
+        digest = hashlib.blake2b(self.source.encode(errors="surrogatepass"), digest_size=8).hexdigest()
+        return f"{self.producer}/{digest}/{self.id}"
 
     def headers(self) -> dict[str, str]:
         """Returns the AMQP headers; empty attributes are left out."""

@@ -73,7 +73,7 @@ async def test_one_request_renews_all_leases() -> None:
 
 async def test_a_store_that_cancels_from_within_does_not_end_the_renewals() -> None:
     scene = Scene()
-    renew, cancelled = scene.leases.renew, []
+    renew, cancelled = scene.leases.renew, list[Mapping[str, str]]()
 
     async def cancels(owners: Mapping[str, str], seconds: float) -> Collection[str]:
         if not cancelled:

@@ -305,13 +305,13 @@ async def test_the_lag_of_the_outbox_is_told_also_while_the_broker_is_away(wire:
 
 
 async def test_a_broker_client_that_cancels_from_within_does_not_stop_the_stream(wire: Wire) -> None:
-    publish, cancelled = wire.broker.publish, []
+    publish, cancelled = wire.broker.publish, list[str]()
 
-    async def cancels(exchange: str, event: Envelope) -> None:
+    async def cancels(exchange: str, envelope: Envelope) -> None:
         if not cancelled:
-            cancelled.append(event.id)
+            cancelled.append(envelope.id)
             raise asyncio.CancelledError
-        await publish(exchange, event)
+        await publish(exchange, envelope)
 
     wire.broker.publish = cancels  # type: ignore[method-assign]
     commits = [publishing("thing-1", version) for version in (1, 2)]

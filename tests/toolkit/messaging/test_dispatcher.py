@@ -45,3 +45,22 @@ async def test_labels_of_a_message_that_are_too_long_to_be_passed_on_are_dropped
     for size, kept in ((longest, True), (longest + 1, False)):
         known: dict[str, Any] = {"trace": TRACE, label: "x" * size}
         assert bool(getattr(await cause_of(replace(envelope("test.bank", "e1"), **known)), label)) is kept
+
+
+async def test_events_with_one_id_and_different_sources_are_different_events() -> None:
+    tills = [replace(envelope("shop.web", "1"), source=f"/shop.web/tills/{n}") for n in (1, 2)]
+    causes = [(await cause_of(event)).id for event in (*tills, tills[0])]
+    assert causes[0] != causes[1]
+    assert causes[0] == causes[2]
+
+
+@pytest.mark.parametrize("stream", ["account-ann", "account-a/b", "account-//"])
+async def test_the_cause_of_an_event_of_a_context_is_its_context_and_id(stream: str) -> None:
+    event = replace(envelope("test.bank", f"{stream}@7#1"), source=f"/test.bank/{stream}")
+    assert (await cause_of(event)).id == f"test.bank/{stream}@7#1/Happened"
+
+
+@pytest.mark.parametrize("source", ["/shop.web", "shop.web", "https://shop.web/tills/1", "/shop.web/order-1"])
+async def test_a_source_that_is_short_or_no_path_stands_in_the_cause(source: str) -> None:
+    event = replace(envelope("shop.web", "1"), source=source)
+    assert (await cause_of(event)).id == f"{event.producer}/1/Happened"
