@@ -56,7 +56,7 @@ class Envelope:
 
     @property
     def key(self) -> str:
-        """Tells the event from all others: by CloudEvents, its source and id do so together.
+        """A name that no other event has: by CloudEvents, the source and the id of an event are unique together.
 
         The source of a context is `/<context>/<stream>`, and its ids begin with the stream. For a source with more
         parts, which another producer may have, there is a digest of it.
