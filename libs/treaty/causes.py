@@ -70,6 +70,16 @@ def begun_by(headers: Mapping[str, object]) -> str:
     return _passed_on(CORRELATION_HEADER, headers)
 
 
+def label(name: str, text: str) -> str:
+    """Returns a label of a message, or an empty text if it cannot be passed on: the same rules as for a request.
+
+    Only a correlation and a tenant need not be ASCII, because they go on as headers of messages.
+    """
+    if name in ("tracestate", "baggage"):
+        return _passed_on(name, {name: text})
+    return text if len(text) <= _MOST_CHARACTERS[CORRELATION_HEADER] else ""
+
+
 def printable(text: str) -> str:
     """Returns a text as the value of a header, or an empty text if it cannot be one."""
     return text if text.isascii() and text.isprintable() else ""

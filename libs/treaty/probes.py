@@ -3,8 +3,8 @@
 `treaty.telemetry` implements the probe with spans and metrics. The core does not import that package.
 """
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypedDict, Unpack
@@ -59,6 +59,10 @@ class Probe(Protocol):
         """Sets the value of a gauge."""
         ...
 
+    def withdraw(self, name: str, **attributes: str) -> None:
+        """Forgets the value of a gauge: from now on somebody else sets it, or nobody."""
+        ...
+
     def reach(self, place: str) -> None:
         """Marks that the code has reached a crash point, where a test may end the process: `treaty.process.crashes`."""
         ...
@@ -89,6 +93,9 @@ class NoProbe:
     def gauge(self, name: str, value: float, **attributes: str) -> None:
         pass
 
+    def withdraw(self, name: str, **attributes: str) -> None:
+        pass
+
     def reach(self, place: str) -> None:
         pass
 
@@ -101,10 +108,42 @@ class Forwarding:
         self.span = probe.span
         self.count = probe.count
         self.measure = probe.measure
-        self.gauge = probe.gauge
+        self.withdraw = probe.withdraw
+
+    def gauge(self, name: str, value: float, **attributes: str) -> None:
+        self._probe.gauge(name, value, **attributes)
 
     def reach(self, place: str) -> None:
         self._probe.reach(place)
+
+
+class _Holding(Forwarding):
+    """Remembers the gauges that were set through it."""
+
+    def __init__(self, probe: Probe) -> None:
+        super().__init__(probe)
+        self._set: dict[tuple[str, tuple[tuple[str, str], ...]], None] = {}
+
+    def gauge(self, name: str, value: float, **attributes: str) -> None:
+        self._set[name, tuple(attributes.items())] = None
+        super().gauge(name, value, **attributes)
+
+    def withdraw_all(self) -> None:
+        for name, attributes in self._set:
+            self._probe.withdraw(name, **dict(attributes))
+
+
+@contextmanager
+def holding(probe: Probe) -> Iterator[Probe]:
+    """Yields a probe for work under a lease. At the end, the gauges that were set through it are withdrawn.
+
+    Without that, a process would report the last values of its holding for ever, beside those of the next holder.
+    """
+    held = _Holding(probe)
+    try:
+        yield held
+    finally:
+        held.withdraw_all()
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,16 @@ from typing import Any, Generic, TypeVar
 from treaty.causes import Cause
 from treaty.commits.codec import Names
 from treaty.commits.commit import CauseEntry, Commit, Committed, Document, Outgoing, PendingCall
+from treaty.commits.log import CommitRefused
 from treaty.commits.policies import effects_of
 from treaty.commits.stored import Stored, event_documents
+from treaty.concurrency.tasks import Broken
 from treaty.domain import Aggregate, Call, DomainError, Effect, Invalid, Message, NotFound, Policy
 
 A = TypeVar("A", bound=Aggregate[Any])
+
+MOST_EFFECTS = 9_999
+"""The most integration events of a commit, and the most calls: their ids sort by four digits."""
 
 Decide = Callable[[A], Iterable[Call] | None]
 """Decides on an aggregate; may return calls to make. It can run again on newer state, so it awaits nothing."""
@@ -73,7 +78,11 @@ class Decider(Generic[A]):
     max_bytes: int = 1_000_000
 
     def decide(self, head: Head[A], requests: Sequence[Q], *, now: datetime, token: str) -> Draft[A, Q]:
-        """Decides all requests in turn, each on the state after the one before it."""
+        """Decides all requests in turn, each on the state after the one before it.
+
+        Raises:
+            CommitRefused: if they have more effects together than a commit can hold.
+        """
         draft: Draft[A, Q] = Draft(head=head)
         writing = _Writing(self, head, now)
         for request in requests:
@@ -97,8 +106,10 @@ class Decider(Generic[A]):
             writing.add(request.cause, work, events, calls)
         except DomainError as refusal:
             self._refuse(request, refusal, writing, draft)
-        except Exception as fault:
-            draft.failed.append((request, fault))
+        except (KeyboardInterrupt, SystemExit, CommitRefused):
+            raise
+        except BaseException as fault:  # a decision awaits nothing, so no cancellation of this task is among them
+            draft.failed.append((request, fault if isinstance(fault, Exception) else Broken(repr(fault))))
         else:
             draft.accepted.append((request, Committed(work, writing.stream, writing.head.version + 1, events)))
 
@@ -129,7 +140,12 @@ class _Writing(Generic[A]):
         self._calls: list[PendingCall] = []
 
     def add(self, cause: Cause, state: A, events: Sequence[Any], calls: Sequence[Call]) -> None:
-        """Adds the effects of one command. If a part of it cannot be stored, this adds nothing."""
+        """Adds the effects of one command. If a part of it cannot be stored, this adds nothing.
+
+        Raises:
+            Invalid: if the command has too many effects, or an event that is too large.
+            CommitRefused: if its effects do not fit beside those of the commands before it.
+        """
         documents = event_documents(self._decider.stored.events, events)
         effects: list[Effect] = [*calls]
         for policy in self._decider.policies:
@@ -138,6 +154,8 @@ class _Writing(Generic[A]):
         index = len(self.causes)
         outbox = [self._outgoing(e, index) for e in effects if not isinstance(e, Call)]
         pending = [self._pending(e, index) for e in effects if isinstance(e, Call)]
+        self._check_count("integration events", len(outbox), len(self._outbox))
+        self._check_count("calls", len(pending), len(self._calls))
         self.causes.append(_entry(cause, len(documents)))
         self._events += documents
         self._outbox += outbox
@@ -145,6 +163,15 @@ class _Writing(Generic[A]):
         self.sequence += len(outbox)
         self.exists = self.exists or bool(documents)
         self.state = state
+
+    @staticmethod
+    def _check_count(what: str, more: int, there: int) -> None:
+        if more > MOST_EFFECTS:
+            raise Invalid(
+                f"one command would lead to {more} {what}, more than {MOST_EFFECTS}", reason="TOO_MANY_EFFECTS"
+            )
+        if more + there > MOST_EFFECTS:
+            raise CommitRefused(f"{more + there} {what} do not fit into one commit")
 
     def add_refusal(self, cause: Cause, refusal: DomainError) -> None:
         """Records the refusal of a message or call; this is its inbox entry."""

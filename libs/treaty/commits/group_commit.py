@@ -16,6 +16,8 @@ from treaty.commits.duplicates import StreamDuplicated
 from treaty.commits.log import Batch, CommitRefused, Place, StoreAway, Unreadable, VersionTaken
 from treaty.commits.reader import Reader
 from treaty.commits.store import CommitStore, Inserted, OutcomeUnknown
+from treaty.concurrency.guarded import guarded
+from treaty.concurrency.tasks import Broken
 from treaty.surroundings import Surroundings
 
 logger = structlog.get_logger()
@@ -115,11 +117,12 @@ class GroupCommitLog:
         """Inserts a batch; passes a fault of the store's code to the callers, which would wait for ever otherwise."""
         self._sent.append(batch)
         try:
-            await self._insert_until_known(batch)
+            await guarded(self._insert_until_known(batch))
         except Exception as fault:
+            error = StoreAway(f"the outcome is unknown: {fault}") if isinstance(fault, Broken) else fault
             for append in batch:
                 if not append.done.done():
-                    append.done.set_exception(fault)
+                    append.done.set_exception(error)
         finally:
             self._sent.remove(batch)
 

@@ -12,6 +12,7 @@ from treaty.commits.commit import Commit, Committed
 from treaty.commits.decider import Decider, Draft, Head, Request
 from treaty.commits.log import CommitLog, CommitRefused, VersionTaken
 from treaty.commits.streams import Streams
+from treaty.concurrency.guarded import guarded
 from treaty.domain import Aggregate, DomainError
 from treaty.surroundings import Surroundings
 
@@ -54,7 +55,7 @@ class Writer(Generic[A]):
     async def settle(self, stream: str, requests: Sequence[Asked[A]]) -> None:
         """Decides and commits until every command has its answer or its error."""
         try:
-            await self._settle_all(stream, requests)
+            await guarded(self._settle_all(stream, requests))
         except CommitRefused as refused:
             await self._settle_apart(stream, requests, refused)
         except Exception as fault:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from treaty.chance import backoff
-from treaty.concurrency.tasks import Broken
+from treaty.concurrency.guarded import guarded
 from treaty.dependencies import Breakers, DependencyAway
 from treaty.followers.pending import Item, Pending
 from treaty.surroundings import Surroundings
@@ -42,27 +42,19 @@ class Attempts:
         If the store is away afterwards, the item is tried again: a repetition has no second effect.
         """
         try:
-            error = await self._error_of(item, started)
-            if error is not None:
-                return await self._put_off(item, error)
-            self.breakers.succeeded(item.missing)
-            self.surroundings.probe.reach("pending.done")
-            await self.pending.done(item.id)
+            return await guarded(self._make(item, started))
         except Exception as away:
             logger.warning("the outcome of pending work cannot be kept now", item=item.id, error=str(away))
             return Later(1.0, item.group)
-        return None
 
-    async def _error_of(self, item: Item, started: "asyncio.Task[None] | None") -> Exception | None:
+    async def _make(self, item: Item, started: "asyncio.Task[None] | None") -> Later | None:
         try:
-            await (started or self.run(item))
+            await guarded(started or self.run(item))
         except Exception as error:
-            return error
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
-            return Broken(f"{item.id} was cancelled from within")
+            return await self._put_off(item, error)
+        self.breakers.succeeded(item.missing)
+        self.surroundings.probe.reach("pending.done")
+        await self.pending.done(item.id)
         return None
 
     async def _put_off(self, item: Item, error: Exception) -> Later:

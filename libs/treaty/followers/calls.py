@@ -5,6 +5,7 @@ twice takes effect once.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -14,6 +15,7 @@ import structlog
 from treaty.causes import Cause, acting
 from treaty.commits.codec import Names
 from treaty.commits.commit import CauseEntry, Commit, PendingCall
+from treaty.concurrency.guarded import guarded
 from treaty.concurrency.lanes import Lanes
 from treaty.domain import DomainError
 from treaty.followers.pending import Item
@@ -21,6 +23,10 @@ from treaty.followers.pending_work import PendingWork
 from treaty.probes import Probe
 
 logger = structlog.get_logger()
+
+_FIRST_ATTEMPTS = 256
+"""How many first attempts at calls of one type are under way, parked meanwhile or not. Only an attempt shows which
+dependency a call needs, so there are more than the pending work makes of one group."""
 
 _LONGEST = 20.0
 """Seconds after which calls that are neither made nor parked are given up; they are read again from the last place."""
@@ -34,7 +40,8 @@ class Caller:
 
     Args:
         handlers: by the type of the command.
-        patience: seconds after which a call that still runs is kept as pending, so that the log can move on.
+        patience: seconds after which a call that still runs is kept as pending, so that the log can move on. A call
+            that waits so long for its first attempt is kept without one.
     """
 
     name = "calls"
@@ -52,6 +59,7 @@ class Caller:
         self._probe = probe
         self._lanes = Lanes()
         self._patience = patience
+        self._places: defaultdict[str, asyncio.Semaphore] = defaultdict(partial(asyncio.Semaphore, _FIRST_ATTEMPTS))
         self._failure: Exception | None = None
 
     def begin(self) -> None:
@@ -79,10 +87,8 @@ class Caller:
         try:
             if self._failure is not None:
                 raise self._failure
-            if item.due is not None or self._pending.parked(item.lane):
-                await self._pending.park(item)
-            else:
-                await self._run_with_patience(item)
+            waits = item.due is not None or self._pending.parked(item.lane)
+            await guarded(self._pending.park(item) if waits else self._run_with_patience(item))
         except Exception as error:
             self._failure = error
             if not safe.done():
@@ -92,15 +98,22 @@ class Caller:
                 safe.set_result(None)
 
     async def _run_with_patience(self, item: Item) -> None:
-        attempt = asyncio.create_task(self.run_item(item))
+        """Makes a call, or parks it if that takes long. Its place is taken until the attempt ends, parked or not."""
+        places = self._places[item.group]
+        try:
+            async with asyncio.timeout(self._patience):
+                await places.acquire()
+        except TimeoutError:
+            await self._pending.park(item)
+            return
+        attempt = asyncio.create_task(guarded(self.run_item(item)))
+        attempt.add_done_callback(lambda _: places.release())
         try:
             await asyncio.wait([attempt], timeout=self._patience)
         except asyncio.CancelledError:
             attempt.cancel()
             raise
-        if attempt.cancelled():
-            await self._pending.park(item)
-        elif not attempt.done() or attempt.exception() is not None:
+        if not attempt.done() or attempt.exception() is not None:
             await self._pending.park(item, started=attempt)
 
     async def run_item(self, item: Item) -> None:

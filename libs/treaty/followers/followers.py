@@ -14,53 +14,15 @@ import structlog
 
 from treaty.chance import backoff
 from treaty.commits.log import Batch, CommitLog, Place, StoreAway
-from treaty.concurrency.tasks import at_once, ended, until_one_ends
+from treaty.concurrency.guarded import guarded
+from treaty.concurrency.tasks import at_once, until_one_ends
+from treaty.followers.groups import Group, order
 from treaty.followers.leases import Checkpoints, LeaseLost, Sure
 from treaty.followers.track import Follower, Track, abandon
 from treaty.projections.rows import Superseded
 from treaty.surroundings import Surroundings
 
 logger = structlog.get_logger()
-
-
-@dataclass(slots=True)
-class _Group:
-    """Followers that one reading feeds.
-
-    Attributes:
-        joining: followers that it feeds as soon as it has begun again. The reading may be far ahead of their places, so
-            a batch of it would make them miss what lies between.
-    """
-
-    name: str
-    tracks: list[Track] = field(default_factory=list)
-    joining: list[Track] = field(default_factory=list)
-    task: "asyncio.Task[None] | None" = None
-
-    def add(self, *tracks: Track) -> None:
-        self.joining.extend(tracks)
-
-    def join(self) -> None:
-        """Lets the new followers take part; the reading must have ended."""
-        self.tracks.extend(self.joining)
-        self.joining.clear()
-
-    @property
-    def start(self) -> Place:
-        return min((track.place for track in self.tracks), key=_order)
-
-    def is_over(self) -> bool:
-        """Returns whether the reading has ended by itself. Raises the error that ended it."""
-        if self.task is None or not self.task.done():
-            return False
-        self.task.result()
-        return True
-
-    async def end(self) -> None:
-        """Ends the reading, and gives up what its followers have open."""
-        task, self.task = self.task, None
-        if task is not None:
-            await ended([task])
 
 
 @dataclass(slots=True, kw_only=True)
@@ -90,8 +52,8 @@ class Following:
     first_pause: float = 0.5
     longest_pause: float = 60.0
     sure: Sure = at_once
-    _main: _Group = field(default_factory=lambda: _Group("main"), init=False)
-    _late: _Group = field(default_factory=lambda: _Group("late"), init=False)
+    _main: Group = field(default_factory=lambda: Group("main"), init=False)
+    _late: Group = field(default_factory=lambda: Group("late"), init=False)
     _later: list[tuple[float, Track]] = field(default_factory=list, init=False)
     _wake: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
@@ -132,7 +94,7 @@ class Following:
             await self._main.end()
             await self._late.end()
 
-    async def _start(self, group: _Group, epoch: int, until: Callable[[Batch], bool]) -> None:
+    async def _start(self, group: Group, epoch: int, until: Callable[[Batch], bool]) -> None:
         """Starts the group's reading, or begins it again if there are new followers."""
         if group.joining:
             await group.end()
@@ -169,10 +131,10 @@ class Following:
         self._late.add(*due)
 
     def _has_caught_up(self, batch: Batch) -> bool:
-        reached = [_order(track.place) for track in self._main.tracks]
-        return not batch.again and all(_order(batch.place) >= place for place in reached)
+        reached = [order(track.place) for track in self._main.tracks]
+        return not batch.again and all(order(batch.place) >= place for place in reached)
 
-    async def _pump(self, group: _Group, epoch: int, until: Callable[[Batch], bool]) -> None:
+    async def _pump(self, group: Group, epoch: int, until: Callable[[Batch], bool]) -> None:
         for track in group.tracks:
             track.follower.begin()
         reading = asyncio.create_task(self._read(group, epoch, until))
@@ -182,7 +144,7 @@ class Following:
             await abandon(group.tracks)
         await self._save(group, epoch)
 
-    async def _read(self, group: _Group, epoch: int, until: Callable[[Batch], bool]) -> None:
+    async def _read(self, group: Group, epoch: int, until: Callable[[Batch], bool]) -> None:
         async with contextlib.aclosing(self.log.follow(group.start)) as batches:
             async for batch in batches:
                 if batch.again and batch.commits and group.start != Place():
@@ -196,7 +158,7 @@ class Following:
             while track in group.tracks and track.open:
                 await self._halting(group, track, track.settle)
 
-    async def _give(self, group: _Group, track: Track, batch: Batch, epoch: int) -> None:
+    async def _give(self, group: Group, track: Track, batch: Batch, epoch: int) -> None:
         """Feeds one follower; one that has no room for long does not hold up the others of its group."""
 
         async def feed() -> None:
@@ -227,12 +189,10 @@ class Following:
                 return True
         return False
 
-    async def _halting(self, group: _Group, track: Track, act: Callable[[], object]) -> None:
+    async def _halting(self, group: Group, track: Track, act: Callable[[], object]) -> None:
         """Does something with one follower. If that fails, the follower is halted, and nothing else is."""
         try:
-            done = act()
-            if asyncio.iscoroutine(done):
-                await done
+            await guarded(_done(act))
         except (LeaseLost, Superseded, StoreAway):
             raise
         except Exception as error:
@@ -247,7 +207,7 @@ class Following:
             )
             await self._note(track, f"{type(error).__name__}: {error}"[:500])
 
-    async def _leave(self, group: _Group, track: Track, then: Callable[[], None]) -> None:
+    async def _leave(self, group: Group, track: Track, then: Callable[[], None]) -> None:
         """Takes a follower out of a reading, and hands it over, even if the reading is cancelled meanwhile."""
         group.tracks.remove(track)
         try:
@@ -263,12 +223,12 @@ class Following:
         except Exception as away:
             logger.debug("a halt cannot be noted", follower=track.follower.name, why=str(away))
 
-    async def _save_often(self, group: _Group, epoch: int) -> None:
+    async def _save_often(self, group: Group, epoch: int) -> None:
         while True:
             await asyncio.sleep(self.save_every)
             await self._save(group, epoch)
 
-    async def _save(self, group: _Group, epoch: int) -> None:
+    async def _save(self, group: Group, epoch: int) -> None:
         for track in list(group.tracks):
             await self._halting(group, track, track.advance)
         now = asyncio.get_running_loop().time()
@@ -293,5 +253,7 @@ class Following:
                 track.saved, track.saved_at = places[track.follower.name], asyncio.get_running_loop().time()
 
 
-def _order(place: Place) -> tuple[tuple[int, int], str]:
-    return place.position, place.token
+async def _done(act: Callable[[], object]) -> None:
+    done = act()
+    if asyncio.iscoroutine(done):
+        await done

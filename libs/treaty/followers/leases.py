@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 import structlog
 
 from treaty.commits.log import Place
-from treaty.concurrency.guarded import guarding
+from treaty.concurrency.guarded import guarded
 from treaty.concurrency.tasks import ended
 
 logger = structlog.get_logger()
@@ -150,13 +150,13 @@ class LeaseKeeper:
             LeaseLost: the lease was lost before the work was done.
         """
         asked = asyncio.get_running_loop().time()
-        epoch = await self.leases.acquire(name, owner, self.seconds)
+        epoch = await guarded(self.leases.acquire(name, owner, self.seconds))
         if epoch is None:
             raise LeaseTaken(f"{name} is held by another process")
         lease = self._held[name] = Lease(name, owner, epoch, asked + self.seconds)
         if self._renewing is None:
             self._renewing = asyncio.create_task(self._renew())
-        working = asyncio.ensure_future(work(lease))
+        working = asyncio.create_task(guarded(work(lease)))
         losing = asyncio.create_task(lease.lost())
         try:
             await asyncio.wait([working, losing], return_when=asyncio.FIRST_COMPLETED)
@@ -175,7 +175,7 @@ class LeaseKeeper:
             renewing, self._renewing = self._renewing, None
             await ended([renewing])
         with contextlib.suppress(Exception):
-            await self.leases.release(lease.name, lease.owner)
+            await guarded(self.leases.release(lease.name, lease.owner))
 
     async def _renew(self) -> None:
         pause = 0.4 * self.seconds
@@ -189,8 +189,7 @@ class LeaseKeeper:
         asked = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(self.seconds):
-                with guarding():
-                    kept = await self.leases.renew({lease.name: lease.owner for lease in held}, self.seconds)
+                kept = await guarded(self.leases.renew({lease.name: lease.owner for lease in held}, self.seconds))
         except Exception as error:
             why = str(error) or "the store does not answer"
             logger.warning("the leases could not be renewed yet", leases=sorted(self._held), error=why)

@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from treaty.concurrency.guarded import guarded
 from treaty.concurrency.tasks import at_once, ended
 from treaty.dependencies import Breakers
 from treaty.followers.attempts import Attempts
@@ -167,15 +168,18 @@ class PendingWork:
             await asyncio.sleep(self._look_every)
             looks += 1
             try:
-                self._note_time(await self._pending.now())
-                if self._timers_until < math.inf and (
-                    self._now() >= self._timers_until or len(self._turns) < self._most_timers / 2
-                ):
-                    await self._load_timers()
-                if looks % _LOOKS_UNTIL_LOADED == 0:
-                    await self.load()
+                await guarded(self._look(looks))
             except Exception as away:
                 logger.debug("pending work cannot be looked at now", why=str(away))
+
+    async def _look(self, looks: int) -> None:
+        self._note_time(await self._pending.now())
+        if self._timers_until < math.inf and (
+            self._now() >= self._timers_until or len(self._turns) < self._most_timers / 2
+        ):
+            await self._load_timers()
+        if looks % _LOOKS_UNTIL_LOADED == 0:
+            await self.load()
 
     def _now(self) -> float:
         """Returns the server's time in seconds, as far as it is known."""
@@ -210,7 +214,7 @@ class PendingWork:
         known = {lane: self._last.get(lane) for lane in lanes}
         self._busy.update(lanes)
         try:
-            found = await self._pending.first(lanes)
+            found = await guarded(self._pending.first(lanes))
         except Exception as away:
             logger.warning("pending work cannot be read now", error=str(away))
             for lane in lanes:

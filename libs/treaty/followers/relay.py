@@ -9,6 +9,7 @@ import structlog
 from treaty.chance import retrying
 from treaty.commits.commit import Commit
 from treaty.commits.log import Place
+from treaty.concurrency.guarded import guarded
 from treaty.concurrency.lanes import Lanes
 from treaty.followers.leases import Checkpoints
 from treaty.followers.pending import Item
@@ -55,6 +56,7 @@ class Relay:
         self._checkpoints = checkpoints
         self._epoch = 0
         self._failure: Exception | None = None
+        self._taken: list[tuple[Commit, asyncio.Future[None]]] = []
         self._environment = environment
         self._clock, self._chance, self._probe = surroundings.clock, surroundings.chance, surroundings.probe
         self._lanes = Lanes()
@@ -76,6 +78,7 @@ class Relay:
 
     def begin(self) -> None:
         self._failure = None
+        self._taken = []
 
     def take(self, commits: Sequence[Commit], epoch: int) -> Awaitable[None] | None:
         self._epoch = epoch
@@ -83,18 +86,26 @@ class Relay:
         if not publishing:
             return None
         done = [asyncio.get_running_loop().create_future() for _ in publishing]
-        for commit, future in zip(publishing, done, strict=True):
+        self._taken += zip(publishing, done, strict=True)
+        return self._start(done)
+
+    async def _start(self, done: "Sequence[asyncio.Future[None]]") -> None:
+        """Publishes what was taken, in order, and waits for some of it. Work that never begins publishes nothing."""
+        taken, self._taken = self._taken, []
+        for commit, future in taken:
             self._lanes.submit(commit.stream, partial(self._publish_all, commit, future))
-        return _all(done, self._lanes)
+        try:
+            await asyncio.gather(*done)
+        except asyncio.CancelledError:
+            await self._lanes.drop()
+            raise
 
     async def _publish_all(self, commit: Commit, done: "asyncio.Future[None]") -> None:
         """Publishes the events of one commit. After a failure nothing more is: it would overtake what failed."""
         try:
             if self._failure is not None:
                 raise self._failure
-            for envelope in envelopes(commit, context=self._topology.context, environment=self._environment):
-                async with self._slots:
-                    await self._publish_or_park(commit.stream, envelope)
+            await guarded(self._publish_each(commit))
         except Exception as error:
             self._failure = error
             if not done.done():
@@ -102,6 +113,11 @@ class Relay:
         else:
             if not done.done():
                 done.set_result(None)
+
+    async def _publish_each(self, commit: Commit) -> None:
+        for envelope in envelopes(commit, context=self._topology.context, environment=self._environment):
+            async with self._slots:
+                await self._publish_or_park(commit.stream, envelope)
 
     async def _publish_or_park(self, stream: str, envelope: Envelope) -> None:
         if not self._pending.parked(lane_of(stream)):
@@ -196,14 +212,6 @@ class Relay:
     async def run_item(self, item: Item) -> None:
         """Publishes a parked event."""
         await self.publish(parse(item.body["headers"], item.body["body"]))
-
-
-async def _all(futures: "Sequence[asyncio.Future[None]]", lanes: Lanes) -> None:
-    try:
-        await asyncio.gather(*futures)
-    except asyncio.CancelledError:
-        await lanes.drop()
-        raise
 
 
 def lane_of(stream: str) -> str:

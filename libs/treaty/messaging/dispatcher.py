@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 
-from treaty.causes import Cause, acting
+from treaty.causes import Cause, acting, label
 from treaty.commits.codec import NeedsDeploy
 from treaty.domain import DomainError
 from treaty.messaging.broker import exchange_of
@@ -62,13 +62,13 @@ class Dispatcher:
         if command is None:
             return
         cause = Cause(
-            id=f"{envelope.producer}/{envelope.id}/{subscription.name}",
-            tenant=envelope.tenant,
-            trace=trace,
-            correlation=envelope.correlation,
+            id=f"{envelope.key}/{subscription.name}",
+            tenant=label("tenant", envelope.tenant),
+            trace=label("trace", trace),
+            correlation=label("correlation", envelope.correlation),
             durable=True,
-            tracestate=envelope.tracestate,
-            baggage=envelope.baggage,
+            tracestate=label("tracestate", envelope.tracestate),
+            baggage=label("baggage", envelope.baggage),
         )
         with acting(cause):
             try:

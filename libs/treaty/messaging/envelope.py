@@ -7,6 +7,7 @@ mode).
 """
 
 import base64
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -53,6 +54,19 @@ class Envelope:
     def producer(self) -> str:
         """The context that published it, such as commerce.ordering."""
         return self.source.split("/")[1] if self.source.startswith("/") else self.source
+
+    @property
+    def key(self) -> str:
+        """A name that no other event has: by CloudEvents, the source and the id of an event are unique together.
+
+        The source of a context is `/<context>/<stream>`, and its ids begin with the stream. For a source with more
+        parts, which another producer may have, there is a digest of it.
+        """
+        rest = self.source.removeprefix(f"/{self.producer}").removeprefix("/")
+        if "/" not in rest or not self.source.startswith("/") or self.id.startswith(f"{rest}@"):
+            return f"{self.producer}/{self.id}"
+        digest = hashlib.blake2b(self.source.encode(errors="surrogatepass"), digest_size=8).hexdigest()
+        return f"{self.producer}/{digest}/{self.id}"
 
     def headers(self) -> dict[str, str]:
         """Returns the AMQP headers; empty attributes are left out."""

@@ -277,7 +277,7 @@ class QuarantineKeeper:
     def _quarantined(self, envelope: Envelope, error: Exception | None, waits_for: str) -> Quarantined:
         now = self._clock.now()
         item = Quarantined(
-            id=f"{envelope.producer}/{envelope.id}",
+            id=envelope.key,
             partition=self._partition,
             key=envelope.partition_key,
             order=self._next_order,

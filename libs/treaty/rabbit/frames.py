@@ -37,13 +37,16 @@ def publishing(channel: int, exchange: str, key: str, properties: Encoded, body:
         most: the most bytes of the payload of a frame.
 
     Raises:
-        ValueError: if the exchange or the key cannot be encoded, or is longer than 255 bytes.
+        ValueError: if the exchange or the key cannot be encoded, or is longer than 255 bytes; or if the properties do
+            not fit into a frame, for which the broker would close the connection. AMQP cannot split them.
     """
     to, routed = exchange.encode(), key.encode()
     method = b"".join(
         (_PUBLISHING(_BASIC, _PUBLISH, 0), bytes((len(to),)), to, bytes((len(routed),)), routed, _MANDATORY)
     )
     header = _CONTENT(_BASIC, 0, len(body)) + properties.encoded
+    if len(header) > most:
+        raise ValueError(f"the headers of {len(header)} bytes do not fit into a frame of {most}")
     parts = [_FRAME(_METHOD, channel, len(method)), method, _END, _FRAME(_HEADER, channel, len(header)), header, _END]
     for start in range(0, len(body), most):
         part = body[start : start + most]

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
 I = TypeVar("I")  # noqa: E741 - an instrument
+N = TypeVar("N", int, float)
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 """The buckets that OpenTelemetry's RPC conventions recommend."""
@@ -135,26 +136,35 @@ class Instruments:
     """The instruments of one meter; each is made at its first use.
 
     Counts are added up here, and the SDK reads the sums when it exports. This costs a tenth of a call to the SDK each
-    time.
+    time. The SDK reads the gauges too, so that one that was withdrawn is not exported any more.
     """
 
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
         self._made: dict[str, Any] = {}
-        self._totals: dict[str, _Totals] = {}
+        self._totals: dict[str, _Values[int]] = {}
+        self._levels: dict[str, _Values[float]] = {}
 
     def count(self, name: str, amount: int, attributes: Mapping[str, str]) -> None:
         totals = self._totals.get(name)
         if totals is None:
-            totals = self._totals[name] = self._counter(name)
-        key = tuple(sorted(attributes.items()))
+            totals = self._totals[name] = {}
+            self._observe(self._meter.create_observable_counter, name, totals)
+        key = _key(attributes)
         totals[key] = totals.get(key, 0) + amount
 
     def measure(self, name: str, value: float, attributes: Mapping[str, str]) -> None:
         self._get(name, self._histogram).record(value, _dimensions(name, attributes))
 
     def gauge(self, name: str, value: float, attributes: Mapping[str, str]) -> None:
-        self._get(name, self._meter.create_gauge).set(value, _dimensions(name, attributes))
+        levels = self._levels.get(name)
+        if levels is None:
+            levels = self._levels[name] = {}
+            self._observe(self._meter.create_observable_gauge, name, levels)
+        levels[_key(attributes)] = value
+
+    def withdraw(self, name: str, attributes: Mapping[str, str]) -> None:
+        self._levels.get(name, {}).pop(_key(attributes), None)
 
     def _get(self, name: str, make: Callable[[str, str, str], I]) -> I:
         instrument: I | None = self._made.get(name)
@@ -167,16 +177,20 @@ class Instruments:
         buckets = METRICS.get(name, _UNKNOWN).buckets or None
         return self._meter.create_histogram(name, unit, description, explicit_bucket_boundaries_advisory=buckets)
 
-    def _counter(self, name: str) -> "_Totals":
-        totals: _Totals = {}
+    @staticmethod
+    def _observe(make: Callable[..., Any], name: str, values: "_Values[Any]") -> None:
         metric = METRICS.get(name, _UNKNOWN)
-        self._meter.create_observable_counter(name, [partial(_observe, name, totals)], metric.unit, metric.description)
-        return totals
+        make(name, [partial(_observations, name, values)], metric.unit, metric.description)
 
 
-_Totals = dict[tuple[tuple[str, str], ...], int]
-"""{attributes: the sum of the counts}."""
+_Key = tuple[tuple[str, str], ...]
+_Values = dict[_Key, N]
+"""{attributes: the sum of the counts, or the value of the gauge}."""
 
 
-def _observe(name: str, totals: _Totals, options: CallbackOptions) -> Iterable[Observation]:
-    return [Observation(total, _dimensions(name, dict(key))) for key, total in list(totals.items())]
+def _key(attributes: Mapping[str, str]) -> _Key:
+    return tuple(sorted(attributes.items()))
+
+
+def _observations(name: str, values: "_Values[Any]", options: CallbackOptions) -> Iterable[Observation]:
+    return [Observation(value, _dimensions(name, dict(key))) for key, value in list(values.items())]

@@ -142,6 +142,9 @@ class OpenTelemetryProbe:
     def gauge(self, name: str, value: float, **attributes: str) -> None:
         self._instruments.gauge(name, value, attributes)
 
+    def withdraw(self, name: str, **attributes: str) -> None:
+        self._instruments.withdraw(name, attributes)
+
     def reach(self, place: str) -> None:
         pass
 

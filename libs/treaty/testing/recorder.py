@@ -58,5 +58,8 @@ class Recorder(NoProbe):
     def gauge(self, name: str, value: float, **attributes: str) -> None:
         self.gauges[name] = value
 
+    def withdraw(self, name: str, **attributes: str) -> None:
+        self.gauges.pop(name, None)
+
     def reach(self, place: str) -> None:
         self.reached[place] += 1

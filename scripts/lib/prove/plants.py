@@ -46,8 +46,8 @@ PLANTS: Mapping[str, Plant] = {
         [
             Change(
                 "messaging/dispatcher.py",
-                'id=f"{envelope.producer}/{envelope.id}/{subscription.name}"',
-                'id=f"{envelope.producer}/{envelope.id}/{subscription.name}/{next(self._numbers)}"',
+                'id=f"{envelope.key}/{subscription.name}"',
+                'id=f"{envelope.key}/{subscription.name}/{next(self._numbers)}"',
             ),
             Change(
                 "messaging/dispatcher.py",

@@ -1,13 +1,17 @@
 """Lanes: commands on one aggregate are decided one after another, leave together, and spoil nothing for each other."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import pytest
 from google.protobuf.wrappers_pb2 import Int64Value
-from treaty.commits.log import CommitRefused
+from treaty.commits.commit import Commit, Committed
+from treaty.commits.decider import MOST_EFFECTS
+from treaty.commits.log import CommitRefused, StoreAway
 from treaty.commits.repository import Overloaded
-from treaty.domain import Call, Rejected
+from treaty.commits.store import Inserted
+from treaty.concurrency.tasks import Broken
+from treaty.domain import Call, Invalid, Rejected
 from treaty.memory.commits import Fault
 from treaty.testing import eventually
 
@@ -38,6 +42,55 @@ async def test_callers_with_the_same_id_are_joined(bank: Bank) -> None:
     assert len(decided) == 1
 
 
+class Panic(BaseException):
+    """As a native library raises it."""
+
+
+@pytest.mark.parametrize("error", [Panic("out of bounds"), asyncio.CancelledError()], ids=["panic", "cancelled"])
+async def test_a_decision_that_panics_is_an_error_for_its_caller_alone(bank: Bank, error: BaseException) -> None:
+    def panics(account: Account) -> None:
+        raise error
+
+    accounts = bank.accounts()
+    first, second, third = await asyncio.gather(
+        accounts.add("ann", deposit(5), cause=request("1")),
+        accounts.add("ann", panics, cause=request("2")),
+        accounts.add("ann", deposit(2), cause=request("3")),
+        return_exceptions=True,
+    )
+    assert isinstance(second, Broken)
+    assert [one.state.balance for one in (first, third) if isinstance(one, Committed)] == [5, 7]
+
+
+async def test_a_store_that_cancels_from_within_leaves_its_callers_with_an_unknown_outcome(bank: Bank) -> None:
+    insert, cancelled = bank.store.insert, list[Sequence[Commit]]()
+
+    async def cancels(commits: Sequence[Commit]) -> Sequence[Inserted]:
+        if not cancelled:
+            cancelled.append(commits)
+            raise asyncio.CancelledError
+        return await insert(commits)
+
+    bank.store.insert = cancels  # type: ignore[method-assign]
+    accounts = bank.accounts()
+    with pytest.raises(StoreAway):
+        await asyncio.wait_for(accounts.add("ann", deposit(5), cause=request("1")), 5)
+    assert balances([await accounts.add("ann", deposit(5), cause=request("1"))]) == [5]
+
+
+async def test_a_read_that_cancels_from_within_is_an_error_for_its_callers(bank: Bank) -> None:
+    accounts = bank.accounts()
+    await accounts.add("ann", deposit(5), cause=request("1"))
+    log = bank.log()
+
+    async def cancels(stream: str, *, fresh: bool = False) -> Commit | None:
+        raise asyncio.CancelledError
+
+    log.head = cancels
+    with pytest.raises(Broken):
+        await bank.accounts(log=log).change("ann", deposit(5), cause=request("2"))
+
+
 async def test_sixty_four_callers_on_one_aggregate_share_few_commits(bank: Bank) -> None:
     accounts = bank.accounts()
 
@@ -54,6 +107,33 @@ async def test_no_more_commands_share_a_commit_than_allowed(bank: Bank) -> None:
     accounts = bank.accounts(per_commit=8)
     await asyncio.gather(*(accounts.add("ann", deposit(1), cause=request(str(n))) for n in range(20)))
     assert [len(commit.causes) for commit in bank.commits] == [8, 8, 4]
+
+
+async def test_a_command_with_more_effects_than_a_commit_can_order_is_refused(bank: Bank) -> None:
+    def call(count: int) -> Callable[[Account], list[Call]]:
+        return lambda account: [Call(Ring(text="x")) for _ in range(count)]
+
+    def publish(account: Account, event: object) -> list[Int64Value]:
+        return [Int64Value(value=1)] * account.balance
+
+    accounts = bank.accounts(policies=[publish])
+    await accounts.add("ann", deposit(MOST_EFFECTS), cause=request("1"))
+    for decide in (deposit(1), call(MOST_EFFECTS + 1)):
+        with pytest.raises(Invalid, match=r"10000 (integration events|calls), more than 9999"):
+            await accounts.change("ann", decide, cause=request("2"))
+    assert len(bank.commits) == 1
+    assert len(bank.commits[0].outbox) == MOST_EFFECTS
+
+
+async def test_commands_whose_effects_do_not_fit_into_one_commit_are_written_in_several(bank: Bank) -> None:
+    def call(account: Account) -> list[Call]:
+        return [Call(Ring(text="x")) for _ in range(MOST_EFFECTS // 2)]
+
+    accounts = bank.accounts()
+    await accounts.add("ann", deposit(1), cause=request("0"))
+    await asyncio.gather(*(accounts.change("ann", call, cause=request(str(n))) for n in range(1, 4)))
+    assert sum(len(commit.calls) for commit in bank.commits) == 3 * (MOST_EFFECTS // 2)
+    assert max(len(commit.calls) for commit in bank.commits) <= MOST_EFFECTS
 
 
 async def test_two_processes_on_one_aggregate_lose_nothing(bank: Bank) -> None:

@@ -7,16 +7,29 @@ from datetime import timedelta
 
 import pytest
 from treaty.causes import Cause, current_cause
-from treaty.commits.commit import Commit
+from treaty.commits.codec import Names, Shape
+from treaty.commits.commit import Commit, PendingCall
 from treaty.domain import Rejected
-from treaty.followers.calls import Caller
+from treaty.followers.calls import _FIRST_ATTEMPTS, Caller
 from treaty.followers.pending import Item
 from treaty.followers.pending_work import PendingWork
 from treaty.testing import eventually
 from treaty.testing.recorder import Recorder
+from treaty.testing.samples import plain_commit
 
 from tests.toolkit.bank import COMMANDS, Account, Bank, Ring, alarm, deposit, request, withdraw
 from tests.toolkit.pieces import Parking, calling, running
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wave:
+    """A command of another type than Ring."""
+
+    text: str
+
+
+class Panic(BaseException):
+    """As a native library raises it."""
 
 
 @dataclass(slots=True)
@@ -24,7 +37,7 @@ class Phone:
     """A caller whose handler notes what it is told; `failing` texts fail, `gates` hold theirs."""
 
     parking: Parking = field(default_factory=Parking)
-    failing: dict[str, Exception] = field(default_factory=dict)
+    failing: dict[str, BaseException] = field(default_factory=dict)
     gates: dict[str, asyncio.Event] = field(default_factory=dict)
     started: list[str] = field(default_factory=list)
     rung: list[str] = field(default_factory=list)
@@ -89,6 +102,27 @@ async def test_a_call_that_fails_is_made_again_until_it_is_done(phone: Phone) ->
     assert phone.rung == ["a"]
 
 
+@pytest.mark.parametrize("error", [Panic("out of bounds"), asyncio.CancelledError()], ids=["panic", "cancelled"])
+@pytest.mark.parametrize("slow", [True, False], ids=["parked while it runs", "at once"])
+async def test_a_handler_that_panics_or_cancels_itself_holds_up_its_stream_only_until_it_works(
+    phone: Phone, error: BaseException, slow: bool
+) -> None:
+    phone.failing["a"] = error
+    if slow:
+        phone.gates["a"] = asyncio.Event()
+    async with running(phone.pending.work()):
+        await phone.take(calling("thing-1", 1, "a"), calling("thing-1", 2, "b"), calling("thing-2", 1, "x"))
+        for gate in phone.gates.values():
+            gate.set()
+        for tries in (1, 2):
+            await eventually(lambda wanted=tries: phone.parking.probe.counts["treaty.pending.retries"] >= wanted)  # type: ignore[misc]
+            phone.parking.clock.advance(60)
+        phone.failing.clear()
+        phone.parking.clock.advance(60)
+        await eventually(phone.parking.is_empty)
+    assert phone.rung == ["x", "a", "b"]
+
+
 async def test_what_follows_a_failing_call_on_its_stream_waits_and_other_streams_do_not(phone: Phone) -> None:
     phone.failing["a"] = OSError("away")
     await phone.take(calling("thing-1", 1, "a"), calling("thing-1", 2, "b"), calling("thing-2", 1, "x"))
@@ -110,6 +144,42 @@ async def test_a_slow_call_is_parked_so_that_the_log_moves_on_and_is_made_once(p
         await eventually(phone.parking.is_empty)
     assert phone.rung == ["x", "a", "b"]
     assert phone.started.count("a") == 1
+
+
+async def test_calls_that_hang_are_bounded_and_hold_up_neither_the_log_nor_calls_of_another_type(phone: Phone) -> None:
+    hanging, made = set[str](), []
+
+    async def hang(command: Ring) -> None:
+        hanging.add(command.text)
+        await asyncio.Event().wait()
+
+    async def wave(command: Wave) -> None:
+        made.append(command.text)
+
+    names = Names([Shape("ring", Ring), Shape("wave", Wave)])
+    phone.caller = Caller(names, {Ring: hang, Wave: wave}, phone.pending, probe=Recorder(), patience=0.02)
+    async with running(phone.pending.work()):
+        for round in range(4):
+            hung = [calling(f"thing-{n}", 1, str(n)) for n in range(200 * round, 200 * round + 200)]
+            call = PendingCall(type="wave", body=names.encode(Wave(text=str(round))), cause=0)
+            await phone.take(*hung, replace(plain_commit(f"other-{round}", 1), calls=[call]))
+            assert made == [str(n) for n in range(round + 1)]
+            assert len(hanging) <= _FIRST_ATTEMPTS
+            assert phone.pending._running["ring"] <= _FIRST_ATTEMPTS
+        assert len(await phone.parking.store.find(1000)) == 800
+
+
+async def test_calls_that_answer_wait_for_a_place_and_are_not_parked(phone: Phone) -> None:
+    phone.caller = Caller(COMMANDS, {Ring: phone.ring}, phone.pending, probe=Recorder(), patience=10.0)
+    gates = [str(n) for n in range(2 * _FIRST_ATTEMPTS)]
+    phone.gates.update({text: asyncio.Event() for text in gates})
+    work = asyncio.create_task(phone.take(*(calling(f"thing-{n}", 1, str(n)) for n in range(2 * _FIRST_ATTEMPTS))))
+    await eventually(lambda: len(phone.started) == _FIRST_ATTEMPTS)
+    for gate in phone.gates.values():
+        gate.set()
+    await work
+    assert len(phone.rung) == 2 * _FIRST_ATTEMPTS
+    assert not phone.parking.probe.reached["pending.adding"]
 
 
 async def test_a_parked_call_survives_a_restart(phone: Phone) -> None:

@@ -33,6 +33,7 @@ class Noting:
     taken: list[str] = field(default_factory=list)
     holding: set[str] = field(default_factory=set)
     breaking: set[str] = field(default_factory=set)
+    fault: BaseException | None = None
 
     def begin(self) -> None:
         pass
@@ -45,7 +46,7 @@ class Noting:
 
     async def _hold(self, commits: Sequence[Commit]) -> None:
         if any(commit.stream in self.breaking for commit in commits):
-            raise RuntimeError(f"{self.name} broke")
+            raise self.fault or RuntimeError(f"{self.name} broke")
         await eventually(lambda: not any(commit.stream in self.holding for commit in commits))
 
 
@@ -205,6 +206,22 @@ async def test_a_follower_that_fails_is_halted_alone_and_the_others_go_on(scene:
         assert (await scene.saved("broken")).position == before
         assert scene.probe.gauges["treaty.follower.halted"] == 1
         assert "broken broke" in (await scene.checkpoints.halted())["broken"]
+
+
+class Panic(BaseException):
+    """As a native library raises it."""
+
+
+async def test_a_follower_that_panics_is_halted_alone_and_tried_again(scene: Scene) -> None:
+    await scene.write("thing-0", 1)
+    broken, other = Noting("broken", breaking={"thing-1"}, fault=Panic("out of bounds")), Noting("other")
+    async with running(scene.following(broken, other).run(1)):
+        await scene.saved_all("broken", "other")
+        await scene.write("thing-1", 1)
+        await scene.saved_all("other")
+        await eventually(lambda: scene.probe.gauges["treaty.follower.halted"] == 1)
+        broken.breaking.clear()
+        await scene.saved_all("broken")
 
 
 async def test_a_halted_follower_is_tried_again_and_goes_on_where_it_failed(scene: Scene) -> None:

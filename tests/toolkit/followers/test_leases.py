@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 from treaty.clock import SystemClock
 from treaty.commits.log import StoreAway
+from treaty.concurrency.tasks import Broken
 from treaty.followers.leases import Lease, LeaseKeeper, LeaseLost, LeaseTaken
 from treaty.memory.leases import MemoryLeases
 from treaty.testing import eventually
@@ -68,6 +69,33 @@ async def test_one_request_renews_all_leases() -> None:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     assert not await scene.leases.holders()
+
+
+async def test_a_store_that_cancels_from_within_does_not_end_the_renewals() -> None:
+    scene = Scene()
+    renew, cancelled = scene.leases.renew, list[Mapping[str, str]]()
+
+    async def cancels(owners: Mapping[str, str], seconds: float) -> Collection[str]:
+        if not cancelled:
+            cancelled.append(owners)
+            raise asyncio.CancelledError
+        return await renew(owners, seconds)
+
+    scene.leases.renew = cancels  # type: ignore[method-assign]
+    holding = asyncio.create_task(scene.keeper().hold("p0", "ann", scene.work))
+    await eventually(lambda: scene.leases.renewals >= 3)
+    assert cancelled
+    assert not holding.done()
+    holding.cancel()
+    await asyncio.gather(holding, return_exceptions=True)
+
+
+async def test_work_that_was_cancelled_from_within_is_an_error() -> None:
+    async def work(lease: Lease) -> None:
+        raise asyncio.CancelledError
+
+    with pytest.raises(Broken):
+        await Scene().keeper().hold("p0", "ann", work)
 
 
 async def test_a_lease_that_is_renewed_late_without_a_rival_is_kept() -> None:

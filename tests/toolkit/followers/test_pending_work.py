@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from treaty.dependencies import DependencyAway
@@ -177,6 +178,38 @@ async def test_an_item_that_is_being_stored_still_holds_its_lane() -> None:
         await eventually(parking.is_empty)
         await eventually(lambda: not work.parked("calls of a"))
     assert ran == ["a@1", "a@2"]
+
+
+async def test_a_store_that_cancels_from_within_does_not_end_the_work_of_a_lane() -> None:
+    parking, made = Parking(), []
+    done, first, now = parking.store.done, parking.store.first, parking.store.now
+    cancelled: list[str] = []
+
+    def once(name: str, method: Any) -> Any:
+        async def asked(*args: Any) -> Any:
+            if name not in cancelled:
+                cancelled.append(name)
+                raise asyncio.CancelledError
+            return await method(*args)
+
+        return asked
+
+    async def run(item: Item) -> None:
+        made.append(item.id)
+
+    work = parking.work(run)
+    await work.load()
+    parking.store.done = once("done", done)  # type: ignore[method-assign]
+    parking.store.first = once("first", first)  # type: ignore[method-assign]
+    parking.store.now = once("now", now)  # type: ignore[method-assign]
+    async with running(work.work()) as task:
+        await work.park(call("a", number=1))
+        await work.park(call("a", number=2))
+        await eventually(lambda: _moved_on(parking))
+        await eventually(lambda: len(cancelled) == 3)
+        await parking.looked(2)
+        assert not task.done()
+    assert made == ["a@1", "a@1", "a@2"]
 
 
 def test_turns_are_taken_by_time_and_by_group() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from treaty.commits.commit import Commit
 from treaty.commits.log import Place, StoreAway
+from treaty.concurrency.tasks import Broken, ended
 from treaty.followers.pending import Item
 from treaty.followers.pending_work import PendingWork
 from treaty.followers.relay import Relay
@@ -283,6 +284,17 @@ async def test_when_the_relay_is_stopped_nothing_more_is_published(wire: Wire) -
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
+async def test_a_batch_that_is_given_up_before_it_began_is_never_published(wire: Wire) -> None:
+    works = [asyncio.ensure_future(wire.take(publishing("thing-1", version))) for version in (1, 2)]
+    await asyncio.sleep(0)
+    given_up = [wire.relay.take([publishing(f"thing-{n}", 1)], 1) for n in (2, 3)]
+    await ended([asyncio.ensure_future(work) for work in given_up if work is not None])
+    await asyncio.gather(*works)
+    wire.relay.begin()
+    await wire.take(publishing("thing-4", 1))
+    assert wire.published == [id_of("thing-1", 1), id_of("thing-1", 2), id_of("thing-4", 1)]
+
+
 async def test_the_lag_of_the_outbox_is_told_also_while_the_broker_is_away(wire: Wire) -> None:
     wire.broker.away = True
     async with running(wire.take(publishing("thing-1", 1))):
@@ -290,6 +302,25 @@ async def test_the_lag_of_the_outbox_is_told_also_while_the_broker_is_away(wire:
         assert wire.published == []
         wire.broker.away = False
         await eventually(lambda: len(wire.published) == 1)
+
+
+async def test_a_broker_client_that_cancels_from_within_does_not_stop_the_stream(wire: Wire) -> None:
+    publish, cancelled = wire.broker.publish, list[str]()
+
+    async def cancels(exchange: str, envelope: Envelope) -> None:
+        if not cancelled:
+            cancelled.append(envelope.id)
+            raise asyncio.CancelledError
+        await publish(exchange, envelope)
+
+    wire.broker.publish = cancels  # type: ignore[method-assign]
+    commits = [publishing("thing-1", version) for version in (1, 2)]
+    with pytest.raises(Broken):
+        await asyncio.wait_for(wire.take(*commits), 5)
+    assert not wire.published
+    wire.relay.begin()
+    await wire.take(*commits)
+    assert wire.published == [id_of("thing-1", version) for version in (1, 2)]
 
 
 async def test_after_a_failure_nothing_of_a_later_commit_is_published(wire: Wire) -> None:

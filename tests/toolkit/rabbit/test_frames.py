@@ -30,7 +30,7 @@ def _read(data: bytes) -> list[tuple[int, Any]]:
     return found
 
 
-@given(channel=st.integers(1, 65535), exchange=NAMES, key=NAMES, size=st.integers(0, 1000), most=st.integers(1, 300))
+@given(channel=st.integers(1, 65535), exchange=NAMES, key=NAMES, size=st.integers(0, 1000), most=st.integers(100, 300))
 def test_a_message_is_read_as_it_was_written(channel: int, exchange: str, key: str, size: int, most: int) -> None:
     body = bytes(number % 251 for number in range(size))
     properties = persistent({"name": "value"}, message_id="m", type="t")
@@ -48,6 +48,22 @@ def test_a_message_is_read_as_it_was_written(channel: int, exchange: str, key: s
 def test_a_name_that_fits_in_no_frame_is_refused(names: tuple[str, str]) -> None:
     with pytest.raises(ValueError):
         publishing(1, *names, persistent({}, message_id="m", type="t"), b"", 100)
+
+
+def test_headers_that_do_not_fit_into_a_frame_are_refused() -> None:
+    def frames(value: str) -> bytes:
+        return publishing(1, "e", "k", persistent({"name": value}, message_id="m", type="t"), b"body", 1000)
+
+    room = 1000 - _header_size(frames(""))
+    assert _header_size(frames("x" * room)) == 1000
+    with pytest.raises(ValueError, match="do not fit into a frame"):
+        frames("x" * (room + 1))
+
+
+def _header_size(data: bytes) -> int:
+    """Returns the bytes of the payload of a message's header frame, the second one."""
+    method = 8 + int.from_bytes(data[3:7], "big")
+    return int.from_bytes(data[method + 3 : method + 7], "big")
 
 
 @given(channel=st.integers(1, 65535), tag=st.integers(1, 2**63), multiple=st.booleans())

@@ -7,6 +7,7 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased
 from treaty.causes import Cause, acting
+from treaty.probes import holding
 from treaty.telemetry.probe import PassingProbe, PassingSpan
 
 from tests.toolkit.telemetry.watchers import Watch
@@ -209,6 +210,21 @@ def test_the_duration_of_calls_follows_the_conventions(watch: Watch) -> None:
         "rpc.response.status_code": "OK",
     }
     assert point.explicit_bounds == (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+
+
+def test_a_gauge_is_exported_until_it_is_withdrawn(watch: Watch) -> None:
+    watch.probe.gauge("treaty.quarantine.size", 3, queue="q0")
+    with holding(watch.probe) as held:
+        held.gauge("treaty.quarantine.size", 7, queue="q1")
+        held.gauge("treaty.follower.lag", 1.5, follower="relay")
+        for _ in range(2):
+            sizes = _points(watch, "treaty.quarantine.size")
+            assert sizes == [({"treaty.queue": "q0"}, 3), ({"treaty.queue": "q1"}, 7)]
+            assert _points(watch, "treaty.follower.lag") == [({"treaty.follower": "relay"}, 1.5)]
+    for _ in range(2):
+        found = watch.metrics()
+        assert _points(watch, "treaty.quarantine.size") == [({"treaty.queue": "q0"}, 3)]
+        assert "treaty.follower.lag" not in found
 
 
 def test_a_level_is_the_last_one_that_was_set(watch: Watch) -> None:
