@@ -86,7 +86,7 @@ def name_of(headers: Mapping[str, Any], body: bytes) -> str | bytes:
         found = parse(headers, body)
     except Malformed:
         return body
-    return body if found.type == "unreadable" else f"{found.producer}/{found.id}"
+    return body if found.type == "unreadable" else found.key
 
 
 async def test_what_is_good_among_noise_takes_effect_and_the_noise_is_kept() -> None:

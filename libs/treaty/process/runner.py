@@ -2,34 +2,22 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
-from typing import Any
 
 import structlog
 
 from treaty.chance import retrying
-from treaty.commits.log import StoreAway
 from treaty.concurrency.guarded import guarded
-from treaty.concurrency.tasks import ended, until_one_ends
+from treaty.concurrency.tasks import ended
 from treaty.dependencies import Breakers
-from treaty.followers.calls import Caller
-from treaty.followers.followers import Following
-from treaty.followers.inbox import InboxReader, note_mark
 from treaty.followers.leases import Lease, LeaseKeeper, LeaseTaken
-from treaty.followers.pending import Item
-from treaty.followers.pending_work import PendingWork
-from treaty.followers.relay import Relay
-from treaty.followers.track import Follower
 from treaty.messaging.broker import Broker, BrokerAway, BrokerRefused, Topology
 from treaty.messaging.consumer import PartitionConsumer, Patience
-from treaty.messaging.dispatcher import Dispatcher
-from treaty.operations.gauges import Gauges
-from treaty.projections.projection import Projection
-from treaty.projections.projector import Projector
-from treaty.projections.rows import Superseded
+from treaty.probes import holding
+from treaty.process.duties import Duties
 from treaty.seals.sealer import Sealing
 from treaty.service.service import Service, topology_of
 from treaty.service.stores import Stores
@@ -74,11 +62,25 @@ class Runner:
     _owners: dict[str, str] = field(default_factory=dict)
     _keeper: LeaseKeeper = field(init=False)
     _breakers: Breakers = field(init=False)
+    _duties: Duties = field(init=False)
     _resources: contextlib.AsyncExitStack = field(default_factory=contextlib.AsyncExitStack)
 
     def __post_init__(self) -> None:
         self._keeper = LeaseKeeper(self.stores.leases, self.lease_seconds)
         self._breakers = Breakers(self.surroundings)
+        self._duties = Duties(
+            service=self.service,
+            stores=self.stores,
+            broker=self.broker,
+            surroundings=self.surroundings,
+            breakers=self._breakers,
+            environment=self.environment,
+            partitions=self.partitions,
+            inbox_wait_seconds=self.inbox_wait_seconds,
+            idle_save_seconds=self.idle_save_seconds,
+            patience=self.patience,
+            sealing=self.sealing,
+        )
 
     @property
     def topology(self) -> Topology:
@@ -92,7 +94,7 @@ class Runner:
             await self._resources.enter_async_context(resource)
         self._tasks = [asyncio.create_task(self._declare_and_consume())]
         if self.role in ("all", "followers"):
-            self._tasks.append(asyncio.create_task(self._hold("followers", self._follow)))
+            self._tasks.append(asyncio.create_task(self._hold("followers", Duties.follow)))
 
     async def end_watching(self) -> None:
         """Ends the streams of changes, which would otherwise delay the drain."""
@@ -173,123 +175,26 @@ class Runner:
         elif now - self._refused_at >= self.refused_seconds:
             self.ready, self._why = False, f"the broker refuses this process: {error}"
 
-    async def _consume(self, partition: int, lease: Lease) -> None:
-        consumer = PartitionConsumer(
-            self.topology,
-            partition,
-            self.broker,
-            Dispatcher(self.service.subscriptions, self.topology.queue(partition), self.surroundings.probe),
-            self.stores.quarantine,
-            self.stores.replays,
-            note_mark=partial(note_mark, self.stores.checkpoints, partition),
-            sure=lease.sure,
-            surroundings=self.surroundings,
-            patience=self.patience,
-            breakers=self._breakers,
-        )
-        self._consumers[partition] = consumer
+    async def _consume(self, partition: int, duties: Duties, lease: Lease) -> None:
+        consumer = self._consumers[partition] = duties.consumer(partition, lease)
         try:
             await consumer.run()
         finally:
             self._consumers.pop(partition, None)
 
-    async def _follow(self, lease: Lease) -> None:
-        """Runs the followers until it is cancelled; marks of the inbox are numbered on as long as the lease is held."""
-        inbox = InboxReader(
-            topology=self.topology,
-            broker=self.broker,
-            checkpoints=self.stores.checkpoints,
-            epoch=lease.epoch,
-            surroundings=self.surroundings,
-            longest=self.inbox_wait_seconds,
-        )
-        tasks = [asyncio.create_task(inbox.run()), asyncio.create_task(self._follow_generations(lease, inbox))]
-        if self.service.sealed:
-            sealer = self.sealing.sealer(self.service.name, self.stores.seals, self.surroundings)
-            tasks.append(asyncio.create_task(sealer.run()))
-        await until_one_ends(*tasks)
+    async def _hold(self, name: str, work: Callable[[Duties, Lease], Awaitable[None]]) -> None:
+        """Runs the work whenever this process holds the lease, until the runner stops.
 
-    async def _follow_generations(self, lease: Lease, inbox: InboxReader) -> None:
-        """Runs the followers; starts them again when a read model has a new generation."""
-        superseded = True
-        while superseded:
-            superseded = False
-            try:
-                await self._follow_generation(lease, inbox)
-            except Superseded:
-                logger.info("a read model was rebuilt; the followers go on with the new one", context=self.service.name)
-                superseded = True
-
-    async def _projector(self, projection: Projection[Any]) -> Projector:
-        rows = self.stores.rows(projection)
-        return Projector(projection, rows, await rows.generation(), self.surroundings.probe)
-
-    async def _follow_generation(self, lease: Lease, inbox: InboxReader) -> None:
-        runs: dict[str, Callable[[Item], Awaitable[None]]] = {}
-        pending = PendingWork(
-            self.stores.pending,
-            lambda item: runs[item.kind](item),
-            surroundings=self.surroundings,
-            sure=lease.sure,
-            read_inbox=inbox.read,
-            look_every=5 * self.patience.look_every,
-            breakers=self._breakers,
-        )
-        relay = Relay(
-            self.topology,
-            self.broker,
-            pending,
-            self.stores.checkpoints,
-            environment=self.environment,
-            surroundings=self.surroundings,
-        )
-        caller = Caller(self.service.commands, self.service.handlers, pending, probe=self.surroundings.probe)
-        runs.update(publish=relay.run_item, call=caller.run_item)
-        projectors = [await self._projector(projection) for projection in self.service.read_models]
-        followers: list[Follower] = [relay, caller, *projectors]
-        following = Following(
-            log=self.stores.log,
-            checkpoints=self.stores.checkpoints,
-            followers=followers,
-            surroundings=self.surroundings,
-            idle_save_every=self.idle_save_seconds,
-            sure=lease.sure,
-        )
-        gauges = Gauges(
-            service=self.service,
-            stores=self.stores,
-            followers=[follower.name for follower in followers],
-            surroundings=self.surroundings,
-        )
-        await pending.load()
-        await relay.load()
-        await until_one_ends(
-            asyncio.create_task(gauges.run()),
-            asyncio.create_task(pending.work()),
-            asyncio.create_task(following.run(lease.epoch)),
-            asyncio.create_task(self._watch_generations(projectors)),
-        )
-
-    async def _watch_generations(self, projectors: Sequence[Projector]) -> None:
-        """Looks regularly whether a read model was rebuilt.
-
-        Raises:
-            Superseded: if one was. Commits that came just before may be missing in the new generation.
+        The gauges of a holding are withdrawn at its end, because the next holder has its own.
         """
-        while True:
-            await asyncio.sleep(10 * self.patience.look_every)
-            for projector in projectors:
-                with contextlib.suppress(StoreAway):
-                    await projector.check()
-
-    async def _hold(self, name: str, work: Callable[[Lease], Awaitable[None]]) -> None:
-        """Runs the work whenever this process holds the lease, until the runner stops."""
-        for holding in count(1):
+        for number in count(1):
             if self._stopping:
                 return
-            self._owners[name] = owner = f"{self._owner}#{holding}"
+            self._owners[name] = owner = f"{self._owner}#{number}"
             try:
-                await guarded(self._keeper.hold(name, owner, work))
+                with holding(self.surroundings.probe) as probe:
+                    duties = replace(self._duties, surroundings=replace(self.surroundings, probe=probe))
+                    await guarded(self._keeper.hold(name, owner, partial(work, duties)))
             except LeaseTaken:
                 pass
             except Exception:
