@@ -182,12 +182,21 @@ class Following:
         self._later.append((asyncio.get_running_loop().time() + pause, track))
 
     async def _has_room(self, track: Track, *, may_stall: bool) -> bool:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self.stall_seconds if may_stall else None):
+        """Returns whether a follower has room in time.
+
+        Raises:
+            Exception: the follower's own error, which may be a TimeoutError too.
+        """
+        patience = asyncio.timeout(self.stall_seconds if may_stall else None)
+        try:
+            async with patience:
                 while len(track.open) >= self.window:
                     await track.settle()
-                return True
-        return False
+        except TimeoutError:
+            if not patience.expired():
+                raise
+            return False
+        return True
 
     async def _halting(self, group: Group, track: Track, act: Callable[[], object]) -> None:
         """Does something with one follower. If that fails, the follower is halted, and nothing else is."""

@@ -257,6 +257,16 @@ async def test_a_halted_follower_waits_longer_each_time_although_it_passes_earli
     assert scene.probe.gauges["treaty.follower.halted"] == 0
 
 
+async def test_a_follower_whose_own_work_takes_too_long_is_halted_and_does_not_only_fall_behind(scene: Scene) -> None:
+    for number in range(6):
+        await scene.write(f"thing-{number}", 1)
+    broken, other = Noting("broken", breaking={"thing-1"}, fault=TimeoutError("no answer")), Noting("other")
+    with structlog.testing.capture_logs() as logs:
+        async with running(scene.following(broken, other, window=1).run(1)):
+            await eventually(lambda: len(_halts(logs)) >= 2)
+    assert "a follower falls behind and goes on by itself" not in [entry["event"] for entry in logs]
+
+
 def _halts(logs: Sequence[Mapping[str, Any]]) -> list[int]:
     """Returns the number of failures in a row at each halt."""
     return [entry["failures"] for entry in logs if entry["event"] == "a follower is halted"]
