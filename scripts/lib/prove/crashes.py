@@ -52,7 +52,7 @@ async def crash_everywhere(servers: Servers, folder: Path, hits: Sequence[int]) 
         looking(uri, amqp) as look,
     ):
         await asyncio.gather(services.start(ACCOUNTS), services.start(LEDGER))
-        clients = Clients(lambda: _address(services), pause=0.02)
+        clients = Clients(lambda: _address(services), pause=0.05)
         asking = asyncio.create_task(clients.run(8))
         mending = asyncio.create_task(_ask_for_retries(look))
         plan = [(place, hit) for hit in hits for place in PLACES]
