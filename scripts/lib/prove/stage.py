@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import aio_pika
+from treaty.concurrency.tasks import ended
 from treaty.messaging.broker import exchange_of
 
 from scripts.lib.prove.checker import Verdict
@@ -92,6 +93,8 @@ async def stage(
         look = await stack.enter_async_context(looking(uri, direct))
         helping = [asyncio.create_task(_tap(direct, flow)), asyncio.create_task(_keep_asking(look))]
         asking = Clients(lambda: f"127.0.0.1:{to_accounts.port}", chance=random.Random(seed), pause=pause)
+        asked = asyncio.create_task(asking.run(clients))
+        stack.push_async_callback(ended, [asked, *helping])
         yield Stage(
             services=services,
             faults=Faults(servers, services, to_broker, to_accounts, chance, direct, flow),
@@ -99,7 +102,7 @@ async def stage(
             look=look,
             flow=flow,
             begun=asyncio.get_running_loop().time(),
-            _asking=asyncio.create_task(asking.run(clients)),
+            _asking=asked,
             _helping=helping,
         )
 
@@ -120,8 +123,8 @@ async def _keep_asking(look: Looking) -> None:
 
 async def _tap(url: str, flow: list[float]) -> None:
     """Records the times at which the ledger's events arrive at a subscriber of another team, with a durable queue."""
-    loop = asyncio.get_running_loop()
-    while True:
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    while task is None or not task.cancelling():  # the client may drop a cancellation
         try:
             async with _queue(url) as queue, queue.iterator(no_ack=True) as messages:
                 async for _ in messages:
