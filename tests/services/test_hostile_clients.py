@@ -135,6 +135,24 @@ async def test_a_sender_that_takes_no_answers_gets_no_more_calls_and_others_do()
 
 
 @pytest.mark.slow
+async def test_senders_that_leave_without_their_answers_end_no_process() -> None:
+    async with embedded(ORDERING, environ=SMALL) as world:
+        shop = Shop(world)
+        order_id = await _placed(shop)
+        body = pb.GetOrderRequest(order_id=order_id).SerializeToString()
+
+        async def come_and_go(sender: str) -> None:
+            for _ in range(40):
+                async with streams(_target(world), GET, body=body, window=0, count=60, sender=sender) as attack:
+                    await eventually(lambda: attack.ended[EXHAUSTED] > 60)
+
+        async with asyncio.TaskGroup() as senders:
+            for number in range(2, 6):
+                senders.create_task(come_and_go(f"127.0.0.{number}"))
+        await _everybody_is_answered(shop, order_id)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("window", [0, 2**30], ids=["not reading", "reading"])
 async def test_a_sender_with_all_the_streams_gives_one_to_another_sender(window: int) -> None:
     async with embedded(ORDERING, environ=SMALL) as world:

@@ -1,6 +1,7 @@
 """The limits of a server, shared by its listeners: unread requests, calls, streams, uploads, answers nobody takes."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -28,7 +29,8 @@ class Limits:
         self._unread = Unread(unread, patience)
         self._streams = Places(streams)
         self._uploads = Places(uploads)
-        self._open: dict[object, Any] = {}
+        self._open = Counter[str]()
+        """Calls whose answer has not been taken, by sender. No call is asked afterwards: see `sender_of`."""
 
     @property
     def full(self) -> bool:
@@ -52,20 +54,23 @@ class Limits:
         Raises:
             Refused: if there are too many.
         """
-        if self._calls_left <= 0 or (len(self._open) >= self._calls and self._has_too_many(sender_of(context))):
+        sender = sender_of(context)
+        if self._calls_left <= 0 or self._open[sender] >= self._calls:
             raise Refused(overloaded("too many calls at once; try again later", domain))
         self._calls_left -= 1
         task = asyncio.current_task()
         assert task is not None
-        self._open[task] = context
-        task.add_done_callback(self._open.pop)
+        self._open[sender] += 1
+        task.add_done_callback(partial(self._taken, sender))
 
     def leave(self) -> None:
         """Ends the counting of a call."""
         self._calls_left += 1
 
-    def _has_too_many(self, sender: str) -> bool:
-        return sum(sender_of(context) == sender for context in self._open.values()) >= self._calls
+    def _taken(self, sender: str, task: object) -> None:
+        self._open[sender] -= 1
+        if not self._open[sender]:
+            del self._open[sender]
 
     @asynccontextmanager
     async def stream(self, context: Any, domain: str) -> AsyncIterator[None]:

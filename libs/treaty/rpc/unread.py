@@ -12,17 +12,11 @@ class TooSlow(Exception):
 class Reading:
     """A call that waits for a message of its client. It is compared by identity."""
 
-    __slots__ = ("_sender", "context", "ended", "since", "task")
+    __slots__ = ("ended", "sender", "since", "task")
 
-    def __init__(self, context: Any, task: "asyncio.Task[Any]", since: float) -> None:
-        self.context, self.task, self.since = context, task, since
-        self.ended, self._sender = False, ""
-
-    @property
-    def sender(self) -> str:
-        """The address of the client, which is asked for only when there is no room."""
-        self._sender = self._sender or sender_of(self.context)
-        return self._sender
+    def __init__(self, sender: str, task: "asyncio.Task[Any]", since: float) -> None:
+        self.sender, self.task, self.since = sender, task, since
+        self.ended = False
 
     def end(self) -> None:
         self.ended = True
@@ -50,7 +44,7 @@ class Unread:
         """
         task = asyncio.current_task()
         assert task is not None
-        reading = Reading(context, task, asyncio.get_running_loop().time())
+        reading = Reading(sender_of(context), task, asyncio.get_running_loop().time())
         if len(self._waiting) >= self._most:
             self._make_room()
         self._waiting[reading] = None
@@ -87,5 +81,9 @@ class Unread:
 
 
 def sender_of(context: Any) -> str:
-    """Returns the address of the client of a call, without its port."""
+    """Returns the address of the client of a call, without its port.
+
+    It is for the handler of the call alone: gRPC reads memory that is no longer its own, and the process dies, if the
+    call has ended and its client has gone.
+    """
     return str(context.peer()).rpartition(":")[0]

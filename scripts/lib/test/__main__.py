@@ -16,8 +16,10 @@ from scripts.lib.test import infra_selected
 
 FAST = "--fast"
 _FAST_ONES = "not slow and not infra"
-_ALL = ("-n", "auto", "-q")
-"""The tests on real servers stay together in one worker: see tests/conftest.py."""
+_ALL = ("-n", "auto", "-q", "--max-worker-restart=0")
+"""The tests on real servers stay together in one worker: see tests/conftest.py. The end of a worker ends the run: the
+worker that replaces it would wait for a second test when only one is left, for ever.
+"""
 
 
 def main() -> int:
