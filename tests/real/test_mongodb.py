@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncIterator, Sequence, Set
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -210,6 +210,31 @@ class _UnknownOutcomes(_OnMongoDB):
         )
         assert isinstance(refused, CommitRefused)
         assert stored is None
+
+    async def test_a_reading_that_begins_is_at_once_as_far_as_one_that_has_waited(self, make_log: MakeLog) -> None:
+        log = await make_log()
+        place = await log.end()
+        async with aclosing(log.follow(place)) as waiting:
+            waited = (await anext(waiting)).place
+            while waited.token == place.token:  # until something happens elsewhere on the server, within ten seconds
+                waited = (await anext(waiting)).place
+        assert waited.token > place.token
+        async with aclosing((await make_log()).follow(place)) as beginning:
+            assert (await anext(beginning)).place.token >= waited.token
+
+    @pytest.mark.parametrize("value", ["caf\ud83d", 2**63, {"deep": "deep"}], ids=["half a pair", "number", "deep"])
+    async def test_a_commit_that_cannot_be_encoded_is_refused_and_the_others_of_its_batch_are_not(
+        self, make_log: MakeLog, value: Any
+    ) -> None:
+        for _ in range(2_000 if isinstance(value, dict) else 0):
+            value = {"deep": value}
+        log = await make_log()
+        wrong = replace(plain_commit("thing-1"), state={"value": value})
+        refused, *stored = await asyncio.gather(
+            log.append(wrong), *(log.append(plain_commit(f"thing-{n}")) for n in range(2, 9)), return_exceptions=True
+        )
+        assert isinstance(refused, CommitRefused)
+        assert stored == [None] * 7
 
     async def test_a_token_that_the_server_does_not_know_is_searched_for_by_position(self, make_log: MakeLog) -> None:
         log = await make_log()

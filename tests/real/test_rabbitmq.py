@@ -7,9 +7,11 @@ from urllib.parse import urlsplit, urlunsplit
 import aio_pika
 import pytest
 from treaty.chance import RandomIds
-from treaty.messaging.broker import Broker, BrokerAway, NotAccepted, TopologyDiffers
+from treaty.messaging.broker import Broker, BrokerAway, Delivery, NotAccepted, TopologyDiffers
 from treaty.messaging.envelope import Envelope
 from treaty.rabbit.broker import RabbitBroker, _with_heartbeat
+from treaty.rabbit.properties import Encoded, persistent
+from treaty.rabbit.received import UNREADABLE
 from treaty.testing import eventually
 from treaty.testing.samples import envelope
 from treaty.testing.suites.broker import BrokerSuite, MakeBroker, Receiver, producer_of, subscriber
@@ -66,6 +68,33 @@ class TestRabbitBroker(BrokerSuite):
         async with broker.consume(topology, 0, receiver):
             await eventually(lambda: {event.id for event in small} <= set(receiver.got))
             assert "large" not in receiver.got
+
+    async def test_what_cannot_be_decoded_in_a_message_of_another_system_ends_no_consumer(
+        self, servers: dict[str, str], broker: Broker, producer: str
+    ) -> None:
+        [topology] = await self._bound(broker, producer, "a")
+        event = envelope(producer, "microseconds")
+        plain = persistent({**event.headers(), "slot": "0"}, message_id="m", type="").encoded
+        flags, time = int.from_bytes(plain[:2]), int(event.time.timestamp() * 1_000_000)
+        microseconds = (flags | 1 << 6).to_bytes(2) + plain[2:] + time.to_bytes(8)
+        no_text = (1 << 13).to_bytes(2) + (11).to_bytes(4) + b"\x04caf\xe9S" + (1).to_bytes(4) + b"x"
+        connection = await aio_pika.connect(servers["AMQP_URL"])
+        channel = await (await connection.channel()).get_underlay_channel()
+        for properties in (microseconds, no_text):
+            await channel.basic_publish(
+                event.body,
+                exchange=producer_of(producer).exchange,
+                routing_key=event.type,
+                properties=Encoded("m", properties),
+            )
+        await connection.close()
+        await broker.publish(producer_of(producer).exchange, envelope(producer, "after"))
+        deliveries: list[Delivery] = []
+        async with broker.consume(topology, 0, deliveries.append) as lost:
+            await eventually(lambda: len(deliveries) == 3)
+            assert not lost.is_set()
+        assert [delivery.headers.get("ce-id") for delivery in deliveries] == ["microseconds", None, "after"]
+        assert UNREADABLE in deliveries[1].headers
 
     async def test_messages_that_were_in_flight_behind_a_large_one_come_again_in_order(
         self, broker: Broker, producer: str

@@ -1,17 +1,14 @@
 """Feeds: yield the state of every aggregate of one kind after each commit, in the order of the log.
 
 One task reads the log for all watchers of a process; the first watcher starts it. A watcher that continues behind a
-place reads what it has missed by itself, until it meets the task, and from then on receives what the task reads. When
+place reads what it has missed by itself, until it is as far as the task, and from then on receives what the task reads;
+so a thousand watchers that come again after a deployment read the log once each, and then all together. When
 the task fails, such as at a commit of a newer version of the code, its watchers end with its error. A watcher that
 comes again behind its last place misses nothing, and meets the same error until a process can read the commit.
 """
 
 import asyncio
-import base64
-import binascii
 import contextlib
-import json
-import re
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import aclosing, asynccontextmanager
@@ -21,53 +18,24 @@ from typing import Any, Generic, TypeVar
 import structlog
 
 from treaty.commits.commit import Commit, Committed
+from treaty.commits.entries import Entry, Part, Spot
 from treaty.commits.log import MARGIN_SECONDS, Batch, CommitLog, Place, StoreAway, Unreadable
 from treaty.commits.repository import Overloaded
 from treaty.commits.stored import Stored
 from treaty.commits.streams import Streams
 from treaty.concurrency.tasks import ended
-from treaty.domain import Aggregate, Invalid, Rejected
+from treaty.domain import Aggregate, Rejected
 
 logger = structlog.get_logger()
 
 A = TypeVar("A", bound=Aggregate[Any])
 
-_TOKEN = re.compile(r"[0-9A-Za-z]{0,800}")
+_CATCHING_UP = 8
+"""Readings of what watchers have missed that wait for the store at a time; the driver has a few dozen threads."""
 
 
 class TooFarBehind(Overloaded):
     """A watcher does not take the entries as fast as they come, and was cut off."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry(Generic[A]):
-    """An aggregate after one of its commits, and the place behind it in the feed, as opaque text."""
-
-    committed: Committed[A]
-    place: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Spot:
-    """A place in the feed: a place in the log, and the commit that was received last behind it, if there is one."""
-
-    place: Place
-    commit: str = ""
-    position: tuple[int, int] = (0, 0)
-
-    def __str__(self) -> str:
-        values = [self.place.token, *self.place.position, self.commit, *self.position]
-        return base64.urlsafe_b64encode(json.dumps(values).encode()).decode()
-
-    @classmethod
-    def parse(cls, text: str) -> "_Spot":
-        try:
-            token, seconds, increment, commit, *position = json.loads(base64.urlsafe_b64decode(text))
-            if not (isinstance(commit, str) and _TOKEN.fullmatch(token)):
-                raise ValueError("the token is wrong")
-            return cls(Place(token, (int(seconds), int(increment))), commit, (int(position[0]), int(position[1])))
-        except (ValueError, TypeError, IndexError, binascii.Error):
-            raise Invalid("use a place as this feed gave it", field="after") from None
 
 
 @dataclass(slots=True, eq=False)
@@ -76,15 +44,26 @@ class Watching(Generic[A]):
 
     place: str
     _feed: "Feed[A]"
-    _missed: _Spot | None
+    _reading: "_Reading[A]"
+    _missed: Spot | None
     _ahead: int
     _waiting: "deque[Entry[A]]" = field(default_factory=deque)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
     _cut: bool = False
     _error: Exception | None = None
+    _read: str = ""
+    _last: frozenset[str] = frozenset()
 
-    def offer(self, entry: "Entry[A]") -> None:
-        """Adds an entry. A watcher that is too far behind is cut off; while it catches up, the oldest is dropped."""
+    def offer(self, entry: "Entry[A]", place: Place) -> None:
+        """Adds an entry, unless it was read already. A watcher that is too far behind is cut off.
+
+        While a watcher catches up, the oldest is dropped: it reads that itself.
+
+        Args:
+            place: behind the batch of the entry.
+        """
+        if entry.committed.revision in self._last or "" < place.token <= self._read:
+            return
         if len(self._waiting) >= self._ahead:
             self._cut = self._missed is None
             self._waiting.popleft()
@@ -111,7 +90,6 @@ class Watching(Generic[A]):
             async with aclosing(self._catch_up(self._missed)) as missed:
                 async for entry in missed:
                     yield entry
-            self._missed = None
         while not self._feed.closed:
             if self._cut:
                 raise TooFarBehind("the entries were not taken as fast as they came; watch again behind the last place")
@@ -123,38 +101,55 @@ class Watching(Generic[A]):
             if not self._waiting and not self._feed.closed:
                 await self._news.wait()
 
-    async def _catch_up(self, spot: _Spot) -> AsyncGenerator["Entry[A]", None]:
-        """Reads the log behind a spot until an entry that waits was read here too; drops those that were read twice."""
-        read: set[str] = {spot.commit}
+    async def _catch_up(self, spot: Spot) -> AsyncGenerator["Entry[A]", None]:
+        """Reads the log behind a spot until the watcher is as far as the task that reads for all."""
         async with aclosing(self._feed.behind(spot)) as batches:
-            coming = asyncio.ensure_future(anext(batches))
-            try:
-                while not self._feed.closed and not self._drop(read):
-                    self._news.clear()
-                    news = asyncio.ensure_future(self._news.wait())
-                    await asyncio.wait({coming, news}, return_when=asyncio.FIRST_COMPLETED)
-                    news.cancel()
-                    if coming.done():
-                        for entry in coming.result():
-                            read.add(entry.committed.revision)
-                            yield entry
-                        coming = asyncio.ensure_future(anext(batches))
-            finally:
-                await ended([coming])
+            while not self._feed.closed:
+                part = await self._next(batches)
+                if part is None or (len(part.entries) <= self._ahead // 2 and self._join(spot, part, part.entries)):
+                    return
+                for entry in part.entries:
+                    yield entry
+                if self._join(spot, part):
+                    return
 
-    def _drop(self, read: set[str]) -> bool:
-        """Drops the waiting entries up to the last one that was read; returns whether there was one."""
-        places = [n for n, entry in enumerate(self._waiting) if entry.committed.revision in read]
-        for _ in range(places[-1] + 1 if places else 0):
-            self._waiting.popleft()
-        return bool(places)
+    async def _next(self, batches: AsyncGenerator[Part[A], None]) -> Part[A] | None:
+        """Returns the next part of what was missed, or None if the process drains meanwhile."""
+        coming = asyncio.ensure_future(anext(batches))
+        try:
+            while not coming.done() and not self._feed.closed:
+                self._news.clear()
+                news = asyncio.ensure_future(self._news.wait())
+                await asyncio.wait({coming, news}, return_when=asyncio.FIRST_COMPLETED)
+                news.cancel()
+            return coming.result() if coming.done() else None
+        finally:
+            await ended([coming])
+
+    def _join(self, spot: Spot, part: Part[A], waiting: "Sequence[Entry[A]]" = ()) -> bool:
+        """Lets the watcher receive what the task reads from now on, if each has read what the other one has not.
+
+        All that the task has offered so far lies before the place where this watcher is. What the task reads next
+        begins behind the spot, so what was read twice of it is in the part.
+        """
+        if not spot.place.token <= self._reading.place.token <= part.place.token:
+            return False
+        self._read, self._last = part.place.token, part.revisions
+        self._waiting = deque(waiting)
+        self._missed = None
+        return True
 
 
 class _Reading(Generic[A]):
-    """The task that reads for the watchers that came while it ran, and the place at which it began."""
+    """The task that reads for the watchers that came while it ran, and the place at which it began.
+
+    Attributes:
+        place: behind the batch whose entries are being offered, or were offered last.
+    """
 
     def __init__(self, read: "Callable[[_Reading[A]], Coroutine[Any, Any, None]]") -> None:
         self.watchers: set[Watching[A]] = set()
+        self.place = Place()
         self.begun: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
         self.task = asyncio.create_task(read(self))
         self.task.add_done_callback(self._end)
@@ -170,9 +165,9 @@ class _Reading(Generic[A]):
             self.begun.set_exception(error)
             self.begun.exception()  # marks it as retrieved: its watchers may be gone
 
-    def offer(self, entry: "Entry[A]") -> None:
+    def offer(self, entry: "Entry[A]", place: Place) -> None:
         for watching in self.watchers:
-            watching.offer(entry)
+            watching.offer(entry, place)
 
 
 class Feed(Generic[A]):
@@ -185,6 +180,7 @@ class Feed(Generic[A]):
     def __init__(self, log: CommitLog, stored: Stored[A], *, ahead: int = 1000) -> None:
         self._log, self._stored, self._ahead = log, stored, ahead
         self._streams = Streams(log, stored)
+        self._turns = asyncio.Semaphore(_CATCHING_UP)
         self._reading: _Reading[A] | None = None
         self.closed = False
 
@@ -195,13 +191,13 @@ class Feed(Generic[A]):
         Raises:
             Invalid: if `after` is not a place of a feed.
         """
-        missed = _Spot.parse(after) if after else None
+        missed = Spot.parse(after) if after else None
         reading = self._start()
-        watching: Watching[A] = Watching(after, self, missed, self._ahead)
+        watching: Watching[A] = Watching(after, self, reading, missed, self._ahead)
         reading.watchers.add(watching)
         try:
             now = await asyncio.shield(reading.begun)
-            watching.place = watching.place or str(_Spot(now))
+            watching.place = watching.place or str(Spot(now))
             yield watching
         finally:
             reading.watchers.discard(watching)
@@ -217,7 +213,7 @@ class Feed(Generic[A]):
             self._reading.watchers.clear()
             await self._stop(self._reading)
 
-    async def behind(self, spot: _Spot) -> AsyncGenerator[Sequence[Entry[A]], None]:
+    async def behind(self, spot: Spot) -> AsyncGenerator[Part[A], None]:
         """Yields the entries behind a spot.
 
         Raises:
@@ -226,17 +222,20 @@ class Feed(Generic[A]):
         place, last = spot.place, (spot.position[0] + MARGIN_SECONDS, 0)
         is_behind = not spot.commit
         async with aclosing(self._log.follow(place)) as batches:
-            async for batch in batches:
-                if batch.again:
-                    raise Rejected(
-                        "the place is too old: list what there is, and watch from now on", reason="PLACE_LOST"
-                    )
-                new = []
-                for commit in self._own(batch):
-                    if is_behind or commit.position > last:
-                        new.append(commit)
-                    is_behind = is_behind or _revision(commit) == spot.commit
-                yield [entry async for entry in self._entries(place, new)]
+            while True:
+                async with self._turns:
+                    batch = await anext(batches)
+                    if batch.again:
+                        raise Rejected(
+                            "the place is too old: list what there is, and watch from now on", reason="PLACE_LOST"
+                        )
+                    own, new = self._own(batch), []
+                    for commit in own:
+                        if is_behind or commit.position > last:
+                            new.append(commit)
+                        is_behind = is_behind or _revision(commit) == spot.commit
+                    entries = [entry async for entry in self._entries(place, new)]
+                yield Part(batch.place, entries, frozenset(map(_revision, own)))
                 place = batch.place
 
     def _start(self) -> _Reading[A]:
@@ -252,20 +251,22 @@ class Feed(Generic[A]):
         await ended([reading.task])
 
     async def _read(self, reading: _Reading[A]) -> None:
-        place = await self._end()
+        place = reading.place = await self._end()
         reading.begun.set_result(place)
-        offered: set[str] = set()  # behind the place: a batch comes again if the store was away in the middle of it
+        offered: set[str] = set()  # behind the place: they come again if the store was away in the middle of a batch
         while True:
             with contextlib.suppress(StoreAway):
                 async with aclosing(self._log.follow(place)) as batches:
                     async for batch in batches:
-                        own = self._own(batch)
-                        async for entry in self._entries(place, own):
+                        if not batch.again:
+                            reading.place = batch.place
+                        async for entry in self._entries(place, self._own(batch)):
                             if entry.committed.revision not in offered:
-                                reading.offer(entry)
+                                reading.offer(entry, batch.place)
                                 offered.add(entry.committed.revision)
-                        place = batch.place
-                        offered -= {_revision(commit) for commit in own}
+                        if not batch.again:
+                            place = batch.place
+                            offered.clear()
             await asyncio.sleep(1.0)
 
     async def _end(self) -> Place:
@@ -286,7 +287,7 @@ class Feed(Generic[A]):
                 continue
             if past is not None:
                 committed = Committed(past.state, commit.stream, commit.version)
-                yield Entry(committed, str(_Spot(place, committed.revision, commit.position)))
+                yield Entry(committed, str(Spot(place, committed.revision, commit.position)))
 
 
 def _revision(commit: Commit) -> str:

@@ -43,7 +43,10 @@ MARGIN_SECONDS = 10
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A follower's position in the log: `token` is private to the log, `position` is that of the last commit read."""
+    """A follower's position in the log: `token` is private to the log, `position` is that of the last commit read.
+
+    The tokens of one log are in its order, as texts; a place without a token has only a position.
+    """
 
     token: str = ""
     position: tuple[int, int] = (0, 0)

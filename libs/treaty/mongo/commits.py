@@ -269,11 +269,15 @@ def _size(field: str) -> dict[str, Any]:
 
 
 def _encoded(commit: Commit) -> RawBSONDocument | None:
-    """Returns the document, or None if MongoDB could not keep it: too large, or a number beyond 64 bits."""
+    """Returns the document, or None if MongoDB could not keep it.
+
+    It may be too large, nested too deep, have a number beyond 64 bits, or half a surrogate pair. One commit must not
+    fail those that are stored in the same request.
+    """
     try:
         data = encode(to_document(commit))
-    except (BSONError, OverflowError) as error:
-        logger.warning("a commit cannot be stored", commit=commit.id, why=str(error))
+    except (BSONError, ValueError, OverflowError, RecursionError) as error:
+        logger.warning("a commit cannot be stored", commit=ascii(commit.id), why=ascii(str(error))[:300])
         return None
     return RawBSONDocument(data) if len(data) <= MAX_BYTES else None
 

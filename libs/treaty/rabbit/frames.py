@@ -103,6 +103,10 @@ class FrameWriter:
         self._hand_over(ChannelFrame(payload=b"".join(parts), should_close=False, drain_future=drained))
 
     def _hand_over(self, frame: ChannelFrame) -> None:
+        if self.is_closed:  # nobody takes frames any more, and a full queue stays full
+            self._waiting.clear()
+            self._is_busy = False
+            return
         try:
             self._channel.write_queue.put_nowait(frame)
         except asyncio.QueueFull:

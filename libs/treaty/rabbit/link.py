@@ -11,6 +11,7 @@ from pamqp.common import FieldTable
 
 from treaty.concurrency.guarded import guarding
 from treaty.rabbit.channels import FAILURES
+from treaty.rabbit.received import tolerate
 from treaty.rabbit.refusals import away
 
 
@@ -25,6 +26,7 @@ class Link:
     """
 
     def __init__(self, url: Callable[[], str], name: str, timeout: float) -> None:
+        tolerate()
         self._url, self._name, self._timeout = url, name, timeout
         self._connection: AbstractConnection | None = None
         self.opened = 0

@@ -82,7 +82,10 @@ class _Confirmed:
     def __init__(self, channel: Any, above: Any) -> None:
         self._channel, self._above = channel, above
         self._writer = FrameWriter(channel)
-        self._waiting: set[asyncio.Future[Any]] = set()
+        self._waiting: dict[asyncio.Future[Any], bytes] = {}
+        """The frames of each message that has no answer; empty once they are written. One that is given up leaves none,
+        however long the broker reads nothing.
+        """
         channel.closing.add_done_callback(self._end)
 
     @property
@@ -101,19 +104,21 @@ class _Confirmed:
         frames = publishing(channel.number, exchange, key, properties, body, channel.max_content_size)
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         answer.add_done_callback(_retrieve)
-        self._waiting.add(answer)
-        self._writer.write(partial(self._take, properties.message_id or "", frames, answer))
+        self._waiting[answer] = frames
+        self._writer.write(partial(self._take, properties.message_id or "", answer))
+        del frames
         try:
             # The client sets the answer of a message that is given up too, and must not find it cancelled.
             return await asyncio.shield(answer)
         finally:
-            self._waiting.discard(answer)
+            self._waiting.pop(answer, None)
             channel.message_id_delivery_tag.pop(properties.message_id, None)
 
-    def _take(self, message_id: str, frames: bytes, answer: "asyncio.Future[Any]") -> bytes:
+    def _take(self, message_id: str, answer: "asyncio.Future[Any]") -> bytes:
         """Returns the frames of a message, which has a number from now on; nothing if it has been given up."""
         if answer not in self._waiting:
             return b""
+        frames, self._waiting[answer] = self._waiting[answer], b""
         channel = self._channel
         channel.delivery_tag += 1
         channel.confirmations[channel.delivery_tag] = answer

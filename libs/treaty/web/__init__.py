@@ -4,6 +4,6 @@ Authors of contexts use the names below. The modules inside are internal to the 
 """
 
 from treaty.web.foreign_urls import Forbidden, ForeignUrls
-from treaty.web.webhooks import Webhook, sign, webhook
+from treaty.web.webhooks import Webhook, json_object, sign, webhook
 
-__all__ = ["Forbidden", "ForeignUrls", "Webhook", "sign", "webhook"]
+__all__ = ["Forbidden", "ForeignUrls", "Webhook", "json_object", "sign", "webhook"]

@@ -6,22 +6,23 @@ Source: https://www.standardwebhooks.com, version 1: the headers `webhook-id`, `
 
 import base64
 import hmac
+import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from treaty.causes import Cause
 from treaty.digests import DigestKeys
+from treaty.domain import Invalid
 
 C = TypeVar("C")
 
 TOLERANCE_SECONDS = 300
 """The largest difference between a signature's time and now; an older message may be a replay, so it is refused."""
 
-
-_SECONDS = re.compile(r"[0-9]{1,12}")
+_ID, _SECONDS = re.compile(r"[ -~]+"), re.compile(r"[0-9]{1,12}")
 _MOST_SIGNATURES = 10
 """Signatures of one message that are looked at: a sender that changes its secret sends two."""
 
@@ -54,8 +55,8 @@ class Webhook:
             NotAuthentic: if the signature is missing, wrong or too old.
         """
         id, timestamp, given = (headers.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature"))
-        if not id or not _SECONDS.fullmatch(timestamp):
-            raise NotAuthentic("the headers webhook-id and webhook-timestamp (in seconds) must be set")
+        if not _ID.fullmatch(id) or not _SECONDS.fullmatch(timestamp):
+            raise NotAuthentic("the headers webhook-id (in ASCII) and webhook-timestamp (in seconds) must be set")
         if not self._is_signed(given, id, timestamp, body):
             raise NotAuthentic("the signature does not match the message")
         if abs(now.timestamp() - int(timestamp)) > TOLERANCE_SECONDS:
@@ -94,6 +95,22 @@ def webhook(
         await then(translate(body))
 
     return Webhook(path, secret, take, secret_before)
+
+
+def json_object(body: bytes) -> Mapping[str, Any]:
+    """Returns the JSON object in a body.
+
+    Raises:
+        Invalid: if it is none, or has half a surrogate pair, which JSON can write and no store can keep.
+    """
+    try:
+        told = json.loads(body)
+        json.dumps(told, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise Invalid("the body is not JSON in Unicode") from None
+    if not isinstance(told, dict):
+        raise Invalid("the body is not a JSON object")
+    return told
 
 
 def signature(secret: str, id: str, timestamp: int, body: bytes) -> str:

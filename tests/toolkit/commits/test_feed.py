@@ -1,16 +1,16 @@
 """Feeds: every commit of a kind in the order of the log, from now on or behind a place; who is too slow is cut off."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from treaty.clock import SystemClock
 from treaty.commits.codec import Newer
 from treaty.commits.feed import Feed, TooFarBehind
 from treaty.commits.group_commit import GroupCommitLog
-from treaty.commits.log import Place, StoreAway
+from treaty.commits.log import Batch, CommitLog, Place, StoreAway
 from treaty.domain import Invalid, Rejected
 from treaty.memory.commits import MemoryCommits
 from treaty.surroundings import Surroundings
@@ -41,7 +41,7 @@ class Watcher:
 
     def __init__(self, feed: Feed[Note], after: str = "") -> None:
         self.seen: list[str] = []
-        self.place = ""
+        self.first = self.place = ""
         self.error: BaseException | None = None
         self._feed, self._after, self._begun = feed, after, asyncio.Event()
         self.may_take = asyncio.Event()
@@ -54,7 +54,7 @@ class Watcher:
 
     async def _watch(self) -> None:
         async with self._feed.watch(self._after) as watching:
-            self.place = watching.place
+            self.first = self.place = watching.place
             self._begun.set()
             try:
                 async for entry in watching.entries():
@@ -115,6 +115,116 @@ async def test_nothing_is_missed_or_seen_twice_between_the_missed_and_the_live(
     again = Watcher(feed, before.place)
     live = await _write(log, 4 + stop, 30)
     await eventually(lambda: again.seen == missed + live)
+
+
+class Counted:
+    """A log that counts its open readings, and is slow to begin one."""
+
+    def __init__(self, log: GroupCommitLog) -> None:
+        self._log = log
+        self.open = self.most = 0
+        self.waiting = self.most_waiting = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
+
+    async def follow(self, place: Place) -> AsyncGenerator[Batch, None]:
+        self.open += 1
+        self.waiting += 1
+        self.most_waiting = max(self.most_waiting, self.waiting)
+        await asyncio.sleep(0.01)
+        self.waiting -= 1
+        try:
+            async for batch in self._log.follow(place):
+                yield batch
+        finally:
+            self.open -= 1
+
+
+@pytest.mark.parametrize("written", [0, 3], ids=["quiet", "missed"])
+async def test_watchers_that_come_again_together_soon_share_one_reading(log: GroupCommitLog, written: int) -> None:
+    counted = Counted(log)
+    feed: Feed[Note] = Feed(cast(CommitLog, counted), NOTES.source)
+    before = await Watcher(feed).begun()
+    first = await _write(log, 1, 1)
+    await eventually(lambda: before.seen == first)
+    await before.leave()
+    missed = await _write(log, 2, 1 + written)
+    watchers = [Watcher(feed, before.place) for _ in range(300)]
+    await eventually(lambda: counted.open == 1 and all(one.seen == missed for one in watchers))
+    assert counted.most_waiting <= 10
+    live = await _write(log, 2 + written, 2 + written)
+    await eventually(lambda: all(one.seen == missed + live for one in watchers))
+    await feed.close()
+
+
+class Scripted:
+    """A log whose readings are given by a test: first the one for all, then that of a watcher that comes back."""
+
+    def __init__(self, log: GroupCommitLog) -> None:
+        self._log = log
+        self.common, self.own = asyncio.Queue[Batch](), asyncio.Queue[Batch]()
+        self._next = iter((self.common, self.own))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
+
+    async def end(self) -> Place:
+        return Place("00")
+
+    async def follow(self, place: Place) -> AsyncGenerator[Batch, None]:
+        batches = next(self._next)
+        while True:
+            yield await batches.get()
+
+
+async def test_what_two_readings_have_cut_into_other_batches_is_seen_once(log: GroupCommitLog) -> None:
+    await _write(log, 1, 3)
+    written = await log.peek(Place(), 6)
+    scripted = Scripted(log)
+    feed: Feed[Note] = Feed(cast(CommitLog, scripted), NOTES.source)
+    live = await Watcher(feed).begun()
+    scripted.common.put_nowait(Batch(written[:2], Place("02")))
+    await eventually(lambda: len(live.seen) == 2)
+    again = await Watcher(feed, live.first).begun()
+    scripted.own.put_nowait(Batch(written[:4], Place("04")))
+    await eventually(lambda: len(again.seen) == 4)
+    scripted.common.put_nowait(Batch(written[2:], Place("06")))
+    await eventually(lambda: len(live.seen) == 6)
+    await eventually(lambda: again.seen == live.seen)
+    await feed.close()
+
+
+async def test_a_watcher_that_comes_from_a_quicker_process_sees_nothing_again(log: GroupCommitLog) -> None:
+    await _write(log, 1, 3)
+    written = await log.peek(Place(), 6)
+    scripted = Scripted(log)
+    feed: Feed[Note] = Feed(cast(CommitLog, scripted), NOTES.source)
+    live, read, may_go_on = await Watcher(feed).begun(), feed._streams.at, asyncio.Event()
+
+    async def slowly(stream: str, version: int) -> object:
+        await may_go_on.wait()
+        return await read(stream, version)
+
+    elsewhere = Scripted(log)
+    quicker: Feed[Note] = Feed(cast(CommitLog, elsewhere), NOTES.source)
+    before = await Watcher(quicker).begun()
+    elsewhere.common.put_nowait(Batch(written[:2], Place("02")))
+    elsewhere.common.put_nowait(Batch(written[2:3], Place("03")))
+    await eventually(lambda: len(before.seen) == 3)
+    await quicker.close()
+    feed._streams.at = slowly  # type: ignore[method-assign,assignment]
+    scripted.common.put_nowait(Batch(written[:4], Place("04")))
+    again = await Watcher(feed, before.place).begun()
+    await eventually(scripted.common.empty)
+    scripted.own.put_nowait(Batch(written[2:3], Place("03")))
+    scripted.own.put_nowait(Batch(written[3:4], Place("04")))
+    may_go_on.set()
+    await eventually(lambda: len(live.seen) == 4 and len(again.seen) == 1)
+    scripted.common.put_nowait(Batch(written[4:], Place("06")))
+    await eventually(lambda: len(live.seen) == 6 and len(again.seen) == 3)
+    assert before.seen + again.seen == live.seen
+    await feed.close()
 
 
 async def test_the_place_before_the_first_entry_is_a_place_too(log: GroupCommitLog, feed: Feed[Note]) -> None:

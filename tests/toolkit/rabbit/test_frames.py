@@ -145,6 +145,28 @@ async def test_frames_wait_in_order_for_a_client_that_has_no_room() -> None:
             found += b"".join(_written(channel))
 
 
+async def test_a_writer_without_room_ends_with_its_channel() -> None:
+    channel = _channel(room=1)
+    channel.write_queue.put_nowait(ChannelFrame(payload=b"another's", should_close=False))
+    writer, tries = FrameWriter(channel), 0
+    put = channel.write_queue.put_nowait
+
+    def counted(frame: ChannelFrame) -> None:
+        nonlocal tries
+        tries += 1
+        put(frame)
+
+    channel.write_queue.put_nowait = counted
+    writer.write(lambda: b"a")
+    await asyncio.sleep(0.01)
+    assert tries > 0
+    channel.is_closed = True
+    await asyncio.sleep(0.01)
+    before = tries
+    await asyncio.sleep(0.05)
+    assert tries == before
+
+
 @pytest.mark.parametrize("told", ["is_closed", CLOSING])
 async def test_nothing_is_written_on_a_closed_channel(told: str) -> None:
     channel = _channel()

@@ -4,7 +4,8 @@ import base64
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from treaty.web.webhooks import TOLERANCE_SECONDS, NotAuthentic, Webhook, sign
+from treaty.domain import Invalid
+from treaty.web.webhooks import TOLERANCE_SECONDS, NotAuthentic, Webhook, json_object, sign
 
 NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
 BODY = b'{"status": "DELIVERED"}'
@@ -39,6 +40,7 @@ def test_the_signature_is_that_of_the_standard() -> None:
         {},
         {**_signed(), "webhook-signature": ""},
         {**_signed(), "webhook-id": "m-2"},
+        {**_signed(), "webhook-id": "m\udcff"},
         {**_signed(), "webhook-timestamp": "soon"},
         {**_signed(), "webhook-timestamp": "1" * 5000},
         {**_signed(), "webhook-timestamp": "١٧٠٤١٦٤٦٤٥"},
@@ -54,6 +56,20 @@ def test_the_signature_is_that_of_the_standard() -> None:
 def test_what_is_not_signed_by_the_secret_is_refused(headers: dict[str, str]) -> None:
     with pytest.raises(NotAuthentic):
         HOOK.verified(headers, BODY, NOW)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"\xff", b"[]", b"1", b'"text"', b'{"a": "caf\\ud83d"}', b'{"caf\\ud83d": 1}', b'{"a":' + b"[" * 100_000],
+    ids=["empty", "latin", "list", "number", "text", "half a pair", "half a pair in a name", "deep"],
+)
+def test_a_body_that_is_no_object_of_json_is_refused(body: bytes) -> None:
+    with pytest.raises(Invalid):
+        json_object(body)
+
+
+def test_a_whole_surrogate_pair_is_one_character() -> None:
+    assert json_object(b'{"a": "\\ud83d\\ude00"}') == {"a": "\U0001f600"}
 
 
 @pytest.mark.parametrize("seconds", [-TOLERANCE_SECONDS - 1, TOLERANCE_SECONDS + 1])

@@ -108,6 +108,21 @@ class FollowedLogSuite:
             await log.append(commit)
         return (await following)[-1].place
 
+    async def test_the_tokens_of_places_are_in_the_order_of_the_log(self, make_log: MakeLog) -> None:
+        log = await make_log()
+        tokens = [(await log.end()).token]
+        place = await self._three_and_the_place_behind(log)
+        tokens.append(place.token)
+        for version in range(1, 12):
+            commit = plain_commit("thing-2", version)
+            await log.append(commit)
+            batches = await read_until(await make_log(), place, seen(commit))
+            tokens += [batch.place.token for batch in batches]
+            place = batches[-1].place
+        tokens.append((await log.end()).token)
+        assert tokens == sorted(tokens)
+        assert len(set(tokens)) >= 12
+
     async def test_a_follower_goes_on_from_its_place(self, make_log: MakeLog) -> None:
         log = await make_log()
         place = await self._three_and_the_place_behind(log)

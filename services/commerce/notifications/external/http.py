@@ -39,7 +39,7 @@ class HttpClient:
         try:
             async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
                 status = answer.status
-        except aiohttp.InvalidURL as error:
+        except (aiohttp.InvalidURL, UnicodeError) as error:  # UnicodeError: a name that no host can have
             raise Refused("the address is not a URL") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Away(f"there was no answer: {type(error).__name__}") from error

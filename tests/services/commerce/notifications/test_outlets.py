@@ -246,8 +246,9 @@ async def test_what_cannot_be_reached_over_http_is_away_and_no_address_is_refuse
     async with hooks(ANYWHERE) as webhooks:
         with pytest.raises(Away):
             await webhooks.send("http://127.0.0.1:9/", LETTER)
-        with pytest.raises(Refused):
-            await webhooks.send("http://", LETTER)
+        for address in ("http://", "http://a..example/", f"http://{'a' * 64}.example/"):
+            with pytest.raises(Refused):
+                await webhooks.send(address, LETTER)
 
 
 async def test_a_box_in_the_process_keeps_the_latest_letters() -> None:

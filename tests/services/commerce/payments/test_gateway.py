@@ -33,7 +33,18 @@ def test_a_line_comes_back_as_it_was_written(kind: int, reference: str, amount: 
     assert decode(line.encode()) == line
 
 
-@pytest.mark.parametrize("data", [b"", b"hello\n", b"0110|ref|00\n", b"abcd|ref|00|x\n", b"0110||00|x\n"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"hello\n",
+        b"0110|ref|00\n",
+        b"abcd|ref|00|x\n",
+        b"0110||00|x\n",
+        "²110|ref|00|x\n".encode(),
+        b"110|ref|00|x\n",
+    ],
+)
 def test_what_is_not_of_the_format_is_refused(data: bytes) -> None:
     with pytest.raises(ForeignMessage):
         decode(data)
@@ -140,6 +151,7 @@ def test_a_verdict_is_read_from_what_the_gateway_calls_back_with() -> None:
         b"[]",
         b"1",
         b"{}",
+        b'{"reference": "caf\\ud83d", "type": "authorisation", "code": "00"}',
         b'{"reference": "o", "type": "authorisation"}',
         b'{"reference": "o", "type": "capture", "code": "00"}',
         b'{"reference": 1, "type": "authorisation", "code": "00"}',
@@ -209,6 +221,52 @@ async def test_two_who_ask_the_same_get_the_same_answer() -> None:
     gateway.receive(answer(request(AUTHORISE, "o"), "00"))
     gateway.receive(answer(request(AUTHORISE, "o"), "05"))
     assert [told.verdict for told in await asyncio.gather(*asking)] == [Verdict.APPROVED] * 2
+
+
+@pytest.mark.parametrize(
+    "said", [b"", b"x" * 70_000 + b"\n", "²110|o|00|\n".encode()], ids=["nothing", "no end of a line", "no line"]
+)
+async def test_a_connection_that_gives_no_answers_is_replaced(said: bytes) -> None:
+    connections = 0
+
+    async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        is_first = connections == 1
+        async for line in reader:
+            writer.write(said if is_first else answer(decode(line), "00").encode())
+        writer.close()
+
+    server = await asyncio.start_server(answers, "127.0.0.1", 0)
+    async with server, SocketGateway("127.0.0.1", server.sockets[0].getsockname()[1], 0.5) as gateway:
+        with pytest.raises(GatewayTimeout):
+            await gateway.authorise("first", Money(1, "GBP"))
+        for number in range(3):
+            assert (await gateway.authorise(f"o-{number}", Money(1, "GBP"))).verdict is Verdict.APPROVED
+        assert connections == 2
+
+
+async def test_a_gateway_that_answers_others_keeps_its_connection() -> None:
+    connections = 0
+
+    async def answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        async for line in reader:
+            asked = decode(line)
+            if asked.reference != "slow":
+                writer.write(answer(asked, "00").encode())
+        writer.close()
+
+    server = await asyncio.start_server(answers, "127.0.0.1", 0)
+    async with server, SocketGateway("127.0.0.1", server.sockets[0].getsockname()[1], 0.5) as gateway:
+        slow = asyncio.create_task(gateway.authorise("slow", Money(1, "GBP")))
+        while not slow.done():
+            assert (await gateway.authorise("quick", Money(1, "GBP"))).verdict is Verdict.APPROVED
+            await asyncio.sleep(0.05)
+        with pytest.raises(GatewayTimeout):
+            await slow
+        assert connections == 1
 
 
 async def test_the_gateway_is_reached_over_a_socket_and_again_after_it_broke() -> None:

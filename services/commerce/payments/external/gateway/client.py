@@ -53,6 +53,7 @@ class GatewayClient:
     def __init__(self, patience: float) -> None:
         self._patience = patience
         self._waiting: dict[tuple[str, str], asyncio.Future[Line]] = {}
+        self._received = 0
 
     async def authorise(self, reference: str, amount: Money) -> Answer:
         return to_answer(await self._ask(request(AUTHORISE, reference, amount)))
@@ -79,8 +80,12 @@ class GatewayClient:
         """Sends a line to the gateway."""
         raise NotImplementedError
 
+    def hang_up(self) -> None:
+        """Gives up the connection, if there is one; the next request opens another."""
+
     def receive(self, line: Line) -> None:
         """Receives a line from the gateway."""
+        self._received += 1
         waiting = self._waiting.get((line.answers, line.reference))
         if waiting is None or waiting.done():
             logger.info("the gateway sent a late or repeated answer", reference=line.reference, code=line.amount)
@@ -93,20 +98,22 @@ class GatewayClient:
             raise GatewayAway(f"the gateway answered {said.type} for {line.reference} with {said.amount}")
 
     async def _ask(self, line: Line) -> Line:
-        key = (line.type, line.reference)
+        key, received = (line.type, line.reference), self._received
         waiting = self._waiting.setdefault(key, asyncio.get_running_loop().create_future())
         try:
-            await self.transmit(line)
             async with asyncio.timeout(self._patience):
+                await self.transmit(line)
                 return await asyncio.shield(waiting)
         except TimeoutError:
+            if self._received == received:  # perhaps nobody is there any more, and TCP tells it only after minutes
+                self.hang_up()
             raise GatewayTimeout(f"the gateway did not answer for {line.reference} within {self._patience} s") from None
         finally:
             self._waiting.pop(key, None)
 
 
 class SocketGateway(GatewayClient):
-    """Uses one connection to the gateway, and opens a new one when it breaks."""
+    """Uses one connection to the gateway, and opens a new one when it breaks or is silent during a whole request."""
 
     def __init__(self, host: str, port: int, patience: float) -> None:
         super().__init__(patience)
@@ -122,7 +129,7 @@ class SocketGateway(GatewayClient):
         if self._reading is not None:
             self._reading.cancel()
             await asyncio.gather(self._reading, return_exceptions=True)
-        self._hang_up()
+        self.hang_up()
 
     async def transmit(self, line: Line) -> None:
         writer = await self._connected()
@@ -130,7 +137,7 @@ class SocketGateway(GatewayClient):
             writer.write(line.encode())
             await writer.drain()
         except OSError as error:
-            self._hang_up()
+            self._close(writer)
             raise GatewayAway(str(error)) from error
 
     async def _connected(self) -> asyncio.StreamWriter:
@@ -141,22 +148,28 @@ class SocketGateway(GatewayClient):
                         reader, self._writer = await asyncio.open_connection(self._host, self._port)
                 except (OSError, TimeoutError) as error:
                     raise GatewayAway(f"the gateway at {self._host}:{self._port} cannot be reached") from error
-                self._reading = asyncio.create_task(self._read(reader))
+                self._reading = asyncio.create_task(self._read(reader, self._writer))
             return self._writer
 
-    async def _read(self, reader: asyncio.StreamReader) -> None:
+    async def _read(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             async for data in reader:
                 self.receive(decode(data))
-        except (OSError, ForeignMessage) as error:
+        except (OSError, ForeignMessage, ValueError) as error:  # ValueError: a line without an end
             logger.warning("the connection to the gateway broke", error=str(error))
-        self._hang_up()
+        finally:
+            self._close(writer)
 
-    def _hang_up(self) -> None:
+    def hang_up(self) -> None:
         if self._writer is not None:
-            with contextlib.suppress(OSError):
-                self._writer.close()
-        self._writer = None
+            self._close(self._writer)
+
+    def _close(self, writer: asyncio.StreamWriter) -> None:
+        """Closes a connection; there may be a newer one already."""
+        with contextlib.suppress(OSError):
+            writer.close()
+        if self._writer is writer:
+            self._writer = None
 
 
 class InProcessGateway(GatewayClient):

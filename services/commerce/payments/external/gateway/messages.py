@@ -5,10 +5,11 @@ A message is a line of fields that are separated by bars. The message types foll
 twice.
 """
 
-import json
+import re
 from dataclasses import dataclass
 
 from treaty.domain import Invalid
+from treaty.web import json_object
 
 from services.commerce.money import Money
 from services.commerce.payments.application import Answer, NoteVerdict, Verdict
@@ -19,6 +20,7 @@ APPROVED, DO_NOT_HONOUR, IN_PROGRESS = "00", "05", "09"
 EVERYTHING = "*"
 """The reference that requests the books of all references together."""
 
+_TYPE = re.compile(r"[0-9]{4}")
 _REASONS = {"05": "declined by the bank", "51": "insufficient funds", "54": "the card has expired"}
 
 
@@ -51,7 +53,7 @@ def decode(data: bytes) -> Line:
         ForeignMessage: if it is not in the gateway's format.
     """
     fields = data.decode("utf-8", "replace").rstrip("\r\n").split("|")
-    if len(fields) != 4 or not fields[0].isdigit() or not fields[1]:
+    if len(fields) != 4 or not _TYPE.fullmatch(fields[0]) or not fields[1]:
         raise ForeignMessage(f"{data[:100]!r} is not a line of type|reference|amount|currency")
     return Line(type=fields[0], reference=fields[1], amount=fields[2], currency=fields[3])
 
@@ -89,11 +91,8 @@ def verdict_from(body: bytes) -> NoteVerdict:
     Raises:
         Invalid: if the body is not of that form.
     """
-    try:
-        said = json.loads(body)
-        reference, kind, code = said["reference"], said["type"], said["code"]
-    except (ValueError, TypeError, KeyError):
-        raise Invalid("the body is not a JSON object with reference, type and code") from None
+    said = json_object(body)
+    reference, kind, code = (said.get(name) for name in ("reference", "type", "code"))
     if kind != "authorisation" or not isinstance(reference, str) or not isinstance(code, str) or code == IN_PROGRESS:
         raise Invalid(f"{kind!r} with {code!r} is not a verdict")
     return NoteVerdict(order_id=reference, answer=verdict_of(code))

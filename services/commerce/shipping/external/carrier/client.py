@@ -137,7 +137,7 @@ async def _read(answer: aiohttp.ClientResponse) -> bytes:
 def _value(body: bytes) -> Any:
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 

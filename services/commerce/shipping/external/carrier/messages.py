@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from treaty.domain import Invalid
+from treaty.web import json_object
 
 from services.commerce.shipping.application import Delivery, Method, TrackParcel
 from services.commerce.shipping.domain.events import Parcel
@@ -60,7 +61,7 @@ def report_from(body: bytes) -> TrackParcel:
     Raises:
         Invalid: if the report is not in the carrier's format.
     """
-    told = _object(body)
+    told = json_object(body)
     status = _text(told, "status")
     return TrackParcel(
         order_id=_text(told, "reference").lower(),
@@ -78,16 +79,6 @@ def report_of(tracking_number: str, reference: str, status: str, at: datetime, p
     """Returns a report in the carrier's format."""
     told = {"tracking_number": tracking_number, "reference": reference, "status": status, "at": at.isoformat()}
     return json.dumps({**told, "place": place}).encode()
-
-
-def _object(body: bytes) -> Mapping[str, Any]:
-    try:
-        told = json.loads(body)
-    except ValueError:
-        raise Invalid("a report must be JSON") from None
-    if not isinstance(told, dict):
-        raise Invalid("a report must be a JSON object")
-    return told
 
 
 def _text(told: Mapping[str, Any], name: str, *, required: bool = True) -> str:
