@@ -36,7 +36,7 @@ FULL = Extent(
     hits=(1, 2, 3),
     faults=370,
     events=900_000,
-    clients=16,
+    clients=128,
     rounds=20,
     bank=Plan(transfers=10_000, people=1_000, rounds=10),
 )

@@ -60,8 +60,10 @@ async def befall(servers: Servers, folder: Path, *, faults: int, events: int, cl
     random choices.
     """
     found = Befallen()
+    # What fails holds up what is behind it, so with many clients a larger share of failures would pile up.
+    fails_every = max(200, events // 200)
     async with stage(
-        servers, folder, "nemesis", seed=seed, clients=clients, pause=0.06, PROVING_FAILS_EVERY="200"
+        servers, folder, "nemesis", seed=seed, clients=clients, pause=0.06, PROVING_FAILS_EVERY=str(fails_every)
     ) as scene:
         for kind in _order(list(scene.faults.all), faults, scene.faults.chance):
             await asyncio.sleep(QUIET_SECONDS * scene.faults.chance.uniform(0.5, 1.5))
