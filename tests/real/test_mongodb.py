@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence, Set
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from treaty.contents import NoContent
 from treaty.mongo.driver import Driver, close, connect
 from treaty.mongo.stores import MongoStores
 from treaty.probes import NoProbe, Probe
-from treaty.projections.rows import Row, RowRefused
+from treaty.projections.rows import Row, RowRefused, RowsRefused
 from treaty.service.stores import Stores
 from treaty.surroundings import Surroundings
 from treaty.testing.recorder import Recorder
@@ -368,6 +369,26 @@ async def test_a_row_that_mongodb_refuses_is_no_outage(stores_of_next: MongoStor
         with pytest.raises(RowRefused, match="MongoDB refuses a row of view_"):
             await rows.store([Row("fits", 1, {"owner": "a", "rank": 1}), Row("no", 1, refused)], 1, 0)
         assert not await rows.load(["fits", "no"])
+
+
+async def test_rows_that_this_process_may_not_read_or_write_are_no_outage(
+    servers: dict[str, str], stores_of_next: MongoStores
+) -> None:
+    rows = stores_of_next.rows(NOTES)
+    await rows.prepare()
+    row = Row("a", 1, {"owner": "a", "rank": 1})
+    refusing = partial(failing, servers, 1, errorCode=13, namespace=rows._rows(0).full_name)
+    async with refusing(failCommands=["find"]):
+        with pytest.raises(RowsRefused, match="MongoDB refuses the rows of view_"):
+            await rows.load(["a"])
+    async with refusing(failCommands=["update"]):
+        with pytest.raises(RowsRefused):
+            await rows.store([row], 1, 0)
+    async with refusing(failCommands=["update"]):
+        with pytest.raises(RowsRefused):
+            await rows.store_newer([row], 0)
+    await rows.store([row], 1, 0)
+    assert await rows.load(["a"]) == {"a": row}
 
 
 @pytest.mark.parametrize("driver", ["motor", "pymongo"])

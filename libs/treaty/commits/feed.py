@@ -267,6 +267,7 @@ class Feed(Generic[A]):
                         if not batch.again:
                             place = batch.place
                             offered.clear()
+            reading.place = place
             await asyncio.sleep(1.0)
 
     async def _end(self) -> Place:

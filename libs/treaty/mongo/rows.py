@@ -12,10 +12,23 @@ from treaty.followers.leases import LeaseLost
 from treaty.mongo.driver import aggregated, reaching, session, snapshot
 from treaty.mongo.writing_session import WritingSession
 from treaty.projections.projection import Projection
-from treaty.projections.rows import Between, Facets, Key, Outdated, Row, RowRefused, Superseded, Where, Words
+from treaty.projections.rows import (
+    Between,
+    Facets,
+    Key,
+    Outdated,
+    Row,
+    RowRefused,
+    RowsRefused,
+    Superseded,
+    Where,
+    Words,
+)
 from treaty.projections.similar import Near
 
 _DUPLICATE_KEY, _TOO_LARGE = 11000, 10334
+_NOT_ALLOWED = {13, 166}
+"""A missing right, and a write to a view. They concern one read model, so they are no outage of the store for all."""
 
 
 class MongoRows:
@@ -87,7 +100,10 @@ class MongoRows:
     async def load(self, ids: Sequence[str], generation: int | None = None) -> Mapping[str, Row]:
         rows = self._rows(await self.generation() if generation is None else generation)
         with reaching():
-            found = await rows.find({"_id": {"$in": list(ids)}}).to_list(None)
+            try:
+                found = await rows.find({"_id": {"$in": list(ids)}}).to_list(None)
+            except OperationFailure as error:
+                raise self._meaning(error) from None
         return {document["_id"]: _row(document) for document in found}
 
     async def store(
@@ -138,7 +154,7 @@ class MongoRows:
             raise RowRefused(f"MongoDB refuses a row of {self._name}: {failed[0].get('errmsg')}")
 
     def _meaning(self, error: Exception) -> Exception:
-        """Returns what an error of a write means: a changed row, a refused row, or the error itself."""
+        """Returns what an error means: a changed row, a refused row, refused rows, or the error itself."""
         if isinstance(error, PyMongoError) and error.has_error_label("TransientTransactionError"):
             return error
         failed = (error.details or {}).get("writeErrors", ()) if isinstance(error, BulkWriteError) else ()
@@ -148,6 +164,8 @@ class MongoRows:
             return RowRefused(f"MongoDB refuses a row of {self._name}: {failed[0].get('errmsg')}")
         if isinstance(error, DocumentTooLarge) or getattr(error, "code", None) == _TOO_LARGE:
             return RowRefused(f"MongoDB refuses a row of {self._name}: {error}")
+        if getattr(error, "code", None) in _NOT_ALLOWED:
+            return RowsRefused(f"MongoDB refuses the rows of {self._name}: {error}")
         return error
 
     async def find(self, where: Where, after: Key | None, limit: int) -> Sequence[Row]:

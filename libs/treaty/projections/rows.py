@@ -95,7 +95,11 @@ class Rows(Protocol):
         ...
 
     async def load(self, ids: Sequence[str], generation: int | None = None) -> Mapping[str, Row]:
-        """Returns the rows that exist, by id, of a generation or the one that is served."""
+        """Returns the rows that exist, by id, of a generation or the one that is served.
+
+        Raises:
+            RowsRefused: if the store does not let this process read them.
+        """
         ...
 
     async def store(
@@ -112,6 +116,7 @@ class Rows(Protocol):
             Superseded: if another generation is served by now.
             Outdated: if a row no longer has its version in `before`. Then nothing was stored.
             RowRefused: if a row cannot be stored as it is, such as one that is too large. Then nothing was stored.
+            RowsRefused: if the store does not let this process write them.
         """
         ...
 
@@ -122,6 +127,7 @@ class Rows(Protocol):
 
         Raises:
             RowRefused: if a row cannot be stored as it is, such as one that is too large. Others may be stored.
+            RowsRefused: if the store does not let this process write them.
         """
         ...
 
@@ -154,6 +160,10 @@ class Outdated(Exception):
 
 class RowRefused(Exception):
     """A row cannot be stored as it is, however often it is tried."""
+
+
+class RowsRefused(Exception):
+    """The store answers, and refuses these rows: for example, a right to their collection is missing."""
 
 
 class Superseded(Exception):

@@ -17,6 +17,7 @@ from typing import TypeVar
 from scripts.lib.dev import FOLDER
 from scripts.lib.dev.server import Failed, Unavailable
 from scripts.lib.prove.bank.run import run_bank
+from scripts.lib.prove.checker import Verdict
 from scripts.lib.prove.crashes import crash_everywhere
 from scripts.lib.prove.extent import Extent
 from scripts.lib.prove.nemesis import befall
@@ -79,6 +80,7 @@ async def _run(work: Work) -> Proof:
         async with servers(FOLDER / "proof" / real[0]) as running:
             for phase in real:
                 await _run_real(phase, running, work.extent, proof)
+                _say_verdict(phase, dict(proof.verdicts())[phase])
     return proof
 
 
@@ -105,6 +107,13 @@ async def _run_real(phase: str, running: Servers, extent: Extent, proof: Proof) 
         case "recovery":
             _say("recovery: the time until the services work again after each loss")
             proof.recovered = await _timed(proof, phase, recover(running, logs))
+
+
+def _say_verdict(phase: str, found: Verdict) -> None:
+    """Says what a phase has found at its end, since a whole proof may take hours."""
+    for fault in found.faults[:5]:
+        _say(f"  {phase} broke a promise: {fault}")
+    _say(f"  {phase}: {found.commands:,} commands, {found.events:,} events, {len(found.faults)} broken promises")
 
 
 async def _timed(proof: Proof, phase: str, work: Awaitable[T]) -> T:

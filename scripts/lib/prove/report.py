@@ -45,14 +45,15 @@ class Proof:
             self.simulated.add_to(total)
         if self.crashed is not None:
             total.untrue += [f"no process ended at {place}" for place in self.crashed.missed]
-        for name, verdict in self._verdicts():
+        for name, verdict in self.verdicts():
             total.commands += verdict.commands
             total.events += verdict.events
             for kind in KINDS:
                 getattr(total, kind).extend(f"{name}: {fault}" for fault in getattr(verdict, kind))
         return total
 
-    def _verdicts(self) -> Iterator[tuple[str, Verdict]]:
+    def verdicts(self) -> Iterator[tuple[str, Verdict]]:
+        """Yields the verdict of each phase on the real stack that has been run."""
         phases = {
             "crashes": self.crashed,
             "nemesis": self.befallen,
