@@ -40,13 +40,15 @@ def time_from_wire(message: Timestamp) -> datetime:
     """Returns the moment in UTC of a protobuf message, cut to milliseconds, the precision that is stored.
 
     Raises:
-        Invalid: if the moment is not in the years 1 to 9999.
+        Invalid: if the moment is not in the years 1900 to 2999: from the ends of the calendar nothing can be reckoned.
     """
     try:
         moment = message.ToDatetime(UTC)
+        if not 1900 <= moment.year < 3000:
+            raise ValueError(moment)
     except (ValueError, OverflowError):
         raise Invalid(
-            f"{message.seconds} s and {message.nanos} ns after 1970 is not a time in the years 1 to 9999"
+            f"{message.seconds} s and {message.nanos} ns after 1970 is not a time in the years 1900 to 2999"
         ) from None
     return moment.replace(microsecond=message.nanos // 1_000_000 * 1000)
 

@@ -11,8 +11,8 @@ import typer
 from treaty.chance import RandomIds
 from treaty.cli.context import Opened, fail, in_context, moment, opened
 from treaty.cli.tables import Json, as_json, table
-from treaty.commits.log import CommitLog
-from treaty.messaging.broker import Broker, BrokerAway, NotAccepted
+from treaty.commits.log import CommitLog, StoreAway
+from treaty.messaging.broker import Broker, BrokerAway, NotAccepted, Unroutable
 from treaty.messaging.replays import Replay
 from treaty.messaging.subscriptions import by_producer
 from treaty.operations.replay import Replayer
@@ -142,7 +142,7 @@ async def replayed(
     )
     try:
         delivered = await replaying.run(replay)
-    except (BrokerAway, NotAccepted) as error:
+    except (BrokerAway, NotAccepted, Unroutable, StoreAway) as error:
         give_up = f"treaty replay abandon {consumer.service.name} {replay.id}"
         fail(f"the replay {replay.id} is not over: {error}; give it up with `{give_up}`, and start another")
     left = list(await replaying.left(replay.id))

@@ -66,7 +66,12 @@ class WebhookServer:
         app.add_routes([web.post(webhook.path, self._answering(webhook, probe)) for webhook, probe in webhooks])
         self._server: asyncio.Server | None = None
         self._runner = web.AppRunner(
-            app, access_log=None, handle_signals=False, shutdown_timeout=5.0, keepalive_timeout=_IDLE_SECONDS
+            app,
+            access_log=None,
+            handle_signals=False,
+            shutdown_timeout=5.0,
+            keepalive_timeout=_IDLE_SECONDS,
+            auto_decompress=False,  # the bytes that were sent are signed
         )
 
     async def start(self) -> None:
@@ -100,6 +105,9 @@ class WebhookServer:
                 body = await request.read()
             except ConnectionError:  # the sender gave up, or was too slow; aiohttp would log a traceback
                 return web.Response(status=400)
+            except web.RequestPayloadError:  # it is not encoded as it says
+                probe.count("treaty.webhooks", path=webhook.path, status="400")
+                return web.Response(status=400, text="the body cannot be read")
             with connection.answering():
                 if self._slots.locked():
                     return web.Response(status=503, headers={"retry-after": "1"})

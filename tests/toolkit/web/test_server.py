@@ -51,6 +51,19 @@ async def test_half_a_request_is_given_up_also_behind_another_one(
         assert answers.count(b"HTTP/1.1 401") == behind.count(b"POST")
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "identity"])
+async def test_a_body_is_what_was_sent_however_its_sender_calls_that(
+    caplog: pytest.LogCaptureFixture, encoding: str
+) -> None:
+    async with serving() as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(REQUEST.replace(b"host:", f"content-encoding: {encoding}\r\nhost:".encode()))
+        async with asyncio.timeout(10):
+            assert (await reader.readline()).startswith(b"HTTP/1.1 401")
+        writer.close()
+    assert not caplog.records
+
+
 @pytest.mark.parametrize("slow", [False, True], ids=["closed", "too slow"])
 async def test_a_sender_that_gives_up_leaves_no_error_in_the_log(caplog: pytest.LogCaptureFixture, slow: bool) -> None:
     async with serving() as port:

@@ -85,9 +85,9 @@ class Accounts:
     async def erase_holder(self, command: EraseHolder) -> Committed[Account]:
         """Erases the personal data, and then records the erasure. The postings stay.
 
-        After a crash in between, a repeat of the command completes it.
+        After a crash in between, a repeat of the command completes it. An account that was refused may have left data
+        too, so they are erased also if there is no account.
         """
-        await self.accounts.get(command.account_id)
         await self.personal_data.erase(command.account_id)
         now = self.clock.now()
         return await self.accounts.change(command.account_id, lambda account: account.erase_holder(now))

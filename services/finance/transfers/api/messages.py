@@ -127,10 +127,10 @@ def schedule_from_wire(message: pb.Schedule) -> Schedule:
 
 def _must_be_a_date(text: str, field: str) -> None:
     try:
-        if text:
-            date.fromisoformat(text)
+        if text and not 1900 <= date.fromisoformat(text).year < 3000:
+            raise ValueError(text)
     except ValueError:
-        raise Invalid(f"{text} is no date of the calendar", field=field) from None
+        raise Invalid(f"{text} is no date of the years 1900 to 2999", field=field) from None
 
 
 def transfer_to_wire(transfer: Transfer) -> pb.Transfer:

@@ -66,9 +66,12 @@ class ListTransfers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlaceOrder:
+    """`placed_at` is the moment from which on runs are made, however late the command is carried out; empty for now."""
+
     order_id: str
     terms: Terms
     schedule: Schedule
+    placed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

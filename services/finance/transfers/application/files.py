@@ -120,7 +120,9 @@ def make_transfers(execution: Execution) -> Policy:
             if at_once:
                 yield Call(InitiateTransfer(transfer_id=id, terms=terms))
             else:
-                yield Call(PlaceOrder(order_id=id, terms=terms, schedule=_once(day, execution.rules.zone.key)))
+                schedule = _once(day, execution.rules.zone.key)
+                placed_at = event.accepted_at
+                yield Call(PlaceOrder(order_id=id, terms=terms, schedule=schedule, placed_at=placed_at))
 
     return make
 

@@ -30,7 +30,7 @@ class Orders:
     clock: Clock
 
     async def place(self, command: PlaceOrder) -> Committed[Order]:
-        now = self.clock.now()
+        now = command.placed_at or self.clock.now()
         terms = replace(command.terms, reference=command.order_id)
         return await self.orders.add(
             command.order_id, lambda order: order.place(terms, command.schedule, now, self.is_banking_day)

@@ -95,6 +95,27 @@ def date_of(schedule: Schedule, number: int) -> date | None:
         return None
 
 
+def run_before(schedule: Schedule, day: date) -> int:
+    """Returns the number of a run that is not behind a day, and not long before it, so that a search can begin there.
+
+    An adjustment and a time zone move a run by less than a month.
+    """
+    start, until = date.fromisoformat(schedule.start), day - timedelta(days=31)
+    months = 12 * (until.year - start.year) + until.month - start.month
+    match schedule.every:
+        case Every.ONCE:
+            number = 0
+        case Every.DAY:
+            number = (until - start).days
+        case Every.WEEK:
+            number = (until - start).days // 7
+        case Every.MONTH:
+            number = months - 1
+        case Every.YEAR:
+            number = months // 12 - 1
+    return max(number, 0)
+
+
 def months_after(anchor: date, months: int) -> date:
     """Returns the same day so many months later; in a shorter month, its last day."""
     years, month = divmod(anchor.month - 1 + months, 12)

@@ -5,7 +5,16 @@ from datetime import datetime
 
 from treaty.domain import Aggregate, Invalid, Rejected
 
-from services.finance.transfers.domain.calendar import MOST_AT_ONCE, IsBankingDay, Missed, Run, Schedule, chosen, run_of
+from services.finance.transfers.domain.calendar import (
+    MOST_AT_ONCE,
+    IsBankingDay,
+    Missed,
+    Run,
+    Schedule,
+    chosen,
+    run_before,
+    run_of,
+)
 from services.finance.transfers.domain.events import OrderEnded, OrderEvent, OrderPlaced, OrderRan, Terms
 
 
@@ -30,7 +39,7 @@ class Order(Aggregate[OrderEvent]):
             raise Invalid("the payer and the payee must be two accounts", field="payee")
         if terms.amount.minor_units <= 0:
             raise Invalid(f"an amount must be positive, not {terms.amount}", field="amount.minor_units")
-        number = 0
+        number = run_before(schedule, now.date())
         while (run := run_of(schedule, number, is_banking_day)) is not None and run.at <= now:
             number += 1
         if run is None:

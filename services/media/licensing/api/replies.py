@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from media.licensing.v1 import licensing_events_pb2 as events
 from media.licensing.v1 import licensing_service_pb2 as pb
+from media.money.v1 import money_pb2
 from treaty.rpc import EnumTable
 
 from services.media.licensing.api.requests import MODELS
@@ -13,7 +14,6 @@ from services.media.licensing.domain.terms import Medium, Terms
 from services.media.licensing.domain.usage import Report, Usage
 from services.media.licensing.projections import LicenseRow, LicenseTypeRow, PurchaseDay, UsageDay
 from services.media.licensing.publishing import BREACHES, MEDIA
-from services.media.money import Money
 from services.media.wire import end_to_wire, money_to_wire, span_to_wire, time_to_wire
 
 _STATUS = EnumTable({Status.LIVE: pb.LICENSE_STATUS_LIVE, Status.EXPIRED: pb.LICENSE_STATUS_EXPIRED})
@@ -145,5 +145,5 @@ def usage_day_of(row: UsageDay) -> pb.UsageDay:
 
 
 def purchase_day_of(row: PurchaseDay) -> pb.PurchaseDay:
-    revenue = money_to_wire(Money(row.revenue, row.currency))
+    revenue = money_pb2.Money(minor_units=row.revenue, currency=row.currency)  # a sum may be larger than any price
     return pb.PurchaseDay(day=row.day, purchases=row.purchases, renewals=row.renewals, revenue=revenue)

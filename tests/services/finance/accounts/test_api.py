@@ -128,6 +128,13 @@ async def test_nothing_personal_is_ever_committed_and_postings_outlive_the_holde
     assert not [value for value in PERSON.values() if value in kept]
 
 
+async def test_the_holder_of_an_account_that_was_refused_can_be_erased(bank: Bank) -> None:
+    refused = await refusal(bank.open("a", currency="XAU", **PERSON))
+    assert refused.code is grpc.StatusCode.INVALID_ARGUMENT
+    assert (await refusal(bank.ask("EraseHolder", account_id="a"))).code is grpc.StatusCode.NOT_FOUND
+    assert await bank.world.stores[CONTEXT].personal_data.erase("a") == 0
+
+
 async def test_a_late_repeat_of_the_opening_does_not_bring_back_who_was_erased(bank: Bank) -> None:
     again = bank.ids.new()
     first = await bank.open("a", request_id=again, **PERSON)

@@ -22,6 +22,7 @@ from services.finance.transfers.domain.calendar import (
     adjusted,
     date_of,
     moment,
+    run_before,
     run_of,
 )
 from services.finance.transfers.domain.events import OrderEnded, OrderPlaced, OrderRan, Terms
@@ -111,6 +112,27 @@ def test_a_daily_order_runs_once_a_day_when_clocks_change(start: str) -> None:
     moments = [run.at for run in runs if run is not None]
     assert len(set(moments)) == 4
     assert moments == sorted(moments)
+
+
+@always(
+    start=st.dates(date(1900, 1, 1), date(2030, 1, 1)),
+    day=st.dates(date(1990, 1, 1), date(2030, 1, 1)),
+    every=st.sampled_from(Every),
+    adjust=st.sampled_from(Adjust),
+)
+def test_a_search_for_the_first_run_begins_near_it_and_not_behind_it(
+    start: date, day: date, every: Every, adjust: Adjust
+) -> None:
+    of, now = schedule(str(start), every=every, adjust=adjust), datetime.combine(day, time(12), UTC)
+    first = run_before(of, day)
+    if first > 0:
+        before = run_of(of, first - 1, TARGET)
+        assert before is not None
+        assert before.at <= now
+    steps = 0
+    while (run := run_of(of, first + steps, TARGET)) is not None and run.at <= now:
+        steps += 1
+    assert steps <= 80
 
 
 NOON = datetime(2026, 1, 10, 12, tzinfo=UTC)

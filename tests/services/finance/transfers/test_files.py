@@ -1,8 +1,10 @@
 """Payment files: parsed safely, refused as a whole or line by line, carried out once, reported in pain.002."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, time
-from typing import Any
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import grpc
@@ -16,8 +18,14 @@ from treaty.testing.clients import refusal
 from treaty.testing.world import ManualClock, World, embedded
 
 from services.finance.money import LIMIT, Money
+from services.finance.transfers.application.commands import PlaceOrder
+from services.finance.transfers.application.files import Execution, make_transfers
+from services.finance.transfers.application.orders import Orders
 from services.finance.transfers.clients import TargetDays
-from services.finance.transfers.domain.lines import BadLine, account_of, amount_of, execution_day, is_iban
+from services.finance.transfers.domain.events import OrderRan
+from services.finance.transfers.domain.file import PaymentFile
+from services.finance.transfers.domain.lines import BadLine, account_of, amount_of, execution_day, is_iban, line_of
+from services.finance.transfers.domain.order import Order
 from services.finance.transfers.external.iso20022.messages import (
     LARGEST_BYTES,
     group_status,
@@ -39,6 +47,17 @@ def test_a_file_is_read_with_its_accounts_and_amounts() -> None:
         ("ann", "bob", "3.00", "e-1"),
         ("ann", f"IBAN {GOOD_IBAN}", "1.5", "e-2"),
     ]
+
+
+@pytest.mark.parametrize("inside", ["<!-- x -->", "<?x y?>"])
+def test_what_is_no_text_does_not_cut_a_text(inside: str) -> None:
+    [read] = read_initiation(file_of([Sent(amount=f"5{inside}0", payee=f"bo{inside}b")])).instructions
+    assert (read.amount, read.payee) == ("50", "bob")
+
+
+@pytest.mark.parametrize("day", ["2026-05-06", "2026-05-06Z", "2026-05-06+02:00"])
+def test_an_execution_date_may_have_a_time_zone(day: str) -> None:
+    assert read_initiation(file_of([Sent()], day=day)).instructions[0].execute_on == "2026-05-06"
 
 
 @pytest.mark.parametrize(
@@ -74,6 +93,9 @@ BOMB = '<!DOCTYPE Document [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&
         (file_of([Sent(end_to_end="&b;")], head=BOMB), "document type"),
         (b" " * (LARGEST_BYTES + 1), "at most 3,000,000"),
         (file_of([Sent()])[:-30], "no XML"),
+        (file_of([Sent()], day="10000-01-05"), "no execution date"),
+        (file_of([Sent()], day="-2026-01-05"), "no execution date"),
+        (file_of([Sent()], day="0001-01-01"), "no execution date"),
     ],
 )
 def test_a_file_that_is_not_valid_is_refused_and_says_why(data: bytes, why: str) -> None:
@@ -248,6 +270,29 @@ async def test_a_file_that_is_refused_books_nothing_and_may_be_sent_again_when_i
     assert await sender.balances("ann", "bob") == [(1000, 1000), (0, 0)]
     answer = await sender.send(file_of([Sent()], total="3.00"))
     assert await sender.final(answer.file_id, e_1=("ACSC", "")) == "ACSC"
+
+
+async def test_a_line_is_carried_out_although_its_day_came_before_it_was_scheduled() -> None:
+    """The followers were down from the acceptance of the file until after the time of its run."""
+    orders, order = Orders(orders=cast(Any, None), is_banking_day=TargetDays(), clock=ManualClock(NOON)), Order(id="o")
+
+    class Only:
+        async def add(self, id: str, decide: Any) -> None:
+            decide(order)
+
+    execution = Execution(rules=cast(Any, SimpleNamespace(zone=BERLIN)), is_banking_day=TargetDays(), cut_off=time(16))
+    file = PaymentFile(id="f")
+    late = replace(orders, orders=cast(Any, Only()), clock=ManualClock(NOON + timedelta(days=30)))
+    line = line_of(read_initiation(file_of([Sent()], day="2026-05-10")).instructions[0])
+    file.accept(message_id="m", customer_id="c", initiated_by="ann", lines=(line,), now=NOON)
+    [accepted] = file.take_recorded()
+    [call] = make_transfers(execution)(file, accepted)
+    await late.place(cast(PlaceOrder, call.command))
+    assert order.next_at is not None
+    order.run(order.next_at, late.clock.now(), TargetDays())
+    ran = order.take_recorded()[-1]
+    assert isinstance(ran, OrderRan)
+    assert ran.made == ("2026-05-11",)
 
 
 @pytest.mark.slow

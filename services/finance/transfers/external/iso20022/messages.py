@@ -57,7 +57,13 @@ def _parsed(data: bytes) -> Any:
     if len(data) > LARGEST_BYTES:
         raise Invalid(f"the file has {len(data):,} bytes; at most {LARGEST_BYTES:,} are taken", field="xml")
     parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        huge_tree=False,
+        remove_comments=True,  # they would cut the text of an element in two
+        remove_pis=True,
     )
     try:
         root = etree.fromstring(data, parser)
@@ -84,6 +90,12 @@ def _check_sums(group: Any, transactions: Sequence[Any]) -> None:
 
 def _instructions(payment: Any) -> Iterator[Instruction]:
     day = payment.findtext(f"{_IN}ReqdExctnDt/{_IN}Dt") or payment.findtext(f"{_IN}ReqdExctnDt/{_IN}DtTm") or ""
+    try:
+        wanted = date.fromisoformat(day[:10])  # a time of the day or a time zone may follow
+        if not 1900 <= wanted.year < 3000:
+            raise ValueError(day)
+    except ValueError:
+        raise Invalid(f"{day[:40]!r} is no execution date of the years 1900 to 2999", field="xml") from None
     for one in payment.findall(f"{_IN}CdtTrfTxInf"):
         amount = one.find(f"{_IN}Amt/{_IN}InstdAmt")
         payee = one.find(f"{_IN}CdtrAcct")
@@ -94,7 +106,7 @@ def _instructions(payment: Any) -> Iterator[Instruction]:
             payee=_account(payee),
             amount="" if amount is None else amount.text or "",
             currency="" if amount is None else amount.get("Ccy", ""),
-            execute_on=date.fromisoformat(day[:10]).isoformat(),
+            execute_on=wanted.isoformat(),
         )
 
 
