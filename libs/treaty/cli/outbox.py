@@ -21,7 +21,12 @@ def outbox(
         typer.echo(as_json(found))
         return
     rows = [
-        {"context": name, "events": box["events"], "oldest": age(box["oldest_seconds"]), "parked": len(box["parked"])}
+        {
+            "context": name,
+            "events": box["events"],
+            "oldest": age(box["oldest_seconds"]),
+            "parked": f"{len(box['parked'])}{' or more' if box['more_parked'] else ''}",
+        }
         for name, box in found.items()
     ]
     table(rows, "there is no context")
@@ -31,9 +36,10 @@ def outbox(
 
 
 async def waiting(opened: Opened) -> Mapping[str, Any]:
-    """Returns {events, oldest_seconds, first, parked} of one context's outbox.
+    """Returns {events, oldest_seconds, first, parked, more_parked} of one context's outbox.
 
-    `first` and `parked` are lists of events; `parked` holds the events that the broker did not accept.
+    `first` and `parked` are lists of events; `parked` holds the events that the broker did not accept, or the first
+    thousand of them.
     """
     log, now = opened.stores.log, opened.ports.clock.now()
     place = (await opened.stores.checkpoints.load()).get("relay", Place())
@@ -42,16 +48,19 @@ async def waiting(opened: Opened) -> Mapping[str, Any]:
         for commit in await log.peek(place, _FIRST, publishing=True)
         for outgoing in commit.outbox
     ]
+    items = await opened.stores.pending.find(_PARKED + 1, kind="publish")
     parked = [
         {"id": i.id, "type": i.body["headers"]["ce-type"], "due": i.due, "attempts": i.attempts, "error": i.error}
-        for i in await opened.stores.pending.find(_PARKED, kind="publish")
+        for i in items[:_PARKED]
     ]
-    oldest = max((event["age"] for event in first), default=None)
+    ages = [*(event["age"] for event in first), *((now - i.since).total_seconds() for i in items if i.since)]
+    oldest = max(ages, default=None)
     return {
         "events": (await log.behind(place)).events,
         "oldest_seconds": oldest,
         "first": first[:_FIRST],
         "parked": parked,
+        "more_parked": len(items) > _PARKED,
     }
 
 

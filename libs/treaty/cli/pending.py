@@ -21,7 +21,10 @@ def pending(
     json_: Json = False,
 ) -> None:
     """Show pending work: its type, due time, failed attempts, last error, and the item that blocks it."""
-    rows = [row for name in chosen(context) for row in in_context(name, lambda opened: waiting(opened, limit, due=due))]
+    found = {name: in_context(name, lambda opened: waiting(opened, limit + 1, due=due)) for name in chosen(context)}
+    rows = [row for items in found.values() for row in items[:limit]]
+    for name in [name for name, items in found.items() if len(items) > limit]:
+        typer.echo(f"{name} has more than these {limit:,}; see --limit and --due", err=True)
     if json_:
         typer.echo(as_json(rows))
     else:

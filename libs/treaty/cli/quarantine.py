@@ -41,7 +41,7 @@ OlderThan = Annotated[
 Deploy = Annotated[bool, typer.Option("--waits-for-deploy", help="only messages that this version cannot read")]
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
-_MANY = 10_000
+_SHOWN, _MANY = 1_000, 500_000
 
 
 @app.command("list")
@@ -56,8 +56,12 @@ def list_(
 ) -> None:
     """List the messages in quarantine, in their order."""
     wanted = _wanted(type, error, key, older_than, waits_for_deploy)
-    found = {name: _with(name, lambda quarantine: quarantine.find(wanted, limit=1000)) for name in chosen(context)}
-    rows = [(name, item) for name, items in found.items() for item in items]
+    found = {
+        name: _with(name, lambda quarantine: quarantine.find(wanted, limit=_SHOWN + 1)) for name in chosen(context)
+    }
+    rows = [(name, item) for name, items in found.items() for item in items[:_SHOWN]]
+    for name in [name for name, items in found.items() if len(items) > _SHOWN]:
+        typer.echo(f"{name} has more than these {_SHOWN:,}; select some of them, such as with --type", err=True)
     if as_json:
         typer.echo(json.dumps([{"context": name, **_summary(item)} for name, item in rows]))
     else:
@@ -172,6 +176,8 @@ def _ask(context: str, action: Action, ids: list[str] | None, reason: str, by: s
     typer.echo(
         f"asked the owners of the partitions to {action} {ids[0] if ids and count == 1 else f'{count} messages'}"
     )
+    if count >= _MANY:
+        typer.echo("there may be more: once these are done, ask again", err=True)
 
 
 def _intent(action: Action, reason: str, by: str, body: bytes = b"") -> Intent:

@@ -98,7 +98,7 @@ async def _rebuild(projection: Projection[Any], stores: Stores, verify: bool, pa
     place = await building.take_history(stores.log, Place("", here.position))
     await stores.checkpoints.save({follower_of(projection, building.generation): place}, 0)
     await rows.serve(building.generation)
-    count = sum(row.values is not None for row in await rows.everything(building.generation))
+    count = await rows.count({})
     await _drop_others(projection, stores, rows, served, building.generation)
     return Rebuilt(rows=count, equal=None if different is None else not different, different=(different or ())[:10])
 

@@ -1,13 +1,13 @@
 """Views answer queries from the rows of a projection."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from treaty.domain import Invalid
 from treaty.projections.projection import Projection
-from treaty.projections.rows import Facets, Key, Rows, Where
+from treaty.projections.rows import Facets, Key, Row, Rows, Where
 from treaty.projections.similar import Near
 
 R = TypeVar("R")
@@ -73,15 +73,28 @@ class View(Generic[R]):
         return await self._rows.facets(where, names, most=most, among=among)
 
     async def similar(self, field: str, near: Near, *, most: int = 100) -> list[tuple[int, str, R]]:
-        """Returns rows whose parts, in this field, are near: (distance in bits, id, row), the nearest first.
+        """Returns the nearest rows by their parts in this field: (distance in bits, id, row), the nearest first.
 
-        Of more than `most` rows, these are the first ones of the list.
+        Of those at the greatest distance that still have room, these are the first ones of the list.
         """
         found = []
-        for row in await self._rows.find({field: near}, None, most):
+        for row in await self._nearest(field, near, most):
             assert row.values is not None
             found.append((near.distance_of(row.values[field]), row.id, self._projection.codec.decode(row.values)))
-        return sorted(found, key=lambda each: each[:2])
+        return sorted(found, key=lambda each: each[:2])[:most]
+
+    async def _nearest(self, field: str, near: Near, most: int) -> Iterable[Row]:
+        """Returns at least the nearest rows. If there are too many for one look, it looks at the nearest ones first."""
+        rows = await self._rows.find({field: near}, None, most + 1)
+        if len(rows) <= most:
+            return rows
+        nearest: dict[str, Row] = {}
+        for distance in range(near.distance + 1):
+            rows = await self._rows.find({field: replace(near, distance=distance)}, None, most + 1)
+            nearest = {row.id: row for row in rows} | nearest
+            if len(nearest) >= most:
+                break
+        return nearest.values()
 
     async def row(self, id: str, *, not_before: str = "") -> R | None:
         """Returns one row, if it is there. Raises NotShown."""

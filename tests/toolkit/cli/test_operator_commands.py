@@ -138,6 +138,20 @@ async def test_timers_of_later_hide_nothing(opened: Opened, clock: ManualClock) 
     assert [event["id"] for event in (await outbox.waiting(opened))["parked"]] == ["y@1"]
 
 
+async def test_what_was_parked_long_ago_is_the_oldest_and_a_list_that_is_cut_says_so(
+    opened: Opened, clock: ManualClock
+) -> None:
+    body: dict[str, Any] = {"type": "ring", "headers": {"ce-type": "rang"}}
+    old = clock.now() - timedelta(days=1)
+    parked = [Item(id=f"y@{n:04}", lane="y", kind="publish", body=body, since=old) for n in range(1_001)]
+    await opened.stores.pending.add(parked[:1_000])
+    found = await outbox.waiting(opened)
+    assert (len(found["parked"]), found["more_parked"], found["oldest_seconds"]) == (1_000, False, 86_400)
+    await opened.stores.pending.add(parked[1_000:])
+    found = await outbox.waiting(opened)
+    assert (len(found["parked"]), found["more_parked"]) == (1_000, True)
+
+
 def test_pending_work_fits_on_a_screen_of_80_columns() -> None:
     row = {
         "context": "commerce.notifications",

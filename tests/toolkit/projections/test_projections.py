@@ -349,6 +349,27 @@ async def test_similar_rows_come_with_their_distance_the_nearest_first() -> None
     assert [(distance, id, row.name) for distance, id, row in found] == [(0, "same", "same"), (3, "near", "near")]
 
 
+async def test_the_nearest_of_many_similar_rows_are_found_wherever_they_are_in_the_list() -> None:
+    prints = Projection(
+        name="prints",
+        source=NOTES.source,
+        row=Print,
+        project=lambda _, row, __: row,
+        order_by="name",
+        filters=("parts",),
+    )
+    rows = MemoryRows(prints)
+    hashes = {f"{n:03}": f"{(1 << (n % 60)) | (1 << (n % 59)) | (1 << (n % 61)):016x}" for n in range(150)}
+    hashes |= {"998": "0000000000000001", "999": "0000000000000000"}
+    values = {id: {"name": id, "parts": list(parts_of(hash))} for id, hash in hashes.items()}
+    await rows.store_newer([Row(id, 1, each) for id, each in values.items()], 0)
+    for most in (1, 2, 20, 151, 152, 200):
+        found = await View(prints, rows).similar("parts", Near(("0000000000000000",), 10), most=most)
+        distances = sorted(int(hash, 16).bit_count() for hash in hashes.values())
+        assert [distance for distance, _, _ in found] == distances[:most]
+        assert found[0][1] == "999"
+
+
 @given(st.integers(0, 2**64 - 1), st.sets(st.integers(0, 63), max_size=FARTHEST))
 def test_every_near_hash_has_a_key_in_common(hash: int, bits: set[int]) -> None:
     other = hash ^ sum(1 << bit for bit in bits)

@@ -15,6 +15,7 @@ from services.media.compliance.application.commands import (
     AddNote,
     AssignCase,
     CloseCase,
+    EraseNotes,
     Filter,
     GetCase,
     ListAlerts,
@@ -61,6 +62,9 @@ class ComplianceApi(pb_grpc.ComplianceServiceServicer):
         command = AddNote(case_id=request.case_id, author=request.author, text=request.text)
         added = await self._cases.add_note(command)
         return pb.AddNoteResponse(case=case_of(added.state), revision=added.revision)
+
+    async def EraseNotes(self, request: pb.EraseNotesRequest, context: Any) -> pb.EraseNotesResponse:
+        return pb.EraseNotesResponse(notes=await self._cases.erase_notes(EraseNotes(subject_id=request.subject_id)))
 
     async def CloseCase(self, request: pb.CloseCaseRequest, context: Any) -> pb.CloseCaseResponse:
         command = CloseCase(

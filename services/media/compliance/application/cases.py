@@ -18,6 +18,7 @@ from services.media.compliance.application.commands import (
     CorrectFinding,
     DetectInfringement,
     EndPermission,
+    EraseNotes,
     Filter,
     GetCase,
     GrantPermission,
@@ -113,6 +114,10 @@ class Cases:
         ref = await self.personal_data.keep(case.holder_id or case.id, {"text": command.text})
         now = self.clock.now()
         return await self.cases.change(command.case_id, lambda it: it.add_note(command.author, ref, now))
+
+    async def erase_notes(self, command: EraseNotes) -> int:
+        """Erases the texts of the notes about a user, or of a case without one; returns how many there were."""
+        return await self.personal_data.erase(command.subject_id)
 
     async def close_case(self, command: CloseCase) -> Committed[Case]:
         """Closes a case. If it was licensed afterwards, the license must be for the same work."""

@@ -87,6 +87,13 @@ class AddNote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EraseNotes:
+    """`subject_id` is a user, or a case whose user is not known."""
+
+    subject_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CloseCase:
     case_id: str
     outcome: Outcome

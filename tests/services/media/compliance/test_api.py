@@ -7,7 +7,7 @@ import pytest
 from media.compliance.v1 import compliance_events_pb2 as events
 from media.compliance.v1 import compliance_service_pb2 as pb
 from treaty.testing import eventually
-from treaty.testing.clients import refusal
+from treaty.testing.clients import TIMEOUT, refusal
 from treaty.testing.world import World
 
 from tests.services.media.agency import Agency, now, usage
@@ -91,7 +91,9 @@ async def test_notes_are_shown_until_the_personal_data_of_the_user_is_erased(
     assert [note.text for note in (await team.case(id)).notes] == ["Ann wrote that her intern did it"]
     stores = world.stores["media.compliance"]
     assert "intern" not in repr(await stores.log.read(f"case-{id}"))
-    await stores.personal_data.erase("ann")
+    asked = [pb.EraseNotesRequest(request_id=UUID, subject_id="ann") for _ in range(2)]
+    erased = [(await team.compliance.EraseNotes(one, timeout=TIMEOUT)).notes for one in asked]
+    assert erased == [1, 0]
     assert [(note.author, note.text) for note in (await team.case(id)).notes] == [("rita", "")]
 
 

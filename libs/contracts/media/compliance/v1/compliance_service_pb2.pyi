@@ -534,6 +534,54 @@ class AddNoteResponse(_message.Message):
 Global___AddNoteResponse: _TypeAlias = AddNoteResponse  # noqa: Y015
 
 @_typing.final
+class EraseNotesRequest(_message.Message):
+    """Asks to erase the texts of notes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    SUBJECT_ID_FIELD_NUMBER: _builtins.int
+    request_id: _builtins.str
+    """A UUID that the caller chooses. If the outcome is unknown, repeat the call with the same UUID."""
+    subject_id: _builtins.str
+    """The user, or a case whose user is not known."""
+    def __init__(
+        self,
+        *,
+        request_id: _builtins.str = ...,
+        subject_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "subject_id", b"subject_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EraseNotesRequest: _TypeAlias = EraseNotesRequest  # noqa: Y015
+
+@_typing.final
+class EraseNotesResponse(_message.Message):
+    """The texts that are gone."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NOTES_FIELD_NUMBER: _builtins.int
+    notes: _builtins.int
+    """How many texts were erased by this call."""
+    def __init__(
+        self,
+        *,
+        notes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["notes", b"notes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EraseNotesResponse: _TypeAlias = EraseNotesResponse  # noqa: Y015
+
+@_typing.final
 class CloseCaseRequest(_message.Message):
     """Asks to close a case."""
 

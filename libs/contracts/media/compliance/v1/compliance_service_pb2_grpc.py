@@ -50,6 +50,11 @@ class ComplianceServiceStub:
                 request_serializer=media_dot_compliance_dot_v1_dot_compliance__service__pb2.AddNoteRequest.SerializeToString,
                 response_deserializer=media_dot_compliance_dot_v1_dot_compliance__service__pb2.AddNoteResponse.FromString,
                 _registered_method=True)
+        self.EraseNotes = channel.unary_unary(
+                '/media.compliance.v1.ComplianceService/EraseNotes',
+                request_serializer=media_dot_compliance_dot_v1_dot_compliance__service__pb2.EraseNotesRequest.SerializeToString,
+                response_deserializer=media_dot_compliance_dot_v1_dot_compliance__service__pb2.EraseNotesResponse.FromString,
+                _registered_method=True)
         self.CloseCase = channel.unary_unary(
                 '/media.compliance.v1.ComplianceService/CloseCase',
                 request_serializer=media_dot_compliance_dot_v1_dot_compliance__service__pb2.CloseCaseRequest.SerializeToString,
@@ -97,6 +102,13 @@ class ComplianceServiceServicer:
 
     def AddNote(self, request, context):
         """Adds a note to a case.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EraseNotes(self, request, context):
+        """Erases the texts of all notes about a user, or of one case whose user is not known. Their authors and times remain.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -155,6 +167,11 @@ def add_ComplianceServiceServicer_to_server(servicer, server):
                     servicer.AddNote,
                     request_deserializer=media_dot_compliance_dot_v1_dot_compliance__service__pb2.AddNoteRequest.FromString,
                     response_serializer=media_dot_compliance_dot_v1_dot_compliance__service__pb2.AddNoteResponse.SerializeToString,
+            ),
+            'EraseNotes': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseNotes,
+                    request_deserializer=media_dot_compliance_dot_v1_dot_compliance__service__pb2.EraseNotesRequest.FromString,
+                    response_serializer=media_dot_compliance_dot_v1_dot_compliance__service__pb2.EraseNotesResponse.SerializeToString,
             ),
             'CloseCase': grpc.unary_unary_rpc_method_handler(
                     servicer.CloseCase,
@@ -264,6 +281,33 @@ class ComplianceService:
             '/media.compliance.v1.ComplianceService/AddNote',
             media_dot_compliance_dot_v1_dot_compliance__service__pb2.AddNoteRequest.SerializeToString,
             media_dot_compliance_dot_v1_dot_compliance__service__pb2.AddNoteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseNotes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/media.compliance.v1.ComplianceService/EraseNotes',
+            media_dot_compliance_dot_v1_dot_compliance__service__pb2.EraseNotesRequest.SerializeToString,
+            media_dot_compliance_dot_v1_dot_compliance__service__pb2.EraseNotesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -22,6 +22,8 @@ class ComplianceServiceStub:
     """Assigns a case to a reviewer."""
     AddNote: _aio.UnaryUnaryMultiCallable[_compliance_service_pb2.AddNoteRequest, _compliance_service_pb2.AddNoteResponse]
     """Adds a note to a case."""
+    EraseNotes: _aio.UnaryUnaryMultiCallable[_compliance_service_pb2.EraseNotesRequest, _compliance_service_pb2.EraseNotesResponse]
+    """Erases the texts of all notes about a user, or of one case whose user is not known. Their authors and times remain."""
     CloseCase: _aio.UnaryUnaryMultiCallable[_compliance_service_pb2.CloseCaseRequest, _compliance_service_pb2.CloseCaseResponse]
     """Closes a case that is assigned."""
     ReopenCase: _aio.UnaryUnaryMultiCallable[_compliance_service_pb2.ReopenCaseRequest, _compliance_service_pb2.ReopenCaseResponse]
@@ -61,6 +63,14 @@ class ComplianceServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_compliance_service_pb2.AddNoteRequest, _abc.Awaitable[_compliance_service_pb2.AddNoteResponse]],
     ) -> _abc.Awaitable[_compliance_service_pb2.AddNoteResponse]:
         """Adds a note to a case."""
+
+    @_abc_1.abstractmethod
+    def EraseNotes(
+        self,
+        request: _compliance_service_pb2.EraseNotesRequest,
+        context: _aio.ServicerContext[_compliance_service_pb2.EraseNotesRequest, _abc.Awaitable[_compliance_service_pb2.EraseNotesResponse]],
+    ) -> _abc.Awaitable[_compliance_service_pb2.EraseNotesResponse]:
+        """Erases the texts of all notes about a user, or of one case whose user is not known. Their authors and times remain."""
 
     @_abc_1.abstractmethod
     def CloseCase(
