@@ -22,6 +22,7 @@ from services.media.assets.application.commands import (
     SearchAssets,
     UploadAsset,
 )
+from services.media.assets.application.erasures import erasures_of
 from services.media.assets.domain.asset import Asset, NotInspected
 from services.media.assets.domain.photographer import Photographer
 from services.media.assets.domain.values import MAYBE, Likeness, StoredContent, likeness
@@ -66,6 +67,7 @@ class Library:
         A repetition stores the content again, and gets the first answer; the second content is removed, as is that of
         an upload that is refused. If the outcome is unknown, the content stays until a sweep.
         """
+        erasures = await erasures_of(self.photographers, command.photographer_id)
         content = await self.contents.put(command.pieces, owner=command.asset_id)
         now = self.clock.now()
         try:
@@ -79,6 +81,7 @@ class Library:
                     tags=command.tags,
                     content=_stored(content),
                     now=now,
+                    erasures=erasures,
                 ),
             )
         except DomainError:

@@ -7,10 +7,11 @@ from datetime import timedelta
 from treaty.clock import Clock
 from treaty.commits import Committed, Repository
 from treaty.contents import Contents
-from treaty.domain import Call, NotFound, Policy
+from treaty.domain import Call, Policy
 from treaty.personal_data import PersonalData
 from treaty.projections import View
 
+from services.media.assets.application.erasures import erasures_of
 from services.media.assets.application.ports import Inspection, Unreadable
 from services.media.assets.domain.asset import Asset, Status
 from services.media.assets.domain.events import (
@@ -84,11 +85,7 @@ class Work:
         return ref
 
     async def _is_erased(self, asset: Asset) -> bool:
-        try:
-            erased_at = (await self.photographers.get(asset.photographer_id)).state.erased_at
-        except NotFound:
-            return False
-        return erased_at is not None and asset.uploaded_at is not None and erased_at >= asset.uploaded_at
+        return await erasures_of(self.photographers, asset.photographer_id) > asset.erasures
 
     async def _keep_previews(self, asset_id: str, previews: Mapping[Size, bytes]) -> tuple[Preview, ...]:
         kept = []

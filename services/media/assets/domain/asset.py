@@ -46,6 +46,7 @@ class Asset(Aggregate[AssetEvent]):
     tags: tuple[str, ...] = ()
     content: StoredContent | None = None
     uploaded_at: datetime | None = None
+    erasures: int = 0
     status: Status = Status.UPLOADED
     picture: Picture | None = None
     previews: tuple[Preview, ...] = ()
@@ -54,13 +55,27 @@ class Asset(Aggregate[AssetEvent]):
     explanation: str = ""
 
     def upload(
-        self, *, title: str, photographer_id: str, tags: tuple[str, ...], content: StoredContent, now: datetime
+        self,
+        *,
+        title: str,
+        photographer_id: str,
+        tags: tuple[str, ...],
+        content: StoredContent,
+        now: datetime,
+        erasures: int = 0,
     ) -> None:
         """Raises AlreadyUploaded if the asset is there."""
         if self.content is not None:
             raise AlreadyUploaded(f"there is an asset {self.id} already; choose another id")
         self.record(
-            AssetUploaded(title=title, photographer_id=photographer_id, tags=tags, content=content, uploaded_at=now)
+            AssetUploaded(
+                title=title,
+                photographer_id=photographer_id,
+                tags=tags,
+                content=content,
+                uploaded_at=now,
+                erasures=erasures,
+            )
         )
 
     def extract(self, picture: Picture, previews: tuple[Preview, ...], credits_ref: str, now: datetime) -> None:
@@ -100,7 +115,7 @@ class Asset(Aggregate[AssetEvent]):
         match event:
             case AssetUploaded():
                 self.title, self.photographer_id, self.tags = event.title, event.photographer_id, event.tags
-                self.content, self.uploaded_at = event.content, event.uploaded_at
+                self.content, self.uploaded_at, self.erasures = event.content, event.uploaded_at, event.erasures
             case MetadataExtracted():
                 self.picture, self.previews = event.picture, event.previews
                 self.credits_ref, self.status = event.credits_ref, Status.INSPECTED

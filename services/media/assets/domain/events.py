@@ -8,11 +8,14 @@ from services.media.assets.domain.values import Picture, Preview, StoredContent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssetUploaded:
+    """`erasures` counts the erasures of the photographer that were recorded before the upload."""
+
     title: str
     photographer_id: str
     tags: tuple[str, ...]
     content: StoredContent
     uploaded_at: datetime
+    erasures: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,14 @@
+"""How often the personal data of a photographer were erased."""
+
+from treaty.commits import Repository
+from treaty.domain import NotFound
+
+from services.media.assets.domain.photographer import Photographer
+
+
+async def erasures_of(photographers: Repository[Photographer], photographer_id: str) -> int:
+    """Returns the number of recorded erasures."""
+    try:
+        return (await photographers.get(photographer_id)).state.erasures
+    except NotFound:
+        return 0
