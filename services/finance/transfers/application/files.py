@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time
 
 from treaty.clock import Clock
@@ -46,8 +46,15 @@ class Execution:
     is_banking_day: BankingDays
     cut_off: time
 
+    def decided(self, line: Line, accepted_at: datetime) -> Line:
+        """Returns a line with its day."""
+        day, at_once = self.day_of(line, accepted_at)
+        return replace(line, due_on=day, at_once=at_once)
+
     def day_of(self, line: Line, accepted_at: datetime) -> tuple[str, bool]:
         """Returns the day of a line, as YYYY-MM-DD, and whether it is carried out at once."""
+        if line.due_on:
+            return line.due_on, line.at_once
         day, at_once = execution_day(line.execute_on, accepted_at, self.cut_off, self.rules.zone, self.is_banking_day)
         return day.isoformat(), at_once
 
@@ -73,7 +80,7 @@ class Files:
         if len(command.instructions) > MOST_LINES:
             raise Invalid(f"a file has {MOST_LINES} transactions at most", field="xml")
         now = self.clock.now()
-        lines = tuple(line_of(one) for one in command.instructions)
+        lines = tuple(self.execution.decided(line_of(one), now) for one in command.instructions)
         return await self.files.add(
             file_id_of(command.customer_id, command.message_id),
             lambda file: file.accept(

@@ -41,7 +41,11 @@ class Instruction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A line of a file: the transfer that it makes, or the code and the reason of its refusal."""
+    """A line of a file: the transfer that it makes, or the code and the reason of its refusal.
+
+    `due_on` is its banking day as YYYY-MM-DD, and `at_once` whether that was today when the file was accepted. Both are
+    kept, since the cut-off and the holidays may be others when somebody asks; lines of earlier versions have no day.
+    """
 
     group: str
     end_to_end: str
@@ -51,6 +55,8 @@ class Line:
     execute_on: str
     code: str
     reason: str
+    due_on: str = ""
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -295,6 +295,15 @@ async def test_a_line_is_carried_out_although_its_day_came_before_it_was_schedul
     assert ran.made == ("2026-05-11",)
 
 
+def test_the_day_of_a_line_stays_when_the_cut_off_changes() -> None:
+    early = Execution(rules=cast(Any, SimpleNamespace(zone=BERLIN)), is_banking_day=TargetDays(), cut_off=time(11))
+    late = replace(early, cut_off=time(16))
+    line = line_of(read_initiation(file_of([Sent()])).instructions[0])
+    assert [one.day_of(line, NOON) for one in (early, late)] == [("2026-05-07", False), ("2026-05-06", True)]
+    decided = late.decided(line, NOON)
+    assert [one.day_of(decided, NOON) for one in (early, late)] == [("2026-05-06", True)] * 2
+
+
 @pytest.mark.slow
 async def test_a_line_for_a_later_day_waits_for_its_banking_day() -> None:
     clock = ManualClock(NOON)
