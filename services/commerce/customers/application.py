@@ -112,10 +112,11 @@ class Customers:
     async def forget_customer(self, command: ForgetCustomer) -> Committed[Customer]:
         """Erases the personal data, and then records the erasure.
 
-        After a crash in between, a repeat of the command completes it.
+        After a crash in between, a repeat of the command completes it. A registration that was refused may have left
+        data too, so they are erased also if nobody is registered.
         """
-        await self._registered(command.customer_id)
         await self.personal_data.erase(command.customer_id)
+        await self._registered(command.customer_id)
         now = self.clock.now()
         return await self.customers.change(command.customer_id, lambda customer: customer.forget(now))
 

@@ -179,11 +179,13 @@ class Notifications:
     async def forget_customer(self, command: ForgetCustomer) -> Committed[Subscription]:
         """Erases the addresses of a customer.
 
-        After a crash in between, a repeat of the command completes the erasure.
+        After a crash in between, a repeat of the command completes the erasure. A subscription that was refused may
+        have left an address too, so they are erased also if there is no subscription.
         """
-        forgotten = await self.subscriptions.change(command.customer_id, Subscription.forget)
-        await self.personal_data.erase(command.customer_id)
-        return forgotten
+        try:
+            return await self.subscriptions.change(command.customer_id, Subscription.forget)
+        finally:
+            await self.personal_data.erase(command.customer_id)
 
     async def get_subscription(self, customer_id: str) -> Committed[Subscription]:
         return await self.subscriptions.get(customer_id)

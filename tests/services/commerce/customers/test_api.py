@@ -241,6 +241,13 @@ async def test_who_is_not_registered_is_not_found(desk: Desk, method: str) -> No
     assert (await refusal(desk.ask(method))).code is grpc.StatusCode.NOT_FOUND
 
 
+async def test_what_a_registration_that_was_not_carried_out_has_left_is_erased(desk: Desk) -> None:
+    kept = desk.world.stores[CONTEXT].personal_data
+    await kept.keep("ann", {"name": "Ann"})
+    assert (await refusal(desk.ask("ForgetCustomer"))).code is grpc.StatusCode.NOT_FOUND
+    assert await kept.erase("ann") == 0
+
+
 @pytest.mark.parametrize(
     ("method", "changes", "field"),
     [

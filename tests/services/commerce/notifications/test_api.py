@@ -245,6 +245,13 @@ async def test_who_never_subscribed_is_not_found(desk: Desk, method: str) -> Non
     assert (await refusal(desk.ask(method, **values))).code is grpc.StatusCode.NOT_FOUND
 
 
+async def test_what_a_subscription_that_was_not_carried_out_has_left_is_erased(desk: Desk) -> None:
+    kept = desk.world.stores["commerce.notifications"].personal_data
+    await kept.keep("ann", {"email": MAIL})
+    assert (await refusal(desk.ask("ForgetCustomer"))).code is grpc.StatusCode.NOT_FOUND
+    assert await kept.erase("ann") == 0
+
+
 def test_the_secret_for_development_is_for_development_only() -> None:
     assert read_settings(NotificationsSettings, {}).smtp == "simulated"
     with pytest.raises(SettingsError, match="NOTIFICATIONS_WEBHOOK_KEY"):
