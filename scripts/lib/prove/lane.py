@@ -80,7 +80,7 @@ async def _run(work: Work) -> Proof:
         async with servers(FOLDER / "proof" / real[0]) as running:
             for phase in real:
                 await _run_real(phase, running, work.extent, proof)
-                _say_verdict(phase, dict(proof.verdicts())[phase])
+                _print_verdict(phase, dict(proof.verdicts())[phase])
     return proof
 
 
@@ -109,8 +109,8 @@ async def _run_real(phase: str, running: Servers, extent: Extent, proof: Proof) 
             proof.recovered = await _timed(proof, phase, recover(running, logs))
 
 
-def _say_verdict(phase: str, found: Verdict) -> None:
-    """Says what a phase has found at its end, since a whole proof may take hours."""
+def _print_verdict(phase: str, found: Verdict) -> None:
+    """Prints the verdict of a phase at its end, since a whole proof may take hours."""
     for fault in found.faults[:5]:
         _say(f"  {phase} broke a promise: {fault}")
     _say(f"  {phase}: {found.commands:,} commands, {found.events:,} events, {len(found.faults)} broken promises")

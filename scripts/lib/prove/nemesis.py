@@ -60,7 +60,7 @@ async def befall(servers: Servers, folder: Path, *, faults: int, events: int, cl
     random choices.
     """
     found = Befallen()
-    # What fails holds up what is behind it, so with many clients a larger share of failures would pile up.
+    # A message that fails holds up those behind it, so with many clients a larger share of failures would pile up.
     fails_every = max(200, events // 200)
     async with stage(
         servers, folder, "nemesis", seed=seed, clients=clients, pause=0.06, PROVING_FAILS_EVERY=str(fails_every)
