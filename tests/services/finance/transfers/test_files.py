@@ -12,7 +12,7 @@ import pytest
 from finance.transfers.v1 import transfers_service_pb2 as pb
 from lxml import etree
 from treaty.clock import SystemClock
-from treaty.domain import Invalid, Rejected
+from treaty.domain import Call, Invalid, Rejected
 from treaty.testing import eventually
 from treaty.testing.clients import refusal
 from treaty.testing.world import ManualClock, World, embedded
@@ -287,6 +287,7 @@ async def test_a_line_is_carried_out_although_its_day_came_before_it_was_schedul
     file.accept(message_id="m", customer_id="c", initiated_by="ann", lines=(line,), now=NOON)
     [accepted] = file.take_recorded()
     [call] = make_transfers(execution)(file, accepted)
+    assert isinstance(call, Call)
     await late.place(cast(PlaceOrder, call.command))
     assert order.next_at is not None
     order.run(order.next_at, late.clock.now(), TargetDays())
