@@ -105,7 +105,7 @@ class WebhookServer:
                 body = await request.read()
             except ConnectionError:  # the sender gave up, or was too slow; aiohttp would log a traceback
                 return web.Response(status=400)
-            except web.RequestPayloadError:  # it is not encoded as it says
+            except web.RequestPayloadError:  # its chunks are none
                 probe.count("treaty.webhooks", path=webhook.path, status="400")
                 return web.Response(status=400, text="the body cannot be read")
             with connection.answering():

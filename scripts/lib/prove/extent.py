@@ -40,6 +40,6 @@ FULL = Extent(
     rounds=20,
     bank=Plan(transfers=10_000, people=1_000, rounds=10),
 )
-"""Each kind of fault of the nemesis and of the bank at least ten times: more than five hundred faults, and a million
-events, within two and a half hours on two cores.
+"""Each kind of fault of the nemesis and of the bank at least ten times: more than five hundred faults, and about a
+million events.
 """

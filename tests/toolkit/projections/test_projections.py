@@ -332,7 +332,8 @@ async def test_what_follows_a_batch_that_failed_is_not_shown() -> None:
     assert await listed(rows) == []
 
 
-async def test_similar_rows_come_with_their_distance_the_nearest_first() -> None:
+async def _prints(hashes: Mapping[str, str]) -> "View[Print]":
+    """Returns a view of rows with these hashes, by id."""
     prints = Projection(
         name="prints",
         source=NOTES.source,
@@ -342,29 +343,24 @@ async def test_similar_rows_come_with_their_distance_the_nearest_first() -> None
         filters=("parts",),
     )
     rows = MemoryRows(prints)
-    hashes = {"far": "0000000000ffffff", "near": "0000000000000007", "same": "0000000000000000"}
     values = {id: {"name": id, "parts": list(parts_of(hash))} for id, hash in hashes.items()}
     await rows.store_newer([Row(id, 1, each) for id, each in values.items()], 0)
-    found = await View(prints, rows).similar("parts", Near(("0000000000000000",), 10))
+    return View(prints, rows)
+
+
+async def test_similar_rows_come_with_their_distance_the_nearest_first() -> None:
+    hashes = {"far": "0000000000ffffff", "near": "0000000000000007", "same": "0000000000000000"}
+    prints = await _prints(hashes)
+    found = await prints.similar("parts", Near(("0000000000000000",), 10))
     assert [(distance, id, row.name) for distance, id, row in found] == [(0, "same", "same"), (3, "near", "near")]
 
 
 async def test_the_nearest_of_many_similar_rows_are_found_wherever_they_are_in_the_list() -> None:
-    prints = Projection(
-        name="prints",
-        source=NOTES.source,
-        row=Print,
-        project=lambda _, row, __: row,
-        order_by="name",
-        filters=("parts",),
-    )
-    rows = MemoryRows(prints)
     hashes = {f"{n:03}": f"{(1 << (n % 60)) | (1 << (n % 59)) | (1 << (n % 61)):016x}" for n in range(150)}
     hashes |= {"998": "0000000000000001", "999": "0000000000000000"}
-    values = {id: {"name": id, "parts": list(parts_of(hash))} for id, hash in hashes.items()}
-    await rows.store_newer([Row(id, 1, each) for id, each in values.items()], 0)
+    prints = await _prints(hashes)
     for most in (1, 2, 20, 151, 152, 200):
-        found = await View(prints, rows).similar("parts", Near(("0000000000000000",), 10), most=most)
+        found = await prints.similar("parts", Near(("0000000000000000",), 10), most=most)
         distances = sorted(int(hash, 16).bit_count() for hash in hashes.values())
         assert [distance for distance, _, _ in found] == distances[:most]
         assert found[0][1] == "999"
