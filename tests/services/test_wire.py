@@ -1,4 +1,4 @@
-"""Moments in messages: those at the ends of the calendar are refused, since nothing can be reckoned from them."""
+"""Values in messages: moments at the ends of the calendar are refused, and sums may be larger than any price."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -10,6 +10,8 @@ from treaty.domain import Invalid
 from services.commerce import wire as commerce
 from services.finance import wire as finance
 from services.media import wire as media
+from services.media.licensing.api.replies import purchase_day_of
+from services.media.licensing.projections import PurchaseDay
 
 FROM_WIRE = [commerce.time_from_wire, finance.time_from_wire, media.time_from_wire]
 
@@ -31,3 +33,8 @@ def test_a_moment_far_off_is_refused(from_wire: Callable[[Timestamp], datetime],
 @pytest.mark.parametrize("year", [1900, 2026, 2999])
 def test_a_moment_comes_back(from_wire: Callable[[Timestamp], datetime], year: int) -> None:
     assert from_wire(_message(datetime(year, 12, 31, tzinfo=UTC))) == datetime(year, 12, 31, tzinfo=UTC)
+
+
+def test_the_revenue_of_a_day_may_be_larger_than_any_price() -> None:
+    shown = purchase_day_of(PurchaseDay(day="2026-01-01", currency="JPY", purchases=2, revenue=2 * 10**12))
+    assert (shown.revenue.minor_units, shown.revenue.currency) == (2 * 10**12, "JPY")
