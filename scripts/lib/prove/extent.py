@@ -32,7 +32,7 @@ class Extent:
 
 QUICK = Extent(seeds=4_000, hits=(2,), faults=24, events=22_000, clients=16, rounds=1, bank=Plan())
 FULL = Extent(
-    seeds=20_000,
+    seeds=10_000,
     hits=(1, 2, 3),
     faults=370,
     events=900_000,

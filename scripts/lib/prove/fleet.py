@@ -127,6 +127,8 @@ class Clients:
         operations: the commands, with their outcomes.
         successes: the times of the OK answers, by the loop's clock.
         pause: about how many seconds a client waits before its next command.
+        numbers: the number of the latest movement of each account that was answered with OK.
+        held: whether the clients wait before their next commands.
     """
 
     address: Callable[[], str]
@@ -135,6 +137,8 @@ class Clients:
     operations: list[Operation] = field(default_factory=list)
     successes: list[float] = field(default_factory=list)
     pause: float = 0.0
+    numbers: dict[str, int] = field(default_factory=dict)
+    held: bool = False
     _channels: dict[str, Any] = field(default_factory=dict)
     _enough: bool = False
 
@@ -154,6 +158,9 @@ class Clients:
         while not self._enough:
             if self.pause:
                 await asyncio.sleep(self.pause * self.chance.uniform(0.5, 1.5))
+            if self.held:
+                await asyncio.sleep(0.1)
+                continue
             if self.chance.random() < 0.1:
                 await self._transfer()
             else:
@@ -162,7 +169,10 @@ class Clients:
     async def _move(self) -> None:
         amount = self.chance.choice([5, 10, 20, 50, -5, -15])
         request = pb.MoveRequest(request_id=str(uuid.uuid4()), account_id=self._account(), amount=amount)
-        await self._until_answered(Operation(f"Move/{request.request_id}"), "Move", request)
+        operation = Operation(f"Move/{request.request_id}")
+        await self._until_answered(operation, "Move", request)
+        account = request.account_id
+        self.numbers[account] = max(self.numbers.get(account, 0), operation.answer)
 
     async def _transfer(self) -> None:
         request = pb.TransferRequest(

@@ -17,7 +17,7 @@ from scripts.lib.prove.stage import Stage, stage
 
 QUIET_SECONDS = 1.0
 
-_ONE_LONG_IN = 50
+_ONE_LONG_IN = 36
 _STILL = 120.0
 """Seconds without an event after which the rest is given up; then the verdict says what was not done."""
 
@@ -60,17 +60,28 @@ async def befall(servers: Servers, folder: Path, *, faults: int, events: int, cl
     random choices.
     """
     found = Befallen()
-    # A message that fails holds up those behind it, so with many clients a larger share of failures would pile up.
-    fails_every = max(200, events // 200)
+    accounts = max(40, 2 * clients)
+    # A message that fails holds up those behind it: a few on each account, however long the run is.
+    fails_every = max(200, events // (4 * accounts))
     async with stage(
-        servers, folder, "nemesis", seed=seed, clients=clients, pause=0.06, PROVING_FAILS_EVERY=str(fails_every)
+        servers,
+        folder,
+        "nemesis",
+        seed=seed,
+        clients=clients,
+        accounts=accounts,
+        pause=0.06,
+        PROVING_FAILS_EVERY=str(fails_every),
     ) as scene:
         for kind in _order(list(scene.faults.all), faults, scene.faults.chance):
             await asyncio.sleep(QUIET_SECONDS * scene.faults.chance.uniform(0.5, 1.5))
             await _inject(kind, scene, found)
         with contextlib.suppress(AssertionError):
             await while_moving(
-                lambda: len(scene.flow) * 2 >= events, lambda: len(scene.flow), still=_STILL, within=float("inf")
+                lambda: sum(scene.noted.values()) * 2 >= events,
+                lambda: len(scene.flow),
+                still=_STILL,
+                within=float("inf"),
             )
         found.seconds = scene.now()
         found.verdict = await scene.finish()
@@ -88,7 +99,7 @@ async def _inject(kind: str, scene: Stage, found: Befallen) -> None:
 
 
 def _order(kinds: Sequence[str], count: int, chance: random.Random) -> list[str]:
-    """Returns kinds in rounds, with a long fault among every fifty. Each round has all other kinds, in random order."""
+    """Returns kinds in rounds, each with all short kinds in random order, and a long one among each `_ONE_LONG_IN`."""
     short = [kind for kind in kinds if kind != LONG]
     order: list[str] = []
     while len(order) < count:

@@ -10,7 +10,7 @@ from typing import Any
 from treaty.chance import RandomIds
 from treaty.clock import SystemClock
 from treaty.commits.log import StoreAway
-from treaty.messaging.quarantine import Intent
+from treaty.messaging.quarantine import Intent, Wanted
 from treaty.mongo.driver import close, connect, database, reaching
 from treaty.mongo.stores import MongoStores
 from treaty.operations.backlog import backlog
@@ -22,6 +22,12 @@ from treaty.testing import while_moving
 
 from scripts.lib.prove.checker import Operation, Verdict, check
 from scripts.lib.prove.ground import CONTEXTS, load
+
+_FAILED = Wanted(error=":")
+"""Messages that failed. Their error begins with its kind; messages that wait behind them have none."""
+
+_RETRIED = 1_000
+"""Retries that are requested at a time."""
 
 PARTITIONS = 4
 """The default number of partitions of an inbox."""
@@ -80,8 +86,8 @@ class Looking:
     async def ask_for_retries(self) -> None:
         """Requests a retry of every failed message in quarantine, as a person would do."""
         for stores in self.stores.values():
-            for item in await stores.quarantine.find():
-                if item.error and not item.intent:
+            for item in await stores.quarantine.find(_FAILED, limit=_RETRIED):
+                if not item.intent:
                     intent = Intent(action="retry", reason="it was mended", at=SystemClock().now())
                     await stores.quarantine.intend(item.id, intent)
 

@@ -16,9 +16,13 @@ from scripts.lib.prove.checker import Verdict
 from scripts.lib.prove.faults import Faults
 from scripts.lib.prove.fleet import Clients, Fleet, fleet
 from scripts.lib.prove.ground import ACCOUNTS, CONTEXTS, LEDGER
+from scripts.lib.prove.ground.ledger_pb2 import Noted
 from scripts.lib.prove.outcome import Looking, looking
 from scripts.lib.prove.proxy import proxy
 from scripts.lib.prove.servers import Servers
+
+_FAR_BEHIND = 5_000
+"""Movements between the clients and the subscriber behind the ledger, above which the clients wait."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,6 +31,7 @@ class Stage:
 
     Attributes:
         flow: the times, by the loop's clock, at which the subscriber received the ledger's events.
+        noted: the number of the latest movement of each account that the ledger noted, as the subscriber heard of it.
         begun: the time at which the clients began.
     """
 
@@ -35,6 +40,7 @@ class Stage:
     clients: Clients
     look: Looking
     flow: list[float]
+    noted: dict[str, int]
     begun: float
     _asking: "asyncio.Task[None]"
     _helping: "list[asyncio.Task[None]]" = field(default_factory=list)
@@ -66,6 +72,7 @@ async def stage(
     *,
     seed: int = 1,
     clients: int = 12,
+    accounts: int = 40,
     pause: float = 0.1,
     first: Mapping[str, str] | None = None,
     **settings: str,
@@ -75,7 +82,8 @@ async def stage(
     Args:
         folder: the folder for the logs of the processes.
         name: the prefix of the databases' names, and the name of the broker's virtual host.
-        clients: the number of clients.
+        clients: the number of clients. They wait while the ledger is far behind them.
+        accounts: the number of accounts that they move money between.
         pause: about how many seconds a client waits between an answer and its next command.
         first: additional environment of the first process of each context.
         settings: additional settings of the services.
@@ -83,6 +91,7 @@ async def stage(
     chance = random.Random(seed)
     uri = servers.mongodb_uri.replace("/?", f"/{name}?")
     flow: list[float] = []
+    noted: dict[str, int] = {}
     async with contextlib.AsyncExitStack() as stack:
         direct = await stack.enter_async_context(servers.virtual_host(name))
         to_broker = await stack.enter_async_context(proxy(lambda: servers.amqp_port))
@@ -91,8 +100,11 @@ async def stage(
         to_accounts = await stack.enter_async_context(proxy(lambda: _port(services, chance)))
         await asyncio.gather(*(services.start(context, first) for context in CONTEXTS))
         look = await stack.enter_async_context(looking(uri, direct))
-        helping = [asyncio.create_task(_tap(direct, flow)), asyncio.create_task(_keep_asking(look))]
-        asking = Clients(lambda: f"127.0.0.1:{to_accounts.port}", chance=random.Random(seed), pause=pause)
+        asking = Clients(
+            lambda: f"127.0.0.1:{to_accounts.port}", accounts=accounts, chance=random.Random(seed), pause=pause
+        )
+        helpers = (_tap(direct, flow, noted), _keep_asking(look), _keep_together(asking, noted))
+        helping = [asyncio.create_task(helper) for helper in helpers]
         asked = asyncio.create_task(asking.run(clients))
         stack.push_async_callback(ended, [asked, *helping])
         yield Stage(
@@ -101,6 +113,7 @@ async def stage(
             clients=asking,
             look=look,
             flow=flow,
+            noted=noted,
             begun=asyncio.get_running_loop().time(),
             _asking=asked,
             _helping=helping,
@@ -121,14 +134,24 @@ async def _keep_asking(look: Looking) -> None:
         await asyncio.sleep(1.0)
 
 
-async def _tap(url: str, flow: list[float]) -> None:
+async def _keep_together(clients: Clients, noted: Mapping[str, int]) -> None:
+    """Holds the clients while the ledger is far behind. Otherwise replays and repairs would last longer and longer."""
+    while True:
+        behind = sum(max(0, number - noted.get(account, 0)) for account, number in clients.numbers.items())
+        clients.held = behind > _FAR_BEHIND
+        await asyncio.sleep(0.5)
+
+
+async def _tap(url: str, flow: list[float], noted: dict[str, int]) -> None:
     """Records the times at which the ledger's events arrive at a subscriber of another team, with a durable queue."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     while task is None or not task.cancelling():  # the client may drop a cancellation
         try:
             async with _queue(url) as queue, queue.iterator(no_ack=True) as messages:
-                async for _ in messages:
+                async for message in messages:
                     flow.append(loop.time())
+                    told = Noted.FromString(message.body)
+                    noted[told.account_id] = max(noted.get(told.account_id, 0), told.number)
         except Exception:
             await asyncio.sleep(0.2)
 
