@@ -43,6 +43,7 @@ def configure_logging(
         )
     )
     handler.addFilter(_without_bodies)
+    handler.addFilter(_without_traces_of_requests)
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
 
 
@@ -58,6 +59,19 @@ def _without_bodies(record: logging.LogRecord) -> bool:
         )
     if error is not None and type(error).__module__.startswith(_CLIENTS_OF_THE_BROKER):
         record.msg, record.args = f"{str(record.msg).splitlines()[0]}: {type(error).__name__}", ()
+        record.exc_info = record.exc_text = None
+    return True
+
+
+def _without_traces_of_requests(record: logging.LogRecord) -> bool:
+    """Makes a short warning of a request that is no valid HTTP, which is a fault of its sender.
+
+    aiohttp writes a traceback with the bytes of the request for each one, and anybody can send them.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    if error is not None and type(error).__module__ == "aiohttp.http_exceptions":
+        record.msg, record.args = f"{record.getMessage()}: {type(error).__name__}", ()
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
         record.exc_info = record.exc_text = None
     return True
 

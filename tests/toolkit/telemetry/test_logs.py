@@ -1,5 +1,6 @@
 """Log lines: they name their trace and their cause, and tell no secrets."""
 
+import asyncio
 import io
 import json
 import logging
@@ -10,7 +11,9 @@ from typing import Any
 import pytest
 import structlog
 from treaty.causes import Cause, acting
+from treaty.clock import SystemClock
 from treaty.telemetry.logs import Format, Level, configure_logging
+from treaty.web.server import WebhookServer
 
 from tests.toolkit.telemetry.watchers import Watch
 
@@ -121,6 +124,36 @@ def test_no_line_has_the_body_of_a_message(logs: Logs) -> None:
     assert first["event"] == "Unhandled message 'Returned' returning"
     assert second["event"] == "Future exception was never retrieved: Returned"
     assert "private" not in json.dumps([first, second])
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET /private HTTP/9\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: a\r\nprivate\x00: 1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: a\r\nprivate: " + b"x" * 100_000 + b"\r\n\r\n",
+        b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: private\r\n\r\n",
+    ],
+    ids=["version", "no header", "name of a header", "too long", "length"],
+)
+async def test_a_request_that_is_no_http_is_one_short_line(logs: Logs, sent: bytes) -> None:
+    logs.configure()
+    server = WebhookServer([], host="127.0.0.1", port=0, clock=SystemClock(), unread=10, patience=5)
+    await server.start()
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(sent)
+        async with asyncio.timeout(10):
+            assert (await reader.readline()).startswith(b"HTTP/1.0 400")
+        writer.close()
+    finally:
+        await server.stop()
+    line = logs.line()
+    assert (line["level"], line["logger"]) == ("warning", "aiohttp.server")
+    assert line["event"].startswith("Error handling request from 127.0.0.1: ")
+    assert "exception" not in line
+    assert "private" not in json.dumps(line)
 
 
 def test_secrets_stay_inside(logs: Logs) -> None:
