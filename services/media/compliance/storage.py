@@ -84,7 +84,7 @@ PERMISSION_ROWS = Projection(
     row=PermissionRow,
     project=permission,
     order_by="starts_at",
-    filters=("work_id",),
+    filters=("work_id", "holder_id", "exclusive"),
 )
 
 WORK_ROWS = Projection(

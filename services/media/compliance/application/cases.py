@@ -9,7 +9,7 @@ from treaty.clock import Clock
 from treaty.commits import Committed, Feed, Repository
 from treaty.domain import Call, NotFound, Rejected
 from treaty.personal_data import PersonalData
-from treaty.projections import Key, Page, View
+from treaty.projections import Key, Page, View, Where
 
 from services.media.compliance.application.commands import (
     AddNote,
@@ -31,9 +31,9 @@ from services.media.compliance.application.commands import (
 )
 from services.media.compliance.domain.case import Case
 from services.media.compliance.domain.events import CaseAssigned, CaseClosed, CaseEvent, ReviewOpened, UseSighted
-from services.media.compliance.domain.findings import Deadlines
+from services.media.compliance.domain.findings import Deadlines, Use
 from services.media.compliance.domain.permission import Permission
-from services.media.compliance.domain.sightings import Sighting
+from services.media.compliance.domain.sightings import Sighting, covers
 from services.media.compliance.projections import AlertRow, PermissionRow, alert_of
 from services.media.compliance.sagas.review import CaseDecided, CaseTaken, EscalateCase, RemindReviewer, RoundBegun
 
@@ -85,7 +85,7 @@ class Cases:
         use, now = command.use, self.clock.now()
         if not use.work_id:
             use = replace(use, work_id=await self.recognise(command.picture))
-        known = await self._permissions_for(use.work_id)
+        known = await self._permissions_for(use, command.holder_id)
         return await self.sightings.add(
             command.sighting_id,
             lambda it: it.sight(
@@ -109,9 +109,15 @@ class Cases:
         return await self.cases.change(command.case_id, lambda it: it.assign(command.reviewer, command.by))
 
     async def add_note(self, command: AddNote) -> Committed[Case]:
-        """Keeps the text among the personal data of the user, so that it is erased with it."""
+        """Keeps the text among the personal data of the user, so that it is erased with it.
+
+        A repeat does not keep a text again: it may have been erased since.
+        """
         case = (await self.cases.get(command.case_id)).state
-        ref = await self.personal_data.keep(case.holder_id or case.id, {"text": command.text})
+        subject, text = case.holder_id or case.id, {"text": command.text}
+        ref = self.personal_data.reference(subject, text)
+        if all(note.ref != ref for note in case.notes):
+            await self.personal_data.keep(subject, text)
         now = self.clock.now()
         return await self.cases.change(command.case_id, lambda it: it.add_note(command.author, ref, now))
 
@@ -161,14 +167,29 @@ class Cases:
                 if _is_shown(alert, query.filter):
                     yield Change(place=entry.place, revision=entry.committed.revision, alert=alert)
 
-    async def _permissions_for(self, work_id: str) -> Sequence[PermissionRow]:
-        known: list[PermissionRow] = []
+    async def _permissions_for(self, use: Use, holder_id: str) -> Sequence[PermissionRow]:
+        """Returns the permissions that matter for a sighting: popular works have very many.
+
+        Those are the user's own and the exclusive ones; for an unknown user, the first one that covers the use.
+        """
+        if not holder_id:
+            async with aclosing(self._permissions({"work_id": use.work_id})) as known:
+                async for one in known:
+                    if covers(one, use):
+                        return [one]
+            return []
+        own = [one async for one in self._permissions({"work_id": use.work_id, "holder_id": holder_id})]
+        exclusive = [one async for one in self._permissions({"work_id": use.work_id, "exclusive": True})]
+        return [*own, *(one for one in exclusive if one.holder_id != holder_id)]
+
+    async def _permissions(self, where: Where) -> AsyncGenerator[PermissionRow, None]:
         after: Key | None = None
         while True:
-            rows, after = await self.permission_rows.page({"work_id": work_id}, Page(size=_AT_ONCE, after=after))
-            known.extend(rows)
+            rows, after = await self.permission_rows.page(where, Page(size=_AT_ONCE, after=after))
+            for row in rows:
+                yield row
             if after is None:
-                return known
+                return
 
     async def _check_permission(self, command: CloseCase) -> None:
         case = (await self.cases.get(command.case_id)).state
