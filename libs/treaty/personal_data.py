@@ -6,6 +6,7 @@ The pattern is forgettable payloads (Mathias Verraes).
 import hashlib
 import json
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Protocol
 
 
@@ -13,15 +14,23 @@ class PersonalData(Protocol):
     """Keeps personal data of one context: one document for each set of data of a subject.
 
     Commits are immutable, so they must not contain personal data. A commit holds a reference, which finds the data
-    until the subject is erased. After that, the references of the subject find nothing.
+    until the subject is erased or the time of the data is over. After that, the reference finds nothing.
     """
 
-    async def keep(self, subject: str, data: Mapping[str, str]) -> str:
-        """Stores data on a majority, and returns its reference; the same data of a subject has the same reference."""
+    async def keep(self, subject: str, data: Mapping[str, str], *, lasting: timedelta | None = None) -> str:
+        """Stores data on a majority, and returns its reference; the same data of a subject has the same reference.
+
+        With `lasting`, the data is deleted some minutes after so much time, by the server's clock. The time begins
+        again with each call for the same data, and a call without it makes the data stay.
+        """
         ...
 
     async def find(self, ref: str) -> Mapping[str, str] | None:
-        """Returns the data of a reference, or None after its subject was erased."""
+        """Returns the data of a reference, or None after its subject was erased or its time was over."""
+        ...
+
+    def reference(self, subject: str, data: Mapping[str, str]) -> str:
+        """Returns the reference that `keep` would return, and stores nothing."""
         ...
 
     async def erase(self, subject: str) -> int:

@@ -32,7 +32,7 @@ class MemoryStores:
         self.pending = MemoryPending(clock)
         self.quarantine = MemoryQuarantine()
         self.replays = MemoryReplays()
-        self.personal_data = MemoryPersonalData()
+        self.personal_data = MemoryPersonalData(clock)
         self.contents: Contents = MemoryContents(clock)
         self.seals = MemorySeals(self.commits)
         self._rows: dict[str, MemoryRows] = {}

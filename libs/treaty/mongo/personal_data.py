@@ -1,6 +1,7 @@
 """Personal data in MongoDB, in the collection `private` of the context's database."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from treaty.mongo.driver import reaching
@@ -17,12 +18,18 @@ class MongoPersonalData:
     async def prepare(self) -> None:
         with reaching():
             await self._private.create_index([("subject", 1)], name="subject")
+            await self._private.create_index([("until", 1)], name="until", expireAfterSeconds=0)
 
-    async def keep(self, subject: str, data: Mapping[str, str]) -> str:
-        ref = reference(subject, data, self._key)
-        kept = {"subject": subject, "data": dict(data)}
+    def reference(self, subject: str, data: Mapping[str, str]) -> str:
+        return reference(subject, data, self._key)
+
+    async def keep(self, subject: str, data: Mapping[str, str], *, lasting: timedelta | None = None) -> str:
+        ref = self.reference(subject, data)
+        kept: dict[str, Any] = {"subject": {"$literal": subject}, "data": {"$literal": dict(data)}}
+        if lasting is not None:
+            kept["until"] = {"$add": ["$$NOW", lasting // timedelta(milliseconds=1)]}
         with reaching():
-            await self._private.update_one({"_id": ref}, {"$setOnInsert": kept}, upsert=True)
+            await self._private.update_one({"_id": ref}, [{"$replaceWith": {"_id": ref, **kept}}], upsert=True)
         return ref
 
     async def find(self, ref: str) -> Mapping[str, str] | None:

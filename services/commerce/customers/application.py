@@ -48,6 +48,11 @@ class ForgetCustomer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ErasePersonalData:
+    customer_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NotePurchase:
     customer_id: str
     purchase: Purchase
@@ -110,15 +115,19 @@ class Customers:
         )
 
     async def forget_customer(self, command: ForgetCustomer) -> Committed[Customer]:
-        """Erases the personal data, and then records the erasure.
+        """Records and announces the erasure, and then erases the personal data.
 
-        After a crash in between, a repeat of the command completes it. A registration that was refused may have left
-        data too, so they are erased also if nobody is registered.
+        A registration that was refused may have left data too, so they are erased also if nobody is registered.
         """
-        await self.personal_data.erase(command.customer_id)
-        await self._registered(command.customer_id)
         now = self.clock.now()
-        return await self.customers.change(command.customer_id, lambda customer: customer.forget(now))
+        try:
+            return await self.customers.change(command.customer_id, lambda customer: customer.forget(now))
+        finally:
+            await self.personal_data.erase(command.customer_id)
+
+    async def erase_personal_data(self, command: ErasePersonalData) -> None:
+        """Erases what a registration beside the erasure may have stored after it."""
+        await self.personal_data.erase(command.customer_id)
 
     async def note_purchase(self, command: NotePurchase) -> Committed[Customer]:
         """Counts a completed order, even if its customer is not registered yet."""
@@ -175,10 +184,16 @@ class Customers:
             return await self.personal_data.keep(command.customer_id, {"name": command.name, "email": command.email})
 
 
-def set_review(customer: Customer, event: CustomerEvent) -> Iterator[Call]:
-    """Policy: sets the next review of a tier after each change and each review of it."""
+_ERASED_AGAIN = timedelta(days=1)
+"""The time after which no call that began before an erasure is running any more."""
+
+
+def set_timers(customer: Customer, event: CustomerEvent) -> Iterator[Call]:
+    """Policy: sets the next review of a tier after each change and each review of it, and the second erasure."""
     match event:
         case CustomerRegistered() | CustomerPromoted() | CustomerDowngraded() | TierKept():
             yield Call(ReviewTier(customer_id=customer.id, due=event.review_at), due=event.review_at)
-        case PurchaseNoted() | ReturnNoted() | CustomerForgotten():
+        case CustomerForgotten():
+            yield Call(ErasePersonalData(customer_id=customer.id), after=_ERASED_AGAIN)
+        case PurchaseNoted() | ReturnNoted():
             return

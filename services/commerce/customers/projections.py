@@ -93,7 +93,7 @@ def happening(row_id: str, row: Happening | None, event: CustomerEvent) -> Happe
         case CustomerDowngraded():
             return _moved(customer_id, Kind.DOWNGRADE, event)
         case CustomerForgotten():
-            return Happening(customer_id=customer_id, kind=Kind.FORGOTTEN, at=event.forgotten_at)
+            return row or Happening(customer_id=customer_id, kind=Kind.FORGOTTEN, at=event.forgotten_at)
         case TierKept():
             return row
 

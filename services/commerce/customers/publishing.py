@@ -22,12 +22,12 @@ from services.commerce.wire import time_to_wire
 TIERS = EnumTable({Tier.STANDARD: events.TIER_STANDARD, Tier.GOLD: events.TIER_GOLD, Tier.VIP: events.TIER_VIP})
 
 
-Published = events.CustomerRegistered | events.CustomerTierChanged
+Published = events.CustomerRegistered | events.CustomerTierChanged | events.CustomerForgotten
 """The integration events of `publish`."""
 
 
 def publish(customer: Customer, event: CustomerEvent) -> Iterator[Published]:
-    """Policy: announces new customers and changes of their tiers."""
+    """Policy: announces new customers, changes of their tiers, and that their personal data must be erased."""
     match event:
         case CustomerRegistered():
             yield events.CustomerRegistered(customer_id=customer.id, registered_at=time_to_wire(event.registered_at))
@@ -39,5 +39,7 @@ def publish(customer: Customer, event: CustomerEvent) -> Iterator[Published]:
                 reason=event.reason,
                 changed_at=time_to_wire(event.changed_at),
             )
-        case PurchaseNoted() | ReturnNoted() | TierKept() | CustomerForgotten():
+        case CustomerForgotten():
+            yield events.CustomerForgotten(customer_id=customer.id, forgotten_at=time_to_wire(event.forgotten_at))
+        case PurchaseNoted() | ReturnNoted() | TierKept():
             return

@@ -13,7 +13,7 @@ from treaty.settings import Settings
 
 from services.commerce.customers import acl, application, storage
 from services.commerce.customers.api import CustomersApi
-from services.commerce.customers.application import Customers, set_review
+from services.commerce.customers.application import Customers, set_timers
 from services.commerce.customers.publishing import publish
 
 MILLISECONDS_A_DAY = 86_400_000
@@ -32,7 +32,7 @@ class CustomersSettings(Settings):
 
 def build(ports: Ports) -> Service:
     customers = Customers(
-        customers=ports.repository(storage.CUSTOMERS, policies=[publish, set_review], commands=storage.COMMANDS),
+        customers=ports.repository(storage.CUSTOMERS, policies=[publish, set_timers], commands=storage.COMMANDS),
         customer_rows=ports.view(storage.CUSTOMER_ROWS),
         happenings=ports.view(storage.HAPPENINGS),
         personal_data=ports.personal_data,
@@ -42,13 +42,16 @@ def build(ports: Ports) -> Service:
     return Service(
         name="commerce.customers",
         api=Api(pb_grpc.add_CustomersServiceServicer_to_server, CustomersApi(customers)),
-        publishes=[events.CustomerRegistered, events.CustomerTierChanged],
+        publishes=[events.CustomerRegistered, events.CustomerTierChanged, events.CustomerForgotten],
         subscriptions=[
             on(ordering.OrderCompleted, acl.order_completed, then=customers.note_purchase),
             on(ordering.OrderReturned, acl.order_returned, then=customers.note_return),
         ],
         commands=storage.COMMANDS,
-        calls={application.ReviewTier: customers.review_tier},
+        calls={
+            application.ReviewTier: customers.review_tier,
+            application.ErasePersonalData: customers.erase_personal_data,
+        },
         projections=[storage.CUSTOMER_ROWS, storage.HAPPENINGS],
         relations=[
             Relation(

@@ -30,7 +30,12 @@ CUSTOMERS = Stored(
     ],
 )
 
-COMMANDS = Names([Shape("review-tier", application.ReviewTier)])
+COMMANDS = Names(
+    [
+        Shape("review-tier", application.ReviewTier),
+        Shape("erase-personal-data", application.ErasePersonalData),
+    ]
+)
 
 CUSTOMER_ROWS = Projection(
     name="customers",

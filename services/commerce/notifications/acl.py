@@ -9,7 +9,7 @@ from commerce.payments.v1 import payments_events_pb2 as payments
 from commerce.payments.v2 import payments_events_pb2 as payments_v2
 from commerce.shipping.v1 import shipping_events_pb2 as shipping
 
-from services.commerce.notifications.application import Notify, NotifyStaff
+from services.commerce.notifications.application import ForgetCustomer, Notify, NotifyStaff
 from services.commerce.notifications.domain import messages
 from services.commerce.wire import money_from_wire
 
@@ -21,6 +21,10 @@ def customer_registered(event: customers.CustomerRegistered) -> Notify:
 def customer_tier_changed(event: customers.CustomerTierChanged) -> Notify:
     text = messages.tier_changed(_tier(event.previous_tier), _tier(event.new_tier))
     return Notify(customer_id=event.customer_id, text=text)
+
+
+def customer_forgotten(event: customers.CustomerForgotten) -> ForgetCustomer:
+    return ForgetCustomer(customer_id=event.customer_id)
 
 
 def order_placed(event: ordering.OrderPlaced) -> Notify:

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
 from treaty.causes import current_cause, step
@@ -14,7 +15,12 @@ from treaty.domain import Call, NotFound
 from treaty.personal_data import PersonalData
 from treaty.projections import FIRST, Key, Page, View
 
-from services.commerce.notifications.domain.events import NotificationEvent, NotificationScheduled
+from services.commerce.notifications.domain.events import (
+    CustomerForgotten,
+    NotificationEvent,
+    NotificationScheduled,
+    SubscriptionEvent,
+)
 from services.commerce.notifications.domain.notifications import Notification, Status
 from services.commerce.notifications.domain.subscriptions import Address, Subscription
 from services.commerce.notifications.domain.values import Channel, QuietHours, Text, Topic
@@ -99,6 +105,11 @@ class ForgetCustomer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EraseAddresses:
+    customer_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notify:
     """A message to a customer. The `customer_id` of a guest is empty."""
 
@@ -152,7 +163,9 @@ class Notifications:
         """
         webhook = command.channel is Channel.WEBHOOK
         secret = self.signatures.secret(command.customer_id, command.address) if webhook else ""
-        ref = await self.personal_data.keep(command.customer_id, {KINDS[command.channel]: command.address})
+        forgotten = (await self._subscription(command.customer_id)).forgotten
+        address = {KINDS[command.channel]: command.address}
+        ref = "" if forgotten else await self.personal_data.keep(command.customer_id, address)
         subscribed = await self.subscriptions.add(
             command.customer_id, lambda subscription: subscription.subscribe(command.channel, ref)
         )
@@ -177,15 +190,17 @@ class Notifications:
         )
 
     async def forget_customer(self, command: ForgetCustomer) -> Committed[Subscription]:
-        """Erases the addresses of a customer.
+        """Records the erasure, also for a customer without a subscription, and then erases the addresses.
 
-        After a crash in between, a repeat of the command completes the erasure. A subscription that was refused may
-        have left an address too, so they are erased also if there is no subscription.
+        A call that has read the subscription before may store an address afterwards, so they are erased once more a day
+        later.
         """
-        try:
-            return await self.subscriptions.change(command.customer_id, Subscription.forget)
-        finally:
-            await self.personal_data.erase(command.customer_id)
+        forgotten = await self.subscriptions.add(command.customer_id, Subscription.forget)
+        await self.personal_data.erase(command.customer_id)
+        return forgotten
+
+    async def erase_addresses(self, command: EraseAddresses) -> None:
+        await self.personal_data.erase(command.customer_id)
 
     async def get_subscription(self, customer_id: str) -> Committed[Subscription]:
         return await self.subscriptions.get(customer_id)
@@ -292,5 +307,18 @@ def deliver(notification: Notification, event: NotificationEvent) -> Iterator[Ca
     match event:
         case NotificationScheduled():
             yield Call(Send(notification_id=notification.id), due=event.due)
+        case _:
+            return
+
+
+_ERASED_AGAIN = timedelta(days=1)
+"""The time after which no call that began before an erasure is running any more."""
+
+
+def erase_again(subscription: Subscription, event: SubscriptionEvent) -> Iterator[Call]:
+    """Policy: erases the addresses once more when nobody can be storing one any longer."""
+    match event:
+        case CustomerForgotten():
+            yield Call(EraseAddresses(customer_id=subscription.id), after=_ERASED_AGAIN)
         case _:
             return

@@ -17,7 +17,7 @@ from treaty.web import ForeignUrls
 
 from services.commerce.notifications import acl, application, storage
 from services.commerce.notifications.api import NotificationsApi
-from services.commerce.notifications.application import Notifications, deliver
+from services.commerce.notifications.application import Notifications, deliver, erase_again
 from services.commerce.notifications.domain.values import Channel
 from services.commerce.notifications.external.receivers.client import Secrets, Webhooks
 from services.commerce.notifications.external.sms.client import sms_at
@@ -60,7 +60,7 @@ def build(ports: Ports) -> Service:
     urls = ForeignUrls(private=settings.private, plain=settings.plain)
     webhooks = Webhooks(secrets, urls, patience=settings.seconds, clock=ports.clock)
     notifications = Notifications(
-        subscriptions=ports.repository(storage.SUBSCRIPTIONS),
+        subscriptions=ports.repository(storage.SUBSCRIPTIONS, policies=[erase_again], commands=storage.COMMANDS),
         notifications=ports.repository(storage.NOTIFICATIONS, policies=[deliver], commands=storage.COMMANDS),
         notification_rows=ports.view(storage.NOTIFICATION_SUMMARY),
         personal_data=ports.personal_data,
@@ -75,6 +75,7 @@ def build(ports: Ports) -> Service:
         subscriptions=[
             on(customers.CustomerRegistered, acl.customer_registered, then=notifications.notify),
             on(customers.CustomerTierChanged, acl.customer_tier_changed, then=notifications.notify),
+            on(customers.CustomerForgotten, acl.customer_forgotten, then=notifications.forget_customer),
             on(ordering.OrderPlaced, acl.order_placed, then=notifications.notify),
             on(ordering.OrderConfirmed, acl.order_confirmed, then=notifications.notify),
             on(ordering.OrderCancelled, acl.order_cancelled, then=notifications.notify),
@@ -89,7 +90,10 @@ def build(ports: Ports) -> Service:
             on(catalog.ProductDiscontinued, acl.product_discontinued, then=notifications.notify_staff),
         ],
         commands=storage.COMMANDS,
-        calls={application.Send: notifications.send},
+        calls={
+            application.Send: notifications.send,
+            application.EraseAddresses: notifications.erase_addresses,
+        },
         projections=[storage.NOTIFICATION_SUMMARY],
         relations=[
             Relation("commerce.customers", Pattern.CONFORMIST, "messages use the tier names of Customers"),

@@ -35,7 +35,7 @@ NOTIFICATIONS = Stored(
     ],
 )
 
-COMMANDS = Names([Shape("send", application.Send)])
+COMMANDS = Names([Shape("send", application.Send), Shape("erase-addresses", application.EraseAddresses)])
 
 NOTIFICATION_SUMMARY = Projection(
     name="notification_summary",

@@ -8,10 +8,10 @@ from commerce.payments.v2 import payments_events_pb2 as payments2
 from commerce.shipping.v1 import shipping_events_pb2 as shipping
 from treaty.projections import words_of
 
+from services.commerce.ordering.application.buyers import ForgetBuyer, NoteTier
 from services.commerce.ordering.application.commands import ShipmentNews
-from services.commerce.ordering.application.knowledge import (
+from services.commerce.ordering.application.offers import (
     DescribeOffer,
-    NoteTier,
     OfferProduct,
     PriceOffer,
     StockOffer,
@@ -67,6 +67,10 @@ def customer_registered(event: customers.CustomerRegistered) -> NoteTier:
 def customer_tier_changed(event: customers.CustomerTierChanged) -> NoteTier:
     """An unknown tier is treated as the lowest one."""
     return NoteTier(customer_id=event.customer_id, tier=_TIERS.get(event.new_tier, Tier.STANDARD))
+
+
+def customer_forgotten(event: customers.CustomerForgotten) -> ForgetBuyer:
+    return ForgetBuyer(customer_id=event.customer_id)
 
 
 def stock_level_changed(event: inventory.StockLevelChanged) -> StockOffer:

@@ -18,8 +18,9 @@ from treaty.settings import Settings
 
 from services.commerce.ordering import acl, storage
 from services.commerce.ordering.api import OrderingApi
+from services.commerce.ordering.application.buyers import Buyers, EraseAddresses, erase_again
 from services.commerce.ordering.application.commands import StopShipment
-from services.commerce.ordering.application.knowledge import Knowledge
+from services.commerce.ordering.application.offers import Offers
 from services.commerce.ordering.application.orders import Ordering, follow_order
 from services.commerce.ordering.application.returns import Returns
 from services.commerce.ordering.clients import InventoryClient, PaymentsClient, ShippingClient
@@ -41,16 +42,21 @@ def build(ports: Ports) -> Service:
     inventory_peer, payments_peer, shipping_peer = (
         ports.peer(f"commerce.{name}") for name in ("inventory", "payments", "shipping")
     )
-    knowledge = Knowledge(offers=ports.repository(storage.OFFERS), buyers=ports.repository(storage.BUYERS))
+    offers = Offers(
+        offers=ports.repository(storage.OFFERS), offer_rows=ports.view(storage.OFFER_SEARCH), clock=ports.clock
+    )
+    buyers = Buyers(
+        buyers=ports.repository(storage.BUYERS, policies=[erase_again], commands=storage.COMMANDS),
+        personal_data=ports.personal_data,
+    )
     watching = ports.watch(storage.ORDERS)
     ordering = Ordering(
         orders=ports.repository(storage.ORDERS, policies=[publish, follow_order], commands=storage.COMMANDS),
-        buyers=knowledge.buyers,
-        offer_rows=ports.view(storage.OFFER_SEARCH),
+        buyers=buyers,
+        offers=offers,
         order_rows=ports.view(storage.ORDER_SUMMARY),
         sales_rows=ports.view(storage.DAILY_SALES),
         watching=watching,
-        personal_data=ports.personal_data,
         shipments=ShippingClient(shipping_peer),
         clock=ports.clock,
         answer_within=timedelta(seconds=settings.answer_seconds),
@@ -60,7 +66,7 @@ def build(ports: Ports) -> Service:
     returns = Returns(saga=saga, stock=InventoryClient(inventory_peer), refunds=PaymentsClient(payments_peer))
     return Service(
         name="commerce.ordering",
-        api=Api(pb_grpc.add_OrderingServiceServicer_to_server, OrderingApi(ordering)),
+        api=Api(pb_grpc.add_OrderingServiceServicer_to_server, OrderingApi(ordering, offers)),
         publishes=[
             events.OrderPlaced,
             events.OrderConfirmed,
@@ -69,13 +75,14 @@ def build(ports: Ports) -> Service:
             events.OrderReturned,
         ],
         subscriptions=[
-            on(catalog.ProductCreated, acl.product_created, then=knowledge.offer_product),
-            on(catalog.ProductChanged, acl.product_changed, then=knowledge.describe_offer),
-            on(catalog.PriceChanged, acl.price_changed, then=knowledge.price_offer),
-            on(catalog.ProductDiscontinued, acl.product_discontinued, then=knowledge.withdraw_offer),
-            on(customers.CustomerRegistered, acl.customer_registered, then=knowledge.note_tier),
-            on(customers.CustomerTierChanged, acl.customer_tier_changed, then=knowledge.note_tier),
-            on(inventory.StockLevelChanged, acl.stock_level_changed, then=knowledge.stock_offer),
+            on(catalog.ProductCreated, acl.product_created, then=offers.offer_product),
+            on(catalog.ProductChanged, acl.product_changed, then=offers.describe_offer),
+            on(catalog.PriceChanged, acl.price_changed, then=offers.price_offer),
+            on(catalog.ProductDiscontinued, acl.product_discontinued, then=offers.withdraw_offer),
+            on(customers.CustomerRegistered, acl.customer_registered, then=buyers.note_tier),
+            on(customers.CustomerTierChanged, acl.customer_tier_changed, then=buyers.note_tier),
+            on(customers.CustomerForgotten, acl.customer_forgotten, then=buyers.forget),
+            on(inventory.StockLevelChanged, acl.stock_level_changed, then=offers.stock_offer),
             on(inventory.StockAllocated, acl.stock_allocated, then=checkout.tell),
             on(inventory.AllocationRefused, acl.allocation_refused, then=checkout.tell),
             on(inventory.AllocationReleased, acl.allocation_released, then=checkout.tell),
@@ -92,6 +99,7 @@ def build(ports: Ports) -> Service:
             checkouts.ConfirmOrder: ordering.confirm_order,
             checkouts.CancelOrder: ordering.cancel_order,
             StopShipment: ordering.stop_shipment,
+            EraseAddresses: buyers.erase_addresses,
             returning.Restock: returns.restock,
             returning.RefundReturn: returns.refund,
             returning.FinishReturn: ordering.finish_return,

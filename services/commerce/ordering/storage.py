@@ -10,6 +10,7 @@ from treaty.commits import Names, Shape, Stored
 from treaty.projections import Projection
 from treaty.sagas import StoredSaga
 
+from services.commerce.ordering.application.buyers import EraseAddresses
 from services.commerce.ordering.application.commands import StopShipment
 from services.commerce.ordering.domain import buyer, events, offer
 from services.commerce.ordering.domain.order import Order
@@ -67,7 +68,11 @@ OFFERS = Stored(
     ],
 )
 
-BUYERS = Stored("buyer", buyer.Buyer, events=[Shape("tier-noted", events.TierNoted)])
+BUYERS = Stored(
+    "buyer",
+    buyer.Buyer,
+    events=[Shape("tier-noted", events.TierNoted), Shape("buyer-forgotten", events.BuyerForgotten)],
+)
 
 CHECKOUTS = StoredSaga(
     "checkout",
@@ -109,6 +114,7 @@ COMMANDS = Names(
         Shape("confirm-order", checkout.ConfirmOrder),
         Shape("cancel-order", checkout.CancelOrder),
         Shape("stop-shipment", StopShipment),
+        Shape("erase-addresses", EraseAddresses),
         Shape("open-return", returns.ReturnOpened),
         Shape("goods-arrived", returns.GoodsArrived),
         Shape("goods-overdue", returns.GoodsOverdue),

@@ -91,6 +91,11 @@ class RegisterMethod:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetMethod:
+    customer_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RefundPayment:
     order_id: str
     refund_id: str
@@ -172,6 +177,10 @@ class Payments:
             command.customer_id,
             lambda method: method.register(token=command.token, label=command.label, expires_at=command.expires_at),
         )
+
+    async def forget_method(self, command: ForgetMethod) -> Committed[PaymentMethod]:
+        """Removes the payment method of a customer who was forgotten."""
+        return await self.methods.add(command.customer_id, PaymentMethod.forget)
 
     async def refund_payment(self, command: RefundPayment) -> Committed[Payment]:
         """Refunds a part of the captured money, or all that is left."""

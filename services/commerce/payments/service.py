@@ -1,5 +1,6 @@
 """Builds the Payments service from its parts."""
 
+from commerce.customers.v1 import customers_events_pb2 as customers
 from commerce.ordering.v1 import ordering_events_pb2 as ordering
 from commerce.payments.v1 import payments_events_pb2 as events
 from commerce.payments.v1 import payments_service_pb2_grpc as pb_grpc
@@ -67,6 +68,7 @@ def build(ports: Ports) -> Service:
             on(ordering.OrderPlaced, acl.order_placed, then=payments.request_payment),
             on(ordering.OrderConfirmed, acl.order_confirmed, then=payments.confirm_payment),
             on(ordering.OrderCancelled, acl.order_cancelled, then=payments.cancel_payment),
+            on(customers.CustomerForgotten, acl.customer_forgotten, then=payments.forget_method),
         ],
         commands=storage.COMMANDS,
         calls={
@@ -78,6 +80,7 @@ def build(ports: Ports) -> Service:
         webhooks=[verdicts],
         relations=[
             Relation("commerce.ordering", Pattern.ANTI_CORRUPTION_LAYER, "an order becomes a payment"),
+            Relation("commerce.customers", Pattern.PUBLISHED_LANGUAGE, "who is forgotten has no payment method"),
             Relation("external.gateway", Pattern.ANTI_CORRUPTION_LAYER, "response codes become verdicts"),
         ],
         resources=[gateway],

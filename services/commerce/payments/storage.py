@@ -10,7 +10,6 @@ from treaty.commits import Names, Shape, Stored
 
 from services.commerce.payments import application
 from services.commerce.payments.domain import events
-from services.commerce.payments.domain.events import MethodRegistered
 from services.commerce.payments.domain.method import PaymentMethod
 from services.commerce.payments.domain.payment import CANCELLATION, Payment
 
@@ -48,7 +47,11 @@ PAYMENTS = Stored(
     ],
 )
 
-METHODS = Stored("method", PaymentMethod, events=[Shape("method-registered", MethodRegistered)])
+METHODS = Stored(
+    "method",
+    PaymentMethod,
+    events=[Shape("method-registered", events.MethodRegistered), Shape("method-forgotten", events.MethodForgotten)],
+)
 
 COMMANDS = Names(
     [

@@ -207,12 +207,16 @@ class Shipping:
         is lost, a repeated request with the same reference returns the same booking, which is then cancelled.
         """
         id = command.order_id
-        await self.shipments.change(id, Shipment.start_booking, cause=step("start"))
         shipment = (await self.shipments.get(id)).state
+        tried = shipment.booking
+        if not tried:
+            shipment = (await self.shipments.change(id, Shipment.start_booking, cause=step("start"))).state
         if not _may_be_booked(shipment):
             return
         delivery = await self.deliveries.find(id)
         if delivery is None:
+            if tried:
+                logger.warning("the carrier may have a booking whose address was erased: stop it by hand", order=id)
             await self._fail(id, "the order has no delivery address")
             return
         try:

@@ -48,6 +48,7 @@ def build(ports: Ports) -> Service:
             commands.ExpireHold: accounts.expire_hold,
             commands.PayInterest: accounts.pay_interest,
             commands.PostCorrection: corrections.post,
+            commands.ErasePersonalData: accounts.erase_personal_data,
         },
         projections=[
             storage.ACCOUNT_ROWS,

@@ -48,6 +48,7 @@ COMMANDS = Names(
         Shape("expire-hold", commands.ExpireHold),
         Shape("pay-interest", commands.PayInterest),
         Shape("post-correction", commands.PostCorrection),
+        Shape("erase-personal-data", commands.ErasePersonalData),
     ]
 )
 

@@ -85,10 +85,9 @@ class Customer(Aggregate[CustomerEvent]):
             self.record(TierKept(reviewed_at=at, review_at=at + review_after))
 
     def forget(self, at: datetime) -> None:
-        """Removes the reference to the personal data. Does nothing if it is removed already."""
+        """Removes the reference to the personal data. It can be asked for again, and is announced again then."""
         self.must_be_registered()
-        if not self.forgotten:
-            self.record(CustomerForgotten(forgotten_at=at))
+        self.record(CustomerForgotten(forgotten_at=at))
 
     def must_be_registered(self) -> None:
         if self.registered_at is None:

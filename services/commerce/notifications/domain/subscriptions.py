@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from treaty.domain import Aggregate
+from treaty.domain import Aggregate, Rejected
 
 from services.commerce.notifications.domain.events import (
     CustomerForgotten,
@@ -31,9 +31,12 @@ class Subscription(Aggregate[SubscriptionEvent]):
     addresses: tuple[Address, ...] = ()
     quiet: QuietHours | None = None
     muted: tuple[Topic, ...] = ()
+    forgotten: bool = False
 
     def subscribe(self, channel: Channel, ref: str) -> None:
-        """Adds a channel, or changes the address of the channel."""
+        """Adds a channel, or changes the address of the channel. Nobody would erase an address that comes later."""
+        if self.forgotten:
+            raise Rejected(f"customer {self.id} was forgotten", reason="CUSTOMER_FORGOTTEN")
         if Address(channel=channel, ref=ref) not in self.addresses:
             self.record(Subscribed(channel=channel, ref=ref))
 
@@ -56,8 +59,8 @@ class Subscription(Aggregate[SubscriptionEvent]):
             self.record(TopicsMuted(topics=muted))
 
     def forget(self) -> None:
-        """Removes all channels, because the customer is to be forgotten."""
-        if self.addresses:
+        """Removes all channels for good, because the customer is to be forgotten."""
+        if not self.forgotten:
             self.record(CustomerForgotten())
 
     def wants(self, channel: Channel) -> bool:
@@ -79,7 +82,7 @@ class Subscription(Aggregate[SubscriptionEvent]):
             case TopicsMuted():
                 self.muted = event.topics
             case CustomerForgotten():
-                self.addresses = ()
+                self.addresses, self.forgotten = (), True
 
     def _without(self, channel: Channel) -> tuple[Address, ...]:
         return tuple(address for address in self.addresses if address.channel is not channel)

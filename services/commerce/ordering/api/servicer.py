@@ -19,10 +19,10 @@ from services.commerce.ordering.application.commands import (
     PlaceOrder,
     ReceiveReturn,
     RequestReturn,
-    SearchOffers,
     StartDraft,
     WatchOrder,
 )
+from services.commerce.ordering.application.offers import Offers, SearchOffers
 from services.commerce.ordering.application.orders import Ordering
 from services.commerce.ordering.publishing import METHODS
 from services.commerce.ordering.sagas.checkout import CancelOrder
@@ -30,8 +30,8 @@ from services.commerce.wire import money_from_wire, time_from_wire
 
 
 class OrderingApi(pb_grpc.OrderingServiceServicer):
-    def __init__(self, ordering: Ordering) -> None:
-        self._ordering = ordering
+    def __init__(self, ordering: Ordering, offers: Offers) -> None:
+        self._ordering, self._offers = ordering, offers
 
     async def PlaceOrder(self, request: pb.PlaceOrderRequest, context: Any) -> pb.PlaceOrderResponse:
         command = PlaceOrder(
@@ -127,7 +127,7 @@ class OrderingApi(pb_grpc.OrderingServiceServicer):
             available=request.available,
             page=page_of(request),
         )
-        found, after = await self._ordering.search_offers(query)
+        found, after = await self._offers.search(query)
         return pb.SearchOffersResponse(
             offers=[offer_of(row, price) for row, price in found], next_page_token=to_token(after)
         )

@@ -115,18 +115,6 @@ class ListOrders:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SearchOffers:
-    """An offer is found if all conditions hold. A condition that is empty, or a price of 0, always holds."""
-
-    text: str = ""
-    category: str = ""
-    lowest_price: int = 0
-    highest_price: int = 0
-    available: bool = False
-    page: Page = FIRST
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ListSales:
     """The days from `first` to `last` (YYYY-MM-DD); an empty one does not bound them."""
 

@@ -1,17 +1,16 @@
 """The use cases of orders."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, Protocol
+from datetime import timedelta
+from typing import Protocol
 
 from treaty.clock import Clock
 from treaty.commits import Committed, Repository, Watch
 from treaty.domain import Call, NotFound, Rejected
-from treaty.personal_data import PersonalData
-from treaty.projections import Between, Key, View, Where, Words
+from treaty.projections import Between, Key, View
 
-from services.commerce.money import Money
+from services.commerce.ordering.application.buyers import Buyers, KeepAddress
 from services.commerce.ordering.application.commands import (
     ChangeAddress,
     ChangeDraft,
@@ -23,12 +22,12 @@ from services.commerce.ordering.application.commands import (
     PlaceOrder,
     ReceiveReturn,
     RequestReturn,
-    SearchOffers,
     ShipmentNews,
     StartDraft,
     StopShipment,
     WatchOrder,
 )
+from services.commerce.ordering.application.offers import GetPrices, Offers
 from services.commerce.ordering.domain.buyer import Buyer
 from services.commerce.ordering.domain.events import (
     CancellationRequested,
@@ -39,8 +38,9 @@ from services.commerce.ordering.domain.events import (
     ReturnRequested,
 )
 from services.commerce.ordering.domain.order import Order
-from services.commerce.ordering.domain.pricing import Delivery, Method, Tier, price_at
-from services.commerce.ordering.projections import OfferRow, OrderRow, SalesRow
+from services.commerce.ordering.domain.pricing import Delivery, Method
+from services.commerce.ordering.domain.status import Status
+from services.commerce.ordering.projections import OrderRow, SalesRow
 from services.commerce.ordering.sagas.checkout import CancelOrder, CheckoutStarted, ConfirmOrder, OrderEnded
 from services.commerce.ordering.sagas.returns import (
     CloseReturn,
@@ -67,12 +67,11 @@ class Ordering:
     """
 
     orders: Repository[Order]
-    buyers: Repository[Buyer]
-    offer_rows: View[OfferRow]
+    buyers: Buyers
+    offers: Offers
     order_rows: View[OrderRow]
     sales_rows: View[SalesRow]
     watching: Watch[Order]
-    personal_data: PersonalData
     shipments: Shipments
     clock: Clock
     answer_within: timedelta
@@ -80,57 +79,79 @@ class Ordering:
     async def place_order(self, command: PlaceOrder) -> Committed[Order]:
         """Places an order. It is pending until the answers on stock and payment have arrived."""
         now = self.clock.now()
-        prices = await self._prices([line.sku for line in command.lines], now)
-        tier = await self._tier(command.customer_id)
-        delivery = await self._kept(command.customer_id or command.order_id, command.destination)
-        return await self.orders.add(
-            command.order_id,
-            lambda order: order.place(
+        prices = await self.offers.prices(GetPrices(skus=[line.sku for line in command.lines], at=now))
+        keep = KeepAddress(order_id=command.order_id, customer_id=command.customer_id, destination=command.destination)
+        delivery, buyer = await self.buyers.keep_address(keep)
+
+        def decide(order: Order) -> None:
+            buyer.must_be_known()
+            order.place(
                 customer_id=command.customer_id,
                 lines=command.lines,
                 delivery=delivery,
-                tier=tier,
+                tier=buyer.tier,
                 prices=prices,
                 expected=command.expected,
                 placed_at=now,
                 answer_by=now + self.answer_within,
-            ),
-        )
+            )
+
+        return await self.orders.add(command.order_id, decide)
 
     async def start_draft(self, command: StartDraft) -> Committed[Order]:
         """Starts an order that can be changed until it is placed."""
-        return await self.orders.add(
-            command.order_id, lambda order: order.draft(customer_id=command.customer_id, lines=command.lines)
-        )
+        buyer = await self.buyers.get(command.customer_id)
+
+        def decide(order: Order) -> None:
+            buyer.must_be_known()
+            order.draft(customer_id=command.customer_id, lines=command.lines)
+
+        return await self.orders.add(command.order_id, decide)
 
     async def change_draft(self, command: ChangeDraft) -> Committed[Order]:
         """Changes the lines or the delivery of a draft."""
-        delivery = await self._changed_delivery(command)
-        return await self.orders.change(
-            command.order_id,
-            lambda order: order.change_draft(put=command.put, remove=command.remove, delivery=delivery),
-        )
+        delivery, buyer = await self._changed_delivery(command)
+
+        def decide(order: Order) -> None:
+            buyer.must_be_known()
+            order.change_draft(put=command.put, remove=command.remove, delivery=delivery)
+
+        return await self.orders.change(command.order_id, decide)
 
     async def place_draft(self, command: PlaceDraft) -> Committed[Order]:
         """Places a draft with its current lines and delivery."""
         draft = (await self.orders.get(command.order_id)).state
         now = self.clock.now()
-        prices = await self._prices([line.sku for line in draft.lines], now)
-        tier = await self._tier(draft.customer_id)
-        return await self.orders.change(
-            command.order_id,
-            lambda order: order.place_draft(
-                tier=tier, prices=prices, expected=command.expected, placed_at=now, answer_by=now + self.answer_within
-            ),
-        )
+        prices = await self.offers.prices(GetPrices(skus=[line.sku for line in draft.lines], at=now))
+        buyer, is_erased = await self._buyer_of_draft(draft)
+
+        def decide(order: Order) -> None:
+            buyer.must_be_known()
+            if is_erased and order.delivery == draft.delivery and order.status is Status.DRAFT:
+                raise Rejected(f"the delivery address of order {order.id} was erased", reason="ADDRESS_MISSING")
+            order.place_draft(
+                tier=buyer.tier,
+                prices=prices,
+                expected=command.expected,
+                placed_at=now,
+                answer_by=now + self.answer_within,
+            )
+
+        return await self.orders.change(command.order_id, decide)
 
     async def change_address(self, command: ChangeAddress) -> Committed[Order]:
         """Changes the delivery address of a placed order."""
         order = (await self.orders.get(command.order_id)).state
         method = order.delivery.method if order.delivery else Method.STANDARD
         destination = Destination(method=method, address=command.address)
-        delivery = await self._kept(order.customer_id or order.id, destination)
-        return await self.orders.change(command.order_id, lambda order: order.change_address(delivery))
+        keep = KeepAddress(order_id=order.id, customer_id=order.customer_id, destination=destination)
+        delivery, buyer = await self.buyers.keep_address(keep)
+
+        def decide(order: Order) -> None:
+            buyer.must_be_known()
+            order.change_address(delivery)
+
+        return await self.orders.change(command.order_id, decide)
 
     async def confirm_order(self, command: ConfirmOrder) -> Committed[Order]:
         return await self.orders.change(command.order_id, Order.confirm)
@@ -190,10 +211,10 @@ class Ordering:
         """Returns an order and its delivery address.
 
         Raises:
-            NotFound: if there is no order, if it has no address, or if its customer's data was erased.
+            NotFound: if there is no order, if it has no address, or if the address was erased.
         """
         order = (await self.orders.get(order_id)).state
-        address = await self.personal_data.find(order.delivery.address) if order.delivery else None
+        address = await self.buyers.find_address(order)
         if address is None:
             raise NotFound(f"order {order_id} has no delivery address", reason="ADDRESS_ERASED")
         return order, address
@@ -203,62 +224,32 @@ class Ordering:
         where = {"customer_id": query.customer_id, "status": query.status and query.status.value}
         return await self.order_rows.page({name: value for name, value in where.items() if value}, query.page)
 
-    async def search_offers(self, query: SearchOffers) -> tuple[list[tuple[OfferRow, Money]], Key | None]:
-        """Returns a page of offers, sorted by name, with their current prices, and the key of the next page or None."""
-        rows, after = await self.offer_rows.page(_conditions(query), query.page)
-        now = self.clock.now()
-        priced = [(row, price_at(row.list_price, row.promotion, now)) for row in rows if row.list_price is not None]
-        return priced, after
-
     async def list_sales(self, query: ListSales) -> tuple[list[SalesRow], Key | None]:
         """Returns a page of daily sales, the latest first, and the key of the next page, or None at the end."""
         bounds = Between(query.first or None, query.last or None)
         return await self.sales_rows.page({"day": bounds} if query.first or query.last else {}, query.page)
 
-    async def _prices(self, skus: Sequence[str], now: datetime) -> Mapping[str, Money]:
-        """Returns the current price of each SKU that can be bought."""
-        rows = await self.offer_rows.rows(skus)
-        return {
-            sku: price_at(row.list_price, row.promotion, now)
-            for sku, row in rows.items()
-            if row.offered and row.list_price is not None
-        }
+    async def _buyer_of_draft(self, draft: Order) -> tuple[Buyer, bool]:
+        """Returns the buyer, and whether the address was erased. Otherwise its time begins again: it is needed now."""
+        address = await self.buyers.find_address(draft)
+        if draft.delivery is None or address is None:
+            return await self.buyers.get(draft.customer_id), draft.delivery is not None
+        destination = Destination(method=draft.delivery.method, address=address)
+        keep = KeepAddress(order_id=draft.id, customer_id=draft.customer_id, destination=destination)
+        return (await self.buyers.keep_address(keep))[1], False
 
-    async def _tier(self, customer_id: str) -> Tier:
-        try:
-            return (await self.buyers.get(customer_id)).state.tier if customer_id else Tier.STANDARD
-        except NotFound:
-            return Tier.STANDARD
-
-    async def _kept(self, subject: str, destination: Destination) -> Delivery:
-        """Stores an address in the personal data, where it can be erased, and returns a delivery that refers to it."""
-        ref = await self.personal_data.keep(subject, destination.address)
-        return Delivery(method=destination.method, country=destination.address["country"], address=ref)
-
-    async def _changed_delivery(self, command: ChangeDraft) -> Delivery | None:
+    async def _changed_delivery(self, command: ChangeDraft) -> tuple[Delivery | None, Buyer]:
         draft = (await self.orders.get(command.order_id)).state
         known = draft.delivery
         if command.address is not None:
             method = command.method or (known.method if known else Method.STANDARD)
             destination = Destination(method=method, address=command.address)
-            return await self._kept(draft.customer_id or draft.id, destination)
+            keep = KeepAddress(order_id=draft.id, customer_id=draft.customer_id, destination=destination)
+            return await self.buyers.keep_address(keep)
+        buyer = await self.buyers.get(draft.customer_id)
         if command.method is not None and known is not None:
-            return Delivery(method=command.method, country=known.country, address=known.address)
-        return None
-
-
-def _conditions(query: SearchOffers) -> Where:
-    """Returns the conditions of a search for offers that are for sale."""
-    where: dict[str, Any] = {"offered": True}
-    if query.text:
-        where["words"] = Words(query.text)
-    if query.category:
-        where["category"] = query.category
-    if query.lowest_price or query.highest_price:
-        where["price"] = Between(query.lowest_price, query.highest_price or None)
-    if query.available:
-        where["in_stock"] = True
-    return where
+            return Delivery(method=command.method, country=known.country, address=known.address), buyer
+        return None, buyer
 
 
 def _noted(order: Order, news: ShipmentNews) -> None:

@@ -156,3 +156,11 @@ OfferEvent = OfferDescribed | OfferPriced | AvailabilityChanged | OfferWithdrawn
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TierNoted:
     tier: Tier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuyerForgotten:
+    pass
+
+
+BuyerEvent = TierNoted | BuyerForgotten

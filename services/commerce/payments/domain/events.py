@@ -107,3 +107,11 @@ class MethodRegistered:
     token: str
     label: str
     expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodForgotten:
+    """The customer was forgotten."""
+
+
+MethodEvent = MethodRegistered | MethodForgotten

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from treaty.clock import Clock
 from treaty.commits import Committed, Repository
@@ -13,6 +14,7 @@ from services.finance.accounts.application.commands import (
     ChangeTerms,
     CloseAccount,
     EraseHolder,
+    ErasePersonalData,
     ExpireHold,
     FreezeAccount,
     ListAccounts,
@@ -25,6 +27,7 @@ from services.finance.accounts.domain.account import Account
 from services.finance.accounts.domain.events import (
     AccountEvent,
     AccountOpened,
+    HolderErased,
     HoldPlaced,
     InterestReckoned,
     TermsChanged,
@@ -83,14 +86,19 @@ class Accounts:
         return await self.accounts.change(command.account_id, lambda account: account.close(now))
 
     async def erase_holder(self, command: EraseHolder) -> Committed[Account]:
-        """Erases the personal data, and then records the erasure. The postings stay.
+        """Records the erasure, and then erases the personal data. The postings stay.
 
-        After a crash in between, a repeat of the command completes it. An account that was refused may have left data
-        too, so they are erased also if there is no account.
+        An account that was refused may have left data too, so they are erased also if there is no account.
         """
-        await self.personal_data.erase(command.account_id)
         now = self.clock.now()
-        return await self.accounts.change(command.account_id, lambda account: account.erase_holder(now))
+        try:
+            return await self.accounts.change(command.account_id, lambda account: account.erase_holder(now))
+        finally:
+            await self.personal_data.erase(command.account_id)
+
+    async def erase_personal_data(self, command: ErasePersonalData) -> None:
+        """Erases what an opening beside the erasure may have stored after it."""
+        await self.personal_data.erase(command.account_id)
 
     async def settle_interest(self, command: SettleInterest) -> Committed[Account]:
         """Posts the interest up to now, such as before an account is closed."""
@@ -132,9 +140,15 @@ class Accounts:
             return await self.personal_data.keep(command.account_id, person)
 
 
+_ERASED_AGAIN = timedelta(days=1)
+"""The time after which no call that began before an erasure is running any more."""
+
+
 def set_timers(account: Account, event: AccountEvent) -> Iterator[Call]:
-    """Policy: sets the timer that ends a hold, and the one that posts the interest of a month."""
+    """Policy: sets the timers that end a hold, post the interest of a month, and erase a holder's data once more."""
     match event:
+        case HolderErased():
+            yield Call(ErasePersonalData(account_id=account.id), after=_ERASED_AGAIN)
         case HoldPlaced():
             yield Call(ExpireHold(account_id=account.id, hold_id=event.hold.hold_id), after=event.lasts)
         case AccountOpened() | TermsChanged() | InterestReckoned():

@@ -59,6 +59,11 @@ class EraseHolder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ErasePersonalData:
+    account_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reserve:
     account_id: str
     hold_id: str

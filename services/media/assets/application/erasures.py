@@ -12,3 +12,11 @@ async def erasures_of(photographers: Repository[Photographer], photographer_id: 
         return (await photographers.get(photographer_id)).state.erasures
     except NotFound:
         return 0
+
+
+def credits_of(photographer_id: str, erasures: int) -> str:
+    """Returns the subject of the credits of pictures that were uploaded after so many erasures.
+
+    So an erasure does not reach the credits of pictures that were uploaded after it. No id has an @.
+    """
+    return f"{photographer_id}@{erasures}"

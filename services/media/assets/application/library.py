@@ -22,7 +22,7 @@ from services.media.assets.application.commands import (
     SearchAssets,
     UploadAsset,
 )
-from services.media.assets.application.erasures import erasures_of
+from services.media.assets.application.erasures import credits_of, erasures_of
 from services.media.assets.domain.asset import Asset, NotInspected
 from services.media.assets.domain.photographer import Photographer
 from services.media.assets.domain.values import MAYBE, Likeness, StoredContent, likeness
@@ -97,8 +97,10 @@ class Library:
         The erasure is committed first, so that an inspection that runs meanwhile erases what it keeps.
         """
         now = self.clock.now()
-        await self.photographers.add(command.photographer_id, lambda it: it.erase(now))
-        return await self.personal_data.erase(command.photographer_id)
+        erased = await self.photographers.add(command.photographer_id, lambda it: it.erase(now))
+        before = credits_of(command.photographer_id, erased.state.erasures - 1)
+        older = command.photographer_id  # the subject that a version before this one used
+        return await self.personal_data.erase(before) + await self.personal_data.erase(older)
 
     async def get_asset(self, query: GetAsset) -> tuple[Committed[Asset], Mapping[str, str]]:
         """Returns an asset, and its credits, as far as they are there."""

@@ -11,7 +11,7 @@ from treaty.domain import Call, Policy
 from treaty.personal_data import PersonalData
 from treaty.projections import View
 
-from services.media.assets.application.erasures import erasures_of
+from services.media.assets.application.erasures import credits_of, erasures_of
 from services.media.assets.application.ports import Inspection, Unreadable
 from services.media.assets.domain.asset import Asset, Status
 from services.media.assets.domain.events import (
@@ -76,11 +76,12 @@ class Work:
 
     async def _keep_credits(self, asset: Asset, credits: Mapping[str, str]) -> str:
         """Keeps what a picture says about people; not if its photographer was erased after the upload."""
-        if not credits or await self._is_erased(asset):
+        if not credits:
             return ""
-        ref = await self.personal_data.keep(asset.photographer_id, dict(credits))
-        if await self._is_erased(asset):  # meanwhile
-            await self.personal_data.erase(asset.photographer_id)
+        subject = credits_of(asset.photographer_id, asset.erasures)
+        ref = "" if await self._is_erased(asset) else await self.personal_data.keep(subject, dict(credits))
+        if await self._is_erased(asset):  # meanwhile, or after an attempt that was interrupted here
+            await self.personal_data.erase(subject)
             return ""
         return ref
 

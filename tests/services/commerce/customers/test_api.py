@@ -131,6 +131,19 @@ async def test_a_forgotten_customer_keeps_the_tier_and_nothing_else(desk: Desk) 
     assert await desk.ask("ForgetCustomer") == forgotten
 
 
+async def test_each_request_to_forget_a_customer_is_announced_and_a_repeat_is_not(desk: Desk) -> None:
+    await desk.ask("RegisterCustomer")
+    for request_id in (UUID, UUID, desk.ids.new()):
+        await desk.ask("ForgetCustomer", request_id=request_id)
+    await desk.settled()
+    told = [event for event in desk.world.broker.published if event.type.endswith("CustomerForgotten")]
+    assert len(told) == 2
+    for one in told:
+        forgotten = events.CustomerForgotten.FromString(one.body)
+        assert (forgotten.customer_id, forgotten.HasField("forgotten_at")) == ("ann", True)
+        assert not [value for value in PERSON.values() if value.encode() in one.body]
+
+
 async def test_a_late_repeat_of_the_registration_does_not_bring_back_who_was_forgotten(desk: Desk) -> None:
     first = await desk.ask("RegisterCustomer")
     await desk.ask("ForgetCustomer")

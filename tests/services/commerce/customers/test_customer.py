@@ -7,7 +7,7 @@ import pytest
 from treaty.domain import Call, Invalid, NotFound, Rejected
 from treaty.testing.scenarios import given
 
-from services.commerce.customers.application import ReviewTier, set_review
+from services.commerce.customers.application import ErasePersonalData, ReviewTier, set_timers
 from services.commerce.customers.domain.customer import KEPT, Customer
 from services.commerce.customers.domain.events import (
     CustomerDowngraded,
@@ -216,7 +216,9 @@ def test_staff_promotes_and_downgrades_by_hand_with_a_reason() -> None:
 def test_a_customer_is_forgotten_and_their_tier_stays() -> None:
     customer = given(Customer, "ann", GOLD).when(lambda customer: customer.forget(NOW)).then([FORGOTTEN])
     assert (customer.tier, customer.private_ref, customer.forgotten) == (Tier.GOLD, "", True)
-    given(Customer, "ann", [*GOLD, FORGOTTEN]).when(lambda customer: customer.forget(NOW)).then_nothing()
+    given(Customer, "ann", [*GOLD, FORGOTTEN]).when(lambda customer: customer.forget(NOW)).then([FORGOTTEN])
+    [again] = set_timers(customer, FORGOTTEN)
+    assert (again.command, again.after) == (ErasePersonalData(customer_id="ann"), timedelta(days=1))
 
 
 @pytest.mark.parametrize("command", [change(Tier.GOLD), lambda customer: customer.forget(NOW)])
@@ -229,9 +231,9 @@ def test_who_is_not_registered_is_not_found(command: Callable[[Customer], None])
 )
 def test_each_look_at_a_tier_sets_the_next(event: CustomerEvent) -> None:
     due = NOW + AFTER
-    assert list(set_review(Customer(id="ann"), event)) == [Call(ReviewTier(customer_id="ann", due=due), due=due)]
+    assert list(set_timers(Customer(id="ann"), event)) == [Call(ReviewTier(customer_id="ann", due=due), due=due)]
 
 
-@pytest.mark.parametrize("event", [noted(), ReturnNoted(returned=returned()), FORGOTTEN])
+@pytest.mark.parametrize("event", [noted(), ReturnNoted(returned=returned())])
 def test_what_leaves_the_tier_alone_sets_no_review(event: CustomerEvent) -> None:
-    assert list(set_review(Customer(id="ann"), event)) == []
+    assert list(set_timers(Customer(id="ann"), event)) == []

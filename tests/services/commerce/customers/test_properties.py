@@ -115,7 +115,7 @@ def test_every_happening_has_a_row_of_its_own(commands: list[Command]) -> None:
     assert shown[Kind.PROMOTION] == happened[CustomerPromoted]
     assert shown[Kind.DOWNGRADE] == happened[CustomerDowngraded]
     assert shown[Kind.REGISTERED] == happened[CustomerRegistered]
-    assert shown[Kind.FORGOTTEN] == happened[CustomerForgotten]
+    assert shown[Kind.FORGOTTEN] == min(1, happened[CustomerForgotten])  # it may be asked for again
     assert shown[Kind.RETURN] == happened[ReturnNoted]
     bought = {event.purchase.order_id for event in events if isinstance(event, PurchaseNoted)}
     assert shown[Kind.PURCHASE] == len(bought)
@@ -169,8 +169,12 @@ def test_a_change_of_tier_is_announced_with_its_reason(kind: Any) -> None:
     assert announced(REGISTERED, event) == [pb.CustomerTierChanged(customer_id="ann", changed_at=wire(NOW), **told)]
 
 
+def test_an_erasure_is_announced() -> None:
+    forgotten = CustomerForgotten(forgotten_at=NOW)
+    assert announced(REGISTERED, forgotten) == [pb.CustomerForgotten(customer_id="ann", forgotten_at=wire(NOW))]
+
+
 def test_what_is_the_customers_own_is_not_announced() -> None:
-    assert announced(REGISTERED, CustomerForgotten(forgotten_at=NOW)) == []
     assert announced(REGISTERED, TierKept(reviewed_at=NOW, review_at=NOW + AFTER)) == []
     _, [bought] = carried_out(Customer(id="ann"), [buy(1, 100)])
     _, [back] = carried_out(Customer(id="ann"), [give_back(1, 1, 100)])

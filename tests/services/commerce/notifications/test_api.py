@@ -8,6 +8,7 @@ import grpc
 import pytest
 from aiohttp import web
 from commerce.catalog.v1 import catalog_events_pb2 as catalog
+from commerce.customers.v1 import customers_events_pb2 as customers
 from commerce.notifications.v1 import notifications_service_pb2 as pb
 from treaty.clock import SystemClock
 from treaty.settings import SettingsError, read_settings
@@ -239,7 +240,7 @@ async def test_what_makes_no_sense_is_refused(
     assert refused.fields.keys() == (fields or {"quiet_hours.start"})
 
 
-@pytest.mark.parametrize("method", ["Unsubscribe", "MuteTopics", "ForgetCustomer"])
+@pytest.mark.parametrize("method", ["Unsubscribe", "MuteTopics"])
 async def test_who_never_subscribed_is_not_found(desk: Desk, method: str) -> None:
     values = {"channel": pb.CHANNEL_EMAIL} if method == "Unsubscribe" else {}
     assert (await refusal(desk.ask(method, **values))).code is grpc.StatusCode.NOT_FOUND
@@ -248,8 +249,40 @@ async def test_who_never_subscribed_is_not_found(desk: Desk, method: str) -> Non
 async def test_what_a_subscription_that_was_not_carried_out_has_left_is_erased(desk: Desk) -> None:
     kept = desk.world.stores["commerce.notifications"].personal_data
     await kept.keep("ann", {"email": MAIL})
-    assert (await refusal(desk.ask("ForgetCustomer"))).code is grpc.StatusCode.NOT_FOUND
+    assert not (await desk.ask("ForgetCustomer")).subscription.channels
     assert await kept.erase("ann") == 0
+
+
+async def test_customers_that_customers_forgets_have_no_address_left_and_subscribe_no_more(desk: Desk) -> None:
+    request_id = desk.ids.new()
+    first = await desk.ask("Subscribe", email=MAIL, request_id=request_id)
+    kept = desk.world.stores["commerce.notifications"].personal_data
+    left = await kept.keep("bob", {"email": "bob@example.com"})
+    for customer_id in ("ann", "bob"):
+        desk.tell(customers.CustomerForgotten(customer_id=customer_id))
+    await eventually(desk.world.is_settled)
+    assert not (await desk.read("GetSubscription", customer_id="ann")).subscription.channels
+    assert await kept.find(left) is None
+
+    assert await desk.ask("Subscribe", email=MAIL, request_id=request_id) == first, "a repeat gets the first answer"
+    for customer_id in ("ann", "bob"):
+        refused = await refusal(desk.ask("Subscribe", email=MAIL, customer_id=customer_id))
+        assert refused.reason == "CUSTOMER_FORGOTTEN"
+        assert await kept.erase(customer_id) == 0
+
+
+async def test_an_address_that_arrived_beside_the_erasure_is_erased_a_day_later() -> None:
+    clock = ManualClock()
+    async with running(clock) as desk:
+        kept = desk.world.stores["commerce.notifications"].personal_data
+        await desk.ask("ForgetCustomer")
+        late = await kept.keep("ann", {"email": MAIL})
+        clock.advance(86_401)
+        await eventually(lambda: _is_gone(kept, late))
+
+
+async def _is_gone(kept: Any, ref: str) -> bool:
+    return await kept.find(ref) is None
 
 
 def test_the_secret_for_development_is_for_development_only() -> None:

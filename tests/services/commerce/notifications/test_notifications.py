@@ -1,6 +1,6 @@
 """Subscriptions and notifications, in their own words."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given as given_any
 from hypothesis import strategies as st
 from treaty.causes import Cause, acting
-from treaty.domain import Aggregate, Call, Invalid
-from treaty.testing.scenarios import assert_folds, given
+from treaty.domain import Aggregate, Call, Invalid, Rejected
+from treaty.testing.scenarios import assert_folds, carried_out, given
 
 from services.commerce.notifications.application import (
     Send,
@@ -57,14 +57,6 @@ def suppress(notification: Notification) -> None:
     notification.suppress(customer_id="ann", text=TEXT, now=NOW, reason="nobody listens")
 
 
-def carried_out(state: A, commands: Sequence[Callable[[A], object]]) -> tuple[A, list[Any]]:
-    events: list[Any] = []
-    for command in commands:
-        command(state)
-        events += state.take_recorded()
-    return state, events
-
-
 def test_a_channel_is_wanted_until_it_is_not() -> None:
     first = given(Subscription, "ann").when(lambda one: one.subscribe(Channel.EMAIL, "r1")).then([MAIL])
     assert first.addresses_for(Topic.ORDERS) == (Address(channel=Channel.EMAIL, ref="r1"),)
@@ -95,6 +87,10 @@ def test_muted_topics_are_told_nowhere() -> None:
 def test_who_is_forgotten_is_told_nothing() -> None:
     assert not given(Subscription, "ann", [MAIL, SMS]).when(Subscription.forget).then([CustomerForgotten()]).addresses
     given(Subscription, "ann", [MAIL, CustomerForgotten()]).when(Subscription.forget).then_nothing()
+    given(Subscription, "ann").when(Subscription.forget).then([CustomerForgotten()])
+    given(Subscription, "ann", [CustomerForgotten()]).when(lambda one: one.subscribe(Channel.EMAIL, "ref")).then_raises(
+        Rejected
+    )
 
 
 def test_quiet_hours_are_set_and_taken_back() -> None:

@@ -10,6 +10,7 @@ from commerce.ordering.v1 import ordering_events_pb2 as ordering_events
 from commerce.ordering.v1 import ordering_service_pb2 as pb
 from treaty.testing import eventually
 from treaty.testing.clients import TIMEOUT, refusal
+from treaty.testing.world import ManualClock, embedded
 
 from tests.services.clients import ADDRESS, SHIPPING, Shop, line, money
 
@@ -215,3 +216,74 @@ async def test_the_delivery_address_is_read_until_it_is_erased(ordering: Shop) -
     assert "Springfield" not in repr(store.commits.commits), "an address never enters a commit"
     await store.personal_data.erase("ann")
     assert (await refusal(read(pb.GetDeliveryRequest(order_id=UUID), timeout=TIMEOUT))).reason == "ADDRESS_ERASED"
+
+
+async def test_a_forgotten_customer_has_no_address_left_and_orders_as_a_guest_from_then_on(ordering: Shop) -> None:
+    first = await ordering.place(place_request())
+    ordering.hear("commerce.ordering", "ann", customers.CustomerForgotten(customer_id="ann"))
+    await eventually(lambda: _has_commits(ordering, "buyer-ann"))
+    await ordering.settled()
+    read = ordering.ordering.GetDelivery
+    assert (await refusal(read(pb.GetDeliveryRequest(order_id=UUID), timeout=TIMEOUT))).reason == "ADDRESS_ERASED"
+
+    assert await ordering.place(place_request()) == first, "a repeat gets the first answer"
+    refused = await refusal(ordering.place(place_request(request_id=ordering.ids.new())))
+    assert (refused.code, refused.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "CUSTOMER_FORGOTTEN")
+    move = pb.ChangeAddressRequest(request_id=ordering.ids.new(), order_id=UUID, address=ADDRESS)
+    assert (await refusal(ordering.ordering.ChangeAddress(move, timeout=TIMEOUT))).reason == "CUSTOMER_FORGOTTEN"
+    assert await ordering.world.stores["commerce.ordering"].personal_data.erase("ann") == 0
+    assert (await ordering.place(place_request(request_id=ordering.ids.new(), customer_id=""))).order.order_id
+
+
+async def test_the_drafts_of_a_forgotten_customer_take_no_address_and_are_not_placed(ordering: Shop) -> None:
+    await ordering.offer("tea", money(100))
+    api = ordering.ordering
+    await api.StartDraft(pb.StartDraftRequest(request_id=UUID, customer_id="ann", lines=[line()]), timeout=TIMEOUT)
+    ordering.hear("commerce.ordering", "ann", customers.CustomerForgotten(customer_id="ann"))
+    await eventually(lambda: _has_commits(ordering, "buyer-ann"))
+    start = pb.StartDraftRequest(request_id=ordering.ids.new(), customer_id="ann", lines=[line()])
+    assert (await refusal(api.StartDraft(start, timeout=TIMEOUT))).reason == "CUSTOMER_FORGOTTEN"
+    change = pb.ChangeDraftRequest(request_id=ordering.ids.new(), order_id=UUID, address=ADDRESS)
+    assert (await refusal(api.ChangeDraft(change, timeout=TIMEOUT))).reason == "CUSTOMER_FORGOTTEN"
+    place = pb.PlaceDraftRequest(request_id=ordering.ids.new(), order_id=UUID)
+    assert (await refusal(api.PlaceDraft(place, timeout=TIMEOUT))).reason == "CUSTOMER_FORGOTTEN"
+    assert await ordering.world.stores["commerce.ordering"].personal_data.erase("ann") == 0
+
+
+@pytest.mark.parametrize("customer_id", ["ann", ""])
+async def test_an_address_is_kept_for_half_a_year(customer_id: str) -> None:
+    clock = ManualClock()
+    async with embedded("commerce.ordering", clock=clock) as world:
+        shop = Shop(world)
+        await shop.offer("tea", money(100))
+        await shop.place(place_request(customer_id=customer_id))
+        draft = shop.ids.new()
+        api = shop.ordering
+        await api.StartDraft(
+            pb.StartDraftRequest(request_id=draft, customer_id=customer_id, lines=[line()]), timeout=TIMEOUT
+        )
+        change = pb.ChangeDraftRequest(request_id=shop.ids.new(), order_id=draft, address=ADDRESS)
+        await api.ChangeDraft(change, timeout=TIMEOUT)
+
+        clock.advance(179 * 86_400)
+        found = await api.GetDelivery(pb.GetDeliveryRequest(order_id=UUID), timeout=TIMEOUT)
+        assert (found.address, found.customer_id) == (ADDRESS, customer_id)
+        clock.advance(2 * 86_400)
+        gone = await refusal(api.GetDelivery(pb.GetDeliveryRequest(order_id=UUID), timeout=TIMEOUT))
+        assert gone.reason == "ADDRESS_ERASED"
+
+        place = pb.PlaceDraftRequest(request_id=shop.ids.new(), order_id=draft)
+        refused = await refusal(api.PlaceDraft(place, timeout=TIMEOUT))
+        assert (refused.reason, refused.message) == (
+            "ADDRESS_MISSING",
+            f"the delivery address of order {draft} was erased",
+        )
+        change.request_id = shop.ids.new()
+        await api.ChangeDraft(change, timeout=TIMEOUT)
+        clock.advance(179 * 86_400)
+        assert (await api.PlaceDraft(place, timeout=TIMEOUT)).order.status == pb.ORDER_STATUS_PENDING
+        clock.advance(179 * 86_400)  # from the placing of the draft on
+        assert (await api.GetDelivery(pb.GetDeliveryRequest(order_id=draft), timeout=TIMEOUT)).address == ADDRESS
+        place.request_id = shop.ids.new()
+        clock.advance(2 * 86_400)
+        assert (await refusal(api.PlaceDraft(place, timeout=TIMEOUT))).reason != "ADDRESS_MISSING"

@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from treaty.testing.scenarios import assert_folds, carried_out
 
 from services.commerce.ordering import acl
+from services.commerce.ordering.application.buyers import NoteTier
 from services.commerce.ordering.application.commands import ShipmentNews
-from services.commerce.ordering.application.knowledge import NoteTier, OfferProduct, PriceOffer, StockOffer
+from services.commerce.ordering.application.offers import OfferProduct, PriceOffer, StockOffer
 from services.commerce.ordering.domain.events import (
     DraftStarted,
     OrderCancelled,

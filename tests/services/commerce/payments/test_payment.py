@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from treaty.domain import Call
+from treaty.domain import Call, Rejected
 from treaty.testing.scenarios import given
 
 from services.commerce.money import Money
@@ -12,6 +12,7 @@ from services.commerce.payments.application import Authorise, Void, ask_gateway
 from services.commerce.payments.domain.events import (
     ApprovedTooLate,
     CaptureStarted,
+    MethodForgotten,
     MethodRegistered,
     OrderCancelled,
     OrderConfirmed,
@@ -176,6 +177,13 @@ CARD = MethodRegistered(token="tok_1", label="card ending in 4242", expires_at=N
 
 def register(method: PaymentMethod) -> None:
     method.register(token="tok_1", label="card ending in 4242", expires_at=NOW)
+
+
+def test_a_forgotten_customer_has_no_method_and_gets_none() -> None:
+    method = given(PaymentMethod, "ann", [CARD]).when(PaymentMethod.forget).then([MethodForgotten()])
+    assert (method.token, method.label, method.expires_at) == ("", "", None)
+    given(PaymentMethod, "ann", [MethodForgotten()]).when(PaymentMethod.forget).then_nothing()
+    given(PaymentMethod, "ann", [MethodForgotten()]).when(register).then_raises(Rejected)
 
 
 def test_a_method_is_kept_until_another_replaces_it() -> None:

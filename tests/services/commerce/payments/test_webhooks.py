@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import grpc
 import pytest
+from commerce.customers.v1 import customers_events_pb2 as customers
 from commerce.ordering.v1 import ordering_events_pb2 as ordering
 from commerce.payments.v1 import payments_events_pb2 as events
 from commerce.payments.v1 import payments_service_pb2 as pb
@@ -216,6 +217,16 @@ async def test_an_order_is_paid_by_the_method_of_its_customer_if_that_is_good(
     )
     await shop.payments.RegisterMethod(request, timeout=TIMEOUT)
     assert (await captured(shop)).method == method
+
+
+async def test_the_orders_of_a_forgotten_customer_have_no_method(shop: Shop) -> None:
+    request = pb.RegisterMethodRequest(request_id=shop.ids.new(), customer_id="ann", token="tok_1", label="card")
+    await shop.payments.RegisterMethod(request, timeout=TIMEOUT)
+    shop.hear("commerce.payments", "ann", customers.CustomerForgotten(customer_id="ann"))
+    await shop.settled()
+    request.request_id = shop.ids.new()
+    assert (await refusal(shop.payments.RegisterMethod(request, timeout=TIMEOUT))).reason == "CUSTOMER_FORGOTTEN"
+    assert (await captured(shop)).method == ""
 
 
 async def test_a_port_that_somebody_else_has_is_named() -> None:

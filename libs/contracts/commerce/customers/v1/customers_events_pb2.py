@@ -25,17 +25,19 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,commerce/customers/v1/customers_events.proto\x12\x15\x63ommerce.customers.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\\\n\x12\x43ustomerRegistered\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12\x31\n\rregistered_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xcd\x01\n\x13\x43ustomerTierChanged\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12\x32\n\rprevious_tier\x18\x02 \x01(\x0e\x32\x1b.commerce.customers.v1.Tier\x12-\n\x08new_tier\x18\x03 \x01(\x0e\x32\x1b.commerce.customers.v1.Tier\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12.\n\nchanged_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*L\n\x04Tier\x12\x14\n\x10TIER_UNSPECIFIED\x10\x00\x12\x11\n\rTIER_STANDARD\x10\x01\x12\r\n\tTIER_GOLD\x10\x02\x12\x0c\n\x08TIER_VIP\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,commerce/customers/v1/customers_events.proto\x12\x15\x63ommerce.customers.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\\\n\x12\x43ustomerRegistered\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12\x31\n\rregistered_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xcd\x01\n\x13\x43ustomerTierChanged\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12\x32\n\rprevious_tier\x18\x02 \x01(\x0e\x32\x1b.commerce.customers.v1.Tier\x12-\n\x08new_tier\x18\x03 \x01(\x0e\x32\x1b.commerce.customers.v1.Tier\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12.\n\nchanged_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Z\n\x11\x43ustomerForgotten\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12\x30\n\x0c\x66orgotten_at\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*L\n\x04Tier\x12\x14\n\x10TIER_UNSPECIFIED\x10\x00\x12\x11\n\rTIER_STANDARD\x10\x01\x12\r\n\tTIER_GOLD\x10\x02\x12\x0c\n\x08TIER_VIP\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'commerce.customers.v1.customers_events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TIER']._serialized_start=406
-  _globals['_TIER']._serialized_end=482
+  _globals['_TIER']._serialized_start=498
+  _globals['_TIER']._serialized_end=574
   _globals['_CUSTOMERREGISTERED']._serialized_start=104
   _globals['_CUSTOMERREGISTERED']._serialized_end=196
   _globals['_CUSTOMERTIERCHANGED']._serialized_start=199
   _globals['_CUSTOMERTIERCHANGED']._serialized_end=404
+  _globals['_CUSTOMERFORGOTTEN']._serialized_start=406
+  _globals['_CUSTOMERFORGOTTEN']._serialized_end=496
 # @@protoc_insertion_point(module_scope)

@@ -113,3 +113,31 @@ class CustomerTierChanged(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CustomerTierChanged: _TypeAlias = CustomerTierChanged  # noqa: Y015
+
+@_typing.final
+class CustomerForgotten(_message.Message):
+    """A customer's name and e-mail address were erased for good. Whoever keeps something about the person erases it too."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    FORGOTTEN_AT_FIELD_NUMBER: _builtins.int
+    customer_id: _builtins.str
+    """The customer."""
+    @_builtins.property
+    def forgotten_at(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        customer_id: _builtins.str = ...,
+        forgotten_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["forgotten_at", b"forgotten_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "forgotten_at", b"forgotten_at"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CustomerForgotten: _TypeAlias = CustomerForgotten  # noqa: Y015

@@ -87,7 +87,9 @@ class CustomersServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ForgetCustomer(self, request, context):
-        """Erases a customer's name and e-mail address for good; what was bought and the tiers stay.
+        """Erases a customer's name and e-mail address for good; what was bought and the tiers stay. When they receive
+        CustomerForgotten, Ordering erases the delivery addresses, Notifications the addresses of messages, and Payments
+        forgets the method. They refuse new ones with CUSTOMER_FORGOTTEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

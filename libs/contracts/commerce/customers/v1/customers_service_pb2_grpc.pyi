@@ -23,7 +23,10 @@ class CustomersServiceStub:
     ChangeTier: _aio.UnaryUnaryMultiCallable[_customers_service_pb2.ChangeTierRequest, _customers_service_pb2.ChangeTierResponse]
     """Promotes or downgrades a customer by hand, until the next review. Giving the tier that is there changes nothing."""
     ForgetCustomer: _aio.UnaryUnaryMultiCallable[_customers_service_pb2.ForgetCustomerRequest, _customers_service_pb2.ForgetCustomerResponse]
-    """Erases a customer's name and e-mail address for good; what was bought and the tiers stay."""
+    """Erases a customer's name and e-mail address for good; what was bought and the tiers stay. When they receive
+    CustomerForgotten, Ordering erases the delivery addresses, Notifications the addresses of messages, and Payments
+    forgets the method. They refuse new ones with CUSTOMER_FORGOTTEN.
+    """
     GetCustomer: _aio.UnaryUnaryMultiCallable[_customers_service_pb2.GetCustomerRequest, _customers_service_pb2.GetCustomerResponse]
     """Reads one customer, as of the latest durable commit."""
     GetCustomerHistory: _aio.UnaryUnaryMultiCallable[_customers_service_pb2.GetCustomerHistoryRequest, _customers_service_pb2.GetCustomerHistoryResponse]
@@ -58,7 +61,10 @@ class CustomersServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _customers_service_pb2.ForgetCustomerRequest,
         context: _aio.ServicerContext[_customers_service_pb2.ForgetCustomerRequest, _abc.Awaitable[_customers_service_pb2.ForgetCustomerResponse]],
     ) -> _abc.Awaitable[_customers_service_pb2.ForgetCustomerResponse]:
-        """Erases a customer's name and e-mail address for good; what was bought and the tiers stay."""
+        """Erases a customer's name and e-mail address for good; what was bought and the tiers stay. When they receive
+        CustomerForgotten, Ordering erases the delivery addresses, Notifications the addresses of messages, and Payments
+        forgets the method. They refuse new ones with CUSTOMER_FORGOTTEN.
+        """
 
     @_abc_1.abstractmethod
     def GetCustomer(

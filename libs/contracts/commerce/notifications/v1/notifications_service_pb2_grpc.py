@@ -111,8 +111,8 @@ class NotificationsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ForgetCustomer(self, request, context):
-        """Erases the addresses of a customer for good; nothing is sent any more. Repeating the same request_id returns the
-        same answer.
+        """Erases the addresses of a customer for good; nothing is sent any more, and new ones are refused with
+        CUSTOMER_FORGOTTEN. Repeating the same request_id returns the same answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -27,8 +27,8 @@ class NotificationsServiceStub:
     MuteTopics: _aio.UnaryUnaryMultiCallable[_notifications_service_pb2.MuteTopicsRequest, _notifications_service_pb2.MuteTopicsResponse]
     """Sets the topics of which nothing is sent; the others are. Repeating the same request_id returns the same answer."""
     ForgetCustomer: _aio.UnaryUnaryMultiCallable[_notifications_service_pb2.ForgetCustomerRequest, _notifications_service_pb2.ForgetCustomerResponse]
-    """Erases the addresses of a customer for good; nothing is sent any more. Repeating the same request_id returns the
-    same answer.
+    """Erases the addresses of a customer for good; nothing is sent any more, and new ones are refused with
+    CUSTOMER_FORGOTTEN. Repeating the same request_id returns the same answer.
     """
     GetSubscription: _aio.UnaryUnaryMultiCallable[_notifications_service_pb2.GetSubscriptionRequest, _notifications_service_pb2.GetSubscriptionResponse]
     """Reads what a customer wants to hear, as of the latest durable commit."""
@@ -80,8 +80,8 @@ class NotificationsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _notifications_service_pb2.ForgetCustomerRequest,
         context: _aio.ServicerContext[_notifications_service_pb2.ForgetCustomerRequest, _abc.Awaitable[_notifications_service_pb2.ForgetCustomerResponse]],
     ) -> _abc.Awaitable[_notifications_service_pb2.ForgetCustomerResponse]:
-        """Erases the addresses of a customer for good; nothing is sent any more. Repeating the same request_id returns the
-        same answer.
+        """Erases the addresses of a customer for good; nothing is sent any more, and new ones are refused with
+        CUSTOMER_FORGOTTEN. Repeating the same request_id returns the same answer.
         """
 
     @_abc_1.abstractmethod

@@ -378,7 +378,7 @@ class PlaceOrderRequest(_message.Message):
 
     @_builtins.property
     def address(self) -> Global___Address:
-        """Where to. It is kept apart from the order's history, where it can be erased."""
+        """Where to. It is kept apart from the order's history, until the customer is forgotten, at most 180 days."""
 
     def __init__(
         self,
@@ -440,7 +440,7 @@ class CancelOrderRequest(_message.Message):
     order_id: _builtins.str
     """The order to cancel."""
     reason: _builtins.str
-    """Why, in the caller's words."""
+    """Why, in the caller's words. No place for personal data: it is kept for good, and announced."""
     def __init__(
         self,
         *,
@@ -957,7 +957,7 @@ class RequestReturnRequest(_message.Message):
     order_id: _builtins.str
     """The order."""
     reason: _builtins.str
-    """Why, in the caller's words."""
+    """Why, in the caller's words. No place for personal data: it is kept for good, and announced."""
     @_builtins.property
     def pieces(self) -> _containers.RepeatedCompositeFieldContainer[Global___Pieces]:
         """What comes back; empty for everything."""

@@ -115,7 +115,8 @@ class OrderingServiceServicer:
         """Places an order. The reply leaves when the order is durable; stock and payment are answered later, so the order
         starts as ORDER_STATUS_PENDING. Repeating the same request_id returns the same answer and places nothing twice.
         Refused with FAILED_PRECONDITION and the reason PRICE_CHANGED when a price is no longer what the customer saw: the
-        metadata of google.rpc.ErrorInfo holds the new price of each such SKU in minor units.
+        metadata of google.rpc.ErrorInfo holds the new price of each such SKU in minor units; with CUSTOMER_FORGOTTEN when
+        the customer was forgotten, who can order as a guest.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -188,7 +189,8 @@ class OrderingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetDelivery(self, request, context):
-        """Reads where an order is to be delivered; for whoever delivers it. NOT_FOUND once the customer's data was erased.
+        """Reads where an order is to be delivered; for whoever delivers it. NOT_FOUND once the customer was forgotten, and
+        180 days after the address was given.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -20,7 +20,8 @@ class OrderingServiceStub:
     """Places an order. The reply leaves when the order is durable; stock and payment are answered later, so the order
     starts as ORDER_STATUS_PENDING. Repeating the same request_id returns the same answer and places nothing twice.
     Refused with FAILED_PRECONDITION and the reason PRICE_CHANGED when a price is no longer what the customer saw: the
-    metadata of google.rpc.ErrorInfo holds the new price of each such SKU in minor units.
+    metadata of google.rpc.ErrorInfo holds the new price of each such SKU in minor units; with CUSTOMER_FORGOTTEN when
+    the customer was forgotten, who can order as a guest.
     """
     CancelOrder: _aio.UnaryUnaryMultiCallable[_ordering_service_pb2.CancelOrderRequest, _ordering_service_pb2.CancelOrderResponse]
     """Cancels an order that is not on its way yet: reserved stock is released, the payment voided or refunded. A draft or
@@ -46,7 +47,9 @@ class OrderingServiceStub:
     last version that was seen, and nothing is left out.
     """
     GetDelivery: _aio.UnaryUnaryMultiCallable[_ordering_service_pb2.GetDeliveryRequest, _ordering_service_pb2.GetDeliveryResponse]
-    """Reads where an order is to be delivered; for whoever delivers it. NOT_FOUND once the customer's data was erased."""
+    """Reads where an order is to be delivered; for whoever delivers it. NOT_FOUND once the customer was forgotten, and
+    180 days after the address was given.
+    """
     SearchOffers: _aio.UnaryUnaryMultiCallable[_ordering_service_pb2.SearchOffersRequest, _ordering_service_pb2.SearchOffersResponse]
     """Searches what can be ordered, by text, category, price and availability, by name."""
     ListDailySales: _aio.UnaryUnaryMultiCallable[_ordering_service_pb2.ListDailySalesRequest, _ordering_service_pb2.ListDailySalesResponse]
@@ -68,7 +71,8 @@ class OrderingServiceServicer(metaclass=_abc_1.ABCMeta):
         """Places an order. The reply leaves when the order is durable; stock and payment are answered later, so the order
         starts as ORDER_STATUS_PENDING. Repeating the same request_id returns the same answer and places nothing twice.
         Refused with FAILED_PRECONDITION and the reason PRICE_CHANGED when a price is no longer what the customer saw: the
-        metadata of google.rpc.ErrorInfo holds the new price of each such SKU in minor units.
+        metadata of google.rpc.ErrorInfo holds the new price of each such SKU in minor units; with CUSTOMER_FORGOTTEN when
+        the customer was forgotten, who can order as a guest.
         """
 
     @_abc_1.abstractmethod
@@ -154,7 +158,9 @@ class OrderingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ordering_service_pb2.GetDeliveryRequest,
         context: _aio.ServicerContext[_ordering_service_pb2.GetDeliveryRequest, _abc.Awaitable[_ordering_service_pb2.GetDeliveryResponse]],
     ) -> _abc.Awaitable[_ordering_service_pb2.GetDeliveryResponse]:
-        """Reads where an order is to be delivered; for whoever delivers it. NOT_FOUND once the customer's data was erased."""
+        """Reads where an order is to be delivered; for whoever delivers it. NOT_FOUND once the customer was forgotten, and
+        180 days after the address was given.
+        """
 
     @_abc_1.abstractmethod
     def SearchOffers(

@@ -65,7 +65,8 @@ class PaymentsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RegisterMethod(self, request, context):
-        """Keeps a way to pay for a customer's later orders; the one registered last is used.
+        """Keeps a way to pay for a customer's later orders; the one registered last is used. Refused with CUSTOMER_FORGOTTEN
+        once the customer was forgotten.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -21,7 +21,9 @@ class PaymentsServiceStub:
     durable; the gateway is asked until it has done it. Repeating the same request_id refunds nothing twice.
     """
     RegisterMethod: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.RegisterMethodRequest, _payments_service_pb2.RegisterMethodResponse]
-    """Keeps a way to pay for a customer's later orders; the one registered last is used."""
+    """Keeps a way to pay for a customer's later orders; the one registered last is used. Refused with CUSTOMER_FORGOTTEN
+    once the customer was forgotten.
+    """
     GetPayment: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.GetPaymentRequest, _payments_service_pb2.GetPaymentResponse]
     """Reads the payment of one order, as of its latest durable commit."""
 
@@ -44,7 +46,9 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _payments_service_pb2.RegisterMethodRequest,
         context: _aio.ServicerContext[_payments_service_pb2.RegisterMethodRequest, _abc.Awaitable[_payments_service_pb2.RegisterMethodResponse]],
     ) -> _abc.Awaitable[_payments_service_pb2.RegisterMethodResponse]:
-        """Keeps a way to pay for a customer's later orders; the one registered last is used."""
+        """Keeps a way to pay for a customer's later orders; the one registered last is used. Refused with CUSTOMER_FORGOTTEN
+        once the customer was forgotten.
+        """
 
     @_abc_1.abstractmethod
     def GetPayment(

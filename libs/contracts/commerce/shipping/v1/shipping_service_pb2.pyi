@@ -284,7 +284,7 @@ class CancelShipmentRequest(_message.Message):
     order_id: _builtins.str
     """The order whose shipment is not wanted any more."""
     reason: _builtins.str
-    """Why, in the caller's words."""
+    """Why, in the caller's words. No place for personal data: it is kept for good, and announced."""
     def __init__(
         self,
         *,
