@@ -11,8 +11,10 @@ from pymongo.errors import NetworkTimeout, PyMongoError
 from treaty.commits.log import MARGIN_SECONDS, Batch, Place
 from treaty.mongo.documents import CODEC, sorted_out
 
-_BUSY, _WORTH_A_ROUND_TRIP, _GATHER_SECONDS = 4, 100, 0.01
-"""Under load a reader waits a little between small batches: each round trip costs as much as fifty commits do."""
+_STEADY_SECONDS, _GATHER_SECONDS, _WORTH_A_ROUND_TRIP = 0.03, 0.01, 100
+"""While batches come steadily, one after another within so many seconds, a reader waits a little behind those that are
+small: each round trip costs as much as fifty commits do. A commit that comes alone is read at once.
+"""
 
 _WAIT_MS = 10_000
 """Milliseconds that the server waits for changes. It must be less than the time limit of a socket."""
@@ -46,11 +48,14 @@ class Reader:
                     place = batch.place
                     yield batch
             batch = self._batch(cursor, "firstBatch", place)
+            loop, last = asyncio.get_running_loop(), float("-inf")
             while True:
-                place = batch.place
+                place, came = batch.place, loop.time()
                 yield batch
-                if _BUSY <= len(batch.commits) < _WORTH_A_ROUND_TRIP:
-                    await asyncio.sleep(_GATHER_SECONDS)
+                if batch.commits:
+                    steady, last = came - last < _STEADY_SECONDS, came
+                    if steady and len(batch.commits) < _WORTH_A_ROUND_TRIP:
+                        await asyncio.sleep(_GATHER_SECONDS)
                 batch = self._batch(await self._more(cursor["id"]), "nextBatch", place)
         finally:
             await self._kill(cursor["id"])
