@@ -34,12 +34,12 @@ QUICK = Extent(seeds=4_000, hits=(2,), faults=24, events=22_000, clients=16, rou
 FULL = Extent(
     seeds=10_000,
     hits=(1, 2, 3),
-    faults=370,
+    faults=360,
     events=900_000,
     clients=128,
     rounds=20,
     bank=Plan(transfers=10_000, people=1_000, rounds=10),
 )
-"""Each kind of fault of the nemesis and of the bank at least ten times: more than five hundred faults, and about a
+"""Each kind of fault of the nemesis and of the bank at least ten times: five hundred faults, and about a
 million events.
 """
