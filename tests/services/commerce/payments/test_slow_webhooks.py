@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import pytest
 from treaty.clock import SystemClock
-from treaty.testing import eventually
+from treaty.testing import eventually, while_moving
 from treaty.testing.world import World, embedded
 from treaty.web import sign
 
@@ -58,8 +58,8 @@ async def test_webhooks_that_trickle_in_keep_no_genuine_one_out(patient: World, 
 @pytest.mark.slow
 async def test_connections_are_bounded_for_each_address(patient: World) -> None:
     async with requests(_target(patient), HEADERS, count=500, sender="127.0.0.2") as attack:
-        await eventually(lambda: attack.opened > 700)
-        await eventually(lambda: attack.open <= 200)
+        await while_moving(lambda: attack.opened > 700, lambda: attack.opened)
+        await while_moving(lambda: attack.open <= 200, lambda: attack.opened, within=120)
         await _post(patient, "m-1")
 
 
