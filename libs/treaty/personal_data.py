@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Protocol
 
+ERASED_AGAIN = timedelta(days=1)
+"""The time after an erasure at which it is carried out once more: no call that began before it is running any more."""
+
 
 class PersonalData(Protocol):
     """Keeps personal data of one context: one document for each set of data of a subject.

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from treaty.clock import Clock
 from treaty.commits import Committed, Repository
 from treaty.domain import Call, NotFound
-from treaty.personal_data import PersonalData
+from treaty.personal_data import ERASED_AGAIN, PersonalData
 from treaty.projections import FIRST, Key, Page, View
 
 from services.commerce.customers.domain.customer import Customer
@@ -184,16 +184,12 @@ class Customers:
             return await self.personal_data.keep(command.customer_id, {"name": command.name, "email": command.email})
 
 
-_ERASED_AGAIN = timedelta(days=1)
-"""The time after which no call that began before an erasure is running any more."""
-
-
 def set_timers(customer: Customer, event: CustomerEvent) -> Iterator[Call]:
     """Policy: sets the next review of a tier after each change and each review of it, and the second erasure."""
     match event:
         case CustomerRegistered() | CustomerPromoted() | CustomerDowngraded() | TierKept():
             yield Call(ReviewTier(customer_id=customer.id, due=event.review_at), due=event.review_at)
         case CustomerForgotten():
-            yield Call(ErasePersonalData(customer_id=customer.id), after=_ERASED_AGAIN)
+            yield Call(ErasePersonalData(customer_id=customer.id), after=ERASED_AGAIN)
         case PurchaseNoted() | ReturnNoted():
             return

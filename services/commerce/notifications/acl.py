@@ -9,7 +9,8 @@ from commerce.payments.v1 import payments_events_pb2 as payments
 from commerce.payments.v2 import payments_events_pb2 as payments_v2
 from commerce.shipping.v1 import shipping_events_pb2 as shipping
 
-from services.commerce.notifications.application import ForgetCustomer, Notify, NotifyStaff
+from services.commerce.notifications.application.notifications import Notify, NotifyStaff
+from services.commerce.notifications.application.subscriptions import ForgetCustomer
 from services.commerce.notifications.domain import messages
 from services.commerce.wire import money_from_wire
 

@@ -8,13 +8,13 @@ from commerce.notifications.v1 import notifications_service_pb2_grpc as pb_grpc
 from google.protobuf.timestamp_pb2 import Timestamp
 from treaty.rpc import EnumTable, page_of, to_token
 
-from services.commerce.notifications.application import (
+from services.commerce.notifications.application.notifications import ListNotifications, Notifications
+from services.commerce.notifications.application.subscriptions import (
     ForgetCustomer,
-    ListNotifications,
     MuteTopics,
-    Notifications,
     SetQuietHours,
     Subscribe,
+    Subscriptions,
     Unsubscribe,
 )
 from services.commerce.notifications.domain.notifications import Notification, Status
@@ -54,8 +54,8 @@ _CHANNEL_OF_ADDRESS = {"email": Channel.EMAIL, "phone": Channel.SMS, "url": Chan
 class NotificationsApi(pb_grpc.NotificationsServiceServicer):
     """The gRPC servicer. No answer contains an address."""
 
-    def __init__(self, notifications: Notifications) -> None:
-        self._notifications = notifications
+    def __init__(self, subscriptions: Subscriptions, notifications: Notifications) -> None:
+        self._subscriptions, self._notifications = subscriptions, notifications
 
     async def Subscribe(self, request: pb.SubscribeRequest, context: Any) -> pb.SubscribeResponse:
         kind = request.WhichOneof("address")
@@ -63,14 +63,14 @@ class NotificationsApi(pb_grpc.NotificationsServiceServicer):
         command = Subscribe(
             customer_id=request.customer_id, channel=_CHANNEL_OF_ADDRESS[kind], address=getattr(request, kind)
         )
-        done, secret = await self._notifications.subscribe(command)
+        done, secret = await self._subscriptions.subscribe(command)
         return pb.SubscribeResponse(
             subscription=_subscription(done.state), revision=done.revision, signing_secret=secret
         )
 
     async def Unsubscribe(self, request: pb.UnsubscribeRequest, context: Any) -> pb.UnsubscribeResponse:
         channel = _CHANNEL.from_wire(request.channel, field="channel")
-        done = await self._notifications.unsubscribe(Unsubscribe(customer_id=request.customer_id, channel=channel))
+        done = await self._subscriptions.unsubscribe(Unsubscribe(customer_id=request.customer_id, channel=channel))
         return pb.UnsubscribeResponse(subscription=_subscription(done.state), revision=done.revision)
 
     async def SetQuietHours(self, request: pb.SetQuietHoursRequest, context: Any) -> pb.SetQuietHoursResponse:
@@ -78,20 +78,20 @@ class NotificationsApi(pb_grpc.NotificationsServiceServicer):
             start=request.quiet_hours.start, end=request.quiet_hours.end, zone=request.quiet_hours.time_zone
         )
         hours = given if request.HasField("quiet_hours") else None
-        done = await self._notifications.set_quiet_hours(SetQuietHours(customer_id=request.customer_id, hours=hours))
+        done = await self._subscriptions.set_quiet_hours(SetQuietHours(customer_id=request.customer_id, hours=hours))
         return pb.SetQuietHoursResponse(subscription=_subscription(done.state), revision=done.revision)
 
     async def MuteTopics(self, request: pb.MuteTopicsRequest, context: Any) -> pb.MuteTopicsResponse:
         topics = [_TOPIC.from_wire(topic, field="topics") for topic in request.topics]
-        done = await self._notifications.mute_topics(MuteTopics(customer_id=request.customer_id, topics=topics))
+        done = await self._subscriptions.mute_topics(MuteTopics(customer_id=request.customer_id, topics=topics))
         return pb.MuteTopicsResponse(subscription=_subscription(done.state), revision=done.revision)
 
     async def ForgetCustomer(self, request: pb.ForgetCustomerRequest, context: Any) -> pb.ForgetCustomerResponse:
-        done = await self._notifications.forget_customer(ForgetCustomer(customer_id=request.customer_id))
+        done = await self._subscriptions.forget_customer(ForgetCustomer(customer_id=request.customer_id))
         return pb.ForgetCustomerResponse(subscription=_subscription(done.state), revision=done.revision)
 
     async def GetSubscription(self, request: pb.GetSubscriptionRequest, context: Any) -> pb.GetSubscriptionResponse:
-        found = await self._notifications.get_subscription(request.customer_id)
+        found = await self._subscriptions.get_subscription(request.customer_id)
         return pb.GetSubscriptionResponse(subscription=_subscription(found.state), revision=found.revision)
 
     async def GetNotification(self, request: pb.GetNotificationRequest, context: Any) -> pb.GetNotificationResponse:

@@ -15,9 +15,10 @@ from treaty.service import Pattern, Ports, Relation, Service
 from treaty.settings import DEVELOPMENT_SECRET, Settings
 from treaty.web import ForeignUrls
 
-from services.commerce.notifications import acl, application, storage
+from services.commerce.notifications import acl, storage
 from services.commerce.notifications.api import NotificationsApi
-from services.commerce.notifications.application import Notifications, deliver, erase_again
+from services.commerce.notifications.application.notifications import Notifications, Send, deliver
+from services.commerce.notifications.application.subscriptions import EraseAddresses, Subscriptions, erase_again
 from services.commerce.notifications.domain.values import Channel
 from services.commerce.notifications.external.receivers.client import Secrets, Webhooks
 from services.commerce.notifications.external.sms.client import sms_at
@@ -59,23 +60,27 @@ def build(ports: Ports) -> Service:
     secrets = Secrets(*(key.get_secret_value() for key in (settings.key, settings.key_before, settings.secret)))
     urls = ForeignUrls(private=settings.private, plain=settings.plain)
     webhooks = Webhooks(secrets, urls, patience=settings.seconds, clock=ports.clock)
-    notifications = Notifications(
+    subscriptions = Subscriptions(
         subscriptions=ports.repository(storage.SUBSCRIPTIONS, policies=[erase_again], commands=storage.COMMANDS),
+        personal_data=ports.personal_data,
+        signatures=webhooks,
+    )
+    notifications = Notifications(
+        subscriptions=subscriptions,
         notifications=ports.repository(storage.NOTIFICATIONS, policies=[deliver], commands=storage.COMMANDS),
         notification_rows=ports.view(storage.NOTIFICATION_SUMMARY),
         personal_data=ports.personal_data,
         outlets={Channel.EMAIL: mail, Channel.SMS: sms, Channel.WEBHOOK: webhooks},
-        signatures=webhooks,
         clock=ports.clock,
         staff_email=settings.staff_email,
     )
     return Service(
         name="commerce.notifications",
-        api=Api(pb_grpc.add_NotificationsServiceServicer_to_server, NotificationsApi(notifications)),
+        api=Api(pb_grpc.add_NotificationsServiceServicer_to_server, NotificationsApi(subscriptions, notifications)),
         subscriptions=[
             on(customers.CustomerRegistered, acl.customer_registered, then=notifications.notify),
             on(customers.CustomerTierChanged, acl.customer_tier_changed, then=notifications.notify),
-            on(customers.CustomerForgotten, acl.customer_forgotten, then=notifications.forget_customer),
+            on(customers.CustomerForgotten, acl.customer_forgotten, then=subscriptions.forget_customer),
             on(ordering.OrderPlaced, acl.order_placed, then=notifications.notify),
             on(ordering.OrderConfirmed, acl.order_confirmed, then=notifications.notify),
             on(ordering.OrderCancelled, acl.order_cancelled, then=notifications.notify),
@@ -91,8 +96,8 @@ def build(ports: Ports) -> Service:
         ],
         commands=storage.COMMANDS,
         calls={
-            application.Send: notifications.send,
-            application.EraseAddresses: notifications.erase_addresses,
+            Send: notifications.send,
+            EraseAddresses: subscriptions.erase_addresses,
         },
         projections=[storage.NOTIFICATION_SUMMARY],
         relations=[

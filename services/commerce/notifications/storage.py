@@ -6,7 +6,8 @@ A name here never changes. If the fields of an event or call change, its shape g
 from treaty.commits import Names, Shape, Stored
 from treaty.projections import Projection
 
-from services.commerce.notifications import application
+from services.commerce.notifications.application.notifications import Send
+from services.commerce.notifications.application.subscriptions import EraseAddresses
 from services.commerce.notifications.domain import events, notifications, subscriptions
 from services.commerce.notifications.projections import NotificationRow, notification_summary
 
@@ -35,7 +36,7 @@ NOTIFICATIONS = Stored(
     ],
 )
 
-COMMANDS = Names([Shape("send", application.Send), Shape("erase-addresses", application.EraseAddresses)])
+COMMANDS = Names([Shape("send", Send), Shape("erase-addresses", EraseAddresses)])
 
 NOTIFICATION_SUMMARY = Projection(
     name="notification_summary",

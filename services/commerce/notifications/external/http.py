@@ -6,7 +6,7 @@ from typing import Self
 
 import aiohttp
 
-from services.commerce.notifications.application import Away, Refused
+from services.commerce.notifications.application.ports import Away, Refused
 
 
 class HttpClient:

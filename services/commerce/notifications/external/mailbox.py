@@ -2,7 +2,7 @@
 
 from typing import Self
 
-from services.commerce.notifications.application import Letter
+from services.commerce.notifications.application.ports import Letter
 
 _KEPT = 1000
 

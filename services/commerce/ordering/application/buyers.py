@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from treaty.commits import Committed, Repository
 from treaty.domain import Call, NotFound
-from treaty.personal_data import PersonalData
+from treaty.personal_data import ERASED_AGAIN, PersonalData
 
 from services.commerce.ordering.application.commands import Destination
 from services.commerce.ordering.domain.buyer import Buyer
@@ -19,9 +19,6 @@ from services.commerce.ordering.domain.pricing import Delivery, Tier
 
 ADDRESS_KEPT = timedelta(days=180)
 """The time that an address is kept, from the call that gives it or places its draft."""
-
-_ERASED_AGAIN = timedelta(days=1)
-"""The time after which no call that began before an erasure is running any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +94,6 @@ def erase_again(buyer: Buyer, event: BuyerEvent) -> Iterator[Call]:
     """Policy: erases the addresses once more when nobody can be storing one any longer."""
     match event:
         case BuyerForgotten():
-            yield Call(EraseAddresses(customer_id=buyer.id), after=_ERASED_AGAIN)
+            yield Call(EraseAddresses(customer_id=buyer.id), after=ERASED_AGAIN)
         case _:
             return

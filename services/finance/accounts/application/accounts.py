@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 
 from treaty.clock import Clock
 from treaty.commits import Committed, Repository
 from treaty.domain import Call, NotFound
-from treaty.personal_data import PersonalData
+from treaty.personal_data import ERASED_AGAIN, PersonalData
 from treaty.projections import Key, View
 
 from services.finance.accounts.application.commands import (
@@ -140,15 +139,11 @@ class Accounts:
             return await self.personal_data.keep(command.account_id, person)
 
 
-_ERASED_AGAIN = timedelta(days=1)
-"""The time after which no call that began before an erasure is running any more."""
-
-
 def set_timers(account: Account, event: AccountEvent) -> Iterator[Call]:
     """Policy: sets the timers that end a hold, post the interest of a month, and erase a holder's data once more."""
     match event:
         case HolderErased():
-            yield Call(ErasePersonalData(account_id=account.id), after=_ERASED_AGAIN)
+            yield Call(ErasePersonalData(account_id=account.id), after=ERASED_AGAIN)
         case HoldPlaced():
             yield Call(ExpireHold(account_id=account.id, hold_id=event.hold.hold_id), after=event.lasts)
         case AccountOpened() | TermsChanged() | InterestReckoned():

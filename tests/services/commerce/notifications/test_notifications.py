@@ -11,12 +11,8 @@ from treaty.causes import Cause, acting
 from treaty.domain import Aggregate, Call, Invalid, Rejected
 from treaty.testing.scenarios import assert_folds, carried_out, given
 
-from services.commerce.notifications.application import (
-    Send,
-    Subscribe,
-    deliver,
-    notification_id,
-)
+from services.commerce.notifications.application.notifications import Send, deliver, notification_id
+from services.commerce.notifications.application.subscriptions import Subscribe
 from services.commerce.notifications.domain.events import (
     AttemptFailed,
     CustomerForgotten,

@@ -13,11 +13,7 @@ from treaty.clock import SystemClock
 from treaty.web import ForeignUrls, Webhook
 from treaty.web.webhooks import NotAuthentic
 
-from services.commerce.notifications.application import (
-    Away,
-    Letter,
-    Refused,
-)
+from services.commerce.notifications.application.ports import Away, Letter, Refused
 from services.commerce.notifications.domain.values import Text, Topic
 from services.commerce.notifications.external.mailbox import Mailbox
 from services.commerce.notifications.external.receivers.client import Secrets, Webhooks

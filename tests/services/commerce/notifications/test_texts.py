@@ -11,10 +11,7 @@ from commerce.payments.v2 import payments_events_pb2 as payments_v2
 from commerce.shipping.v1 import shipping_events_pb2 as shipping
 
 from services.commerce.notifications import acl
-from services.commerce.notifications.application import (
-    Notify,
-    NotifyStaff,
-)
+from services.commerce.notifications.application.notifications import Notify, NotifyStaff
 from services.commerce.notifications.domain.values import Topic
 
 POUNDS = Money(minor_units=1250, currency="GBP")

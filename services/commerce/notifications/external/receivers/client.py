@@ -11,7 +11,7 @@ from treaty.clock import Clock
 from treaty.domain import Invalid
 from treaty.web import Forbidden, ForeignUrls, sign
 
-from services.commerce.notifications.application import Letter, Refused
+from services.commerce.notifications.application.ports import Letter, Refused
 from services.commerce.notifications.external.http import HttpClient, to_json
 
 

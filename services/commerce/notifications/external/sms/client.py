@@ -1,6 +1,6 @@
 """Sends text messages through the SMS gateway."""
 
-from services.commerce.notifications.application import Letter
+from services.commerce.notifications.application.ports import Letter
 from services.commerce.notifications.external.http import HttpClient, to_json
 from services.commerce.notifications.external.mailbox import Mailbox
 

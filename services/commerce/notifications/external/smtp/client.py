@@ -10,7 +10,7 @@ from typing import Self
 import aiosmtplib
 from treaty.clock import Clock
 
-from services.commerce.notifications.application import Away, Letter, Refused
+from services.commerce.notifications.application.ports import Away, Letter, Refused
 from services.commerce.notifications.external.mailbox import Mailbox
 
 _IDLE_SECONDS, _KEPT, _MAILS = 30.0, 8, 50

@@ -1,112 +1,30 @@
-"""The use cases of Notifications, with their commands, and the port to the outlets."""
+"""The use cases of notifications, with their commands."""
 
 import asyncio
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Protocol
 
 from treaty.causes import current_cause, step
 from treaty.clock import Clock
 from treaty.commits import Committed, Repository
-from treaty.dependencies import DependencyAway
-from treaty.domain import Call, NotFound
+from treaty.domain import Call
 from treaty.personal_data import PersonalData
 from treaty.projections import FIRST, Key, Page, View
 
+from services.commerce.notifications.application.ports import Away, Letter, Outlet, Refused
+from services.commerce.notifications.application.subscriptions import KINDS, Subscriptions
 from services.commerce.notifications.domain.events import (
-    CustomerForgotten,
     NotificationEvent,
     NotificationScheduled,
-    SubscriptionEvent,
 )
 from services.commerce.notifications.domain.notifications import Notification, Status
-from services.commerce.notifications.domain.subscriptions import Address, Subscription
-from services.commerce.notifications.domain.values import Channel, QuietHours, Text, Topic
+from services.commerce.notifications.domain.subscriptions import Address
+from services.commerce.notifications.domain.values import Channel, QuietHours, Text
 from services.commerce.notifications.projections import NotificationRow
 
 STAFF = "@staff"
 """The customer id of notifications to the staff. No customer can have this id."""
-
-KINDS = {Channel.EMAIL: "email", Channel.SMS: "phone", Channel.WEBHOOK: "url"}
-"""The name under which the address of each channel is stored in the personal data."""
-
-
-class Refused(Exception):
-    """The receiver refused the letter for good. The message has the reason, without naming the receiver."""
-
-
-class Away(DependencyAway):
-    """The letter could not be delivered now. Whether it arrived is unknown. Try again."""
-
-    dependency = "outlets"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
-    """A message to a customer for a channel. A repeated message has the same id, so that receivers can drop it."""
-
-    id: str
-    to: str
-    text: Text
-
-
-class Outlet(Protocol):
-    """The port that sends letters by one channel."""
-
-    async def send(self, address: str, letter: Letter) -> None:
-        """Sends a letter.
-
-        Raises:
-            Refused, Away
-        """
-        ...
-
-
-class Signatures(Protocol):
-    """The port to the secrets that messages to the webhooks of subscribers are signed with."""
-
-    def secret(self, customer_id: str, address: str) -> str:
-        """Returns the secret of a receiver. Raises Invalid if the address must not be called."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Subscribe:
-    """`address` is personal data: it is stored beside the commit log, and `repr` hides it from logs."""
-
-    customer_id: str
-    channel: Channel
-    address: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unsubscribe:
-    customer_id: str
-    channel: Channel
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetQuietHours:
-    customer_id: str
-    hours: QuietHours | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MuteTopics:
-    customer_id: str
-    topics: Sequence[Topic]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForgetCustomer:
-    customer_id: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EraseAddresses:
-    customer_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,63 +65,13 @@ class Notifications:
     empty.
     """
 
-    subscriptions: Repository[Subscription]
+    subscriptions: Subscriptions
     notifications: Repository[Notification]
     notification_rows: View[NotificationRow]
     personal_data: PersonalData
     outlets: Mapping[Channel, Outlet]
-    signatures: Signatures
     clock: Clock
     staff_email: str
-
-    async def subscribe(self, command: Subscribe) -> tuple[Committed[Subscription], str]:
-        """Adds a channel to a subscription, or changes the address of the channel.
-
-        Returns the subscription and, for a webhook, the secret with which its messages are signed.
-        """
-        webhook = command.channel is Channel.WEBHOOK
-        secret = self.signatures.secret(command.customer_id, command.address) if webhook else ""
-        forgotten = (await self._subscription(command.customer_id)).forgotten
-        address = {KINDS[command.channel]: command.address}
-        ref = "" if forgotten else await self.personal_data.keep(command.customer_id, address)
-        subscribed = await self.subscriptions.add(
-            command.customer_id, lambda subscription: subscription.subscribe(command.channel, ref)
-        )
-        return subscribed, secret
-
-    async def unsubscribe(self, command: Unsubscribe) -> Committed[Subscription]:
-        """Removes a channel from a subscription."""
-        return await self.subscriptions.change(
-            command.customer_id, lambda subscription: subscription.unsubscribe(command.channel)
-        )
-
-    async def set_quiet_hours(self, command: SetQuietHours) -> Committed[Subscription]:
-        """Sets or removes the hours during which messages to a customer are held back."""
-        return await self.subscriptions.change(
-            command.customer_id, lambda subscription: subscription.set_quiet_hours(command.hours)
-        )
-
-    async def mute_topics(self, command: MuteTopics) -> Committed[Subscription]:
-        """Mutes exactly these topics; all others are unmuted."""
-        return await self.subscriptions.change(
-            command.customer_id, lambda subscription: subscription.mute(command.topics)
-        )
-
-    async def forget_customer(self, command: ForgetCustomer) -> Committed[Subscription]:
-        """Records the erasure, also for a customer without a subscription, and then erases the addresses.
-
-        A call that has read the subscription before may store an address afterwards, so they are erased once more a day
-        later.
-        """
-        forgotten = await self.subscriptions.add(command.customer_id, Subscription.forget)
-        await self.personal_data.erase(command.customer_id)
-        return forgotten
-
-    async def erase_addresses(self, command: EraseAddresses) -> None:
-        await self.personal_data.erase(command.customer_id)
-
-    async def get_subscription(self, customer_id: str) -> Committed[Subscription]:
-        return await self.subscriptions.get(customer_id)
 
     async def get_notification(self, notification_id: str) -> Committed[Notification]:
         return await self.notifications.get(notification_id)
@@ -215,7 +83,7 @@ class Notifications:
 
     async def notify(self, command: Notify) -> None:
         """Schedules a message by every channel of a customer, or records why nobody receives it."""
-        subscription = await self._subscription(command.customer_id)
+        subscription = await self.subscriptions.find(command.customer_id)
         addresses = subscription.addresses_for(command.text.topic)
         if not addresses:
             why = "the topic is muted" if subscription.addresses else "there is no subscription"
@@ -269,15 +137,9 @@ class Notifications:
             now = self.clock.now()
             await self.notifications.change(notification.id, lambda notification: notification.sent(now))
 
-    async def _subscription(self, customer_id: str) -> Subscription:
-        try:
-            return (await self.subscriptions.get(customer_id)).state
-        except NotFound:
-            return Subscription(id=customer_id)
-
     async def _is_wanted(self, customer_id: str, channel: Channel) -> bool:
         """Returns whether a customer still wants a channel. This may have changed after the message was scheduled."""
-        return customer_id == STAFF or (await self._subscription(customer_id)).wants(channel)
+        return customer_id == STAFF or (await self.subscriptions.find(customer_id)).wants(channel)
 
     async def _schedule(self, customer_id: str, text: Text, address: Address, quiet: QuietHours | None) -> None:
         now = self.clock.now()
@@ -307,18 +169,5 @@ def deliver(notification: Notification, event: NotificationEvent) -> Iterator[Ca
     match event:
         case NotificationScheduled():
             yield Call(Send(notification_id=notification.id), due=event.due)
-        case _:
-            return
-
-
-_ERASED_AGAIN = timedelta(days=1)
-"""The time after which no call that began before an erasure is running any more."""
-
-
-def erase_again(subscription: Subscription, event: SubscriptionEvent) -> Iterator[Call]:
-    """Policy: erases the addresses once more when nobody can be storing one any longer."""
-    match event:
-        case CustomerForgotten():
-            yield Call(EraseAddresses(customer_id=subscription.id), after=_ERASED_AGAIN)
         case _:
             return
