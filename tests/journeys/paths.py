@@ -5,12 +5,15 @@ codes in the letters that make the carrier do.
 """
 
 import asyncio
+from contextlib import suppress
+from typing import Any
 
 import grpc
 import pytest
 from commerce.catalog.v1 import catalog_service_pb2 as catalog
 from commerce.customers.v1 import customers_events_pb2 as customers_events
 from commerce.customers.v1 import customers_service_pb2 as customers
+from commerce.notifications.v1 import notifications_service_pb2 as notifications
 from commerce.ordering.v1 import ordering_service_pb2 as ordering
 from commerce.payments.v1 import payments_service_pb2 as payments
 from treaty.testing.clients import refusal
@@ -191,6 +194,38 @@ class Paths:
             return (await refusal(shop.ask("ordering", "PlaceOrder", asked))).reason == "NOT_OFFERED"
 
         await shop.eventually(refused)
+
+    async def test_a_customer_who_is_forgotten_has_no_address_left_anywhere(self, shop: Shop) -> None:
+        customer, sku = await shop.join(), await shop.sell(1000, 10)
+        register = payments.RegisterMethodRequest(
+            request_id=new_id(), customer_id=customer, token="tok_1", label="card"
+        )
+        await shop.ask("payments", "RegisterMethod", register)
+        order_id = await shop.buy(sku, 1000, customer=customer)
+        await shop.reaches(order_id, COMPLETED)
+        where = ordering.GetDeliveryRequest(order_id=order_id)
+        assert (await shop.ask("ordering", "GetDelivery", where)).HasField("address")
+
+        forget = customers.ForgetCustomerRequest(request_id=new_id(), customer_id=customer)
+        await shop.ask("customers", "ForgetCustomer", forget)
+        subscribe = notifications.SubscribeRequest(request_id=new_id(), customer_id=customer, email="a@example.com")
+        asked = (
+            ("ordering", "GetDelivery", where, "ADDRESS_ERASED"),
+            ("notifications", "Subscribe", subscribe, "CUSTOMER_FORGOTTEN"),
+            ("payments", "RegisterMethod", register, "CUSTOMER_FORGOTTEN"),
+        )
+        for context, method, request, reason in asked:
+
+            async def refused(context: str = context, method: str = method, request: Any = request) -> str:
+                """Returns why the call is refused; until the event has arrived, it is not."""
+                if hasattr(request, "request_id"):
+                    request.request_id = new_id()
+                with suppress(AssertionError):
+                    return (await refusal(shop.ask(context, method, request))).reason
+                return ""
+
+            assert await shop.eventually(refused) == reason
+        assert (await refusal(shop.buy(sku, 1000, customer=customer))).reason == "CUSTOMER_FORGOTTEN"
 
     async def test_a_customer_who_buys_a_lot_is_promoted_and_then_delivered_free(self, shop: Shop) -> None:
         customer, sku = await shop.join(), await shop.sell(60_000, 10)
