@@ -6,6 +6,7 @@ succeeds.
 """
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from treaty.chance import backoff
@@ -63,6 +64,10 @@ class Breakers:
         """Returns whether only one try at a time is admitted."""
         breaker = self._breakers.get(dependency)
         return breaker is not None and breaker.failures >= AFTER
+
+    def closed_to_all(self) -> Collection[str]:
+        """Returns the dependencies that nobody may try now."""
+        return [dependency for dependency in self._breakers if self.pause(dependency) > 0]
 
     def pause(self, dependency: str) -> float:
         """Returns the seconds until the next try is admitted."""

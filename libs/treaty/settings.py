@@ -19,6 +19,9 @@ SIMULATED = "simulated"
 """The value of a setting that lets a simulator in this process stand for another system."""
 
 _PRODUCTION = ("production", "prod")
+_UNSAFE_OPTIONS = ("no_verify_ssl", "tlsinsecure", "tlsallowinvalidcertificates", "tlsallowinvalidhostnames")
+"""Options of the addresses of RabbitMQ and MongoDB that switch the check of the server's certificate off."""
+
 _SHORTEST_SECRET = 16
 """Characters of the shortest secret that is taken outside of dev."""
 
@@ -55,6 +58,7 @@ class ProcessSettings(Settings):
     partitions: int = Field(4, alias="TREATY_PARTITIONS", ge=1, le=64)
     lease_seconds: float = Field(5.0, alias="TREATY_LEASE_SECONDS", ge=0.3, le=300)
     inbox_wait_seconds: float = Field(600.0, alias="TREATY_INBOX_WAIT_SECONDS", ge=0, le=86_400)
+    handler_seconds: float = Field(180.0, alias="TREATY_HANDLER_SECONDS", ge=0.1, le=1200)
     grpc_host: str = Field("0.0.0.0", alias="GRPC_HOST")
     grpc_port: int = Field(50051, alias="GRPC_PORT", ge=0, le=65535)
     grpc_listeners: int = Field(4, alias="GRPC_LISTENERS", ge=1, le=64)
@@ -167,10 +171,21 @@ def _unfit(settings: Settings, environment: str) -> Iterator[str]:
 
 
 def _unfit_secret(variable: str, secret: str) -> Iterator[str]:
+    unsafe = [option for option in _options(secret) if option.lower() in _UNSAFE_OPTIONS]
+    if unsafe:
+        yield f"{variable} must not have the option {unsafe[0]}: the server could be anybody"
     if secret == DEVELOPMENT_SECRET:
         yield f"{variable} must be set, or {variable}_FILE to the path of a file with its value"
     elif secret and "://" not in secret and len(secret) < _SHORTEST_SECRET:
         yield f"{variable} must have at least {_SHORTEST_SECRET} characters, so that it cannot be guessed"
+
+
+def _options(url: str) -> Iterator[str]:
+    """Yields the names of the options of a URL that are switched on."""
+    for pair in url.partition("?")[2].split("&") if "://" in url else ():
+        name, _, value = pair.partition("=")
+        if value.lower() not in ("0", "false", ""):
+            yield name
 
 
 def _value(name: str, environ: Mapping[str, str]) -> str | None:

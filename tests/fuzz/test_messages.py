@@ -15,8 +15,9 @@ from treaty.memory.broker import MemoryBroker, _Message
 from treaty.memory.leases import MemoryCheckpoints
 from treaty.memory.quarantine import MemoryQuarantine
 from treaty.memory.replays import MemoryReplays
-from treaty.messaging.consumer import PartitionConsumer, Patience
+from treaty.messaging.consumer import PartitionConsumer
 from treaty.messaging.envelope import Malformed, parse
+from treaty.messaging.tries import Patience
 from treaty.surroundings import Surroundings
 from treaty.testing import eventually
 from treaty.testing.recorder import Recorder

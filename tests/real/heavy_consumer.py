@@ -14,9 +14,10 @@ from treaty.clock import SystemClock
 from treaty.concurrency.tasks import at_once
 from treaty.followers.inbox import note_mark
 from treaty.messaging.broker import Topology
-from treaty.messaging.consumer import PartitionConsumer, Patience
+from treaty.messaging.consumer import PartitionConsumer
 from treaty.messaging.envelope import Envelope
 from treaty.messaging.quarantine import Intent
+from treaty.messaging.tries import Patience
 from treaty.mongo.driver import close, connect
 from treaty.mongo.stores import MongoStores
 from treaty.rabbit.broker import RabbitBroker

@@ -14,8 +14,9 @@ import pytest
 from treaty.concurrency.tasks import at_once
 from treaty.followers.inbox import note_mark
 from treaty.memory.broker import MemoryBroker
-from treaty.messaging.consumer import PartitionConsumer, Patience
+from treaty.messaging.consumer import PartitionConsumer
 from treaty.messaging.envelope import Envelope
+from treaty.messaging.tries import Patience
 from treaty.mongo.driver import close, connect, database
 from treaty.mongo.stores import MongoStores
 from treaty.surroundings import Surroundings

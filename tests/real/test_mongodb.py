@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 from bson import ObjectId
+from motor.motor_asyncio import AsyncIOMotorClient
+from pymongo.monitoring import CommandListener, CommandStartedEvent
 from treaty.commits.log import CommitLog, CommitRefused, Place, StoreAway, VersionTaken
 from treaty.contents import NoContent
 from treaty.mongo.driver import Driver, close, connect
@@ -419,3 +421,35 @@ async def test_pieces_without_their_document_are_no_content_and_are_swept(
 
 async def _two_pieces() -> AsyncIterator[bytes]:
     yield b"x" * 300_000
+
+
+class Concerns(CommandListener):
+    """Notes the concerns that transactions are begun and committed with."""
+
+    def __init__(self) -> None:
+        self.begun: list[object] = []
+        self.committed: list[object] = []
+
+    def started(self, event: CommandStartedEvent) -> None:
+        if event.command.get("startTransaction"):
+            self.begun.append(event.command.get("readConcern", {}).get("level"))
+        if event.command_name == "commitTransaction":
+            self.committed.append(event.command.get("writeConcern"))
+
+    def succeeded(self, event: object) -> None: ...
+
+    def failed(self, event: object) -> None: ...
+
+
+async def test_a_transaction_is_durable_whatever_the_server_and_the_address_say(
+    servers: dict[str, str], context: str
+) -> None:
+    concerns = Concerns()
+    client: Any = AsyncIOMotorClient(servers["MONGODB_URI"], w=1, journal=False, event_listeners=[concerns])
+    stores = MongoStores(client, context, surroundings=Surroundings())
+    await stores.prepare([NOTES])
+    for epoch in (1, -1):
+        await stores.rows(NOTES).store([Row(f"a{epoch}", 1, {"text": "x"})], epoch, 0)
+    assert concerns.begun == ["snapshot", "snapshot"]
+    assert concerns.committed == 2 * [{"w": "majority", "j": True, "wtimeout": 5000}]
+    await close(client)

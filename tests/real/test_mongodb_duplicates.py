@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from treaty.commits.duplicates import StreamDuplicated, accept, duplicates
-from treaty.commits.log import Place, VersionTaken
+from treaty.commits.log import Place, StoreAway, VersionTaken
 from treaty.domain import Invalid
 from treaty.mongo.documents import to_document
 from treaty.mongo.driver import Driver, close, connect
@@ -122,6 +122,40 @@ async def test_duplicates_from_while_it_runs_are_found_by_the_next_look(before: 
     with pytest.raises(StreamDuplicated):
         await stores.log.append(plain_commit("thing-2", 4))
     await stores.log.append(plain_commit("thing-9"))
+
+
+@pytest.mark.slow
+async def test_a_repair_that_takes_longer_than_a_look_is_finished_while_it_runs(
+    before: MongoStores, context: str
+) -> None:
+    stores = opened(before, context)
+    await stores.prepare([])
+    commits = stores._database.get_collection("commits")
+    await commits.drop_index("causes")
+    await commits.insert_one(to_document(plain_commit("thing-3", 2, causes=["twice"])))
+    slow = {"failCommands": ["createIndexes"], "namespace": f"{stores._database.name}.commits"}
+    point = {"configureFailPoint": "failCommand", "data": {**slow, "blockConnection": True, "blockTimeMS": 3000}}
+    await stores._client.admin.command({**point, "mode": {"times": 1}})
+
+    async def why() -> str:
+        try:
+            async with asyncio.timeout(2.0):
+                await stores.ping()
+        except StoreAway as failure:
+            return str(failure)
+        return ""
+
+    assert "unique index on causes is missing" in await why()
+    with pytest.raises(StoreAway):
+        await stores.log.append(plain_commit("thing-5"))
+
+    async def is_healthy() -> bool:
+        return not await why()
+
+    await eventually(is_healthy)
+    with pytest.raises(StreamDuplicated):
+        await stores.log.append(plain_commit("thing-3", 3))
+    await stores.log.append(plain_commit("thing-5"))
 
 
 @pytest.mark.parametrize("driver", ["motor", "pymongo"])

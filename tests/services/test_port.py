@@ -11,6 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from treaty.commits.log import StoreAway
 from treaty.memory.commits import Fault
+from treaty.process.runner import Runner
 from treaty.testing import eventually
 from treaty.testing.clients import TIMEOUT, refusal
 from treaty.testing.world import World, embedded
@@ -177,6 +178,22 @@ async def test_stopping_finishes_what_runs_and_refuses_what_comes() -> None:
         await world.stores["commerce.ordering"].commits.catch_up()
         assert (await running).revision
         await stopping
+
+
+async def test_calls_and_messages_share_the_time_of_the_drain(monkeypatch: pytest.MonkeyPatch) -> None:
+    left: list[float] = []
+
+    async def stop(runner: Runner, *, within: float) -> None:
+        left.append(within)
+        await stops(runner)
+
+    stops = Runner.stop
+    monkeypatch.setattr(Runner, "stop", stop)
+    for seconds in ("20", "0"):
+        async with embedded("commerce.ordering", environ={"GRPC_DRAIN_SECONDS": seconds}):
+            pass
+    assert 1.0 < left[0] <= 20.0
+    assert left[1] == 1.0
 
 
 async def _is_unavailable(shop: Shop) -> bool:

@@ -11,8 +11,8 @@ from treaty.commits.log import Place
 from treaty.memory.broker import MemoryBroker
 from treaty.memory.stores import MemoryStores
 from treaty.messaging.broker import Broker, Topology
-from treaty.messaging.consumer import Patience
 from treaty.messaging.subscriptions import Subscription
+from treaty.messaging.tries import Patience
 from treaty.operations.deliveries import DeliveryAudit, Findings
 from treaty.operations.redelivery import Redelivery
 from treaty.process.runner import Runner

@@ -19,9 +19,10 @@ from treaty.memory.pending import MemoryPending
 from treaty.memory.quarantine import MemoryQuarantine
 from treaty.memory.replays import MemoryReplays
 from treaty.messaging.broker import Topology
-from treaty.messaging.consumer import PartitionConsumer, Patience
+from treaty.messaging.consumer import PartitionConsumer
 from treaty.messaging.envelope import Envelope
 from treaty.messaging.quarantine import Action, Intent, Quarantined
+from treaty.messaging.tries import Patience
 from treaty.surroundings import Surroundings
 from treaty.testing import eventually
 from treaty.testing.recorder import Recorder

@@ -68,6 +68,23 @@ def test_a_secret_that_can_be_guessed_is_for_development_only() -> None:
         read_settings(ProcessSettings, {"TREATY_ENVIRONMENT": "staging", "TREATY_DIGEST_KEY": "k" * 15})
 
 
+@pytest.mark.parametrize(
+    ("name", "url", "option"),
+    [
+        ("AMQP_URL", "amqps://a:b@mq/?heartbeat=5&no_verify_ssl=1", "no_verify_ssl"),
+        ("MONGODB_URI", "mongodb://db/?tls=true&tlsInsecure=true", "tlsInsecure"),
+        ("MONGODB_URI", "mongodb://db/?tlsAllowInvalidCertificates=True", "tlsAllowInvalidCertificates"),
+    ],
+)
+def test_outside_of_development_a_server_has_to_show_who_it_is(name: str, url: str, option: str) -> None:
+    told = {name: url, "TREATY_DIGEST_KEY": "k" * 16}
+    assert read_settings(ProcessSettings, told)
+    with pytest.raises(SettingsError, match=f"{name} must not have the option {option}: the server could be anybody"):
+        read_settings(ProcessSettings, {**told, "TREATY_ENVIRONMENT": "staging"})
+    harmless = url.replace("=1", "=0").replace("Insecure=true", "Insecure=false").replace("=True", "=false")
+    assert read_settings(ProcessSettings, {**told, name: harmless, "TREATY_ENVIRONMENT": "staging"})
+
+
 def test_production_refuses_simulated_systems_and_says_so_of_each() -> None:
     class Shop(Settings):
         gateway: str = Field("simulated", alias="SHOP_GATEWAY")

@@ -84,7 +84,7 @@ async def _listed(log: CommitLog, stream: str) -> Mapping[str, Any] | None:
 
 async def history(opened: Opened, stream: str) -> Sequence[Mapping[str, Any]]:
     """Returns a description of every commit of a stream."""
-    commits = await opened.stores.log.read(stream)
+    commits = await opened.stores.log.read(stream, states=False)
     if not commits:
         fail(f"{opened.service.name} has no stream {stream}; `treaty streams list {opened.service.name}` shows some")
     readers = {kind.DESCRIPTOR.full_name: kind for kind in opened.service.publishes}  # type: ignore[attr-defined]

@@ -25,6 +25,9 @@ A = TypeVar("A", bound=Aggregate[Any])
 _AHEAD = 100
 """Commits that wait for a watcher. One that is further behind reads the stream."""
 
+_AWAY_SECONDS = 5.0
+"""Seconds between tries to read the log while it cannot be read."""
+
 
 @dataclass(slots=True, eq=False)
 class _Watcher:
@@ -56,10 +59,11 @@ class Watch(Generic[A]):
     lost.
 
     Args:
-        look_every: seconds after which a watcher to which nothing was handed over reads the stream.
+        look_every: seconds after which a watcher to which nothing was handed over reads the stream. All of them do so
+            whenever the reading of the log begins again, so this is only for commits that could not be read.
     """
 
-    def __init__(self, log: CommitLog, stored: Stored[A], *, look_every: float = 5.0) -> None:
+    def __init__(self, log: CommitLog, stored: Stored[A], *, look_every: float = 60.0) -> None:
         self._log, self._stored, self._look_every = log, stored, look_every
         self._streams = Streams(log, stored)
         self._watchers: dict[str, set[_Watcher]] = {}
@@ -152,7 +156,7 @@ class Watch(Generic[A]):
                                 watcher.offer(commit)
             except Exception as away:
                 logger.debug("the log cannot be read now; the watch tries again later", why=str(away))
-                await asyncio.sleep(self._look_every)
+                await asyncio.sleep(min(self._look_every, _AWAY_SECONDS))
 
     def _wake_all(self) -> None:
         for watchers in self._watchers.values():

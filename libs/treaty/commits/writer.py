@@ -127,13 +127,11 @@ class Writer(Generic[A]):
         """Answers refusals and no-ops, which wrote nothing, if they are no repeats and the head has not moved.
 
         Without the first check, a repeat of a withdrawal that took effect would get "insufficient funds". Without the
-        second, a stale cache would refuse for ever.
+        second, a stale cache would refuse for ever. The head comes first: a new primary may not show a commit yet until
+        a majority has it, and the fresh head waits for that.
         """
-        stream = decided_on.stream
-        fresh, left = await asyncio.gather(
-            self.load(stream, fresh=True),
-            self._answer_repeats(stream, [request for request, _ in declined]),
-        )
+        fresh = await self.load(decided_on.stream, fresh=True)
+        left = await self._answer_repeats(decided_on.stream, [request for request, _ in declined])
         if fresh.version != decided_on.version:
             return fresh, left
         for request, outcome in declined:

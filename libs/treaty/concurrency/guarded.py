@@ -36,3 +36,22 @@ async def guarded(work: Awaitable[T]) -> T:
     """Awaits work, and raises what `guarding` does."""
     with guarding():
         return await work
+
+
+class TookTooLong(Exception):
+    """Work was cancelled because it had not ended in its time."""
+
+
+async def guarded_for(seconds: float, work: Awaitable[T]) -> T:
+    """Awaits work as `guarded` does, but not longer than so many seconds.
+
+    Raises:
+        TookTooLong
+    """
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            return await guarded(work)
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        raise TookTooLong(f"it did not end within {seconds:g} s") from None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from treaty.chance import backoff
-from treaty.concurrency.guarded import guarded
+from treaty.concurrency.guarded import guarded, guarded_for
 from treaty.dependencies import Breakers, DependencyAway
 from treaty.followers.pending import Item, Pending
 from treaty.surroundings import Surroundings
@@ -29,12 +29,14 @@ class Attempts:
 
     Attributes:
         run: does the work of an item; an exception means "not now".
+        seconds: how long that may take.
     """
 
     pending: Pending
     run: Callable[[Item], Awaitable[None]]
     breakers: Breakers
     surroundings: Surroundings
+    seconds: float
 
     async def make(self, item: Item, started: "asyncio.Task[None] | None" = None) -> Later | None:
         """Tries an item, or waits for an attempt that has been started; returns None when the item is done.
@@ -49,7 +51,7 @@ class Attempts:
 
     async def _make(self, item: Item, started: "asyncio.Task[None] | None") -> Later | None:
         try:
-            await guarded(started or self.run(item))
+            await guarded_for(self.seconds, started or self.run(item))
         except Exception as error:
             return await self._put_off(item, error)
         self.breakers.succeeded(item.missing)

@@ -15,7 +15,7 @@ import structlog
 from treaty.causes import Cause, acting
 from treaty.commits.codec import Names
 from treaty.commits.commit import CauseEntry, Commit, PendingCall
-from treaty.concurrency.guarded import guarded
+from treaty.concurrency.guarded import guarded, guarded_for
 from treaty.concurrency.lanes import Lanes
 from treaty.domain import DomainError
 from treaty.followers.pending import Item
@@ -42,6 +42,7 @@ class Caller:
         handlers: by the type of the command.
         patience: seconds after which a call that still runs is kept as pending, so that the log can move on. A call
             that waits so long for its first attempt is kept without one.
+        seconds: how long one attempt may take.
     """
 
     name = "calls"
@@ -54,11 +55,12 @@ class Caller:
         *,
         probe: Probe,
         patience: float = 0.5,
+        seconds: float = 180.0,
     ) -> None:
         self._commands, self._handlers, self._pending = commands, handlers, pending
         self._probe = probe
         self._lanes = Lanes()
-        self._patience = patience
+        self._patience, self._seconds = patience, seconds
         self._places: defaultdict[str, asyncio.Semaphore] = defaultdict(partial(asyncio.Semaphore, _FIRST_ATTEMPTS))
         self._failure: Exception | None = None
 
@@ -106,7 +108,7 @@ class Caller:
         except TimeoutError:
             await self._pending.park(item)
             return
-        attempt = asyncio.create_task(guarded(self.run_item(item)))
+        attempt = asyncio.create_task(guarded_for(self._seconds, self.run_item(item)))
         attempt.add_done_callback(lambda _: places.release())
         try:
             await asyncio.wait([attempt], timeout=self._patience)

@@ -48,6 +48,7 @@ class PendingWork:
         read_inbox: returns when everything that is in the inbox at the time of the call has been handled. A timer fires
             after that, so that an answer that came in time counts.
         look_every: seconds between looks at the server's clock; a jump of that clock is noticed so late.
+        run_seconds: how long one try may take.
         most_timers: how many timers are kept in memory; the others stay in the store until their time comes near.
     """
 
@@ -60,6 +61,7 @@ class PendingWork:
         sure: Sure = at_once,
         read_inbox: Callable[[], Awaitable[None]] = at_once,
         look_every: float = 5.0,
+        run_seconds: float = 180.0,
         most_timers: int = 10_000,
         breakers: Breakers | None = None,
     ) -> None:
@@ -67,7 +69,7 @@ class PendingWork:
         self._probe = surroundings.probe
         self._look_every, self._most_timers = look_every, most_timers
         self._breakers = breakers or Breakers(surroundings)
-        self._attempts = Attempts(pending, run, self._breakers, surroundings)
+        self._attempts = Attempts(pending, run, self._breakers, surroundings, run_seconds)
         self._turns = Turns()
         self._last: dict[str, str] = {}
         self._adding: Counter[str] = Counter()

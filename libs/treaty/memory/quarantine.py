@@ -1,6 +1,6 @@
 """The quarantine in memory."""
 
-from collections.abc import AsyncIterator, Callable, Sequence, Set
+from collections.abc import AsyncIterator, Callable, Collection, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
 
@@ -27,9 +27,15 @@ class MemoryQuarantine:
     async def size(self, partition: int) -> int:
         return sum(item.partition == partition for item in self._waiting())
 
-    async def due(self, partition: int, now: datetime) -> Sequence[str]:
-        mine = [item for item in self._waiting() if item.partition == partition]
-        return sorted({item.key for item in mine if item.intent or (item.next_try and item.next_try <= now)})
+    async def asked(self, partition: int) -> Sequence[str]:
+        mine = (item for item in self._waiting() if item.partition == partition)
+        asked = sorted((item.intent.at, item.key) for item in mine if item.intent)
+        return list(dict.fromkeys(key for _, key in asked))
+
+    async def due(self, partition: int, now: datetime, *, away: Collection[str] = ()) -> Sequence[str]:
+        mine = (item for item in self._waiting() if item.partition == partition and item.missing not in away)
+        due = sorted((item.next_try, item.key) for item in mine if item.next_try and item.next_try <= now)
+        return list(dict.fromkeys(key for _, key in due))
 
     async def update(self, known: Quarantined, new: Quarantined) -> bool:
         stored = self._items.get(known.id)

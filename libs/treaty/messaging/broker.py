@@ -38,6 +38,10 @@ class TopologyDiffers(Exception):
     """The objects at the broker under our names differ from the declared ones. A person must look."""
 
 
+class MayDrop(TopologyDiffers):
+    """Everything is declared, but a policy lets the broker drop messages. What is read soon is not dropped."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topology:
     """The exchanges and queues of one context.

@@ -6,47 +6,28 @@ A message that fails goes to quarantine, and the later messages of its key follo
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 import structlog
 
-from treaty.chance import backoff, retrying
-from treaty.commits.codec import NeedsDeploy
+from treaty.chance import retrying
 from treaty.concurrency.guarded import guarded, guarding
 from treaty.concurrency.lanes import Lanes
 from treaty.concurrency.tasks import ended
-from treaty.dependencies import Breakers, DependencyAway, GivenUp
+from treaty.dependencies import Breakers, GivenUp
 from treaty.messaging.broker import Broker, BrokerAway, Delivery, Topology
 from treaty.messaging.envelope import PARTITION_HEADER, Envelope, Malformed, parse, plain
 from treaty.messaging.quarantine import Quarantine
 from treaty.messaging.quarantine_keeper import QuarantineKeeper, Verdict
 from treaty.messaging.replays import END_HEADER, REPLAY_HEADER, Replays, is_mark, named
+from treaty.messaging.tries import Patience, Tries
 from treaty.surroundings import Surroundings
 
 logger = structlog.get_logger()
 
 _ENDS = "\0ends of replays"
 """The lane of what ends a replay; no event has this key."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How often a message is tried where it stands before it moves to quarantine, and how often that is looked at.
-
-    Attributes:
-        tries: attempts in the lane.
-        pause: seconds before the second attempt; doubles each time, with jitter.
-        look_every: seconds between looks at the quarantine for retries and people's intents.
-        away_seconds: how long a dependency is away before the messages that need it move too, so that others need not
-            wait behind them.
-    """
-
-    tries: int = 4
-    pause: float = 0.1
-    look_every: float = 1.0
-    away_seconds: float = 30.0
 
 
 class PartitionConsumer:
@@ -74,13 +55,20 @@ class PartitionConsumer:
         breakers: Breakers | None = None,
     ) -> None:
         self._topology, self._partition, self._broker = topology, partition, broker
-        self._queue, self._handle = topology.queue(partition), handle
+        self._queue = topology.queue(partition)
         self._note_mark, self._sure = note_mark, sure
         self._clock, self._chance, self._probe = surroundings.clock, surroundings.chance, surroundings.probe
         self._patience = patience or Patience()
-        self._breakers = breakers or Breakers(surroundings)
+        breakers = breakers or Breakers(surroundings)
+        self._tries = Tries(handle, self._patience, breakers, surroundings)
         self._keeper = QuarantineKeeper(
-            quarantine, replays, partition, self._queue, handle, breakers=self._breakers, surroundings=surroundings
+            quarantine,
+            replays,
+            partition,
+            self._queue,
+            self._tries.handle,
+            breakers=breakers,
+            surroundings=surroundings,
         )
         self._draining = asyncio.Event()
         self.ended = asyncio.Event()
@@ -183,47 +171,11 @@ class PartitionConsumer:
             if verdict is Verdict.PASS:
                 return False
             if verdict is Verdict.HANDLE:
-                error = await self._try(envelope)
+                error = await self._tries.make(envelope, self._draining)
                 if error is None:
                     return True
         await self._keeper.keep(envelope, error, replay, raw=plain(delivery.headers) if malformed else ())
         return False
-
-    async def _try(self, envelope: Envelope) -> Exception | None:
-        """Handles an event, a few times if need be; returns the last error, or None when it is done.
-
-        Raises:
-            GivenUp: if this drains while something that the event needs is away. Then the event comes again.
-        """
-        attempts, until, missing = 0, asyncio.get_running_loop().time() + self._patience.away_seconds, ""
-        while True:
-            try:
-                self._probe.reach("consumer.handling")
-                await guarded(self._handle(envelope))
-                self._probe.reach("consumer.handled")
-                self._breakers.succeeded(missing)
-                return None
-            except DependencyAway as away:
-                failure: Exception = away
-                missing = away.dependency
-                self._breakers.failed(missing)
-            except Exception as error:
-                failure = error
-                attempts += 1
-            self._probe.count("treaty.consumer.retries", type=envelope.type)
-            if isinstance(failure, NeedsDeploy) or attempts >= self._patience.tries:
-                return failure
-            await asyncio.sleep(self._chance.jitter(backoff(max(attempts - 1, 0), self._patience.pause, 5.0)))
-            if isinstance(failure, DependencyAway) and not await self._may_try_again(missing, until):
-                return failure
-
-    async def _may_try_again(self, missing: str, until: float) -> bool:
-        """Waits for the turn to try a dependency that is away; returns False if the event had better move."""
-        left = min(
-            until - asyncio.get_running_loop().time(),
-            self._patience.away_seconds - self._breakers.away_for(missing),
-        )
-        return left > 0 and await self._breakers.turn(missing, self._draining, seconds=left)
 
     async def _pass_end(self, lanes: Lanes, delivery: Delivery, name: str) -> None:
         """Records the end of a replay, or a mark of the inbox, after everything before it was handled."""
@@ -242,8 +194,17 @@ class PartitionConsumer:
         await delivery.ack()
 
     async def _release_due(self, lanes: Lanes) -> None:
-        for key in await self._keeper.due():
-            lanes.submit(key, partial(self._keeper.release, key))
+        await self._keeper.find_due()
+        self._start_releases(lanes)
+
+    def _start_releases(self, lanes: Lanes) -> None:
+        if not self._draining.is_set():
+            for key in self._keeper.to_release():
+                lanes.submit(key, partial(self._release, lanes, key))
+
+    async def _release(self, lanes: Lanes, key: str) -> None:
+        await self._keeper.release(key)
+        self._start_releases(lanes)
 
     async def _look_after_quarantine(self, lanes: Lanes) -> None:
         """Releases keys whose time has come, or that a person has decided about, each in its own lane."""

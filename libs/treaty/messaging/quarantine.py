@@ -1,6 +1,6 @@
 """The quarantine: messages that could not be handled, kept in order with all that follows on their key."""
 
-from collections.abc import AsyncIterator, Callable, Sequence, Set
+from collections.abc import AsyncIterator, Callable, Collection, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, Protocol
@@ -76,7 +76,8 @@ class Quarantined:
     `order` counts up within the partition. `error` is empty for a message that only waits behind another of its key.
     `next_try` is None when it is left to a person, or waits. `schema` says that this version of the code does not know
     the message: it is tried once by every new owner, since only a deploy can help. `waits_for` is the replay whose end
-    must come first. `raw` has the headers of a message that could not be read: each try reads them again.
+    must come first. `missing` is the dependency that was away at the last try. `raw` has the headers of a message that
+    could not be read: each try reads them again.
     """
 
     id: str
@@ -93,6 +94,7 @@ class Quarantined:
     discarded: str = ""
     schema: bool = False
     waits_for: str = ""
+    missing: str = ""
     raw: Sequence[Header] = ()
 
     def event(self) -> Envelope:
@@ -112,6 +114,7 @@ class Held:
         failed: the message failed; otherwise it only waits.
         asked: a person has left an intent.
         large: its body has more than `LARGE` bytes, or may have.
+        missing: the dependency that was away at the last try.
     """
 
     id: str
@@ -125,6 +128,7 @@ class Held:
     waits_for: str = ""
     asked: bool = False
     large: bool = False
+    missing: str = ""
 
 
 def held(item: Quarantined) -> Held:
@@ -141,6 +145,7 @@ def held(item: Quarantined) -> Held:
         waits_for=item.waits_for,
         asked=item.intent is not None,
         large=len(item.envelope.body) > LARGE,
+        missing=item.missing,
     )
 
 
@@ -183,10 +188,20 @@ class Quarantine(Protocol):
         """Returns how many messages wait in the partition."""
         ...
 
-    async def due(self, partition: int, now: datetime) -> Sequence[str]:
-        """Returns keys of the partition with a message whose next try has come, or with an intent of a person.
+    async def asked(self, partition: int) -> Sequence[str]:
+        """Returns keys of the partition with an intent of a person.
 
-        The number of keys is bounded: others follow when these are done.
+        Those that have waited longest come first. The number of keys is bounded: others follow when these are done.
+        """
+        ...
+
+    async def due(self, partition: int, now: datetime, *, away: Collection[str] = ()) -> Sequence[str]:
+        """Returns keys of the partition with a message whose next try has come.
+
+        Those that have waited longest come first. The number of keys is bounded: others follow when these are done.
+
+        Args:
+            away: messages for which one of these dependencies was missing do not count.
         """
         ...
 

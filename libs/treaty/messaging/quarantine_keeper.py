@@ -12,6 +12,7 @@ import structlog
 
 from treaty.concurrency.guarded import guarding
 from treaty.dependencies import Breakers
+from treaty.messaging.due_keys import DueKeys
 from treaty.messaging.envelope import Envelope
 from treaty.messaging.held_keys import HeldKeys
 from treaty.messaging.quarantine import Header, Held, Quarantine, Quarantined, held, in_order
@@ -21,9 +22,6 @@ from treaty.messaging.replays import Replays
 from treaty.surroundings import Surroundings
 
 logger = structlog.get_logger()
-
-_KEYS_AT_ONCE = 1000
-"""Keys whose release has been asked for and is not over yet."""
 
 _COMPARE_EVERY, _COMPARE_EMPTY_EVERY = 10, 30
 """Looks after which the remembered number of messages is compared with the stored one, with messages and without."""
@@ -69,7 +67,7 @@ class QuarantineKeeper:
         self._holds = ReplayHolds(replays, partition)
         self._clock, self._probe = surroundings.clock, surroundings.probe
         self._keys = HeldKeys()
-        self._releasing: set[str] = set()
+        self._breakers, self._due = breakers, DueKeys(breakers)
         self._unsure: set[str] = set()
         self._deployed: set[str] = set()
         self._looks = 0
@@ -81,7 +79,7 @@ class QuarantineKeeper:
         await self._holds.look()
         self._holds.clear()
         self._keys = HeldKeys()
-        self._releasing.clear()
+        self._due.clear()
         self._unsure.clear()
         self._deployed.clear()
         last = -1
@@ -144,7 +142,7 @@ class QuarantineKeeper:
         if self._holds_something or self._looks % _IDLE_EVERY == 0:
             await self._holds.look()
         every = _COMPARE_EVERY if len(self._keys) else _COMPARE_EMPTY_EVERY
-        if self._looks % every == 0 and not self._releasing:
+        if self._looks % every == 0 and not self._due:
             await self._compare()
 
     @property
@@ -199,8 +197,8 @@ class QuarantineKeeper:
                 item = replace(item, id=f"{item.id}/{item.key}")
         return item
 
-    async def due(self) -> Sequence[str]:
-        """Returns keys to release now; when they are released, there may be more.
+    async def find_due(self) -> None:
+        """Finds the keys to release now. Those that a person waits for come first, also while a dependency is away.
 
         A key is due in these cases:
 
@@ -212,14 +210,20 @@ class QuarantineKeeper:
         - the store may have other messages of it than this owner remembers; then it is only read
         """
         self._probe.gauge("treaty.quarantine.size", len(self._keys), queue=self._queue)
-        due = set(await self._quarantine.due(self._partition, self._clock.now())) if len(self._keys) else set()
-        due |= self._unsure | self._deployed
-        due = {key for key in due if not self._waits_for_replay(self._keys.first(key))}
-        due |= {item.key for item in self._keys.free() if not self._waits_for_replay(item)}
-        new = sorted(due - self._releasing)
-        chosen = new[: max(_KEYS_AT_ONCE - len(self._releasing), 0)]
-        self._releasing.update(chosen)
-        return chosen
+        asked: Sequence[str] = ()
+        due: Sequence[str] = ()
+        if len(self._keys):
+            asked = await self._quarantine.asked(self._partition)
+            due = await self._quarantine.due(self._partition, self._clock.now(), away=self._breakers.closed_to_all())
+        free = (item.key for item in self._keys.free())
+        self._due.put(self._ready([*asked, *sorted(self._unsure)]), self._ready([*due, *sorted(self._deployed), *free]))
+
+    def _ready(self, keys: Sequence[str]) -> Sequence[str]:
+        return [key for key in keys if not self._waits_for_replay(self._keys.first(key))]
+
+    def to_release(self) -> Sequence[str]:
+        """Returns the next keys that are due, as many as may be released now."""
+        return self._due.next(self._keys.first)
 
     async def release(self, key: str) -> None:
         """Handles the messages of a key, in order, until one fails, or has to wait for a replay."""
@@ -231,7 +235,7 @@ class QuarantineKeeper:
             self._unsure.add(key)
             logger.warning("a key stays in quarantine", key=key, error=str(away))
         finally:
-            self._releasing.discard(key)
+            self._due.over(key)
 
     async def _release_in_turn(self, key: str) -> None:
         waiting = await self._read(key)

@@ -8,7 +8,6 @@ from datetime import datetime
 import structlog
 
 from treaty.commits.codec import NeedsDeploy
-from treaty.concurrency.guarded import guarded
 from treaty.dependencies import Breakers, DependencyAway
 from treaty.messaging.envelope import Envelope
 from treaty.messaging.quarantine import (
@@ -34,7 +33,7 @@ class Release:
     """Tries the messages of one partition again. It reads each from the store just before it is handled.
 
     So an owner that was frozen handles no message that another owner has removed, discarded or edited by then, and its
-    late writes change nothing.
+    late writes change nothing. `handle` may take only so long, and raises exceptions only.
     """
 
     def __init__(
@@ -48,7 +47,6 @@ class Release:
     ) -> None:
         self._quarantine, self._queue, self._handle = quarantine, queue, handle
         self._breakers = breakers
-        self._missing: dict[str, str] = {}
         self._clock, self._probe = surroundings.clock, surroundings.probe
 
     async def carry_out(self, items: Sequence[Held]) -> list[Held]:
@@ -70,16 +68,15 @@ class Release:
             return None
         self._probe.reach("quarantine.releasing")
         try:
-            await guarded(self._handle(known.event()))
+            await self._handle(known.event())
         except Exception as error:
             if isinstance(error, DependencyAway):
-                self._missing[known.key] = error.dependency
                 self._breakers.failed(error.dependency)
             again = self._failed_again(known, error)
             await self._update(known, again)
             await self._answer(known, f"failed again: {error_name(error)}")
             return held(replace(again, intent=None))
-        self._breakers.succeeded(self._missing.pop(known.key, ""))
+        self._breakers.succeeded(known.missing)
         await self._answer(known, "took effect")
         self._probe.reach("quarantine.handled")
         await self._remove(replace(known, intent=None))
@@ -167,6 +164,7 @@ def failed(item: Quarantined, error: Exception, now: datetime) -> Quarantined:
         error=error_name(error),
         detail=_storable("".join(traceback.format_exception(error))[-4000:]),
         schema=schema,
+        missing=error.dependency if isinstance(error, DependencyAway) else "",
     )
 
 

@@ -32,6 +32,9 @@ _READINGS = 32
 
 MAJORITY, LOCAL = ReadConcern("majority"), ReadConcern("local")
 
+SNAPSHOT = ReadConcern("snapshot")
+"""For transactions. They ignore the concerns of their collections, so each is given this one and DURABLE."""
+
 
 def connect(uri: str | Callable[[], str], driver: Driver) -> Any:
     """Returns a client; it sends nothing yet. The time limits here hold unless the URI has its own.

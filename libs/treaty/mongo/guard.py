@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
+from pymongo import timeout
 from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from treaty.commits.duplicates import DUPLICATES, duplicates_of, extra_id, found
@@ -14,6 +15,9 @@ from treaty.mongo.driver import reaching
 logger = structlog.get_logger()
 
 _DUPLICATE_KEY = 11000
+_REPAIR_SECONDS = 3600.0
+"""Seconds that one step of the repair may take: each goes over the whole log."""
+
 _KEY = [("stream", 1), ("causes.id", 1)]
 
 _REPEATED: Sequence[Mapping[str, Any]] = (
@@ -88,7 +92,8 @@ class Guard:
         )
 
     async def _make(self) -> None:
-        await self._commits.create_index(_KEY, unique=True, name="causes")
+        with timeout(_REPAIR_SECONDS):
+            await self._commits.create_index(_KEY, unique=True, name="causes")
 
     async def _tell_apart(self) -> None:
         """Gives every effect of a cause after its first another id, so that the index can be made.
@@ -108,7 +113,9 @@ class Guard:
             "allowDiskUse": True,
             "cursor": {"batchSize": 1000},
         }
-        found: Sequence[Mapping[str, Any]] = (await self._commits.database.command(asked))["cursor"]["firstBatch"]
+        with timeout(_REPAIR_SECONDS):
+            answer = await self._commits.database.command(asked)
+        found: Sequence[Mapping[str, Any]] = answer["cursor"]["firstBatch"]
         return found
 
     async def _list(self, one: Mapping[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """The quarantine in MongoDB, in the collection `quarantine` of the consuming context's database."""
 
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence, Set
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -29,6 +29,7 @@ _HELD = {
     "waits_for": 1,
     "failed": {"$ne": ["$error", ""]},
     "asked": {"$gt": ["$intent", None]},
+    "missing": 1,
     "large": {"$or": [{"$gt": [_SIZE, LARGE]}, {"$eq": [_SIZE, REFERENCE_BYTES]}]},
 }
 """The projection of `Held`."""
@@ -76,14 +77,17 @@ class MongoQuarantine:
         with reaching():
             return int(await self._items.count_documents({**_WAITING, "partition": partition}))
 
-    async def due(self, partition: int, now: datetime) -> Sequence[str]:
-        keys = set()
-        for condition in (_ASKED, {"next_try": {"$lte": now}}):
-            where = {"partition": partition, **_WAITING, **condition}
-            with reaching():
-                found = self._items.find(where, {"_id": 0, "key": 1}).limit(_MOST_DUE)
-                keys |= {document["key"] for document in await found.to_list(None)}
-        return sorted(keys)
+    async def asked(self, partition: int) -> Sequence[str]:
+        return await self._keys({"partition": partition, **_WAITING, **_ASKED}, "intent.at")
+
+    async def due(self, partition: int, now: datetime, *, away: Collection[str] = ()) -> Sequence[str]:
+        where = {"partition": partition, **_WAITING, "next_try": {"$lte": now}}
+        return await self._keys({**where, "missing": {"$nin": list(away)}} if away else where, "next_try")
+
+    async def _keys(self, where: Mapping[str, Any], order: str) -> Sequence[str]:
+        with reaching():
+            found = self._items.find(where, {"_id": 0, "key": 1}).sort(order, 1).limit(_MOST_DUE)
+            return list(dict.fromkeys([document["key"] for document in await found.to_list(None)]))
 
     async def update(self, known: Quarantined, new: Quarantined) -> bool:
         values = await self._document(new, body=new.envelope.body != known.envelope.body)
@@ -191,6 +195,7 @@ class MongoQuarantine:
             "discarded": item.discarded,
             "schema": item.schema,
             "waits_for": item.waits_for,
+            "missing": item.missing,
             "raw": [list(header) for header in item.raw],
         }
         if body:
@@ -255,6 +260,7 @@ def _held(document: Mapping[str, Any]) -> Held:
         waits_for=document.get("waits_for", ""),
         asked=document["asked"],
         large=document["large"],
+        missing=document.get("missing", ""),
     )
 
 
@@ -274,5 +280,6 @@ def _item(document: Mapping[str, Any]) -> Quarantined:
         discarded=document["discarded"],
         schema=document.get("schema", False),
         waits_for=document.get("waits_for", ""),
+        missing=document.get("missing", ""),
         raw=tuple((name, value) for name, value in document.get("raw", ())),
     )

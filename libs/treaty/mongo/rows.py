@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from pymongo import ReplaceOne, ReturnDocument
+from pymongo import ReadPreference, ReplaceOne, ReturnDocument
 from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure, PyMongoError
 
 from treaty.followers.leases import LeaseLost
-from treaty.mongo.driver import aggregated, reaching, session, snapshot
+from treaty.mongo.driver import DURABLE, SNAPSHOT, aggregated, reaching, session, snapshot
 from treaty.mongo.writing_session import WritingSession
 from treaty.projections.projection import Projection
 from treaty.projections.rows import (
@@ -124,7 +124,7 @@ class MongoRows:
 
         with reaching():
             async with self._writing.use() if epoch >= 0 else session(self._client) as own:
-                await own.with_transaction(transaction)
+                await own.with_transaction(transaction, SNAPSHOT, DURABLE, ReadPreference.PRIMARY)
 
     async def store_newer(self, rows: Sequence[Row], generation: int) -> None:
         """The filter does not match a row that is there in a later version; then the upsert collides with it."""

@@ -25,6 +25,9 @@ from treaty.surroundings import Surroundings
 CHECK_SECONDS = 30.0
 """Seconds between looks at the index on which idempotence rests."""
 
+_LOOK_SECONDS = 1.0
+"""Seconds for which one `ping` waits for such a look."""
+
 ASK_SECONDS = 5.0
 """Seconds for which a good answer of the primary counts, if a majority has all that it had."""
 
@@ -52,6 +55,7 @@ class MongoStores:
         self._client = client
         self._patience = patience
         self._check_at = self._ask_at = 0.0
+        self._looking: asyncio.Task[None] | None = None
         self._majority = Majority(patience)
         self._database = database(client, context)
         self.commits = MongoCommits(client, self._database)
@@ -89,11 +93,21 @@ class MongoStores:
         now = asyncio.get_running_loop().time()
         if now >= self._ask_at:
             await self._ask(now)
-        if now >= self._check_at:
-            self._check_at = now + CHECK_SECONDS
-            await self.commits.check()
+        await self._look_at_the_index(now)
         if self.commits.unguarded:
             raise StoreAway(self.commits.unguarded)
+
+    async def _look_at_the_index(self, now: float) -> None:
+        """Looks at the index in a task of its own: making it again may take minutes, and no caller waits so long."""
+        if self._looking is None and now >= self._check_at:
+            self._check_at = now + CHECK_SECONDS
+            self._looking = asyncio.create_task(self.commits.check())
+        if self._looking is None:
+            return
+        await asyncio.wait([self._looking], timeout=_LOOK_SECONDS)
+        if self._looking is not None and self._looking.done():
+            look, self._looking = self._looking, None
+            await look
 
     async def _ask(self, now: float) -> None:
         """Asks the primary for its state. While a majority is behind, it is asked each time."""

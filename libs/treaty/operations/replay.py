@@ -170,16 +170,24 @@ class Replayer:
                 if hole.is_open and hole.stream:
                     self._leave_out(hole.id, hole.error)
         for stream in replay.streams:
-            for commit in await self._readable(stream):
+            async for commit in self._readable(stream):
                 yield commit
 
-    async def _readable(self, stream: str) -> Sequence[Commit]:
-        """Returns the commits of a stream up to the first that cannot be read: what is behind it must not overtake."""
-        try:
-            return await self._log.read(stream, states=False)
-        except Unreadable as found:
-            self._leave_out(found.id, found.why)
-            return await self._log.read(stream, last=found.version - 1, states=False)
+    async def _readable(self, stream: str) -> AsyncIterator[Commit]:
+        """Yields the commits of a stream up to the first that cannot be read: what is behind it must not overtake."""
+        first, last = 1, None
+        while True:
+            try:
+                commits = await self._log.read(stream, first=first, last=last, states=False, most=_TOGETHER)
+            except Unreadable as found:
+                self._leave_out(found.id, found.why)
+                last = found.version - 1
+                continue
+            for commit in commits:
+                yield commit
+            if not commits:
+                return
+            first = commits[-1].version + 1
 
     def _leave_out(self, id: str, why: str) -> None:
         self.unreadable.append(id)

@@ -21,8 +21,9 @@ from treaty.followers.pending_work import PendingWork
 from treaty.followers.relay import Relay
 from treaty.followers.track import Follower
 from treaty.messaging.broker import Broker, Topology
-from treaty.messaging.consumer import PartitionConsumer, Patience
+from treaty.messaging.consumer import PartitionConsumer
 from treaty.messaging.dispatcher import Dispatcher
+from treaty.messaging.tries import Patience
 from treaty.operations.gauges import Gauges
 from treaty.projections.projection import Projection
 from treaty.projections.projector import Projector
@@ -111,6 +112,7 @@ class Duties:
             sure=lease.sure,
             read_inbox=inbox.read,
             look_every=5 * self.patience.look_every,
+            run_seconds=self.patience.handler_seconds,
             breakers=self.breakers,
         )
         relay = Relay(
@@ -121,7 +123,13 @@ class Duties:
             environment=self.environment,
             surroundings=self.surroundings,
         )
-        caller = Caller(self.service.commands, self.service.handlers, pending, probe=self.surroundings.probe)
+        caller = Caller(
+            self.service.commands,
+            self.service.handlers,
+            pending,
+            probe=self.surroundings.probe,
+            seconds=self.patience.handler_seconds,
+        )
         runs.update(publish=relay.run_item, call=caller.run_item)
         projectors = [await self._projector(projection) for projection in self.service.read_models]
         followers: list[Follower] = [relay, caller, *projectors]

@@ -10,7 +10,7 @@ import structlog
 
 from treaty.concurrency.tasks import ended
 from treaty.messaging.broker import Broker
-from treaty.messaging.consumer import Patience
+from treaty.messaging.tries import Patience
 from treaty.probes import NoProbe, Probe
 from treaty.process.runner import Runner
 from treaty.rpc.server import GrpcServer
@@ -28,6 +28,10 @@ logger = structlog.get_logger()
 
 _REASON_SECONDS = 10.0
 """Seconds between two reasons in the log while the process is not ready: the texts of drivers' errors differ."""
+
+
+_LEAST_DRAIN_SECONDS = 1.0
+"""Seconds that consumers have to finish what they do, also if the calls took all of the drain."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,8 +74,9 @@ class Host:
         logger.info("serving", contexts=list(self.contexts), role=self.settings.role, port=self.server.port)
 
     async def stop(self) -> None:
-        """Drains in this order: readiness, then calls, then consumers and followers."""
+        """Drains in this order: readiness, then calls, then consumers and followers. All share GRPC_DRAIN_SECONDS."""
         logger.info("draining", contexts=list(self.contexts))
+        until = asyncio.get_running_loop().time() + self.settings.grpc_drain_seconds
         if self._watching is not None:
             await ended([self._watching])
         await asyncio.gather(*(runner.end_watching() for runner in self.runners))
@@ -79,7 +84,8 @@ class Host:
             await self.webhooks.stop()
         if self.server is not None:
             await self.server.stop()
-        await asyncio.gather(*(runner.stop() for runner in self.runners))
+        left = max(until - asyncio.get_running_loop().time(), _LEAST_DRAIN_SECONDS)
+        await asyncio.gather(*(runner.stop(within=left) for runner in self.runners))
         logger.info("stopped", contexts=list(self.contexts))
 
     @property
@@ -127,7 +133,7 @@ class Host:
             lease_seconds=self.settings.lease_seconds,
             inbox_wait_seconds=self.settings.inbox_wait_seconds,
             drain_seconds=self.settings.grpc_drain_seconds,
-            patience=self.patience,
+            patience=replace(self.patience, handler_seconds=self.settings.handler_seconds),
             sealing=Sealing.of(self.settings),
         )
 

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import structlog
+from google.protobuf.internal import api_implementation
 
 from treaty.mongo.driver import close, connect
 from treaty.mongo.stores import MongoStores
@@ -56,6 +57,8 @@ async def running(
         SettingsError: if MONGODB_URI or AMQP_URL is missing.
     """
     settings.require("MONGODB_URI", "AMQP_URL")
+    if api_implementation.Type() == "python":
+        logger.warning("protobuf runs in pure Python, which is slow and has fewer guards: install its binary wheel")
     for name in contexts:
         load(name)
     surroundings = Surroundings()

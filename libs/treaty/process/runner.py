@@ -14,8 +14,9 @@ from treaty.concurrency.guarded import guarded
 from treaty.concurrency.tasks import ended
 from treaty.dependencies import Breakers
 from treaty.followers.leases import Lease, LeaseKeeper, LeaseTaken
-from treaty.messaging.broker import Broker, BrokerAway, BrokerRefused, Topology
-from treaty.messaging.consumer import PartitionConsumer, Patience
+from treaty.messaging.broker import Broker, BrokerAway, BrokerRefused, MayDrop, Topology
+from treaty.messaging.consumer import PartitionConsumer
+from treaty.messaging.tries import Patience
 from treaty.probes import holding
 from treaty.process.duties import Duties
 from treaty.seals.sealer import Sealing
@@ -100,14 +101,18 @@ class Runner:
         """Ends the streams of changes, which would otherwise delay the drain."""
         await asyncio.gather(*(watch.close() for watch in self.service.watches))
 
-    async def stop(self) -> None:
-        """Finishes the started work and releases the leases. Work that takes too long is cut off and repeated later."""
+    async def stop(self, *, within: float | None = None) -> None:
+        """Finishes the started work and releases the leases. Work that takes too long is cut off and repeated later.
+
+        Args:
+            within: seconds for the started work, if fewer than `drain_seconds`.
+        """
         self._stopping = True
         self.ready = False
         for consumer in self._consumers.values():
             consumer.drain()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self.drain_seconds):
+            async with asyncio.timeout(self.drain_seconds if within is None else within):
                 await asyncio.gather(*(consumer.ended.wait() for consumer in self._consumers.values()))
         await ended(self._tasks)
         await self._release_leases()
@@ -147,11 +152,13 @@ class Runner:
             self._breakers.settle()
 
     async def _declare(self) -> bool:
-        """Declares the topology; returns whether the context is ready.
+        """Declares the topology; returns whether messages can be consumed.
 
-        A topology that differs makes the context not ready. A broker that is away does not: commands are committed all
-        the same, and their events are published when it is back. A broker that refuses this process counts as away at
-        first, because its password may be changing; after `refused_seconds` it makes the context not ready.
+        A topology that differs makes the context not ready. A policy that may drop messages does so too, but the queues
+        are consumed all the same: what nobody reads is dropped first. A broker that is away does not: commands are
+        committed all the same, and their events are published when it is back. A broker that refuses this process
+        counts as away at first, because its password may be changing; after `refused_seconds` it makes the context not
+        ready.
         """
         try:
             await guarded(self.broker.declare(self.topology))
@@ -161,6 +168,7 @@ class Runner:
         except Exception as error:
             self.ready, self._why = False, f"the topology is not as declared: {error}"
             logger.warning("the topology is not as declared", context=self.service.name, error=str(error))
+            return isinstance(error, MayDrop)
         else:
             self.ready, self._refused_at = not self._stopping, None
         return self.ready

@@ -59,7 +59,7 @@ class Inboxes:
         finally:
             await close(channel)
         if self._policies is not None and topology.subscribes:
-            await self._policies.check(topology.context, await self.queues(topology))
+            await self._policies.check(topology.context, _names(topology, layout))
 
     async def _declare_in(self, channel: AbstractChannel, topology: Topology, layout: Slots | Hashed) -> None:
         async with asyncio.timeout(4 * self._timeout):
@@ -118,3 +118,9 @@ class Inboxes:
         """Returns the names of the queues of all partitions."""
         layout = await self.layout(topology)
         return [layout.queue(topology, partition) for partition in range(topology.partitions)]
+
+
+def _names(topology: Topology, layout: Slots | Hashed) -> Sequence[str]:
+    """Returns the names of the queues in which messages of the inbox may be; in a renewal, those of both layouts."""
+    partitions = range(topology.partitions)
+    return list(dict.fromkeys(one.queue(topology, p) for one in (layout, layout.entry) for p in partitions))

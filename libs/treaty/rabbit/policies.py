@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 import structlog
 
-from treaty.messaging.broker import TopologyDiffers
+from treaty.messaging.broker import MayDrop
 from treaty.rabbit.topology import MAX_DELIVERIES
 
 logger = structlog.get_logger()
@@ -39,14 +39,14 @@ class Policies:
         the broker.
 
         Raises:
-            TopologyDiffers: if a policy can drop messages.
+            MayDrop: if a policy can drop messages.
         """
         try:
             self._faults[context] = [fault for queue in await self._read(queues) for fault in faults(queue)]
         except Exception as error:
             logger.warning("the policies cannot be read", context=context, error=f"{type(error).__name__}: {error}")
         if self._faults.get(context):
-            raise TopologyDiffers("; ".join(self._faults[context]))
+            raise MayDrop("; ".join(self._faults[context]))
 
     async def _read(self, names: Sequence[str]) -> Sequence[Mapping[str, Any]]:
         from aiohttp import ClientSession, ClientTimeout  # only with a management URL

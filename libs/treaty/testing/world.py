@@ -10,7 +10,7 @@ from typing import Any
 from treaty.clock import Clock, SystemClock
 from treaty.memory.broker import MemoryBroker
 from treaty.memory.stores import MemoryStores
-from treaty.messaging.consumer import Patience
+from treaty.messaging.tries import Patience
 from treaty.operations.backlog import backlog
 from treaty.probes import NoProbe, Probe
 from treaty.process.host import Host

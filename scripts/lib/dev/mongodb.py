@@ -27,7 +27,7 @@ class MongoDB:
         return self.folder / "mongod.log"
 
     def uri(self) -> str:
-        return f"mongodb://{ports.HOST}:{self.port()}/?replicaSet={REPLICA_SET}&w=majority&journal=true"
+        return f"mongodb://{ports.HOST}:{self.port()}/?replicaSet={REPLICA_SET}"
 
     def port(self) -> int | None:
         return ports.remembered(self.folder / "ports.json").get("mongodb")

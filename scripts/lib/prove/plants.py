@@ -225,8 +225,8 @@ PLANTS: Mapping[str, Plant] = {
         [
             Change(
                 "messaging/consumer.py",
-                "            lanes.submit(key, partial(self._keeper.release, key))\n",
-                "            asyncio.get_running_loop().create_task(self._keeper.release(key))\n",
+                "                lanes.submit(key, partial(self._release, lanes, key))\n",
+                "                asyncio.get_running_loop().create_task(self._release(lanes, key))\n",
             ),
             Change(
                 "messaging/quarantine_keeper.py",

@@ -73,7 +73,7 @@ class Servers:
     @property
     def mongodb_uri(self) -> str:
         hosts = ",".join(member.address for member in self.members)
-        return f"mongodb://{hosts}/?replicaSet={SET}&w=majority&journal=true"
+        return f"mongodb://{hosts}/?replicaSet={SET}"
 
     @property
     def amqp_port(self) -> int:

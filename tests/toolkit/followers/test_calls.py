@@ -169,6 +169,23 @@ async def test_calls_that_hang_are_bounded_and_hold_up_neither_the_log_nor_calls
         assert len(await phone.parking.store.find(1000)) == 800
 
 
+async def test_a_call_that_hangs_is_cut_off_and_made_again(phone: Phone) -> None:
+    phone.caller = Caller(COMMANDS, {Ring: phone.ring}, phone.pending, probe=Recorder(), patience=0.02, seconds=0.1)
+    phone.gates["hangs"] = asyncio.Event()
+    async with running(phone.pending.work()):
+        await phone.take(calling("thing-1", 1, "hangs"))
+        [item] = await eventually(lambda: _failed(phone))
+        assert item.error == "TookTooLong: it did not end within 0.1 s"
+        phone.gates["hangs"].set()
+        phone.parking.clock.advance(60)
+        await eventually(phone.parking.is_empty)
+    assert phone.rung == ["hangs"]
+
+
+async def _failed(phone: Phone) -> Sequence[Item]:
+    return [item for item in await phone.parking.store.find(1) if item.error]
+
+
 async def test_calls_that_answer_wait_for_a_place_and_are_not_parked(phone: Phone) -> None:
     phone.caller = Caller(COMMANDS, {Ring: phone.ring}, phone.pending, probe=Recorder(), patience=10.0)
     gates = [str(n) for n in range(2 * _FIRST_ATTEMPTS)]

@@ -7,9 +7,10 @@ from treaty.commits.codec import NeedsDeploy
 from treaty.concurrency.tasks import at_once
 from treaty.dependencies import AFTER, Breakers, DependencyAway
 from treaty.memory.broker import MemoryBroker
-from treaty.messaging.consumer import PartitionConsumer, Patience
+from treaty.messaging.consumer import PartitionConsumer
 from treaty.messaging.envelope import Envelope
 from treaty.messaging.quarantine import AWAY_AT_MOST, SCHEDULE
+from treaty.messaging.tries import Patience
 from treaty.surroundings import Surroundings
 from treaty.testing import eventually
 from treaty.testing.recorder import Recorder
@@ -32,10 +33,14 @@ class Needing:
     """A handler; what begins with "n" needs the dependency."""
 
     away: bool = True
+    hangs: float = 0.0
+    tried: int = 0
     handled: dict[str, float] = field(default_factory=dict)
 
     async def handle(self, event: Envelope) -> None:
         if self.away and event.id.startswith("n"):
+            self.tried += 1
+            await asyncio.sleep(self.hangs)
             raise Away("no answer")
         self.handled[event.id] = asyncio.get_running_loop().time()
 
@@ -81,6 +86,50 @@ def test_a_partition_full_of_messages_that_wait_lets_the_others_through_after_th
     assert AWAY_SECONDS / 2 < simulate(1, run()) < 1.5 * AWAY_SECONDS
 
 
+def test_messages_whose_retry_hangs_hold_up_neither_others_nor_what_comes_on_their_own_keys() -> None:
+    async def run() -> float:
+        desk, needing = await _desk(), Needing()
+        keys = [f"n{n}" for n in range(20 * PREFETCH)]
+        _deliver(desk, *keys)
+        async with running(_consumer(desk, needing, _breakers(desk)).run()):
+            await eventually(lambda: _holds(desk, len(keys)), within=3600.0)
+            needing.hangs, needing.tried = 5.0, 0
+            desk.clock.advance(301)
+            await asyncio.sleep(2.0)
+            begun = asyncio.get_running_loop().time()
+            for key in keys:
+                desk.broker.deliver(DESK.context, envelope("test.bank", f"{key} again", key=key))
+            _deliver(desk, "healthy")
+            await eventually(lambda: "healthy" in needing.handled, within=3600.0)
+            assert needing.tried < PREFETCH
+            needing.away = False
+            desk.clock.advance(301)
+            await asyncio.sleep(60.0)
+            assert not await desk.held()
+        return needing.handled["healthy"] - begun
+
+    assert simulate(1, run()) < 20.0
+
+
+def test_a_handler_that_hangs_holds_up_its_key_for_its_time_and_the_others_not_at_all() -> None:
+    async def run() -> None:
+        desk, needing = await _desk(), Needing(hangs=1e9)
+        _deliver(desk, "n1", *(str(n) for n in range(PREFETCH - 1)))
+        desk.broker.deliver(DESK.context, envelope("test.bank", "behind", key="n1"))
+        async with running(_consumer(desk, needing, _breakers(desk)).run()):
+            await asyncio.sleep(Patience().handler_seconds - 1.0)
+            assert not await desk.held()
+            assert len(needing.handled) == PREFETCH - 1
+            await asyncio.sleep(5.0)
+            assert await desk.held() == ["n1", "behind"]
+            assert "TookTooLong: it did not end within 180 s" in (await desk.known("n1")).error
+            needing.away = False
+            desk.clock.advance(11)
+            await eventually(lambda: "behind" in needing.handled)
+
+    simulate(1, run())
+
+
 def test_a_message_that_is_back_in_time_waits_where_it_stands() -> None:
     async def run() -> None:
         desk, needing = await _desk(), Needing()
@@ -108,7 +157,7 @@ def test_the_gauge_says_that_a_dependency_is_back_when_a_message_in_quarantine_t
             assert desk.probe.gauges["treaty.breaker.open"] == 1
             needing.away = False
             desk.clock.advance(301)
-            await asyncio.sleep(5.0)
+            await asyncio.sleep(15.0)
             assert not await desk.held()
             assert desk.probe.gauges["treaty.breaker.open"] == 0
 
@@ -161,6 +210,10 @@ async def test_neither_deploys_nor_outages_leave_a_message_to_a_person() -> None
         desk.clock.advance(301)
         await eventually(desk.holds_nothing)
     assert desk.done == ["a1"]
+
+
+async def _holds(desk: Desk, count: int) -> bool:
+    return len(await desk.held()) == count
 
 
 async def _is_held(desk: Desk) -> bool:

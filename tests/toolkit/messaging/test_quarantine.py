@@ -218,11 +218,11 @@ class SlowQuarantine(MemoryQuarantine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked, self.answering = 0, asyncio.Event()
+        self.added, self.answering = 0, asyncio.Event()
 
     async def add(self, item: Quarantined) -> bool:
         if item.envelope.id == "a4":
-            self.asked += 1
+            self.added += 1
             await self.answering.wait()
         return await super().add(item)
 
@@ -236,11 +236,11 @@ async def test_a_release_that_waited_in_its_lane_when_the_channel_was_lost_is_do
         await desk.idle()
         desk.poison.clear()
         desk.deliver("a4")
-        await eventually(lambda: quarantine.asked == 1)
+        await eventually(lambda: quarantine.added == 1)
         await desk.intend("a1", "retry")
-        await eventually(lambda: "a" in consumer._keeper._releasing)
+        await eventually(lambda: "a" in consumer._keeper._due._begun)
         await desk.broker.lose_channels()
-        await eventually(lambda: quarantine.asked == 2)
+        await eventually(lambda: quarantine.added == 2)
         quarantine.answering.set()
         await eventually(lambda: desk.holds_nothing())
         await desk.idle()

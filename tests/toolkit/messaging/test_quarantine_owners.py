@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from treaty.dependencies import Breakers
@@ -75,7 +76,8 @@ class Owner:
         return await self.release_again()
 
     async def release_again(self) -> list[str]:
-        assert list(await self.keeper.due()) == ["k"]
+        await self.keeper.find_due()
+        assert list(self.keeper.to_release()) == ["k"]
         await self.keeper.release("k")
         return [id for id, _ in self.handled]
 
@@ -141,11 +143,13 @@ async def test_a_message_that_was_added_late_is_found_and_released() -> None:
     owner = Owner()
     await owner.keeper.open()
     await owner.quarantine.add(kept("a", 1))
-    assert not await owner.keeper.due()
+    await owner.keeper.find_due()
+    assert not owner.keeper.to_release()
     for _ in range(30):
         await owner.keeper.look()
     assert await owner.release_again() == ["a"]
-    assert not await owner.keeper.due()
+    await owner.keeper.find_due()
+    assert not owner.keeper.to_release()
 
 
 async def test_a_message_that_was_removed_elsewhere_holds_its_key_no_longer() -> None:
@@ -159,18 +163,25 @@ async def test_a_message_that_was_removed_elsewhere_holds_its_key_no_longer() ->
     assert owner.keeper.judge(kept("b", 2).envelope) is Verdict.HANDLE
 
 
-async def test_keys_are_released_in_batches_and_all_of_them() -> None:
+async def test_few_keys_are_released_at_once_and_first_those_that_a_person_asked_for_or_that_wait_longest() -> None:
     owner = Owner()
-    for n in range(1_100):
-        await owner.quarantine.add(replace(kept(str(n), n, key=str(n)), error="ValueError: no", next_try=NOON))
+    intent = Intent(action="retry", reason="", at=NOON)
+    for n in range(100):
+        due = NOON - timedelta(seconds=n)
+        asked = intent if n == 50 else None
+        failed = replace(kept(str(n), n, key=str(n)), error="ValueError: no", next_try=due, intent=asked)
+        await owner.quarantine.add(failed)
     await owner.keeper.open()
+    await owner.keeper.find_due()
     batches = []
-    while due := await owner.keeper.due():
-        batches.append(len(due))
-        for key in due:
+    while keys := owner.keeper.to_release():
+        assert not owner.keeper.to_release()
+        batches.append(len(keys))
+        for key in keys:
             await owner.keeper.release(key)
-    assert batches == [1000, 100]
-    assert len(owner.handled) == 1_100
+    assert batches == [16, 16, 16, 16, 16, 16, 4]
+    others = [str(n) for n in reversed(range(100)) if n != 50]
+    assert [id for id, _ in owner.handled] == ["50", *others]
 
 
 def _held(id: str, order: int, sequence: str, *, source: str = "x", failed: bool = False) -> Held:

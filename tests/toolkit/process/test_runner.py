@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from treaty.memory.broker import MemoryBroker
 from treaty.memory.stores import MemoryStores
-from treaty.messaging.broker import BrokerAway, BrokerRefused, Topology, TopologyDiffers
-from treaty.messaging.consumer import Patience
+from treaty.messaging.broker import BrokerAway, BrokerRefused, MayDrop, Topology, TopologyDiffers
 from treaty.messaging.subscriptions import Subscription
+from treaty.messaging.tries import Patience
 from treaty.process.runner import Runner
 from treaty.projections.rows import Rows
 from treaty.service.context_map import Pattern, Relation
@@ -29,6 +29,10 @@ LEASE = 0.3
 
 def service(**parts: Any) -> Service:
     return Service(name="test.bank", api=bare_api("test.bank.v1.Bank"), **parts)
+
+
+NOTED = Subscription(name="Noted", type="test.desk.v1.Noted", parse=bytes, translate=bytes, then=asyncio.sleep)
+RELATIONS = [Relation("test.desk", Pattern.CONFORMIST)]
 
 
 @dataclass(slots=True)
@@ -182,9 +186,7 @@ async def test_a_client_that_cancels_whoever_asks_ends_neither_the_declarations_
                 yield lost
 
     site.broker = broker = Cancelling()
-    wanted = Subscription(name="Noted", type="test.desk.v1.Noted", parse=bytes, translate=bytes, then=asyncio.sleep)
-    relations = [Relation("test.desk", Pattern.CONFORMIST)]
-    async with site.process("one", verify_seconds=0.05, subscriptions=[wanted], relations=relations) as one:
+    async with site.process("one", verify_seconds=0.05, subscriptions=[NOTED], relations=RELATIONS) as one:
         await eventually(lambda: one.ready and broker.declared > 5)
         await eventually(lambda: broker.consumed >= 4)
 
@@ -241,6 +243,18 @@ async def test_a_topology_that_is_no_longer_as_declared_ends_readiness_and_a_bro
         await eventually(lambda: runner.ready)
 
 
+async def test_what_a_policy_may_drop_is_read_by_a_process_that_is_not_ready(site: Site) -> None:
+    broker = _Differing()
+    site.broker = broker
+    broker.error = MayDrop("the policy careless drops messages")
+    async with site.process("ann", verify_seconds=0.05, subscriptions=[NOTED], relations=RELATIONS) as runner:
+        await eventually(lambda: site.holder("p0") and site.holder("p1"))
+        with pytest.raises(RuntimeError, match="the policy careless drops messages"):
+            await runner.check()
+        broker.error = None
+        await eventually(lambda: runner.ready)
+
+
 async def test_a_broker_that_refuses_this_process_for_long_ends_readiness_and_the_reason_is_told(site: Site) -> None:
     broker = _Differing()
     site.broker = broker
@@ -276,9 +290,10 @@ class _Differing(MemoryBroker):
 
     async def declare(self, topology: Topology) -> None:
         self.asked += self.error is not None
+        if self.error is None or isinstance(self.error, MayDrop):
+            await super().declare(topology)
         if self.error is not None:
             raise self.error
-        await super().declare(topology)
 
 
 async def test_a_lease_names_the_process_that_holds_it(site: Site) -> None:

@@ -25,7 +25,7 @@ from opentelemetry.trace import Tracer
 from treaty.clock import SystemClock
 from treaty.memory.broker import MemoryBroker
 from treaty.memory.stores import MemoryStores
-from treaty.messaging.consumer import Patience
+from treaty.messaging.tries import Patience
 from treaty.probes import Probe
 from treaty.process.host import Host
 from treaty.rpc.client import call_traced, channel

@@ -14,7 +14,7 @@ from treaty.domain import DomainError
 from treaty.memory.broker import MemoryBroker
 from treaty.memory.stores import MemoryStores
 from treaty.messaging.broker import BrokerAway
-from treaty.messaging.consumer import Patience
+from treaty.messaging.tries import Patience
 from treaty.probes import NoProbe
 from treaty.process.runner import Runner
 from treaty.rpc.peers import Peer, PeerAway

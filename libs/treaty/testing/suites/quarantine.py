@@ -126,8 +126,20 @@ class QuarantineSuite(OnStores):
         await stores.quarantine.update(kept("later", 2), replace(kept("later", 2, key="later"), next_try=later))
         await stores.quarantine.add(replace(kept("other", 1, key="other", partition=1), next_try=NOON))
         await stores.quarantine.intend("made.up/asked", Intent(action="retry", reason="fixed", at=NOON))
-        assert sorted(await stores.quarantine.due(0, NOON)) == ["asked", "now"]
-        assert sorted(await stores.quarantine.due(0, later)) == ["asked", "later", "now"]
+        assert await stores.quarantine.asked(0) == ["asked"]
+        assert await stores.quarantine.due(0, NOON) == ["now"]
+        assert await stores.quarantine.due(0, later) == ["now", "later"]
+
+    async def test_those_that_wait_longest_are_due_first_and_those_whose_dependency_is_away_are_not(
+        self, stores: Stores
+    ) -> None:
+        needs = {"a": "other", "b": "", "c": "third"}
+        for n, (key, missing) in enumerate(needs.items()):
+            due = NOON - timedelta(seconds=n)
+            await stores.quarantine.add(replace(kept(key, n, key=key), error="no", next_try=due, missing=missing))
+        assert await stores.quarantine.due(0, NOON) == ["c", "b", "a"]
+        assert await stores.quarantine.due(0, NOON, away=["other"]) == ["c", "b"]
+        assert [item.missing async for item in stores.quarantine.held(0)] == ["other", "", "third"]
 
     async def test_the_owner_remembers_of_a_message_what_orders_it(self, stores: Stores) -> None:
         intent = Intent(action="retry", reason="fixed", at=NOON)
