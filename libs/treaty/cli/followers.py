@@ -49,7 +49,7 @@ async def followed(opened: Opened) -> Mapping[str, Any]:
 async def _row(opened: Opened, name: str, place: Place | None) -> Mapping[str, Any]:
     behind = await opened.stores.log.behind(place or Place())
     first = await opened.stores.log.peek(place or Place(), 1)
-    now = opened.ports.clock.now()
+    now = await opened.stores.pending.now()
     return {
         "follower": name,
         "place": "not started" if place is None else f"{place.position[0]}.{place.position[1]}",

@@ -41,7 +41,7 @@ async def waiting(opened: Opened) -> Mapping[str, Any]:
     `first` and `parked` are lists of events; `parked` holds the events that the broker did not accept, or the first
     thousand of them.
     """
-    log, now = opened.stores.log, opened.ports.clock.now()
+    log, now = opened.stores.log, await opened.stores.pending.now()
     place = (await opened.stores.checkpoints.load()).get("relay", Place())
     first: list[dict[str, Any]] = [
         {"type": outgoing.type, "stream": commit.stream, "age": (now - outgoing.time).total_seconds()}

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 
@@ -43,16 +44,17 @@ class Gauges:
             await asyncio.sleep(self.every)
 
     async def tell(self) -> None:
-        """Sets all gauges once."""
+        """Sets all gauges once. Ages are those by the server's clock, which all processes share."""
+        now = await self.stores.pending.now()
         places = await self.stores.checkpoints.load()
         for name in self.followers:
-            lag = await self._lag(places.get(name, Place()))
+            lag = await self._lag(places.get(name, Place()), now)
             self.surroundings.probe.gauge("treaty.follower.lag", lag, follower=name)
         pending = await self.stores.pending.waiting()
         self.surroundings.probe.gauge("treaty.pending.size", pending.count)
-        self.surroundings.probe.gauge("treaty.pending.age", pending.age(self.surroundings.clock.now()))
+        self.surroundings.probe.gauge("treaty.pending.age", pending.age(now))
         quarantined = await self.stores.quarantine.waiting()
-        self.surroundings.probe.gauge("treaty.quarantine.age", quarantined.age(self.surroundings.clock.now()))
+        self.surroundings.probe.gauge("treaty.quarantine.age", quarantined.age(now))
         held = [bool(hole.stream) for hole in await holes(self.stores.log) if hole.is_open]
         self.surroundings.probe.gauge("treaty.holes.open", sum(held))
         self.surroundings.probe.gauge("treaty.holes.strays", len(held) - sum(held))
@@ -62,7 +64,7 @@ class Gauges:
             stuck = await self.stores.rows(saga.runs).count({"status": RunStatus.STUCK.value})
             self.surroundings.probe.gauge("treaty.saga.stuck", stuck, saga=saga.stored.stream)
 
-    async def _lag(self, place: Place) -> float:
+    async def _lag(self, place: Place, now: datetime) -> float:
         """Returns the age in seconds of the oldest commit that a follower has not handled."""
         first = await self.stores.log.peek(place, 1)
-        return Waiting(len(first), first[0].stored_at if first else None).age(self.surroundings.clock.now())
+        return Waiting(len(first), first[0].stored_at if first else None).age(now)

@@ -66,6 +66,20 @@ async def test_a_stream_is_held_back_until_its_hole_is_closed(gauges: Gauges, st
     assert (await told(gauges))["holes.open"] == 0
 
 
+async def test_a_process_whose_clock_is_wrong_tells_the_ages_by_the_clock_of_the_server(
+    gauges: Gauges, stores: MemoryStores, clock: ManualClock
+) -> None:
+    await stores.log.append(plain_commit("thing-1"))
+    await stores.quarantine.add(kept("a", 1))
+    clock.advance(300)
+    right = await told(gauges)
+    assert right["follower.lag"] == 300
+    for wrong in (-3600.0, 3600.0):
+        own = ManualClock(clock.now())
+        own.advance(wrong)
+        assert await told(replace(gauges, surroundings=replace(gauges.surroundings, clock=own))) == right
+
+
 async def test_a_follower_lags_by_the_age_of_the_first_commit_it_has_not_done(
     gauges: Gauges, stores: MemoryStores, clock: ManualClock
 ) -> None:
