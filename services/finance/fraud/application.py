@@ -12,10 +12,11 @@ from treaty.domain import Call
 from treaty.projections import Key, Page, View
 
 from services.finance.fraud.domain.case import Case, Status
-from services.finance.fraud.domain.events import ProfileEvent
+from services.finance.fraud.domain.events import CaseDecided, CaseEvent, ProfileEvent, TransferScreened
 from services.finance.fraud.domain.profile import Profile
 from services.finance.fraud.domain.rules import Decision, Features, Model, Transfer, Verdict
 from services.finance.fraud.projections import CaseRow
+from services.finance.money import Money
 
 COLUMNS = (*(field.name for field in fields(Features)), "fraud")
 """The columns of the training data: the features of a transfer, and whether it was fraud."""
@@ -35,6 +36,25 @@ class OpenCase:
     transfer: Transfer
     features: Features
     verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotePayment:
+    """The payee of a transfer has the money."""
+
+    payer: str
+    transfer_id: str
+    payee: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteDecision:
+    """A call of a case for the profile of its payer."""
+
+    payer: str
+    payee: str
+    fraud: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +96,19 @@ class Fraud:
         """Screens a transfer. A repeat has the first verdict."""
         return await self.profiles.add(
             command.payer, lambda profile: profile.screen(command.transfer, self.model, self.zone)
+        )
+
+    async def note_payment(self, command: NotePayment) -> Committed[Profile]:
+        """Makes a payee and an amount familiar, once."""
+        return await self.profiles.add(
+            command.payer,
+            lambda profile: profile.note_payment(command.transfer_id, command.payee, command.amount),
+        )
+
+    async def note_decision(self, command: NoteDecision) -> Committed[Profile]:
+        """Makes the payee of a fraud a stranger."""
+        return await self.profiles.add(
+            command.payer, lambda profile: profile.note_decision(command.payee, fraud=command.fraud)
         )
 
     async def open_case(self, command: OpenCase) -> Committed[Case]:
@@ -122,5 +155,11 @@ class Fraud:
 
 def open_cases(profile: Profile, event: ProfileEvent) -> Iterator[Call]:
     """Policy: opens a case for each transfer that is not accepted."""
-    if event.verdict.decision is not Decision.ACCEPT:
+    if isinstance(event, TransferScreened) and event.verdict.decision is not Decision.ACCEPT:
         yield Call(OpenCase(payer=profile.id, transfer=event.transfer, features=event.features, verdict=event.verdict))
+
+
+def judge_payees(case: Case, event: CaseEvent) -> Iterator[Call]:
+    """Policy: notes a decision at the profile of the payer."""
+    if isinstance(event, CaseDecided) and case.transfer is not None:
+        yield Call(NoteDecision(payer=case.payer, payee=case.transfer.payee, fraud=event.fraud))

@@ -11,12 +11,15 @@ from finance.fraud.v1 import fraud_events_pb2 as events
 from finance.fraud.v1 import fraud_service_pb2 as pb
 from finance.fraud.v1.fraud_service_pb2_grpc import FraudServiceStub
 from finance.money.v1.money_pb2 import Money
+from finance.transfers.v1 import transfers_events_pb2 as transfers
 from google.protobuf.timestamp_pb2 import Timestamp
+from treaty.messaging.broker import exchange_of
 from treaty.testing import eventually
 from treaty.testing.clients import TIMEOUT, refusal
 from treaty.testing.world import SeededIds, World, embedded
 
 from services.finance.fraud.application import COLUMNS
+from tests.services.clients import told
 
 CONTEXT = "finance.fraud"
 NOON = Timestamp(seconds=1_778_061_600)
@@ -48,6 +51,14 @@ class Desk:
         transfer_id: str = verdict.transfer_id
         await eventually(lambda: self._is_open(transfer_id))
         return transfer_id
+
+    async def pay(self, transfer_id: str, units: int, payee: str = "shop") -> None:
+        """Announces that the payee of a transfer has the money, twice, and waits until it is noted."""
+        amount = Money(minor_units=units * 100, currency="EUR")
+        event = transfers.PaymentCompleted(transfer_id=transfer_id, payer="a", payee=payee, amount=amount)
+        for number in ("1", "2"):
+            await self.world.broker.publish(exchange_of("finance.transfers"), told(transfer_id, event, number))
+        await eventually(self.world.is_settled)
 
     async def _is_open(self, transfer_id: str) -> bool:
         listed = await self.ask("ListCases", status=pb.CASE_STATUS_OPEN)
@@ -93,6 +104,24 @@ async def test_a_decision_is_announced_once(desk: Desk) -> None:
     await eventually(lambda: len(desk.world.broker.published) == 2)
     told = events.CaseDecided.FromString(desk.world.broker.published[1].body)
     assert (told.transfer_id, told.fraud, told.by) == (transfer_id, True, "ann")
+
+
+async def test_only_a_payee_that_was_paid_is_known_at_the_next_screening(desk: Desk) -> None:
+    large = (await desk.screen(10_000)).verdict
+    assert [reason.rule for reason in large.reasons] == ["amount", "new-payee"]
+    again = (await desk.screen(10_000)).verdict
+    assert [reason.rule for reason in again.reasons] == ["amount", "new-payee"]
+    await desk.pay(again.transfer_id, 10_000)
+    assert [reason.rule for reason in (await desk.screen(10_000)).verdict.reasons] == ["amount"]
+
+
+async def test_the_payee_of_a_fraud_is_not_known_even_if_it_was_paid(desk: Desk) -> None:
+    verdict = (await desk.screen(10_000)).verdict
+    await desk.pay(verdict.transfer_id, 10_000)
+    await desk.ask("DecideCase", transfer_id=verdict.transfer_id, fraud=True, by="ann")
+    await eventually(desk.world.is_settled)
+    after = (await desk.screen(10_000)).verdict
+    assert [reason.rule for reason in after.reasons] == ["amount", "new-payee"]
 
 
 async def test_decisions_are_exported_as_training_data(desk: Desk) -> None:

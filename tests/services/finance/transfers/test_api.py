@@ -128,6 +128,31 @@ async def test_a_suspicious_transfer_waits_for_the_decision_of_a_person(bank: Ba
         await bank.reach(transfer_id, pb.TRANSFER_STATUS_AWAITING_APPROVAL)
 
 
+async def _units_sent_for_review(bank: Bank, units: int) -> Any:
+    transfer_id = await bank.initiate(units)
+    return await bank.reach(transfer_id, pb.TRANSFER_STATUS_IN_REVIEW, pb.TRANSFER_STATUS_AWAITING_APPROVAL)
+
+
+async def test_a_payee_is_known_when_a_person_has_cleared_a_transfer_and_it_was_paid(bank: Bank) -> None:
+    await bank.open(ann=5_000_000, bob=0)
+    for _ in range(2):
+        cancelled = await _units_sent_for_review(bank, 1_100_000)
+        assert [reason.partition(":")[0] for reason in cancelled.reasons] == ["amount", "new-payee"]
+        await bank.ask("CancelTransfer", transfer_id=cancelled.transfer_id, by="clerk", reason="a mistake")
+        await bank.reach(cancelled.transfer_id, CANCELLED)
+    cleared = await _units_sent_for_review(bank, 1_100_000)
+    await bank.decide(cleared.transfer_id, is_fraud=False)
+    await bank.reach(cleared.transfer_id, pb.TRANSFER_STATUS_AWAITING_APPROVAL)
+    await bank.ask("ApproveTransfer", transfer_id=cleared.transfer_id, by="chief")
+    await bank.reach(cleared.transfer_id, COMPLETED)
+    await bank.settled()
+    known = await _units_sent_for_review(bank, 1_100_000)
+    assert (known.status, [reason.partition(":")[0] for reason in known.reasons]) == (
+        pb.TRANSFER_STATUS_AWAITING_APPROVAL,
+        ["amount"],
+    )
+
+
 async def test_a_refund_happens_once(bank: Bank) -> None:
     await bank.open(ann=1000, bob=0)
     done = await bank.move(300)
