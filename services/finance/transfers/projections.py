@@ -6,8 +6,8 @@ from datetime import datetime
 from services.finance.money import Money
 from services.finance.transfers.domain import events as e
 from services.finance.transfers.domain.events import TransferEvent
+from services.finance.transfers.domain.progress import status_after
 from services.finance.transfers.domain.statuses import Status
-from services.finance.transfers.domain.transfer import CANCELLED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,25 +42,3 @@ def transfer_row(transfer_id: str, row: TransferRow | None, event: TransferEvent
         return row
     code = event.code if isinstance(event, e.ReleaseStarted | e.ReturnStarted | e.TransferFailed) else row.code
     return replace(row, status=status, code=code)
-
-
-def status_after(event: TransferEvent) -> Status | None:
-    """Returns the status that an event leads to, or None if it changes no status."""
-    if isinstance(event, e.TransferFailed):
-        return Status.CANCELLED if event.code == CANCELLED else Status.FAILED
-    return _STATUS.get(type(event))
-
-
-_STATUS: dict[type, Status] = {
-    e.AllowanceTaken: Status.RESERVING,
-    e.MoneyReserved: Status.SCREENING,
-    e.ReviewAsked: Status.IN_REVIEW,
-    e.ApprovalAsked: Status.AWAITING_APPROVAL,
-    e.CaptureStarted: Status.CAPTURING,
-    e.MoneyCaptured: Status.CREDITING,
-    e.TransferCompleted: Status.COMPLETED,
-    e.ReleaseStarted: Status.RELEASING,
-    e.ReturnStarted: Status.RETURNING,
-    e.ParkingStarted: Status.PARKING,
-    e.TransferStuck: Status.STUCK,
-}

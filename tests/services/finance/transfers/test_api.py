@@ -6,12 +6,15 @@ from typing import Any
 
 import grpc
 import pytest
+from finance.fraud.v1.fraud_events_pb2 import CaseDecided
 from finance.transfers.v1 import transfers_events_pb2 as events
 from finance.transfers.v1 import transfers_service_pb2 as pb
+from treaty.messaging.broker import exchange_of
 from treaty.testing import eventually
 from treaty.testing.clients import refusal
 from treaty.testing.world import ManualClock, embedded
 
+from tests.services.clients import told
 from tests.services.finance.bank import CONTEXTS, Bank, terms
 
 COMPLETED, FAILED, CANCELLED = (
@@ -238,6 +241,23 @@ async def test_without_a_verdict_in_time_the_policy_is_followed_and_shown(
         if status == FAILED:
             assert seen.code == "NOT_SCREENED"
             assert await bank.balances("ann") == [(1000, 1000)]
+
+
+async def test_a_fraud_that_is_found_later_ends_a_transfer_that_nobody_screened_before_its_approval() -> None:
+    environ = {"TRANSFERS_UNSCREENED": "approve", "TRANSFERS_SCREENING_SECONDS": "0.05"}
+    async with embedded("finance.accounts", "finance.transfers", environ=environ) as world:
+        bank = Bank(world)
+        await bank.open(ann=1000, bob=0)
+        transfer_id = await bank.initiate(300)
+        await bank.reach(transfer_id, pb.TRANSFER_STATUS_AWAITING_APPROVAL)
+        decided = CaseDecided(transfer_id=transfer_id, fraud=True, by="the-fraud-desk")
+        for number in ("1", "2"):
+            await world.broker.publish(exchange_of("finance.fraud"), told(transfer_id, decided, number))
+        failed = await bank.reach(transfer_id, FAILED)
+        assert failed.code == "FRAUD"
+        assert await bank.balances("ann") == [(1000, 1000)]
+        late = await refusal(bank.ask("ApproveTransfer", transfer_id=transfer_id, by="chief"))
+        assert late.reason == "NOT_AWAITING_APPROVAL"
 
 
 @pytest.mark.slow
