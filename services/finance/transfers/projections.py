@@ -1,4 +1,4 @@
-"""The read model of Transfers: the transfers by payer, customer and status."""
+"""The read model of Transfers: the transfers by payer, customer, status and refund."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -6,13 +6,16 @@ from datetime import datetime
 from services.finance.money import Money
 from services.finance.transfers.domain import events as e
 from services.finance.transfers.domain.events import TransferEvent
-from services.finance.transfers.domain.progress import status_after
-from services.finance.transfers.domain.statuses import Status
+from services.finance.transfers.domain.progress import refund_after, status_after
+from services.finance.transfers.domain.statuses import Refund, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferRow:
-    """A transfer in a list. `code` says why it failed, or will fail."""
+    """A transfer in a list. `code` says why it failed, or will fail.
+
+    `refund` has no parking: a refund on its way to the suspense account is on its way, as the one to the payer is.
+    """
 
     transfer_id: str
     payer: str
@@ -22,6 +25,7 @@ class TransferRow:
     status: Status
     code: str
     initiated_at: datetime
+    refund: Refund = Refund.NONE
 
 
 def transfer_row(transfer_id: str, row: TransferRow | None, event: TransferEvent) -> TransferRow | None:
@@ -37,8 +41,12 @@ def transfer_row(transfer_id: str, row: TransferRow | None, event: TransferEvent
             code="",
             initiated_at=event.initiated_at,
         )
-    status = status_after(event)
-    if row is None or status is None:
-        return row
-    code = event.code if isinstance(event, e.ReleaseStarted | e.ReturnStarted | e.TransferFailed) else row.code
-    return replace(row, status=status, code=code)
+    if row is None:
+        return None
+    refund = refund_after(event) or row.refund
+    return replace(
+        row,
+        status=status_after(event) or row.status,
+        code=event.code if isinstance(event, e.ReleaseStarted | e.ReturnStarted | e.TransferFailed) else row.code,
+        refund=Refund.CREDITING if refund is Refund.PARKING else refund,
+    )

@@ -93,5 +93,5 @@ TRANSFER_ROWS = Projection(
     row=TransferRow,
     project=transfer_row,
     order_by="initiated_at",
-    filters=("payer", "customer_id", "status"),
+    filters=("payer", "customer_id", "status", "refund"),
 )

@@ -34,7 +34,7 @@ class Profile(Aggregate[ProfileEvent]):
     pass when it is sent again.
 
     Attributes:
-        recent: the transfers that were screened, whatever became of them.
+        recent: the transfers that were screened, also those that were refused.
         payees: the payees that have been paid.
         verdict: the last one.
         paid: the transfers whose payees have the money.

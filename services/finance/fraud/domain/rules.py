@@ -52,7 +52,7 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """An earlier transfer of the payer, whatever became of it; `units` are major units."""
+    """An earlier transfer of the payer, also one that was refused; `units` are major units."""
 
     transfer_id: str
     units: float

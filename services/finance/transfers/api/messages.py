@@ -33,7 +33,7 @@ STATUS = EnumTable(
         Status.CANCELLED: pb.TRANSFER_STATUS_CANCELLED,
     }
 )
-_REFUNDS = EnumTable(
+REFUNDS = EnumTable(
     {
         Refund.NONE: pb.REFUND_STATUS_UNSPECIFIED,
         Refund.ASKED: pb.REFUND_STATUS_ASKED,
@@ -147,7 +147,7 @@ def transfer_to_wire(transfer: Transfer) -> pb.Transfer:
         code=transfer.code,
         reason=transfer.reason,
         parked=transfer.parked,
-        refund=_REFUNDS.to_wire(transfer.refund),
+        refund=REFUNDS.to_wire(transfer.refund),
         refund_reason=transfer.refund_reason,
         refund_parked=transfer.refund_parked,
         due_on=transfer.terms.due_on,
@@ -187,4 +187,5 @@ def summary_to_wire(row: TransferRow) -> pb.TransferSummary:
         amount=money_to_wire(row.amount),
         code=row.code,
         initiated_at=time_to_wire(row.initiated_at),
+        refund=REFUNDS.to_wire(row.refund),
     )

@@ -99,6 +99,7 @@ class TransfersApi(pb_grpc.TransfersServiceServicer):
             payer=request.payer,
             customer_id=request.customer_id,
             status=messages.STATUS.find(request.status),
+            refund=messages.REFUNDS.find(request.refund) if request.refund else None,
             page=page_of(request),
         )
         rows, after = await self._transfers.list_transfers(query)

@@ -53,7 +53,7 @@ class Transfers:
         return await self.transfers.change(command.transfer_id, Transfer.resume)
 
     async def note_review(self, command: c.NoteReview) -> Committed[Transfer]:
-        """Records the decision of a review, at whatever moment it comes."""
+        """Records the decision of a review, whenever it comes."""
         return await self.transfers.change(
             command.transfer_id,
             lambda transfer: transfer.reviewed(fraud=command.fraud, by=command.by, large=self._is_large(transfer)),
@@ -83,6 +83,7 @@ class Transfers:
             "payer": query.payer,
             "customer_id": query.customer_id,
             "status": query.status and query.status.value,
+            "refund": query.refund and query.refund.value,
         }
         return await self.transfer_rows.page({field: value for field, value in wanted.items() if value}, query.page)
 

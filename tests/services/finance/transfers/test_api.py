@@ -176,6 +176,9 @@ async def test_a_refund_of_money_that_is_spent_is_refused_and_may_be_asked_for_a
     await bank.ask("RefundTransfer", **ask)
     refused = await bank.until(done.transfer_id, lambda one: one.refund == pb.REFUND_STATUS_REFUSED)
     assert "2.99 EUR available" in refused.refund_reason
+    await bank.settled()
+    assert await _listed(bank, refund=pb.REFUND_STATUS_REFUSED) == [(done.transfer_id, COMPLETED)]
+    assert bank.published("RefundRefused") == [done.transfer_id]
     await bank.teller.deposit("bob", 1)
     await bank.ask("RefundTransfer", **ask)
     await bank.until(done.transfer_id, lambda transfer: transfer.refund == pb.REFUND_STATUS_PAID)
@@ -199,10 +202,20 @@ async def test_money_for_a_missing_suspense_account_is_stuck_until_it_is_opened(
     await bank.teller.ask("CloseAccount", account_id="ann")
     await bank.ask("RefundTransfer", transfer_id=done.transfer_id, by="clerk", reason="sent back")
     await bank.until(done.transfer_id, lambda transfer: transfer.refund == pb.REFUND_STATUS_STUCK)
+    await bank.settled()
+    assert await _listed(bank, refund=pb.REFUND_STATUS_STUCK) == [(done.transfer_id, COMPLETED)]
+    assert bank.published("RefundStuck") == [done.transfer_id]
     await bank.open()
     await bank.ask("ResumeTransfer", transfer_id=done.transfer_id)
     await bank.until(done.transfer_id, lambda transfer: transfer.refund == pb.REFUND_STATUS_PAID)
     assert (await bank.balances("suspense-eur"))[0][0] == 300
+    await bank.settled()
+    assert await _listed(bank, refund=pb.REFUND_STATUS_STUCK) == []
+    assert await _listed(bank, refund=pb.REFUND_STATUS_PAID) == [(done.transfer_id, COMPLETED)]
+
+
+async def _listed(bank: Bank, **where: Any) -> list[tuple[str, int]]:
+    return [(one.transfer_id, one.status) for one in (await bank.ask("ListTransfers", **where)).transfers]
 
 
 @pytest.mark.slow

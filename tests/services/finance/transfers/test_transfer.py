@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from finance.transfers.v1 import transfers_events_pb2 as published
 from hypothesis import given as always
 from hypothesis import strategies as st
 from treaty.domain import Call, Invalid, Rejected
@@ -21,7 +22,9 @@ from services.finance.transfers.domain.events import Terms, TransferEvent
 from services.finance.transfers.domain.statuses import ENDED, Decision, Refund, Status, Unscreened
 from services.finance.transfers.domain.transfer import Transfer
 from services.finance.transfers.projections import transfer_row
-from services.finance.transfers.storage import ALLOWANCES, TRANSFERS
+from services.finance.transfers.publishing import publish
+from services.finance.transfers.storage import ALLOWANCES, TRANSFER_ROWS, TRANSFERS
+from services.finance.wire import money_to_wire
 
 NOW = datetime(2026, 5, 6, tzinfo=UTC)
 TERMS = Terms(payer="a", payee="b", amount=Money(500, "EUR"), customer_id="c", initiated_by="ann", reference="r")
@@ -309,6 +312,34 @@ def test_a_refund_to_a_closed_payer_is_parked() -> None:
     assert stuck.refund is Refund.STUCK
 
 
+def announced(past: Sequence[TransferEvent], command: Command) -> list[Any]:
+    outcome = given(Transfer, "t", past).when(command)
+    assert outcome.error is None, outcome.error
+    return [one for event in outcome.events for one in publish(outcome.state, event)]
+
+
+def test_money_that_is_stuck_and_a_refund_that_is_refused_are_announced() -> None:
+    told: dict[str, Any] = {"transfer_id": "t", "payer": "a", "payee": "b", "customer_id": "c"}
+    told["amount"] = money_to_wire(TERMS.amount)
+    parking = [*TO_CREDIT, e.ReturnStarted(code="ACCOUNT_CLOSED", reason="why"), e.ParkingStarted(attempt=1)]
+    assert announced(parking, lambda it: it.not_parked("no account")) == [
+        published.PaymentStuck(**told, reason="no account")
+    ]
+    taking = [*DONE, e.RefundAsked(reason="w", by="b"), e.RefundStarted(attempt=1)]
+    assert announced(taking, lambda it: it.refund_refused("spent")) == [published.RefundRefused(**told, reason="spent")]
+    refunding = [*taking, e.RefundTaken(posting_id="b/2"), e.RefundParkingStarted(attempt=1)]
+    assert announced(refunding, lambda it: it.refund_not_paid("no account")) == [
+        published.RefundStuck(**told, reason="no account")
+    ]
+
+
+def test_a_row_of_before_the_refund_was_shown_has_none() -> None:
+    row: Any = transfer_row("t", None, INITIATED)
+    stored = TRANSFER_ROWS.codec.encode(row)
+    del stored["refund"]
+    assert TRANSFER_ROWS.codec.decode(stored) == row
+
+
 def test_the_same_transfer_again_changes_nothing_and_another_one_is_refused_by_its_field() -> None:
     known = given(Transfer, "t", [INITIATED])
     known.when(lambda it: it.initiate(TERMS, "2026-05-07", NOW)).then_nothing()
@@ -384,6 +415,7 @@ def test_answers_in_any_order_give_one_end_and_events_that_give_the_state(answer
     for event in events:
         row = transfer_row("t", row, event)
     assert row.status is state.status
+    assert row.refund is (Refund.CREDITING if state.refund is Refund.PARKING else state.refund)
 
 
 @always(_answers)

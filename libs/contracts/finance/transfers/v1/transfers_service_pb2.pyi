@@ -1159,6 +1159,7 @@ class ListTransfersRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     NOT_BEFORE_FIELD_NUMBER: _builtins.int
+    REFUND_FIELD_NUMBER: _builtins.int
     payer: _builtins.str
     """Only those of this account; empty for all."""
     customer_id: _builtins.str
@@ -1171,6 +1172,8 @@ class ListTransfersRequest(_message.Message):
     """The next_page_token of the page before; empty for the first page."""
     not_before: _builtins.str
     """A revision from a command's reply: answered only once the read model shows it."""
+    refund: Global___RefundStatus.ValueType
+    """Only those whose refund stands there; REFUND_STATUS_UNSPECIFIED for all, also those without one."""
     def __init__(
         self,
         *,
@@ -1180,10 +1183,11 @@ class ListTransfersRequest(_message.Message):
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         not_before: _builtins.str = ...,
+        refund: Global___RefundStatus.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "not_before", b"not_before", "page_size", b"page_size", "page_token", b"page_token", "payer", b"payer", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "not_before", b"not_before", "page_size", b"page_size", "page_token", b"page_token", "payer", b"payer", "refund", b"refund", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1202,6 +1206,7 @@ class TransferSummary(_message.Message):
     AMOUNT_FIELD_NUMBER: _builtins.int
     CODE_FIELD_NUMBER: _builtins.int
     INITIATED_AT_FIELD_NUMBER: _builtins.int
+    REFUND_FIELD_NUMBER: _builtins.int
     transfer_id: _builtins.str
     """The transfer."""
     status: Global___TransferStatus.ValueType
@@ -1212,6 +1217,8 @@ class TransferSummary(_message.Message):
     """The account that is paid."""
     code: _builtins.str
     """Why it failed, for machines; empty otherwise."""
+    refund: Global___RefundStatus.ValueType
+    """Where its refund stands; REFUND_STATUS_UNSPECIFIED if none was asked for."""
     @_builtins.property
     def amount(self) -> _money_pb2.Money:
         """How much."""
@@ -1230,10 +1237,11 @@ class TransferSummary(_message.Message):
         amount: _money_pb2.Money | None = ...,
         code: _builtins.str = ...,
         initiated_at: _timestamp_pb2.Timestamp | None = ...,
+        refund: Global___RefundStatus.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "initiated_at", b"initiated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "code", b"code", "initiated_at", b"initiated_at", "payee", b"payee", "payer", b"payer", "status", b"status", "transfer_id", b"transfer_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "code", b"code", "initiated_at", b"initiated_at", "payee", b"payee", "payer", b"payer", "refund", b"refund", "status", b"status", "transfer_id", b"transfer_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
