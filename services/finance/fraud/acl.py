@@ -2,8 +2,11 @@
 
 from finance.transfers.v1 import transfers_events_pb2 as transfers
 
-from services.finance.fraud.application import NotePayment
+from services.finance.fraud.application import NoteFailure, NotePayment
 from services.finance.wire import money_from_wire
+
+_NEVER_SCREENED = frozenset({"DAILY_LIMIT", "INSUFFICIENT_FUNDS"})
+"""The codes of transfers that fail before their screening, so they have no case."""
 
 
 def payment_completed(event: transfers.PaymentCompleted) -> NotePayment:
@@ -13,3 +16,9 @@ def payment_completed(event: transfers.PaymentCompleted) -> NotePayment:
         payee=event.payee,
         amount=money_from_wire(event.amount),
     )
+
+
+def payment_failed(event: transfers.PaymentFailed) -> NoteFailure | None:
+    if event.code in _NEVER_SCREENED:
+        return None
+    return NoteFailure(transfer_id=event.transfer_id, code=event.code)

@@ -8,7 +8,7 @@ from datetime import tzinfo
 
 from treaty.clock import Clock
 from treaty.commits import Committed, Repository
-from treaty.domain import Call
+from treaty.domain import Call, NotFound
 from treaty.projections import Key, Page, View
 
 from services.finance.fraud.domain.case import Case, Status
@@ -63,6 +63,14 @@ class DecideCase:
     fraud: bool
     by: str
     note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteFailure:
+    """A transfer ended without an effect. `code` says why."""
+
+    transfer_id: str
+    code: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,9 +140,17 @@ class Fraud:
             lambda case: case.decide(fraud=command.fraud, by=command.by, note=command.note, now=now),
         )
 
+    async def note_failure(self, command: NoteFailure) -> Committed[Case]:
+        """Closes the case of a transfer that has failed, also if it is opened later."""
+        now = self.clock.now()
+        return await self.cases.add(command.transfer_id, lambda case: case.end(command.code, now))
+
     async def get_case(self, transfer_id: str) -> Committed[Case]:
         """Returns the case of a transfer, as of the latest durable commit."""
-        return await self.cases.get(transfer_id)
+        found = await self.cases.get(transfer_id)
+        if found.state.status is Status.NEW:
+            raise NotFound(f"transfer {transfer_id} has no case")
+        return found
 
     async def list_cases(self, query: ListCases) -> tuple[list[CaseRow], Key | None]:
         """Returns a page of cases, the oldest first, and the key of the next page, or None at the end."""

@@ -54,12 +54,19 @@ def build(ports: Ports) -> Service:
         name="finance.fraud",
         sealed=True,
         api=Api(pb_grpc.add_FraudServiceServicer_to_server, FraudApi(fraud)),
-        publishes=[events.CaseOpened, events.CaseDecided],
-        subscriptions=[on(transfers.PaymentCompleted, acl.payment_completed, then=fraud.note_payment)],
+        publishes=[events.CaseOpened, events.CaseDecided, events.CaseClosed],
+        subscriptions=[
+            on(transfers.PaymentCompleted, acl.payment_completed, then=fraud.note_payment),
+            on(transfers.PaymentFailed, acl.payment_failed, then=fraud.note_failure),
+        ],
         commands=storage.COMMANDS,
         calls={application.OpenCase: fraud.open_case, application.NoteDecision: fraud.note_decision},
         projections=[storage.CASE_ROWS],
         relations=[
-            Relation("finance.transfers", Pattern.PUBLISHED_LANGUAGE, "a payee that was paid is no stranger"),
+            Relation(
+                "finance.transfers",
+                Pattern.PUBLISHED_LANGUAGE,
+                "who was paid is no stranger; a failed transfer needs no case",
+            ),
         ],
     )

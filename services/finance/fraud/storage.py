@@ -25,7 +25,12 @@ PROFILES = Stored(
 CASES = Stored(
     "case",
     Case,
-    events=[Shape("case-opened", events.CaseOpened), Shape("case-decided", events.CaseDecided)],
+    events=[
+        Shape("case-opened", events.CaseOpened),
+        Shape("case-decided", events.CaseDecided),
+        Shape("transfer-ended", events.TransferEnded),
+        Shape("case-closed", events.CaseClosed),
+    ],
 )
 
 COMMANDS = Names([Shape("open-case", application.OpenCase), Shape("note-decision", application.NoteDecision)])

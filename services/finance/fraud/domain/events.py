@@ -56,4 +56,19 @@ class CaseDecided:
     decided_at: datetime
 
 
-CaseEvent = CaseOpened | CaseDecided
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferEnded:
+    """The transfer ended without an effect, and has no case, or none yet. `code` says why."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseClosed:
+    """The transfer of an open case ended without an effect, so nobody has to decide. `code` says why it ended."""
+
+    code: str
+    closed_at: datetime
+
+
+CaseEvent = CaseOpened | CaseDecided | TransferEnded | CaseClosed

@@ -10,13 +10,21 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given as always
 from hypothesis import strategies as st
-from treaty.domain import Call, Rejected
+from treaty.domain import Call, NotFound, Rejected
 from treaty.testing.scenarios import assert_folds, carried_out, given
 
 from services.finance.fraud.application import NoteDecision, OpenCase, judge_payees, open_cases
 from services.finance.fraud.clients import DEFAULT, NAMES, NotWeights, read_weights
 from services.finance.fraud.domain.case import Case, Status
-from services.finance.fraud.domain.events import CaseDecided, CaseOpened, PayeeJudged, TransferPaid, TransferScreened
+from services.finance.fraud.domain.events import (
+    CaseClosed,
+    CaseDecided,
+    CaseOpened,
+    PayeeJudged,
+    TransferEnded,
+    TransferPaid,
+    TransferScreened,
+)
 from services.finance.fraud.domain.profile import KEPT, PAYEES, Profile
 from services.finance.fraud.domain.rules import (
     Decision,
@@ -267,6 +275,28 @@ def test_a_decision_is_noted_at_the_profile_of_the_payer() -> None:
     decided = CaseDecided(fraud=True, by="ann", note="", decided_at=NOON)
     assert list(judge_payees(case, decided)) == [Call(NoteDecision(payer="a", payee="shop", fraud=True))]
     assert list(judge_payees(case, OPENED)) == []
+
+
+ENDED, CLOSED = TransferEnded(code="CANCELLED"), CaseClosed(code="CANCELLED", closed_at=NOON)
+DECIDED = CaseDecided(fraud=False, by="ann", note="", decided_at=NOON)
+
+
+def test_the_case_of_a_transfer_that_ended_is_closed_in_both_orders_and_once() -> None:
+    opening = lambda it: it.open(payer="a", transfer=transfer(1), features=FEATURES, verdict=VERDICT, now=NOON)  # noqa: E731
+    ending = lambda it: it.end("CANCELLED", NOON)  # noqa: E731
+    given(Case, "t-1", [OPENED]).when(ending).then([CLOSED])
+    given(Case, "t-1").when(ending).then([ENDED])
+    given(Case, "t-1", [ENDED]).when(opening).then([OPENED, CLOSED])
+    for past in ([ENDED], [OPENED, CLOSED], [ENDED, OPENED, CLOSED], [OPENED, DECIDED], [OPENED, CLOSED, DECIDED]):
+        given(Case, "t-1", past).when(ending).then_nothing()
+    assert_folds(CASES, given(Case, "t-1", [ENDED, OPENED, CLOSED, DECIDED]).state, [ENDED, OPENED, CLOSED, DECIDED])
+
+
+def test_a_closed_case_may_be_decided_and_one_that_was_never_opened_is_not_found() -> None:
+    deciding = lambda it: it.decide(fraud=False, by="ann", note="", now=NOON)  # noqa: E731
+    assert given(Case, "t-1", [OPENED, CLOSED]).when(deciding).then([DECIDED]).status is Status.CLEARED
+    given(Case, "t-1", [OPENED, CLOSED, DECIDED]).when(deciding).then_raises(Rejected, "DECIDED_ALREADY")
+    given(Case, "t-1", [ENDED]).when(deciding).then_raises(NotFound)
 
 
 _transfers = st.builds(

@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 import pytest
+from finance.fraud.v1 import fraud_service_pb2 as fraud
 from finance.fraud.v1.fraud_events_pb2 import CaseDecided
 from finance.transfers.v1 import transfers_events_pb2 as events
 from finance.transfers.v1 import transfers_service_pb2 as pb
@@ -154,6 +155,20 @@ async def test_a_payee_is_known_when_a_person_has_cleared_a_transfer_and_it_was_
         pb.TRANSFER_STATUS_AWAITING_APPROVAL,
         ["amount"],
     )
+
+
+async def test_the_case_of_a_cancelled_transfer_leaves_the_queue(bank: Bank) -> None:
+    await bank.open(ann=5_000_000, bob=0)
+    waiting = await _units_sent_for_review(bank, 1_200_000)
+    await eventually(lambda: _in_the_queue(bank, waiting.transfer_id))
+    await bank.ask("CancelTransfer", transfer_id=waiting.transfer_id, by="clerk", reason="a mistake")
+    await bank.reach(waiting.transfer_id, CANCELLED)
+    await bank.settled()
+    assert not await _in_the_queue(bank, waiting.transfer_id)
+
+
+async def _in_the_queue(bank: Bank, transfer_id: str) -> bool:
+    return transfer_id in [case.transfer_id for case in await bank.cases(status=fraud.CASE_STATUS_OPEN)]
 
 
 async def test_a_refund_happens_once(bank: Bank) -> None:
