@@ -9,10 +9,11 @@ from treaty.rpc import EnumTable
 
 from services.finance.transfers.domain.calendar import Adjust, Every, Missed, Schedule
 from services.finance.transfers.domain.events import Terms
+from services.finance.transfers.domain.lines import Outcome
 from services.finance.transfers.domain.order import Order
 from services.finance.transfers.domain.statuses import Decision, Refund, Status, Unscreened
 from services.finance.transfers.domain.transfer import Transfer
-from services.finance.transfers.projections import TransferRow
+from services.finance.transfers.projections import OrderRow, TransferRow
 from services.finance.wire import money_from_wire, money_to_wire, time_to_wire
 
 STATUS = EnumTable(
@@ -188,4 +189,28 @@ def summary_to_wire(row: TransferRow) -> pb.TransferSummary:
         code=row.code,
         initiated_at=time_to_wire(row.initiated_at),
         refund=REFUNDS.to_wire(row.refund),
+    )
+
+
+def order_summary_to_wire(row: OrderRow) -> pb.OrderSummary:
+    return pb.OrderSummary(
+        order_id=row.order_id,
+        payer=row.payer,
+        payee=row.payee,
+        amount=money_to_wire(row.amount),
+        every=_EVERY.to_wire(row.every),
+        first_at=time_to_wire(row.first_at),
+        next_at=None if row.next_at is None else time_to_wire(row.next_at),
+        made=row.made,
+        ended=row.ended,
+    )
+
+
+def line_to_wire(outcome: Outcome) -> pb.FileLine:
+    return pb.FileLine(
+        end_to_end=outcome.end_to_end,
+        status=outcome.status,
+        code=outcome.code,
+        transfer_id=outcome.transfer_id,
+        order_id=outcome.order_id,
     )

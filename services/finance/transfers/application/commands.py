@@ -83,6 +83,16 @@ class EndOrder:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ListOrders:
+    """An empty `payer` or `customer_id` stands for all; `with_ended` lists those that have ended too."""
+
+    payer: str
+    customer_id: str
+    with_ended: bool
+    page: Page
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunOrder:
     """A timer of a standing order. `due` shows whether the runs were made by another one."""
 
