@@ -245,7 +245,8 @@ def _sealed(evidence: Evidence) -> Iterator[str]:
 
 
 def _end_of_case(case: fraud.CaseSummary) -> str:
-    if case.status == fraud.CASE_STATUS_OPEN and case.decision == fraud.DECISION_BLOCK:
+    undecided = case.status in (fraud.CASE_STATUS_OPEN, fraud.CASE_STATUS_CLOSED)
+    if undecided and case.decision == fraud.DECISION_BLOCK:
         return "blocked"
     return fraud.CaseStatus.Name(case.status).rpartition("_")[2].lower()
 

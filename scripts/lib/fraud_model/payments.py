@@ -45,7 +45,8 @@ def _history(dice: random.Random, payer: int) -> Iterator[Payment]:
     payees: list[str] = []
     for order in sorted(orders, key=lambda one: one.transfer.at):
         transfer = order.transfer
-        yield Payment(features=features_of(transfer, recent[-50:], payees, UTC), fraud=order.fraud)
+        usual = [seen.units for seen in recent[-50:]]
+        yield Payment(features=features_of(transfer, recent[-50:], usual, payees, UTC), fraud=order.fraud)
         recent.append(Seen(transfer_id=transfer.transfer_id, units=major_units(transfer.amount), at=transfer.at))
         payees.append(transfer.payee)
 

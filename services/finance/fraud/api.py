@@ -20,6 +20,7 @@ _STATUS = EnumTable(
         Status.OPEN: pb.CASE_STATUS_OPEN,
         Status.FRAUD: pb.CASE_STATUS_FRAUD,
         Status.CLEARED: pb.CASE_STATUS_CLEARED,
+        Status.CLOSED: pb.CASE_STATUS_CLOSED,
     }
 )
 
@@ -83,6 +84,7 @@ def _case(case: Case) -> pb.Case:
         verdict=_verdict(case.verdict),
         decided_by=case.decided_by,
         note=case.note,
+        code=case.code,
     )
 
 

@@ -8,14 +8,15 @@ from datetime import tzinfo
 
 from treaty.clock import Clock
 from treaty.commits import Committed, Repository
-from treaty.domain import Call
+from treaty.domain import Call, NotFound
 from treaty.projections import Key, Page, View
 
 from services.finance.fraud.domain.case import Case, Status
-from services.finance.fraud.domain.events import ProfileEvent
+from services.finance.fraud.domain.events import CaseDecided, CaseEvent, ProfileEvent, TransferScreened
 from services.finance.fraud.domain.profile import Profile
 from services.finance.fraud.domain.rules import Decision, Features, Model, Transfer, Verdict
 from services.finance.fraud.projections import CaseRow
+from services.finance.money import Money
 
 COLUMNS = (*(field.name for field in fields(Features)), "fraud")
 """The columns of the training data: the features of a transfer, and whether it was fraud."""
@@ -38,11 +39,38 @@ class OpenCase:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NotePayment:
+    """The payee of a transfer has the money."""
+
+    payer: str
+    transfer_id: str
+    payee: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteDecision:
+    """A call of a case for the profile of its payer."""
+
+    payer: str
+    payee: str
+    fraud: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DecideCase:
     transfer_id: str
     fraud: bool
     by: str
     note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteFailure:
+    """A transfer ended without an effect. `code` says why."""
+
+    transfer_id: str
+    code: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +106,19 @@ class Fraud:
             command.payer, lambda profile: profile.screen(command.transfer, self.model, self.zone)
         )
 
+    async def note_payment(self, command: NotePayment) -> Committed[Profile]:
+        """Makes a payee and an amount familiar, once."""
+        return await self.profiles.add(
+            command.payer,
+            lambda profile: profile.note_payment(command.transfer_id, command.payee, command.amount),
+        )
+
+    async def note_decision(self, command: NoteDecision) -> Committed[Profile]:
+        """Makes the payee of a fraud a stranger."""
+        return await self.profiles.add(
+            command.payer, lambda profile: profile.note_decision(command.payee, fraud=command.fraud)
+        )
+
     async def open_case(self, command: OpenCase) -> Committed[Case]:
         """Opens the case of a transfer, once."""
         now = self.clock.now()
@@ -99,9 +140,17 @@ class Fraud:
             lambda case: case.decide(fraud=command.fraud, by=command.by, note=command.note, now=now),
         )
 
+    async def note_failure(self, command: NoteFailure) -> Committed[Case]:
+        """Closes the case of a transfer that has failed, also if it is opened later."""
+        now = self.clock.now()
+        return await self.cases.add(command.transfer_id, lambda case: case.end(command.code, now))
+
     async def get_case(self, transfer_id: str) -> Committed[Case]:
         """Returns the case of a transfer, as of the latest durable commit."""
-        return await self.cases.get(transfer_id)
+        found = await self.cases.get(transfer_id)
+        if found.state.status is Status.NEW:
+            raise NotFound(f"transfer {transfer_id} has no case")
+        return found
 
     async def list_cases(self, query: ListCases) -> tuple[list[CaseRow], Key | None]:
         """Returns a page of cases, the oldest first, and the key of the next page, or None at the end."""
@@ -122,5 +171,11 @@ class Fraud:
 
 def open_cases(profile: Profile, event: ProfileEvent) -> Iterator[Call]:
     """Policy: opens a case for each transfer that is not accepted."""
-    if event.verdict.decision is not Decision.ACCEPT:
+    if isinstance(event, TransferScreened) and event.verdict.decision is not Decision.ACCEPT:
         yield Call(OpenCase(payer=profile.id, transfer=event.transfer, features=event.features, verdict=event.verdict))
+
+
+def judge_payees(case: Case, event: CaseEvent) -> Iterator[Call]:
+    """Policy: notes a decision at the profile of the payer."""
+    if isinstance(event, CaseDecided) and case.transfer is not None:
+        yield Call(NoteDecision(payer=case.payer, payee=case.transfer.payee, fraud=event.fraud))

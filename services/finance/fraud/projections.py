@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.finance.fraud.domain.case import Status
-from services.finance.fraud.domain.events import CaseDecided, CaseEvent, CaseOpened
+from services.finance.fraud.domain.events import CaseClosed, CaseDecided, CaseEvent, CaseOpened, TransferEnded
 from services.finance.fraud.domain.rules import Decision, Features
 from services.finance.money import Money
 
@@ -43,3 +43,7 @@ def case_row(transfer_id: str, row: CaseRow | None, event: CaseEvent) -> CaseRow
             )
         case CaseDecided():
             return row and replace(row, status=Status.FRAUD if event.fraud else Status.CLEARED, decided_by=event.by)
+        case CaseClosed():
+            return row and replace(row, status=Status.CLOSED)
+        case TransferEnded():
+            return row

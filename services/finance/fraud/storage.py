@@ -12,15 +12,28 @@ from services.finance.fraud.domain.case import Case
 from services.finance.fraud.domain.profile import Profile
 from services.finance.fraud.projections import CaseRow, case_row
 
-PROFILES = Stored("profile", Profile, events=[Shape("transfer-screened", events.TransferScreened)])
+PROFILES = Stored(
+    "profile",
+    Profile,
+    events=[
+        Shape("transfer-screened", events.TransferScreened),
+        Shape("transfer-paid", events.TransferPaid),
+        Shape("payee-judged", events.PayeeJudged),
+    ],
+)
 
 CASES = Stored(
     "case",
     Case,
-    events=[Shape("case-opened", events.CaseOpened), Shape("case-decided", events.CaseDecided)],
+    events=[
+        Shape("case-opened", events.CaseOpened),
+        Shape("case-decided", events.CaseDecided),
+        Shape("transfer-ended", events.TransferEnded),
+        Shape("case-closed", events.CaseClosed),
+    ],
 )
 
-COMMANDS = Names([Shape("open-case", application.OpenCase)])
+COMMANDS = Names([Shape("open-case", application.OpenCase), Shape("note-decision", application.NoteDecision)])
 
 CASE_ROWS = Projection(
     name="cases",

@@ -1,18 +1,22 @@
-"""The read model of Transfers: the transfers by payer, customer and status."""
+"""The read models of Transfers: the transfers by payer, customer, status and refund, and the standing orders."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.finance.money import Money
 from services.finance.transfers.domain import events as e
-from services.finance.transfers.domain.events import TransferEvent
-from services.finance.transfers.domain.statuses import Status
-from services.finance.transfers.domain.transfer import CANCELLED
+from services.finance.transfers.domain.calendar import Every
+from services.finance.transfers.domain.events import OrderEvent, TransferEvent
+from services.finance.transfers.domain.progress import refund_after, status_after
+from services.finance.transfers.domain.statuses import Refund, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransferRow:
-    """A transfer in a list. `code` says why it failed, or will fail."""
+    """A transfer in a list. `code` says why it failed, or will fail.
+
+    `refund` has no parking: a refund on its way to the suspense account is on its way, as the one to the payer is.
+    """
 
     transfer_id: str
     payer: str
@@ -22,6 +26,7 @@ class TransferRow:
     status: Status
     code: str
     initiated_at: datetime
+    refund: Refund = Refund.NONE
 
 
 def transfer_row(transfer_id: str, row: TransferRow | None, event: TransferEvent) -> TransferRow | None:
@@ -37,30 +42,51 @@ def transfer_row(transfer_id: str, row: TransferRow | None, event: TransferEvent
             code="",
             initiated_at=event.initiated_at,
         )
-    status = status_after(event)
-    if row is None or status is None:
-        return row
-    code = event.code if isinstance(event, e.ReleaseStarted | e.ReturnStarted | e.TransferFailed) else row.code
-    return replace(row, status=status, code=code)
+    if row is None:
+        return None
+    refund = refund_after(event) or row.refund
+    return replace(
+        row,
+        status=status_after(event) or row.status,
+        code=event.code if isinstance(event, e.ReleaseStarted | e.ReturnStarted | e.TransferFailed) else row.code,
+        refund=Refund.CREDITING if refund is Refund.PARKING else refund,
+    )
 
 
-def status_after(event: TransferEvent) -> Status | None:
-    """Returns the status that an event leads to, or None if it changes no status."""
-    if isinstance(event, e.TransferFailed):
-        return Status.CANCELLED if event.code == CANCELLED else Status.FAILED
-    return _STATUS.get(type(event))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRow:
+    """A standing order, or a scheduled transfer, in a list. `next_at` is None after its end."""
+
+    order_id: str
+    payer: str
+    payee: str
+    customer_id: str
+    amount: Money
+    every: Every
+    first_at: datetime
+    next_at: datetime | None
+    made: int
+    ended: bool
 
 
-_STATUS: dict[type, Status] = {
-    e.AllowanceTaken: Status.RESERVING,
-    e.MoneyReserved: Status.SCREENING,
-    e.ReviewAsked: Status.IN_REVIEW,
-    e.ApprovalAsked: Status.AWAITING_APPROVAL,
-    e.CaptureStarted: Status.CAPTURING,
-    e.MoneyCaptured: Status.CREDITING,
-    e.TransferCompleted: Status.COMPLETED,
-    e.ReleaseStarted: Status.RELEASING,
-    e.ReturnStarted: Status.RETURNING,
-    e.ParkingStarted: Status.PARKING,
-    e.TransferStuck: Status.STUCK,
-}
+def order_row(order_id: str, row: OrderRow | None, event: OrderEvent) -> OrderRow | None:
+    """Projects an event of an order onto its row."""
+    match event:
+        case e.OrderPlaced():
+            return OrderRow(
+                order_id=order_id,
+                payer=event.terms.payer,
+                payee=event.terms.payee,
+                customer_id=event.terms.customer_id,
+                amount=event.terms.amount,
+                every=event.schedule.every,
+                first_at=event.next_at,
+                next_at=event.next_at,
+                made=0,
+                ended=False,
+            )
+        case e.OrderRan():
+            ended = event.next_at is None
+            return row and replace(row, next_at=event.next_at, made=row.made + len(event.made), ended=ended)
+        case e.OrderEnded():
+            return row and replace(row, next_at=None, ended=True)

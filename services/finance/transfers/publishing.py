@@ -16,12 +16,15 @@ Published = (
     | events.PaymentFailed
     | events.PaymentRefunded
     | events.InsufficientFunds
+    | events.PaymentStuck
+    | events.RefundStuck
+    | events.RefundRefused
 )
 """The integration events of `publish`."""
 
 
 def publish(transfer: Transfer, event: TransferEvent) -> Iterator[Published]:
-    """Policy: announces the beginning and the end of a transfer, and that its payer lacks the money."""
+    """Policy: announces the beginning and the end of a transfer, that its payer lacks the money, and what is stuck."""
     terms = transfer.terms
     if terms is None:
         return
@@ -43,5 +46,11 @@ def publish(transfer: Transfer, event: TransferEvent) -> Iterator[Published]:
             yield events.PaymentFailed(**told, code=event.code, reason=event.reason, parked=event.parked)
         case e.RefundPaid():
             yield events.PaymentRefunded(**told, parked=event.parked)
+        case e.TransferStuck():
+            yield events.PaymentStuck(**told, reason=event.reason)
+        case e.RefundStuck():
+            yield events.RefundStuck(**told, reason=event.reason)
+        case e.RefundRefused():
+            yield events.RefundRefused(**told, reason=event.reason)
         case _:
             return

@@ -87,6 +87,7 @@ def build(ports: Ports) -> Service:
     )
     orders = Orders(
         orders=ports.repository(storage.ORDERS, policies=[make_runs], commands=storage.COMMANDS),
+        order_rows=ports.view(storage.ORDER_ROWS),
         is_banking_day=banking_days,
         clock=ports.clock,
     )
@@ -94,6 +95,7 @@ def build(ports: Ports) -> Service:
     files = Files(
         files=ports.repository(storage.FILES, policies=[make_transfers(execution)], commands=storage.COMMANDS),
         transfer_rows=ports.view(storage.TRANSFER_ROWS),
+        order_rows=ports.view(storage.ORDER_ROWS),
         execution=execution,
         clock=ports.clock,
     )
@@ -107,6 +109,9 @@ def build(ports: Ports) -> Service:
             events.PaymentFailed,
             events.PaymentRefunded,
             events.InsufficientFunds,
+            events.PaymentStuck,
+            events.RefundStuck,
+            events.RefundRefused,
         ],
         subscriptions=[on(fraud.CaseDecided, acl.case_decided, then=transfers.note_review)],
         commands=storage.COMMANDS,
@@ -130,7 +135,7 @@ def build(ports: Ports) -> Service:
             c.RunOrder: orders.run,
             c.PlaceOrder: orders.place,
         },
-        projections=[storage.TRANSFER_ROWS],
+        projections=[storage.TRANSFER_ROWS, storage.ORDER_ROWS],
         peers=[accounts_peer, fraud_peer],
         relations=[
             Relation("finance.accounts", Pattern.CUSTOMER_SUPPLIER, "money is held, captured and credited there"),

@@ -12,7 +12,7 @@ from services.finance.transfers.domain.allowance import Allowance
 from services.finance.transfers.domain.file import PaymentFile
 from services.finance.transfers.domain.order import Order
 from services.finance.transfers.domain.transfer import Transfer
-from services.finance.transfers.projections import TransferRow, transfer_row
+from services.finance.transfers.projections import OrderRow, TransferRow, order_row, transfer_row
 
 TRANSFERS = Stored(
     "transfer",
@@ -93,5 +93,14 @@ TRANSFER_ROWS = Projection(
     row=TransferRow,
     project=transfer_row,
     order_by="initiated_at",
-    filters=("payer", "customer_id", "status"),
+    filters=("payer", "customer_id", "status", "refund"),
+)
+
+ORDER_ROWS = Projection(
+    name="orders",
+    source=ORDERS,
+    row=OrderRow,
+    project=order_row,
+    order_by="first_at",
+    filters=("payer", "customer_id", "ended"),
 )

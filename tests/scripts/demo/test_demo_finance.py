@@ -210,7 +210,7 @@ async def test_an_edit_is_found_and_taken_back_and_an_edit_of_before_is_told() -
         assert (sound.chain_valid, sound.tampering_found, sound.restored) == (True, True, True)
         assert sound.sealed == sum(len(stores.commits.commits) for stores in world.stores.values())
         commits = world.stores["finance.fraud"].commits
-        [profile] = commits.commits
+        profile = commits.commits[0]
         commits.spoil(profile.id)
         await commits.replace(replace(profile, events=()))
         edited = await evidence_of(place, "ann")

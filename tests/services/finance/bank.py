@@ -67,9 +67,13 @@ class Transfers:
         )
         await self._fraud.DecideCase(request, timeout=TIMEOUT)
 
+    async def cases(self, **where: Any) -> list[fraud.CaseSummary]:
+        """Returns the cases at Fraud, the oldest first."""
+        listed = await self._fraud.ListCases(fraud.ListCasesRequest(page_size=200, **where), timeout=TIMEOUT)
+        return list(listed.cases)
+
     async def _has_case(self, transfer_id: str) -> bool:
-        listed = await self._fraud.ListCases(fraud.ListCasesRequest(page_size=200), timeout=TIMEOUT)
-        return transfer_id in [case.transfer_id for case in listed.cases]
+        return transfer_id in [case.transfer_id for case in await self.cases()]
 
 
 def terms(units: int, payer: str = "ann", payee: str = "bob", customer: str = "", by: str = "clerk") -> pb.Terms:

@@ -52,7 +52,7 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """An earlier transfer of the payer; `units` are major units."""
+    """An earlier transfer of the payer, also one that was refused; `units` are major units."""
 
     transfer_id: str
     units: float
@@ -61,12 +61,21 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Paid:
+    """A transfer whose payee has the money; `units` are major units."""
+
+    transfer_id: str
+    payee: str
+    units: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Features:
     """The numbers that the rules and the model look at.
 
     Attributes:
         size: the decimal logarithm of 1 + the major units.
-        unusual: the decimal logarithm of the amount over the mean of the recent ones, at least 0; 0 without any.
+        unusual: the decimal logarithm of the amount over the mean of the usual ones, at least 0; 0 without any.
         velocity: the transfers in the last hour, with this one, without those of batches; 1 for one of a batch.
         new_payee: 1 if the payer has not paid the payee before.
         odd_hour: 1 at night.
@@ -115,10 +124,16 @@ class Model(Protocol):
     def score(self, features: Features) -> Scored: ...
 
 
-def features_of(transfer: Transfer, recent: Sequence[Seen], payees: Sequence[str], zone: tzinfo) -> Features:
-    """Returns the features of a transfer, given the recent ones of the payer."""
+def features_of(
+    transfer: Transfer, recent: Sequence[Seen], usual: Sequence[float], payees: Sequence[str], zone: tzinfo
+) -> Features:
+    """Returns the features of a transfer.
+
+    `recent` are all the transfers that the payer has tried, `usual` the major units of those that were paid, and
+    `payees` the payees that have been paid.
+    """
     units = major_units(transfer.amount)
-    mean = sum(seen.units for seen in recent) / len(recent) if recent else units
+    mean = sum(usual) / len(usual) if usual else units
     near = [seen for seen in recent if transfer.at - seen.at < DAY and _is_near(seen.units)]
     return Features(
         size=math.log10(1 + units),

@@ -9,10 +9,11 @@ from treaty.rpc import EnumTable
 
 from services.finance.transfers.domain.calendar import Adjust, Every, Missed, Schedule
 from services.finance.transfers.domain.events import Terms
+from services.finance.transfers.domain.lines import Outcome
 from services.finance.transfers.domain.order import Order
 from services.finance.transfers.domain.statuses import Decision, Refund, Status, Unscreened
 from services.finance.transfers.domain.transfer import Transfer
-from services.finance.transfers.projections import TransferRow
+from services.finance.transfers.projections import OrderRow, TransferRow
 from services.finance.wire import money_from_wire, money_to_wire, time_to_wire
 
 STATUS = EnumTable(
@@ -33,7 +34,7 @@ STATUS = EnumTable(
         Status.CANCELLED: pb.TRANSFER_STATUS_CANCELLED,
     }
 )
-_REFUNDS = EnumTable(
+REFUNDS = EnumTable(
     {
         Refund.NONE: pb.REFUND_STATUS_UNSPECIFIED,
         Refund.ASKED: pb.REFUND_STATUS_ASKED,
@@ -147,7 +148,7 @@ def transfer_to_wire(transfer: Transfer) -> pb.Transfer:
         code=transfer.code,
         reason=transfer.reason,
         parked=transfer.parked,
-        refund=_REFUNDS.to_wire(transfer.refund),
+        refund=REFUNDS.to_wire(transfer.refund),
         refund_reason=transfer.refund_reason,
         refund_parked=transfer.refund_parked,
         due_on=transfer.terms.due_on,
@@ -187,4 +188,29 @@ def summary_to_wire(row: TransferRow) -> pb.TransferSummary:
         amount=money_to_wire(row.amount),
         code=row.code,
         initiated_at=time_to_wire(row.initiated_at),
+        refund=REFUNDS.to_wire(row.refund),
+    )
+
+
+def order_summary_to_wire(row: OrderRow) -> pb.OrderSummary:
+    return pb.OrderSummary(
+        order_id=row.order_id,
+        payer=row.payer,
+        payee=row.payee,
+        amount=money_to_wire(row.amount),
+        every=_EVERY.to_wire(row.every),
+        first_at=time_to_wire(row.first_at),
+        next_at=None if row.next_at is None else time_to_wire(row.next_at),
+        made=row.made,
+        ended=row.ended,
+    )
+
+
+def line_to_wire(outcome: Outcome) -> pb.FileLine:
+    return pb.FileLine(
+        end_to_end=outcome.end_to_end,
+        status=outcome.status,
+        code=outcome.code,
+        transfer_id=outcome.transfer_id,
+        order_id=outcome.order_id,
     )

@@ -84,6 +84,7 @@ class TransfersApi(pb_grpc.TransfersServiceServicer):
         return pb.GetFileStatusResponse(
             xml=write_status(file.message_id, outcomes, file.id, self._files.clock.now()),
             status=group_status([one.status for one in outcomes]),
+            lines=[messages.line_to_wire(one) for one in outcomes],
         )
 
     async def GetTransfer(self, request: pb.GetTransferRequest, context: Any) -> pb.GetTransferResponse:
@@ -94,11 +95,24 @@ class TransfersApi(pb_grpc.TransfersServiceServicer):
         found = await self._orders.get(request.order_id.lower())
         return pb.GetOrderResponse(order=messages.order_to_wire(found.state), revision=found.revision)
 
+    async def ListOrders(self, request: pb.ListOrdersRequest, context: Any) -> pb.ListOrdersResponse:
+        query = c.ListOrders(
+            payer=request.payer,
+            customer_id=request.customer_id,
+            with_ended=request.with_ended,
+            page=page_of(request),
+        )
+        rows, after = await self._orders.list_orders(query)
+        return pb.ListOrdersResponse(
+            orders=[messages.order_summary_to_wire(row) for row in rows], next_page_token=to_token(after)
+        )
+
     async def ListTransfers(self, request: pb.ListTransfersRequest, context: Any) -> pb.ListTransfersResponse:
         query = c.ListTransfers(
             payer=request.payer,
             customer_id=request.customer_id,
             status=messages.STATUS.find(request.status),
+            refund=messages.REFUNDS.find(request.refund) if request.refund else None,
             page=page_of(request),
         )
         rows, after = await self._transfers.list_transfers(query)

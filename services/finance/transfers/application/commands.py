@@ -9,7 +9,7 @@ from services.finance.money import Money
 from services.finance.transfers.domain.calendar import Schedule
 from services.finance.transfers.domain.events import Terms
 from services.finance.transfers.domain.lines import Instruction
-from services.finance.transfers.domain.statuses import Status
+from services.finance.transfers.domain.statuses import Refund, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +56,12 @@ class NoteReview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListTransfers:
-    """An empty `payer` or `customer_id`, or no `status`, stands for all."""
+    """An empty `payer` or `customer_id`, or no `status` or `refund`, stands for all."""
 
     payer: str
     customer_id: str
     status: Status | None
+    refund: Refund | None
     page: Page
 
 
@@ -79,6 +80,16 @@ class EndOrder:
     order_id: str
     by: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListOrders:
+    """An empty `payer` or `customer_id` stands for all; `with_ended` lists those that have ended too."""
+
+    payer: str
+    customer_id: str
+    with_ended: bool
+    page: Page
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,7 +19,7 @@ from services.finance.transfers.domain.events import FileEvent, Terms
 from services.finance.transfers.domain.file import PaymentFile
 from services.finance.transfers.domain.lines import CODES, Line, Outcome, execution_day, line_of
 from services.finance.transfers.domain.statuses import Status
-from services.finance.transfers.projections import TransferRow
+from services.finance.transfers.projections import OrderRow, TransferRow
 
 MOST_LINES = 1_000
 """The most lines of a file: its lines and their calls are one commit, which has at most 16 MB."""
@@ -58,12 +58,12 @@ class Execution:
         day, at_once = execution_day(line.execute_on, accepted_at, self.cut_off, self.rules.zone, self.is_banking_day)
         return day.isoformat(), at_once
 
-    def transfer_of(self, file: PaymentFile, index: int) -> str:
-        """Returns the id of the transfer of a line."""
+    def ids_of(self, file: PaymentFile, index: int) -> tuple[str, str]:
+        """Returns the id of the transfer of a line, and that of its order; empty for a line carried out at once."""
         assert file.accepted_at is not None
         id = line_id(file.id, index)
         day, at_once = self.day_of(file.lines[index], file.accepted_at)
-        return id if at_once else transfer_of(id, day)
+        return (id, "") if at_once else (transfer_of(id, day), id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +72,7 @@ class Files:
 
     files: Repository[PaymentFile]
     transfer_rows: View[TransferRow]
+    order_rows: View[OrderRow]
     execution: Execution
     clock: Clock
 
@@ -93,21 +94,29 @@ class Files:
         )
 
     async def get(self, file_id: str) -> tuple[Committed[PaymentFile], Sequence[Outcome]]:
-        """Returns a file, and the status of each line as the read model of transfers has it."""
+        """Returns a file, and the status of each line as the read models of transfers and orders have it."""
         found = await self.files.get(file_id)
-        ids = [self.execution.transfer_of(found.state, index) for index in range(len(found.state.lines))]
-        known = await self.transfer_rows.rows(ids)
-        return found, [_outcome(line, known.get(id)) for line, id in zip(found.state.lines, ids, strict=True)]
+        ids = [self.execution.ids_of(found.state, index) for index in range(len(found.state.lines))]
+        made = await self.transfer_rows.rows([id for id, _ in ids])
+        waiting = await self.order_rows.rows([order for id, order in ids if order and id not in made])
+        return found, [
+            _outcome(line, id, order, made.get(id), waiting.get(order))
+            for line, (id, order) in zip(found.state.lines, ids, strict=True)
+        ]
 
 
-def _outcome(line: Line, row: TransferRow | None) -> Outcome:
-    status, code, reason = ("RJCT", line.code, line.reason) if line.code else _status(row)
-    return Outcome(group=line.group, end_to_end=line.end_to_end, status=status, code=code, reason=reason)
+def _outcome(line: Line, id: str, order_id: str, row: TransferRow | None, order: OrderRow | None) -> Outcome:
+    known = {"group": line.group, "end_to_end": line.end_to_end}
+    if line.code:
+        return Outcome(**known, status="RJCT", code=line.code, reason=line.reason)
+    status, code, reason = _status(row, order)
+    return Outcome(**known, status=status, code=code, reason=reason, transfer_id=id, order_id=order_id)
 
 
-def _status(row: TransferRow | None) -> tuple[str, str, str]:
+def _status(row: TransferRow | None, order: OrderRow | None) -> tuple[str, str, str]:
+    """Returns the status, the code and the reason of a line. An order that ended before its day makes no transfer."""
     if row is None:
-        return "ACCP", "", ""
+        return ("RJCT", "NARR", "CANCELLED") if order and order.ended and not order.made else ("ACCP", "", "")
     if row.status is Status.COMPLETED:
         return "ACSC", "", ""
     if row.status in (Status.FAILED, Status.CANCELLED):

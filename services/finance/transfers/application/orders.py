@@ -7,11 +7,19 @@ from dataclasses import dataclass, replace
 from treaty.clock import Clock
 from treaty.commits import Committed, Repository
 from treaty.domain import Call
+from treaty.projections import Key, View
 
-from services.finance.transfers.application.commands import EndOrder, InitiateTransfer, PlaceOrder, RunOrder
+from services.finance.transfers.application.commands import (
+    EndOrder,
+    InitiateTransfer,
+    ListOrders,
+    PlaceOrder,
+    RunOrder,
+)
 from services.finance.transfers.application.ports import BankingDays
 from services.finance.transfers.domain.events import OrderEvent, OrderPlaced, OrderRan
 from services.finance.transfers.domain.order import Order
+from services.finance.transfers.projections import OrderRow
 
 _NAMESPACE = uuid.UUID("b6b7a8c4-3a43-5f2b-8f5d-0f6f3d1e2c11")
 
@@ -26,6 +34,7 @@ class Orders:
     """The use cases of standing orders."""
 
     orders: Repository[Order]
+    order_rows: View[OrderRow]
     is_banking_day: BankingDays
     clock: Clock
 
@@ -49,6 +58,14 @@ class Orders:
     async def get(self, order_id: str) -> Committed[Order]:
         """Returns one order, as of its latest durable commit."""
         return await self.orders.get(order_id)
+
+    async def list_orders(self, query: ListOrders) -> tuple[list[OrderRow], Key | None]:
+        """Returns a page of orders, those first that began last, and the key of the next page, or None at the end."""
+        wanted = {"payer": query.payer, "customer_id": query.customer_id}
+        where: dict[str, str | bool] = {field: value for field, value in wanted.items() if value}
+        if not query.with_ended:
+            where["ended"] = False
+        return await self.order_rows.page(where, query.page)
 
 
 def make_runs(order: Order, event: OrderEvent) -> Iterator[Call]:

@@ -53,7 +53,7 @@ class Transfers:
         return await self.transfers.change(command.transfer_id, Transfer.resume)
 
     async def note_review(self, command: c.NoteReview) -> Committed[Transfer]:
-        """Records the decision of a review."""
+        """Records the decision of a review, whenever it comes."""
         return await self.transfers.change(
             command.transfer_id,
             lambda transfer: transfer.reviewed(fraud=command.fraud, by=command.by, large=self._is_large(transfer)),
@@ -83,6 +83,7 @@ class Transfers:
             "payer": query.payer,
             "customer_id": query.customer_id,
             "status": query.status and query.status.value,
+            "refund": query.refund and query.refund.value,
         }
         return await self.transfer_rows.page({field: value for field, value in wanted.items() if value}, query.page)
 
@@ -118,7 +119,7 @@ def _forward(transfer: Transfer, event: TransferEvent, rules: Rules) -> Iterator
             yield Call(c.ApprovalOverdue(transfer_id=id), after=rules.approval)
         case e.CaptureStarted():
             yield Call(c.CaptureMoney(transfer_id=id))
-        case e.MoneyCaptured():
+        case e.MoneyCaptured() if not transfer.found_fraud:
             yield Call(c.CreditPayee(transfer_id=id))
         case e.RefundStarted():
             yield Call(c.TakeRefund(transfer_id=id, attempt=event.attempt))

@@ -61,13 +61,19 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The status of a line: ACCP (accepted), PDNG (waits for a person), ACSC (completed) or RJCT, with its reason."""
+    """The status of a line: ACCP (accepted), PDNG (waits for a person), ACSC (completed) or RJCT, with its reason.
+
+    `transfer_id` is that of its transfer, also before it is made, and `order_id` that of the order that makes it on its
+    banking day. Both are empty if the line was refused with its file.
+    """
 
     group: str
     end_to_end: str
     status: str
     code: str
     reason: str
+    transfer_id: str = ""
+    order_id: str = ""
 
 
 class BadLine(Exception):

@@ -16,6 +16,7 @@ from services.finance.transfers.domain.calendar import (
     run_of,
 )
 from services.finance.transfers.domain.events import OrderEnded, OrderEvent, OrderPlaced, OrderRan, Terms
+from services.finance.transfers.domain.terms import check_terms
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,10 +36,7 @@ class Order(Aggregate[OrderEvent]):
         """Places the order. Runs whose moment is over already are left out."""
         if self.terms is not None:
             raise Rejected(f"order {self.id} exists already", reason="ORDER_EXISTS_ALREADY")
-        if terms.payer == terms.payee:
-            raise Invalid("the payer and the payee must be two accounts", field="payee")
-        if terms.amount.minor_units <= 0:
-            raise Invalid(f"an amount must be positive, not {terms.amount}", field="amount.minor_units")
+        check_terms(terms)
         number = run_before(schedule, now.date())
         while (run := run_of(schedule, number, is_banking_day)) is not None and run.at <= now:
             number += 1

@@ -29,6 +29,10 @@ HELD = frozenset({Status.SCREENING, Status.IN_REVIEW, Status.AWAITING_APPROVAL})
 """The money is reserved, and the transfer can still be cancelled at once."""
 
 
+BEFORE_THE_MONEY_MOVED = BEFORE_THE_HOLD | HELD | {Status.CAPTURING}
+"""Nothing is known to have moved. A capture may be on its way; the payee has nothing yet."""
+
+
 class Refund(StrEnum):
     NONE = "none"
     ASKED = "asked"

@@ -4,15 +4,17 @@ Each step is asked for until it has a definite answer, under the same request id
 answer that comes when the transfer waits for something else changes nothing.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 
-from treaty.domain import Aggregate, Invalid, Rejected
+from treaty.domain import Aggregate, Rejected
 
 from services.finance.transfers.domain import events as e
 from services.finance.transfers.domain.events import Terms, TransferEvent
+from services.finance.transfers.domain.progress import CANCELLED, FRAUD, refund_after, status_after
 from services.finance.transfers.domain.statuses import (
     BEFORE_THE_HOLD,
+    BEFORE_THE_MONEY_MOVED,
     ENDED,
     HELD,
     Decision,
@@ -20,8 +22,9 @@ from services.finance.transfers.domain.statuses import (
     Status,
     Unscreened,
 )
+from services.finance.transfers.domain.terms import check_same_terms, check_terms
 
-CANCELLED = "CANCELLED"
+FOUND = "a review found fraud"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,6 +32,7 @@ class Transfer(Aggregate[TransferEvent]):
     """One transfer. `code` and `reason` say why it failed, or will fail.
 
     Attributes:
+        found_fraud: the decision of a review; None before.
         attempt: counts the attempts to park the money in the suspense account.
         refunds: counts the attempts of a refund.
     """
@@ -52,18 +56,14 @@ class Transfer(Aggregate[TransferEvent]):
     refunds: int = 0
     refund_reason: str = ""
     refund_parked: bool = False
+    found_fraud: bool | None = None
 
     def initiate(self, terms: Terms, day: str, now: datetime) -> None:
         """Initiates the transfer. The same transfer again changes nothing; another one under its id is refused."""
         if self.terms is not None:
-            for field in fields(Terms):
-                if getattr(self.terms, field.name) != getattr(terms, field.name):
-                    raise Invalid(f"transfer {self.id} exists with another {field.name}", field=field.name)
+            check_same_terms(self.id, self.terms, terms)
             return
-        if terms.payer == terms.payee:
-            raise Invalid("the payer and the payee must be two accounts", field="payee")
-        if terms.amount.minor_units <= 0:
-            raise Invalid(f"an amount must be positive, not {terms.amount}", field="amount.minor_units")
+        check_terms(terms)
         self.record(e.TransferInitiated(terms=terms, day=day, initiated_at=now))
 
     def allowance_taken(self) -> None:
@@ -81,23 +81,27 @@ class Transfer(Aggregate[TransferEvent]):
             self.record(e.MoneyReserved(hold_id=hold_id))
             if self.cancelling:
                 self.record(e.ReleaseStarted(code=CANCELLED, reason=self.reason))
+            elif self.found_fraud:
+                self.record(e.ReleaseStarted(code=FRAUD, reason=FOUND))
 
     def not_reserved(self, code: str, reason: str) -> None:
         if self.status is Status.RESERVING:
             self._fail(code, reason)
 
     def screened(self, decision: Decision, reasons: tuple[str, ...], *, large: bool) -> None:
-        """Records the verdict. A verdict that comes after the policy was followed changes nothing."""
-        if self.status is not Status.SCREENING:
+        """Records the verdict. One that comes after the policy was followed is shown to the approver, or blocks."""
+        late = self.status is Status.AWAITING_APPROVAL and self.decision is None
+        if self.status is not Status.SCREENING and not late:
             return
         self.record(e.TransferScreened(decision=decision, reasons=reasons))
-        match decision:
-            case Decision.ACCEPT:
-                self._go_on(large=large)
-            case Decision.REVIEW:
-                self.record(e.ReviewAsked())
-            case Decision.BLOCK:
-                self.record(e.ReleaseStarted(code="FRAUD_SUSPECTED", reason="the screening blocked it"))
+        if decision is Decision.BLOCK:
+            self.record(e.ReleaseStarted(code="FRAUD_SUSPECTED", reason="the screening blocked it"))
+        elif late:
+            return
+        elif decision is Decision.ACCEPT or self.found_fraud is False:
+            self._go_on(large=large)
+        else:
+            self.record(e.ReviewAsked())
 
     def screening_overdue(self, policy: Unscreened, *, large: bool) -> None:
         """Follows the policy for a transfer without a verdict."""
@@ -113,13 +117,16 @@ class Transfer(Aggregate[TransferEvent]):
                 self._go_on(large=large)
 
     def reviewed(self, *, fraud: bool, by: str, large: bool) -> None:
-        """Records the decision of a review, unless the transfer waits for none."""
-        if self.status is not Status.IN_REVIEW:
+        """Records the decision of a review, which may come before the verdict, or after the policy was followed.
+
+        Fraud dooms a transfer whose money has not moved. If a capture is on its way, its answer does.
+        """
+        if self.found_fraud is not None or self.status not in BEFORE_THE_MONEY_MOVED:
             return
         self.record(e.ReviewDecided(fraud=fraud, by=by))
-        if fraud:
-            self.record(e.ReleaseStarted(code="FRAUD", reason="a review found fraud"))
-        else:
+        if fraud and self.status in HELD:
+            self.record(e.ReleaseStarted(code=FRAUD, reason=FOUND))
+        elif not fraud and self.status is Status.IN_REVIEW:
             self._go_on(large=large)
 
     def review_overdue(self) -> None:
@@ -155,6 +162,8 @@ class Transfer(Aggregate[TransferEvent]):
     def captured(self, posting_id: str) -> None:
         if self.status is Status.CAPTURING:
             self.record(e.MoneyCaptured(posting_id=posting_id))
+            if self.found_fraud:
+                self.record(e.ReturnStarted(code=FRAUD, reason=FOUND))
 
     def not_captured(self, code: str, reason: str) -> None:
         if self.status is Status.CAPTURING:
@@ -238,61 +247,40 @@ class Transfer(Aggregate[TransferEvent]):
             self.record(e.RefundRefused(reason="the transfer was not made"))
 
     def evolve(self, event: TransferEvent) -> None:
+        self.status, self.refund = status_after(event) or self.status, refund_after(event) or self.refund
         match event:
             case e.TransferInitiated():
-                self.status, self.terms = Status.CHECKING_ALLOWANCE, event.terms
-                self.day, self.initiated_at = event.day, event.initiated_at
+                self.terms, self.day, self.initiated_at = event.terms, event.day, event.initiated_at
             case e.AllowanceTaken():
-                self.status, self.took_allowance = Status.RESERVING, True
+                self.took_allowance = True
             case e.MoneyReserved():
-                self.status, self.hold_id = Status.SCREENING, event.hold_id
+                self.hold_id = event.hold_id
             case e.TransferScreened():
                 self.decision, self.reasons = event.decision, event.reasons
             case e.ScreeningMissed():
                 self.unscreened = event.policy
-            case e.ReviewAsked():
-                self.status = Status.IN_REVIEW
-            case e.ApprovalAsked():
-                self.status = Status.AWAITING_APPROVAL
+            case e.ReviewDecided():
+                self.found_fraud = event.fraud
             case e.TransferApproved():
                 self.approved_by = event.by
             case e.CancellationAsked():
                 self.cancelling, self.reason = True, event.reason
-            case e.CaptureStarted():
-                self.status = Status.CAPTURING
-            case e.MoneyCaptured():
-                self.status = Status.CREDITING
-            case e.TransferCompleted():
-                self.status = Status.COMPLETED
-            case e.ReviewDecided():
-                pass
             case _:
                 self._evolve_undo(event)
 
     def _evolve_undo(self, event: TransferEvent) -> None:
         match event:
-            case e.ReleaseStarted():
-                self.status, self.code, self.reason = Status.RELEASING, event.code, event.reason
-            case e.ReturnStarted():
-                self.status, self.code, self.reason = Status.RETURNING, event.code, event.reason
-            case e.ParkingStarted():
-                self.status, self.attempt = Status.PARKING, event.attempt
-            case e.TransferStuck():
-                self.status = Status.STUCK
+            case e.ReleaseStarted() | e.ReturnStarted():
+                self.code, self.reason = event.code, event.reason
+            case e.ParkingStarted() | e.RefundParkingStarted():
+                self.attempt = event.attempt
             case e.TransferFailed():
-                self.status = Status.CANCELLED if event.code == CANCELLED else Status.FAILED
                 self.code, self.reason, self.parked = event.code, event.reason, event.parked
-            case e.RefundAsked():
-                self.refund, self.refund_reason = Refund.ASKED, event.reason
             case e.RefundStarted():
-                self.refund, self.refunds = Refund.DEBITING, event.attempt
-            case e.RefundTaken():
-                self.refund = Refund.CREDITING
-            case e.RefundParkingStarted():
-                self.refund, self.attempt = Refund.PARKING, event.attempt
-            case e.RefundRefused():
-                self.refund, self.refund_reason = Refund.REFUSED, event.reason
-            case e.RefundStuck():
-                self.refund, self.refund_reason = Refund.STUCK, event.reason
+                self.refunds = event.attempt
+            case e.RefundAsked() | e.RefundRefused() | e.RefundStuck():
+                self.refund_reason = event.reason
             case e.RefundPaid():
-                self.refund, self.refund_parked = Refund.PAID, event.parked
+                self.refund_parked = event.parked
+            case _:
+                return

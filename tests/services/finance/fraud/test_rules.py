@@ -1,6 +1,7 @@
 """Screening: each rule has its case, a verdict has its reasons, and the model is plain numbers."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,13 +10,21 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given as always
 from hypothesis import strategies as st
-from treaty.domain import Call, Rejected
+from treaty.domain import Call, NotFound, Rejected
 from treaty.testing.scenarios import assert_folds, carried_out, given
 
-from services.finance.fraud.application import OpenCase, open_cases
+from services.finance.fraud.application import NoteDecision, OpenCase, judge_payees, open_cases
 from services.finance.fraud.clients import DEFAULT, NAMES, NotWeights, read_weights
 from services.finance.fraud.domain.case import Case, Status
-from services.finance.fraud.domain.events import CaseDecided, CaseOpened, TransferScreened
+from services.finance.fraud.domain.events import (
+    CaseClosed,
+    CaseDecided,
+    CaseOpened,
+    PayeeJudged,
+    TransferEnded,
+    TransferPaid,
+    TransferScreened,
+)
 from services.finance.fraud.domain.profile import KEPT, PAYEES, Profile
 from services.finance.fraud.domain.rules import (
     Decision,
@@ -48,10 +57,16 @@ def transfer(number: int, units: int = 100, payee: str = "shop", at: datetime = 
     return Transfer(transfer_id=f"t-{number}", payee=payee, amount=Money(units * 100, "EUR"), at=at)
 
 
+def paid(profile: Profile, one: Transfer) -> None:
+    profile.note_payment(one.transfer_id, one.payee, one.amount)
+
+
 def after(*transfers: Transfer) -> Profile:
+    """Returns the profile of a payer who has paid some transfers."""
     profile = Profile(id="a")
     for one in transfers:
         profile.screen(one, Sure(), BERLIN)
+        paid(profile, one)
     profile.take_recorded()
     return profile
 
@@ -148,13 +163,88 @@ def test_a_transfer_is_screened_once_and_only_the_last_one_can_be_repeated() -> 
 
 def test_a_profile_stays_small() -> None:
     profile = after(*(transfer(n, payee=f"p-{n}") for n in range(PAYEES + 20)))
-    assert (len(profile.recent), len(profile.payees)) == (KEPT, PAYEES)
+    assert (len(profile.recent), len(profile.paid), len(profile.payees)) == (KEPT, KEPT, PAYEES)
+    for n in range(PAYEES + 20):
+        profile.note_decision(f"p-{n}", fraud=True)
+    assert (profile.paid, profile.payees, len(profile.frauds)) == ((), (), PAYEES)
+
+
+USUAL = [transfer(n, 100, at=NOON - n * timedelta(days=1)) for n in range(1, 11)]
+
+
+def test_a_blocked_transfer_is_blocked_however_often_it_is_sent() -> None:
+    profile = after(*USUAL)
+    for number in range(100, 100 + 3 * KEPT):
+        profile.screen(transfer(number, 7000, "stranger", NOON + number * 2 * MINUTE), read_weights(), BERLIN)
+        assert profile.verdict is not None
+        assert profile.verdict.decision is Decision.BLOCK
+        assert {"unusual-amount", "new-payee", "model"} <= {reason.rule for reason in profile.verdict.reasons}
+
+
+def test_a_transfer_that_is_accepted_but_not_paid_makes_nothing_familiar() -> None:
+    profile = after(*USUAL)
+    for number in range(100, 105):
+        assert rules(profile, transfer(number, 990, "stranger", NOON + number * timedelta(days=1))) == []
+    later = NOON + timedelta(days=200)
+    assert rules(profile, transfer(200, 1000, "stranger", later)) == ["unusual-amount", "new-payee"]
+    paid(profile, transfer(200, 1000, "stranger"))
+    assert rules(profile, transfer(201, 1000, "stranger", later)) == []
+
+
+def test_tries_that_were_refused_count_for_the_velocity_and_the_structuring() -> None:
+    profile = after()
+    for number in range(1, 10):
+        profile.screen(transfer(number, 9_500, at=NOON - number * MINUTE), Sure(0.95), BERLIN)
+    assert profile.paid == ()
+    assert rules(profile, transfer(10, 9_500)) == ["velocity", "structuring"]
+
+
+def test_a_payment_is_noted_once_and_in_any_order_with_its_screening() -> None:
+    one = transfer(1, 100, "friend")
+    noting = lambda it: paid(it, one)  # noqa: E731
+    screening = lambda it: it.screen(one, Sure(), BERLIN)  # noqa: E731
+    noted = TransferPaid(transfer_id="t-1", payee="friend", amount=Money(10_000, "EUR"))
+    given(Profile, "a").when(noting).then([noted])
+    given(Profile, "a", [noted]).when(noting).then_nothing()
+    first, _ = carried_out(Profile(id="a"), [screening, noting, noting])
+    second, _ = carried_out(Profile(id="a"), [noting, screening, noting])
+    assert (first.paid, first.payees) == (second.paid, second.payees)
+    assert first.payees == ("friend",)
+
+
+def test_the_payee_of_a_fraud_is_a_stranger_in_any_order_until_one_is_cleared() -> None:
+    one = transfer(1, 7000, "thief")
+    for commands in (
+        [lambda it: paid(it, one), lambda it: it.note_decision("thief", fraud=True)],
+        [lambda it: it.note_decision("thief", fraud=True), lambda it: paid(it, one)],
+    ):
+        state, _ = carried_out(after(*USUAL), commands)
+        assert rules(state, transfer(20, 1000, "thief")) == ["unusual-amount", "new-payee"]
+    found = PayeeJudged(payee="thief", fraud=True)
+    given(Profile, "a", [found]).when(lambda it: it.note_decision("thief", fraud=True)).then_nothing()
+    given(Profile, "a").when(lambda it: it.note_decision("thief", fraud=False)).then_nothing()
+    cleared = given(Profile, "a", [found]).when(lambda it: it.note_decision("thief", fraud=False)).state
+    paid(cleared, one)
+    assert cleared.payees == ("thief",)
+
+
+def test_an_accepted_transfer_of_before_outcomes_were_noted_is_familiar() -> None:
+    stored = PROFILES.events.encode(TransferScreened(transfer=transfer(1), features=FEATURES, verdict=ACCEPTED))
+    del stored["data"]["outcome_follows"]
+    profile = PROFILES.fold("a", [stored])
+    assert [one.transfer_id for one in profile.paid] == ["t-1"]
+    assert profile.payees == ("shop",)
+    blocked = replace(ACCEPTED, decision=Decision.BLOCK)
+    stored = PROFILES.events.encode(TransferScreened(transfer=transfer(1), features=FEATURES, verdict=blocked))
+    del stored["data"]["outcome_follows"]
+    assert PROFILES.fold("a", [stored]).payees == ()
 
 
 def test_a_case_is_opened_for_a_transfer_that_does_not_pass() -> None:
     profile = Profile(id="a")
     profile.screen(transfer(1), Sure(0.95), BERLIN)
     [event] = profile.take_recorded()
+    assert isinstance(event, TransferScreened)
     assert list(open_cases(profile, event)) == [
         Call(OpenCase(payer="a", transfer=transfer(1), features=event.features, verdict=event.verdict))
     ]
@@ -165,6 +255,7 @@ def test_a_case_is_opened_for_a_transfer_that_does_not_pass() -> None:
 
 FEATURES = Features(size=2, unusual=0, velocity=1, new_payee=0, odd_hour=0, near_threshold=0)
 VERDICT = Verdict(transfer_id="t-1", decision=Decision.REVIEW, points=50, reasons=())
+ACCEPTED = Verdict(transfer_id="t-1", decision=Decision.ACCEPT, points=0, reasons=())
 OPENED = CaseOpened(payer="a", transfer=transfer(1), features=FEATURES, verdict=VERDICT, opened_at=NOON)
 
 
@@ -179,6 +270,35 @@ def test_a_case_is_opened_and_decided_once() -> None:
     assert_folds(CASES, given(Case, "t-1", [OPENED, decided]).state, [OPENED, decided])
 
 
+def test_a_decision_is_noted_at_the_profile_of_the_payer() -> None:
+    case = given(Case, "t-1", [OPENED]).state
+    decided = CaseDecided(fraud=True, by="ann", note="", decided_at=NOON)
+    assert list(judge_payees(case, decided)) == [Call(NoteDecision(payer="a", payee="shop", fraud=True))]
+    assert list(judge_payees(case, OPENED)) == []
+
+
+ENDED, CLOSED = TransferEnded(code="CANCELLED"), CaseClosed(code="CANCELLED", closed_at=NOON)
+DECIDED = CaseDecided(fraud=False, by="ann", note="", decided_at=NOON)
+
+
+def test_the_case_of_a_transfer_that_ended_is_closed_in_both_orders_and_once() -> None:
+    opening = lambda it: it.open(payer="a", transfer=transfer(1), features=FEATURES, verdict=VERDICT, now=NOON)  # noqa: E731
+    ending = lambda it: it.end("CANCELLED", NOON)  # noqa: E731
+    given(Case, "t-1", [OPENED]).when(ending).then([CLOSED])
+    given(Case, "t-1").when(ending).then([ENDED])
+    given(Case, "t-1", [ENDED]).when(opening).then([OPENED, CLOSED])
+    for past in ([ENDED], [OPENED, CLOSED], [ENDED, OPENED, CLOSED], [OPENED, DECIDED], [OPENED, CLOSED, DECIDED]):
+        given(Case, "t-1", past).when(ending).then_nothing()
+    assert_folds(CASES, given(Case, "t-1", [ENDED, OPENED, CLOSED, DECIDED]).state, [ENDED, OPENED, CLOSED, DECIDED])
+
+
+def test_a_closed_case_may_be_decided_and_one_that_was_never_opened_is_not_found() -> None:
+    deciding = lambda it: it.decide(fraud=False, by="ann", note="", now=NOON)  # noqa: E731
+    assert given(Case, "t-1", [OPENED, CLOSED]).when(deciding).then([DECIDED]).status is Status.CLEARED
+    given(Case, "t-1", [OPENED, CLOSED, DECIDED]).when(deciding).then_raises(Rejected, "DECIDED_ALREADY")
+    given(Case, "t-1", [ENDED]).when(deciding).then_raises(NotFound)
+
+
 _transfers = st.builds(
     transfer,
     st.integers(0, 60),
@@ -188,12 +308,33 @@ _transfers = st.builds(
 )
 
 
-@always(st.lists(_transfers, max_size=15), st.floats(0, 1))
-def test_the_events_of_a_profile_give_its_state(transfers: list[Transfer], probability: float) -> None:
-    commands = [lambda it, one=one: it.screen(one, Sure(probability), BERLIN) for one in transfers]
+def _screened(one: Transfer) -> Callable[[Profile], None]:
+    return lambda profile: profile.screen(one, Sure(0.6), BERLIN)
+
+
+def _paid(one: Transfer) -> Callable[[Profile], None]:
+    return lambda profile: paid(profile, one)
+
+
+def _decided(payee: str, fraud: bool) -> Callable[[Profile], None]:
+    return lambda profile: profile.note_decision(payee, fraud=fraud)
+
+
+_commands = st.one_of(
+    _transfers.map(_screened),
+    _transfers.map(_paid),
+    st.builds(_decided, st.sampled_from(["shop", "rent", "stranger"]), st.booleans()),
+)
+
+
+@always(st.lists(_commands, max_size=20))
+def test_the_events_of_a_profile_give_its_state_and_no_payee_of_a_fraud_is_familiar(
+    commands: list[Callable[[Profile], None]],
+) -> None:
     state, events = carried_out(Profile(id="a"), commands)
     assert_folds(PROFILES, state, events)
-    assert all(isinstance(event, TransferScreened) for event in events)
+    assert not {*state.frauds} & {*state.payees, *(one.payee for one in state.paid)}
+    assert {one.payee for one in state.paid} <= {*state.payees}
 
 
 @always(

@@ -6,12 +6,16 @@ from typing import Any
 
 import grpc
 import pytest
+from finance.fraud.v1 import fraud_service_pb2 as fraud
+from finance.fraud.v1.fraud_events_pb2 import CaseDecided
 from finance.transfers.v1 import transfers_events_pb2 as events
 from finance.transfers.v1 import transfers_service_pb2 as pb
+from treaty.messaging.broker import exchange_of
 from treaty.testing import eventually
 from treaty.testing.clients import refusal
 from treaty.testing.world import ManualClock, embedded
 
+from tests.services.clients import told
 from tests.services.finance.bank import CONTEXTS, Bank, terms
 
 COMPLETED, FAILED, CANCELLED = (
@@ -128,6 +132,45 @@ async def test_a_suspicious_transfer_waits_for_the_decision_of_a_person(bank: Ba
         await bank.reach(transfer_id, pb.TRANSFER_STATUS_AWAITING_APPROVAL)
 
 
+async def _units_sent_for_review(bank: Bank, units: int) -> Any:
+    transfer_id = await bank.initiate(units)
+    return await bank.reach(transfer_id, pb.TRANSFER_STATUS_IN_REVIEW, pb.TRANSFER_STATUS_AWAITING_APPROVAL)
+
+
+async def test_a_payee_is_known_when_a_person_has_cleared_a_transfer_and_it_was_paid(bank: Bank) -> None:
+    await bank.open(ann=5_000_000, bob=0)
+    for _ in range(2):
+        cancelled = await _units_sent_for_review(bank, 1_100_000)
+        assert [reason.partition(":")[0] for reason in cancelled.reasons] == ["amount", "new-payee"]
+        await bank.ask("CancelTransfer", transfer_id=cancelled.transfer_id, by="clerk", reason="a mistake")
+        await bank.reach(cancelled.transfer_id, CANCELLED)
+    cleared = await _units_sent_for_review(bank, 1_100_000)
+    await bank.decide(cleared.transfer_id, is_fraud=False)
+    await bank.reach(cleared.transfer_id, pb.TRANSFER_STATUS_AWAITING_APPROVAL)
+    await bank.ask("ApproveTransfer", transfer_id=cleared.transfer_id, by="chief")
+    await bank.reach(cleared.transfer_id, COMPLETED)
+    await bank.settled()
+    known = await _units_sent_for_review(bank, 1_100_000)
+    assert (known.status, [reason.partition(":")[0] for reason in known.reasons]) == (
+        pb.TRANSFER_STATUS_AWAITING_APPROVAL,
+        ["amount"],
+    )
+
+
+async def test_the_case_of_a_cancelled_transfer_leaves_the_queue(bank: Bank) -> None:
+    await bank.open(ann=5_000_000, bob=0)
+    waiting = await _units_sent_for_review(bank, 1_200_000)
+    await eventually(lambda: _in_the_queue(bank, waiting.transfer_id))
+    await bank.ask("CancelTransfer", transfer_id=waiting.transfer_id, by="clerk", reason="a mistake")
+    await bank.reach(waiting.transfer_id, CANCELLED)
+    await bank.settled()
+    assert not await _in_the_queue(bank, waiting.transfer_id)
+
+
+async def _in_the_queue(bank: Bank, transfer_id: str) -> bool:
+    return transfer_id in [case.transfer_id for case in await bank.cases(status=fraud.CASE_STATUS_OPEN)]
+
+
 async def test_a_refund_happens_once(bank: Bank) -> None:
     await bank.open(ann=1000, bob=0)
     done = await bank.move(300)
@@ -148,6 +191,9 @@ async def test_a_refund_of_money_that_is_spent_is_refused_and_may_be_asked_for_a
     await bank.ask("RefundTransfer", **ask)
     refused = await bank.until(done.transfer_id, lambda one: one.refund == pb.REFUND_STATUS_REFUSED)
     assert "2.99 EUR available" in refused.refund_reason
+    await bank.settled()
+    assert await _listed(bank, refund=pb.REFUND_STATUS_REFUSED) == [(done.transfer_id, COMPLETED)]
+    assert bank.published("RefundRefused") == [done.transfer_id]
     await bank.teller.deposit("bob", 1)
     await bank.ask("RefundTransfer", **ask)
     await bank.until(done.transfer_id, lambda transfer: transfer.refund == pb.REFUND_STATUS_PAID)
@@ -171,10 +217,20 @@ async def test_money_for_a_missing_suspense_account_is_stuck_until_it_is_opened(
     await bank.teller.ask("CloseAccount", account_id="ann")
     await bank.ask("RefundTransfer", transfer_id=done.transfer_id, by="clerk", reason="sent back")
     await bank.until(done.transfer_id, lambda transfer: transfer.refund == pb.REFUND_STATUS_STUCK)
+    await bank.settled()
+    assert await _listed(bank, refund=pb.REFUND_STATUS_STUCK) == [(done.transfer_id, COMPLETED)]
+    assert bank.published("RefundStuck") == [done.transfer_id]
     await bank.open()
     await bank.ask("ResumeTransfer", transfer_id=done.transfer_id)
     await bank.until(done.transfer_id, lambda transfer: transfer.refund == pb.REFUND_STATUS_PAID)
     assert (await bank.balances("suspense-eur"))[0][0] == 300
+    await bank.settled()
+    assert await _listed(bank, refund=pb.REFUND_STATUS_STUCK) == []
+    assert await _listed(bank, refund=pb.REFUND_STATUS_PAID) == [(done.transfer_id, COMPLETED)]
+
+
+async def _listed(bank: Bank, **where: Any) -> list[tuple[str, int]]:
+    return [(one.transfer_id, one.status) for one in (await bank.ask("ListTransfers", **where)).transfers]
 
 
 @pytest.mark.slow
@@ -213,6 +269,23 @@ async def test_without_a_verdict_in_time_the_policy_is_followed_and_shown(
         if status == FAILED:
             assert seen.code == "NOT_SCREENED"
             assert await bank.balances("ann") == [(1000, 1000)]
+
+
+async def test_a_fraud_that_is_found_later_ends_a_transfer_that_nobody_screened_before_its_approval() -> None:
+    environ = {"TRANSFERS_UNSCREENED": "approve", "TRANSFERS_SCREENING_SECONDS": "0.05"}
+    async with embedded("finance.accounts", "finance.transfers", environ=environ) as world:
+        bank = Bank(world)
+        await bank.open(ann=1000, bob=0)
+        transfer_id = await bank.initiate(300)
+        await bank.reach(transfer_id, pb.TRANSFER_STATUS_AWAITING_APPROVAL)
+        decided = CaseDecided(transfer_id=transfer_id, fraud=True, by="the-fraud-desk")
+        for number in ("1", "2"):
+            await world.broker.publish(exchange_of("finance.fraud"), told(transfer_id, decided, number))
+        failed = await bank.reach(transfer_id, FAILED)
+        assert failed.code == "FRAUD"
+        assert await bank.balances("ann") == [(1000, 1000)]
+        late = await refusal(bank.ask("ApproveTransfer", transfer_id=transfer_id, by="chief"))
+        assert late.reason == "NOT_AWAITING_APPROVAL"
 
 
 @pytest.mark.slow

@@ -250,6 +250,28 @@ async def test_a_refused_transfer_is_reported_with_the_code_of_its_cause(sender:
     assert await sender.balances("ann") == [(1000, 1000)]
 
 
+async def test_a_line_that_waits_for_its_day_shows_its_order_and_can_be_cancelled(sender: Sender) -> None:
+    await sender.open(ann=1000, bob=0)
+    now = (await sender.send(file_of([Sent()], message_id="m-0"))).file_id
+    answer = await sender.send(
+        file_of([Sent(), Sent(payee="XX00370400440532013000", end_to_end="e-2")], day="2026-05-20")
+    )
+    await sender.settled()
+    asked = await sender.ask("GetFileStatus", file_id=answer.file_id)
+    waits, refused = asked.lines
+    assert (waits.end_to_end, waits.status, refused.status, refused.code) == ("e-1", "ACCP", "RJCT", "AC01")
+    assert (refused.transfer_id, refused.order_id) == ("", "")
+    [listed] = (await sender.ask("ListOrders", payer="ann")).orders
+    assert (listed.order_id, listed.every, listed.amount.minor_units) == (waits.order_id, pb.EVERY_ONCE, 300)
+    await sender.ask("EndOrder", order_id=waits.order_id, by="ann", reason="a mistake")
+    await sender.final(answer.file_id, e_1=("RJCT", "NARR"), e_2=("RJCT", "AC01"))
+    assert not (await sender.ask("ListOrders", payer="ann")).orders
+    assert [one.ended for one in (await sender.ask("ListOrders", with_ended=True)).orders] == [True]
+    [at_once] = (await sender.ask("GetFileStatus", file_id=now)).lines
+    assert at_once.order_id == ""
+    assert (await sender.get(at_once.transfer_id)).terms.reference == now
+
+
 async def test_the_same_file_twice_has_one_effect(sender: Sender) -> None:
     await sender.open(ann=1000, bob=0)
     again = sender.ids.new()
@@ -274,7 +296,12 @@ async def test_a_file_that_is_refused_books_nothing_and_may_be_sent_again_when_i
 
 async def test_a_line_is_carried_out_although_its_day_came_before_it_was_scheduled() -> None:
     """The followers were down from the acceptance of the file until after the time of its run."""
-    orders, order = Orders(orders=cast(Any, None), is_banking_day=TargetDays(), clock=ManualClock(NOON)), Order(id="o")
+    orders, order = (
+        Orders(
+            orders=cast(Any, None), order_rows=cast(Any, None), is_banking_day=TargetDays(), clock=ManualClock(NOON)
+        ),
+        Order(id="o"),
+    )
 
     class Only:
         async def add(self, id: str, decide: Any) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from finance.transfers.v1 import transfers_events_pb2 as published
 from hypothesis import given as always
 from hypothesis import strategies as st
 from treaty.domain import Call, Invalid, Rejected
@@ -21,7 +22,9 @@ from services.finance.transfers.domain.events import Terms, TransferEvent
 from services.finance.transfers.domain.statuses import ENDED, Decision, Refund, Status, Unscreened
 from services.finance.transfers.domain.transfer import Transfer
 from services.finance.transfers.projections import transfer_row
-from services.finance.transfers.storage import ALLOWANCES, TRANSFERS
+from services.finance.transfers.publishing import publish
+from services.finance.transfers.storage import ALLOWANCES, TRANSFER_ROWS, TRANSFERS
+from services.finance.wire import money_to_wire
 
 NOW = datetime(2026, 5, 6, tzinfo=UTC)
 TERMS = Terms(payer="a", payee="b", amount=Money(500, "EUR"), customer_id="c", initiated_by="ann", reference="r")
@@ -40,6 +43,7 @@ Command = Callable[[Transfer], None]
 INITIATED = e.TransferInitiated(terms=TERMS, day="2026-05-06", initiated_at=NOW)
 TAKEN, RESERVED = e.AllowanceTaken(), e.MoneyReserved(hold_id="h")
 ACCEPTED = e.TransferScreened(decision=Decision.ACCEPT, reasons=())
+REVIEW = e.TransferScreened(decision=Decision.REVIEW, reasons=())
 CAPTURING, CAPTURED = e.CaptureStarted(), e.MoneyCaptured(posting_id="a/1")
 COMPLETED = e.TransferCompleted(posting_id="b/1")
 TO_SCREENING: list[TransferEvent] = [INITIATED, TAKEN, RESERVED]
@@ -120,15 +124,109 @@ def test_money_that_cannot_be_parked_is_stuck_until_a_person_resumes() -> None:
     given(Transfer, "t", DONE).when(Transfer.resume).then_raises(Rejected, "NOT_STUCK")
 
 
-def test_a_review_decides_and_a_late_verdict_does_not() -> None:
-    review = [*TO_SCREENING, e.TransferScreened(decision=Decision.REVIEW, reasons=()), e.ReviewAsked()]
-    found = given(Transfer, "t", review).when(lambda it: it.reviewed(fraud=True, by="bob", large=False)).state
-    assert (found.status, found.code) == (Status.RELEASING, "FRAUD")
-    cleared = given(Transfer, "t", review).when(lambda it: it.reviewed(fraud=False, by="bob", large=True)).state
-    assert cleared.status is Status.AWAITING_APPROVAL
-    given(Transfer, "t", TO_CAPTURE).when(lambda it: it.reviewed(fraud=True, by="bob", large=False)).then_nothing()
+IN_REVIEW: list[TransferEvent] = [*TO_SCREENING, REVIEW, e.ReviewAsked()]
+UNSCREENED: list[TransferEvent] = [
+    *TO_SCREENING,
+    e.ScreeningMissed(policy=Unscreened.APPROVE),
+    e.ApprovalAsked(),
+]
+DOOMED = e.ReleaseStarted(code="FRAUD", reason="a review found fraud")
+FRAUD, CLEARED = e.ReviewDecided(fraud=True, by="bob"), e.ReviewDecided(fraud=False, by="bob")
+
+
+def reviewed(*, fraud: bool, large: bool = False) -> Command:
+    return lambda it: it.reviewed(fraud=fraud, by="bob", large=large)
+
+
+@pytest.mark.parametrize(
+    ("past", "large", "status"),
+    [
+        (IN_REVIEW, False, Status.CAPTURING),
+        (IN_REVIEW, True, Status.AWAITING_APPROVAL),
+        (TO_SCREENING, False, Status.SCREENING),
+        (UNSCREENED, False, Status.AWAITING_APPROVAL),
+        (TO_APPROVAL, True, Status.AWAITING_APPROVAL),
+        (TO_CAPTURE, False, Status.CAPTURING),
+    ],
+)
+def test_a_cleared_transfer_goes_on_if_it_waits_for_the_review_and_is_remembered_otherwise(
+    past: list[TransferEvent], large: bool, status: Status
+) -> None:
+    cleared = given(Transfer, "t", past).when(reviewed(fraud=False, large=large)).state
+    assert (cleared.status, cleared.found_fraud) == (status, False)
+
+
+@pytest.mark.parametrize("past", [TO_SCREENING, IN_REVIEW, UNSCREENED, TO_APPROVAL])
+def test_a_fraud_that_a_person_finds_frees_the_money_while_it_is_only_held(past: list[TransferEvent]) -> None:
+    found = given(Transfer, "t", past).when(reviewed(fraud=True))
+    found.then([FRAUD, DOOMED])
+    assert calls(past, reviewed(fraud=True)) == [Call(c.ReleaseHold(transfer_id="t"))]
+    for late in (lambda it: it.approve("bob"), lambda it: it.cancel("ann", "why")):
+        given(Transfer, "t", [*past, FRAUD, DOOMED]).when(late).then_raises(Rejected)
+    ended = given(Transfer, "t", [*past, FRAUD, DOOMED]).when(Transfer.released).state
+    assert (ended.status, ended.code) == (Status.FAILED, "FRAUD")
+
+
+@pytest.mark.parametrize("past", [[INITIATED], [INITIATED, TAKEN]])
+def test_a_fraud_that_is_found_before_the_hold_frees_the_money_once_it_is_held(past: list[TransferEvent]) -> None:
+    given(Transfer, "t", past).when(reviewed(fraud=True)).then([FRAUD])
+    held = given(Transfer, "t", [INITIATED, TAKEN, FRAUD]).when(lambda it: it.reserved("h"))
+    held.then([RESERVED, DOOMED])
+    assert calls([INITIATED, TAKEN, FRAUD], lambda it: it.reserved("h")) == [Call(c.ReleaseHold(transfer_id="t"))]
+
+
+def test_a_fraud_that_is_found_while_the_capture_is_on_its_way_returns_the_money_to_the_payer() -> None:
+    given(Transfer, "t", TO_CAPTURE).when(reviewed(fraud=True)).then([FRAUD])
+    past = [*TO_CAPTURE, FRAUD]
+    returning = e.ReturnStarted(code="FRAUD", reason="a review found fraud")
+    given(Transfer, "t", past).when(lambda it: it.captured("a/1")).then([CAPTURED, returning])
+    assert calls(past, lambda it: it.captured("a/1")) == [Call(c.ReturnMoney(transfer_id="t"))]
+    assert calls(past, lambda it: it.not_captured("HOLD_EXPIRED", "why")) == [Call(c.ReleaseHold(transfer_id="t"))]
+
+
+@pytest.mark.parametrize("fraud", [True, False])
+@pytest.mark.parametrize(
+    "past",
+    [
+        TO_CREDIT,
+        DONE,
+        [*TO_SCREENING, DOOMED],
+        [*TO_CREDIT, e.ReturnStarted(code="X", reason="why")],
+        [INITIATED, e.TransferFailed(code="X", reason="why", parked=False)],
+        [*IN_REVIEW, FRAUD, DOOMED],
+        [*IN_REVIEW, CLEARED, CAPTURING],
+    ],
+)
+def test_a_decision_after_the_capture_after_the_end_or_a_second_time_changes_nothing(
+    past: list[TransferEvent], fraud: bool
+) -> None:
+    given(Transfer, "t", past).when(reviewed(fraud=fraud)).then_nothing()
+
+
+def test_a_decision_that_comes_before_the_verdict_is_used_by_it() -> None:
+    cleared = given(Transfer, "t", [*TO_SCREENING, CLEARED])
+    why = e.TransferScreened(decision=Decision.REVIEW, reasons=("why",))
+    cleared.when(screened(Decision.REVIEW)).then([why, CAPTURING])
+    cleared.when(screened(Decision.REVIEW, large=True)).then([why, e.ApprovalAsked()])
+    blocked = cleared.when(screened(Decision.BLOCK)).state
+    assert (blocked.status, blocked.code) == (Status.RELEASING, "FRAUD_SUSPECTED")
+    overdue = cleared.when(lambda it: it.screening_overdue(Unscreened.REFUSE, large=False)).state
+    assert (overdue.status, overdue.code) == (Status.RELEASING, "NOT_SCREENED")
+    given(Transfer, "t", [*TO_SCREENING, FRAUD, DOOMED]).when(screened(Decision.REVIEW)).then_nothing()
+
+
+def test_a_verdict_after_the_policy_is_shown_to_the_approver_and_blocks() -> None:
+    for decision in (Decision.ACCEPT, Decision.REVIEW):
+        shown = given(Transfer, "t", UNSCREENED).when(screened(decision)).state
+        assert (shown.status, shown.decision, shown.reasons) == (Status.AWAITING_APPROVAL, decision, ("why",))
+    blocked = given(Transfer, "t", UNSCREENED).when(screened(Decision.BLOCK)).state
+    assert (blocked.status, blocked.code) == (Status.RELEASING, "FRAUD_SUSPECTED")
+    given(Transfer, "t", TO_APPROVAL).when(screened(Decision.BLOCK)).then_nothing()
     given(Transfer, "t", TO_CAPTURE).when(screened(Decision.BLOCK)).then_nothing()
-    late = given(Transfer, "t", review).when(Transfer.review_overdue).state
+
+
+def test_a_review_that_does_not_come_in_time_ends_the_transfer() -> None:
+    late = given(Transfer, "t", IN_REVIEW).when(Transfer.review_overdue).state
     assert (late.status, late.code) == (Status.RELEASING, "NOT_REVIEWED")
 
 
@@ -214,6 +312,34 @@ def test_a_refund_to_a_closed_payer_is_parked() -> None:
     assert stuck.refund is Refund.STUCK
 
 
+def announced(past: Sequence[TransferEvent], command: Command) -> list[Any]:
+    outcome = given(Transfer, "t", past).when(command)
+    assert outcome.error is None, outcome.error
+    return [one for event in outcome.events for one in publish(outcome.state, event)]
+
+
+def test_money_that_is_stuck_and_a_refund_that_is_refused_are_announced() -> None:
+    told: dict[str, Any] = {"transfer_id": "t", "payer": "a", "payee": "b", "customer_id": "c"}
+    told["amount"] = money_to_wire(TERMS.amount)
+    parking = [*TO_CREDIT, e.ReturnStarted(code="ACCOUNT_CLOSED", reason="why"), e.ParkingStarted(attempt=1)]
+    assert announced(parking, lambda it: it.not_parked("no account")) == [
+        published.PaymentStuck(**told, reason="no account")
+    ]
+    taking = [*DONE, e.RefundAsked(reason="w", by="b"), e.RefundStarted(attempt=1)]
+    assert announced(taking, lambda it: it.refund_refused("spent")) == [published.RefundRefused(**told, reason="spent")]
+    refunding = [*taking, e.RefundTaken(posting_id="b/2"), e.RefundParkingStarted(attempt=1)]
+    assert announced(refunding, lambda it: it.refund_not_paid("no account")) == [
+        published.RefundStuck(**told, reason="no account")
+    ]
+
+
+def test_a_row_of_before_the_refund_was_shown_has_none() -> None:
+    row: Any = transfer_row("t", None, INITIATED)
+    stored = TRANSFER_ROWS.codec.encode(row)
+    del stored["refund"]
+    assert TRANSFER_ROWS.codec.decode(stored) == row
+
+
 def test_the_same_transfer_again_changes_nothing_and_another_one_is_refused_by_its_field() -> None:
     known = given(Transfer, "t", [INITIATED])
     known.when(lambda it: it.initiate(TERMS, "2026-05-07", NOW)).then_nothing()
@@ -289,6 +415,7 @@ def test_answers_in_any_order_give_one_end_and_events_that_give_the_state(answer
     for event in events:
         row = transfer_row("t", row, event)
     assert row.status is state.status
+    assert row.refund is (Refund.CREDITING if state.refund is Refund.PARKING else state.refund)
 
 
 @always(_answers)
@@ -303,3 +430,4 @@ def test_money_is_captured_once_and_credited_or_given_back_once(answers: list[Co
     assert asked.count("ReturnMoney") <= 1
     credited = any(isinstance(event, e.TransferCompleted) for event in events)
     assert not (credited and {"ReturnMoney", "ParkMoney"} & set(asked))
+    assert not (state.found_fraud and {"CreditPayee"} & set(asked))

@@ -26,7 +26,7 @@ from finance.money.v1 import money_pb2 as finance_dot_money_dot_v1_dot_money__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#finance/fraud/v1/fraud_events.proto\x12\x10\x66inance.fraud.v1\x1a\x1c\x66inance/money/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x88\x01\n\nCaseOpened\x12\x13\n\x0btransfer_id\x18\x01 \x01(\t\x12\r\n\x05payer\x18\x02 \x01(\t\x12\'\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x17.finance.money.v1.Money\x12-\n\topened_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"m\n\x0b\x43\x61seDecided\x12\x13\n\x0btransfer_id\x18\x01 \x01(\t\x12\r\n\x05\x66raud\x18\x02 \x01(\x08\x12\n\n\x02\x62y\x18\x03 \x01(\t\x12.\n\ndecided_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#finance/fraud/v1/fraud_events.proto\x12\x10\x66inance.fraud.v1\x1a\x1c\x66inance/money/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x88\x01\n\nCaseOpened\x12\x13\n\x0btransfer_id\x18\x01 \x01(\t\x12\r\n\x05payer\x18\x02 \x01(\t\x12\'\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x17.finance.money.v1.Money\x12-\n\topened_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"m\n\x0b\x43\x61seDecided\x12\x13\n\x0btransfer_id\x18\x01 \x01(\t\x12\r\n\x05\x66raud\x18\x02 \x01(\x08\x12\n\n\x02\x62y\x18\x03 \x01(\t\x12.\n\ndecided_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"^\n\nCaseClosed\x12\x13\n\x0btransfer_id\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12-\n\tclosed_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,4 +37,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CASEOPENED']._serialized_end=257
   _globals['_CASEDECIDED']._serialized_start=259
   _globals['_CASEDECIDED']._serialized_end=368
+  _globals['_CASECLOSED']._serialized_start=370
+  _globals['_CASECLOSED']._serialized_end=464
 # @@protoc_insertion_point(module_scope)

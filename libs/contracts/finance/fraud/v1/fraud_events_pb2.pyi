@@ -91,3 +91,35 @@ class CaseDecided(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CaseDecided: _TypeAlias = CaseDecided  # noqa: Y015
+
+@_typing.final
+class CaseClosed(_message.Message):
+    """The transfer of an open case ended without an effect, so nobody has to decide any more."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRANSFER_ID_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    CLOSED_AT_FIELD_NUMBER: _builtins.int
+    transfer_id: _builtins.str
+    """The transfer, a UUID."""
+    code: _builtins.str
+    """Why the transfer failed, for machines: CANCELLED if it was cancelled."""
+    @_builtins.property
+    def closed_at(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        transfer_id: _builtins.str = ...,
+        code: _builtins.str = ...,
+        closed_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["closed_at", b"closed_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["closed_at", b"closed_at", "code", b"code", "transfer_id", b"transfer_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CaseClosed: _TypeAlias = CaseClosed  # noqa: Y015

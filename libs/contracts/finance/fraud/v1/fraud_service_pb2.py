@@ -27,7 +27,7 @@ from finance.money.v1 import money_pb2 as finance_dot_money_dot_v1_dot_money__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$finance/fraud/v1/fraud_service.proto\x12\x10\x66inance.fraud.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1c\x66inance/money/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"4\n\x06Reason\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x0e\n\x06points\x18\x02 \x01(\x05\x12\x0c\n\x04text\x18\x03 \x01(\t\"\x87\x01\n\x07Verdict\x12\x13\n\x0btransfer_id\x18\x01 \x01(\t\x12,\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0e\x32\x1a.finance.fraud.v1.Decision\x12\x0e\n\x06points\x18\x03 \x01(\x05\x12)\n\x07reasons\x18\x04 \x03(\x0b\x32\x18.finance.fraud.v1.Reason\"\xb0\x02\n\x15ScreenTransferRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x0btransfer_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12/\n\x05payer\x18\x03 \x01(\tB \xbaH\x1dr\x1b\x32\x19^[a-z0-9][a-z0-9-]{0,63}$\x12/\n\x05payee\x18\x04 \x01(\tB \xbaH\x1dr\x1b\x32\x19^[a-z0-9][a-z0-9-]{0,63}$\x12/\n\x06\x61mount\x18\x05 \x01(\x0b\x32\x17.finance.money.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01\x12\x38\n\x0cinitiated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\r\n\x05\x62\x61tch\x18\x07 \x01(\x08\"V\n\x16ScreenTransferResponse\x12*\n\x07verdict\x18\x01 \x01(\x0b\x32\x19.finance.fraud.v1.Verdict\x12\x10\n\x08revision\x18\x02 \x01(\t\"\xde\x01\n\x04\x43\x61se\x12\x13\n\x0btransfer_id\x18\x01 \x01(\t\x12,\n\x06status\x18\x02 \x01(\x0e\x32\x1c.finance.fraud.v1.CaseStatus\x12\r\n\x05payer\x18\x03 \x01(\t\x12\r\n\x05payee\x18\x04 \x01(\t\x12\'\n\x06\x61mount\x18\x05 \x01(\x0b\x32\x17.finance.money.v1.Money\x12*\n\x07verdict\x18\x06 \x01(\x0b\x32\x19.finance.fraud.v1.Verdict\x12\x12\n\ndecided_by\x18\x07 \x01(\t\x12\x0c\n\x04note\x18\x08 \x01(\t\"\xa2\x01\n\x11\x44\x65\x63ideCaseRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x0btransfer_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\r\n\x05\x66raud\x18\x03 \x01(\x08\x12)\n\x02\x62y\x18\x04 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\x12\x16\n\x04note\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\"L\n\x12\x44\x65\x63ideCaseResponse\x12$\n\x04\x63\x61se\x18\x01 \x01(\x0b\x32\x16.finance.fraud.v1.Case\x12\x10\n\x08revision\x18\x02 \x01(\t\"/\n\x0eGetCaseRequest\x12\x1d\n\x0btransfer_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"I\n\x0fGetCaseResponse\x12$\n\x04\x63\x61se\x18\x01 \x01(\x0b\x32\x16.finance.fraud.v1.Case\x12\x10\n\x08revision\x18\x02 \x01(\t\"\xa2\x01\n\x10ListCasesRequest\x12\x36\n\x06status\x18\x01 \x01(\x0e\x32\x1c.finance.fraud.v1.CaseStatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x90\x03\x12\x1c\n\nnot_before\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"\x98\x02\n\x0b\x43\x61seSummary\x12\x13\n\x0btransfer_id\x18\x01 \x01(\t\x12,\n\x06status\x18\x02 \x01(\x0e\x32\x1c.finance.fraud.v1.CaseStatus\x12\r\n\x05payer\x18\x03 \x01(\t\x12\r\n\x05payee\x18\x04 \x01(\t\x12\'\n\x06\x61mount\x18\x05 \x01(\x0b\x32\x17.finance.money.v1.Money\x12,\n\x08\x64\x65\x63ision\x18\x06 \x01(\x0e\x32\x1a.finance.fraud.v1.Decision\x12\x0e\n\x06points\x18\x07 \x01(\x05\x12\x12\n\ndecided_by\x18\x08 \x01(\t\x12-\n\topened_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Z\n\x11ListCasesResponse\x12,\n\x05\x63\x61ses\x18\x01 \x03(\x0b\x32\x1d.finance.fraud.v1.CaseSummary\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x7f\n\x16\x45xportDecisionsRequest\x12\r\n\x05\x66raud\x18\x01 \x01(\x08\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x90\x03\x12\x1c\n\nnot_before\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"?\n\x17\x45xportDecisionsResponse\x12\x0b\n\x03\x63sv\x18\x01 \x01(\t\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*b\n\x08\x44\x65\x63ision\x12\x18\n\x14\x44\x45\x43ISION_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x44\x45\x43ISION_ACCEPT\x10\x01\x12\x13\n\x0f\x44\x45\x43ISION_REVIEW\x10\x02\x12\x12\n\x0e\x44\x45\x43ISION_BLOCK\x10\x03*o\n\nCaseStatus\x12\x1b\n\x17\x43\x41SE_STATUS_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43\x41SE_STATUS_OPEN\x10\x01\x12\x15\n\x11\x43\x41SE_STATUS_FRAUD\x10\x02\x12\x17\n\x13\x43\x41SE_STATUS_CLEARED\x10\x03\x32\xf3\x03\n\x0c\x46raudService\x12h\n\x0eScreenTransfer\x12\'.finance.fraud.v1.ScreenTransferRequest\x1a(.finance.fraud.v1.ScreenTransferResponse\"\x03\x90\x02\x02\x12\\\n\nDecideCase\x12#.finance.fraud.v1.DecideCaseRequest\x1a$.finance.fraud.v1.DecideCaseResponse\"\x03\x90\x02\x02\x12S\n\x07GetCase\x12 .finance.fraud.v1.GetCaseRequest\x1a!.finance.fraud.v1.GetCaseResponse\"\x03\x90\x02\x01\x12Y\n\tListCases\x12\".finance.fraud.v1.ListCasesRequest\x1a#.finance.fraud.v1.ListCasesResponse\"\x03\x90\x02\x01\x12k\n\x0f\x45xportDecisions\x12(.finance.fraud.v1.ExportDecisionsRequest\x1a).finance.fraud.v1.ExportDecisionsResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$finance/fraud/v1/fraud_service.proto\x12\x10\x66inance.fraud.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1c\x66inance/money/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"4\n\x06Reason\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x0e\n\x06points\x18\x02 \x01(\x05\x12\x0c\n\x04text\x18\x03 \x01(\t\"\x87\x01\n\x07Verdict\x12\x13\n\x0btransfer_id\x18\x01 \x01(\t\x12,\n\x08\x64\x65\x63ision\x18\x02 \x01(\x0e\x32\x1a.finance.fraud.v1.Decision\x12\x0e\n\x06points\x18\x03 \x01(\x05\x12)\n\x07reasons\x18\x04 \x03(\x0b\x32\x18.finance.fraud.v1.Reason\"\xb0\x02\n\x15ScreenTransferRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x0btransfer_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12/\n\x05payer\x18\x03 \x01(\tB \xbaH\x1dr\x1b\x32\x19^[a-z0-9][a-z0-9-]{0,63}$\x12/\n\x05payee\x18\x04 \x01(\tB \xbaH\x1dr\x1b\x32\x19^[a-z0-9][a-z0-9-]{0,63}$\x12/\n\x06\x61mount\x18\x05 \x01(\x0b\x32\x17.finance.money.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01\x12\x38\n\x0cinitiated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x06\xbaH\x03\xc8\x01\x01\x12\r\n\x05\x62\x61tch\x18\x07 \x01(\x08\"V\n\x16ScreenTransferResponse\x12*\n\x07verdict\x18\x01 \x01(\x0b\x32\x19.finance.fraud.v1.Verdict\x12\x10\n\x08revision\x18\x02 \x01(\t\"\xec\x01\n\x04\x43\x61se\x12\x13\n\x0btransfer_id\x18\x01 \x01(\t\x12,\n\x06status\x18\x02 \x01(\x0e\x32\x1c.finance.fraud.v1.CaseStatus\x12\r\n\x05payer\x18\x03 \x01(\t\x12\r\n\x05payee\x18\x04 \x01(\t\x12\'\n\x06\x61mount\x18\x05 \x01(\x0b\x32\x17.finance.money.v1.Money\x12*\n\x07verdict\x18\x06 \x01(\x0b\x32\x19.finance.fraud.v1.Verdict\x12\x12\n\ndecided_by\x18\x07 \x01(\t\x12\x0c\n\x04note\x18\x08 \x01(\t\x12\x0c\n\x04\x63ode\x18\t \x01(\t\"\xa2\x01\n\x11\x44\x65\x63ideCaseRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1d\n\x0btransfer_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\r\n\x05\x66raud\x18\x03 \x01(\x08\x12)\n\x02\x62y\x18\x04 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\x12\x16\n\x04note\x18\x05 \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\"L\n\x12\x44\x65\x63ideCaseResponse\x12$\n\x04\x63\x61se\x18\x01 \x01(\x0b\x32\x16.finance.fraud.v1.Case\x12\x10\n\x08revision\x18\x02 \x01(\t\"/\n\x0eGetCaseRequest\x12\x1d\n\x0btransfer_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"I\n\x0fGetCaseResponse\x12$\n\x04\x63\x61se\x18\x01 \x01(\x0b\x32\x16.finance.fraud.v1.Case\x12\x10\n\x08revision\x18\x02 \x01(\t\"\xa2\x01\n\x10ListCasesRequest\x12\x36\n\x06status\x18\x01 \x01(\x0e\x32\x1c.finance.fraud.v1.CaseStatusB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x90\x03\x12\x1c\n\nnot_before\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"\x98\x02\n\x0b\x43\x61seSummary\x12\x13\n\x0btransfer_id\x18\x01 \x01(\t\x12,\n\x06status\x18\x02 \x01(\x0e\x32\x1c.finance.fraud.v1.CaseStatus\x12\r\n\x05payer\x18\x03 \x01(\t\x12\r\n\x05payee\x18\x04 \x01(\t\x12\'\n\x06\x61mount\x18\x05 \x01(\x0b\x32\x17.finance.money.v1.Money\x12,\n\x08\x64\x65\x63ision\x18\x06 \x01(\x0e\x32\x1a.finance.fraud.v1.Decision\x12\x0e\n\x06points\x18\x07 \x01(\x05\x12\x12\n\ndecided_by\x18\x08 \x01(\t\x12-\n\topened_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"Z\n\x11ListCasesResponse\x12,\n\x05\x63\x61ses\x18\x01 \x03(\x0b\x32\x1d.finance.fraud.v1.CaseSummary\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x7f\n\x16\x45xportDecisionsRequest\x12\r\n\x05\x66raud\x18\x01 \x01(\x08\x12\x1a\n\tpage_size\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x90\x03\x12\x1c\n\nnot_before\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\"?\n\x17\x45xportDecisionsResponse\x12\x0b\n\x03\x63sv\x18\x01 \x01(\t\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*b\n\x08\x44\x65\x63ision\x12\x18\n\x14\x44\x45\x43ISION_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x44\x45\x43ISION_ACCEPT\x10\x01\x12\x13\n\x0f\x44\x45\x43ISION_REVIEW\x10\x02\x12\x12\n\x0e\x44\x45\x43ISION_BLOCK\x10\x03*\x87\x01\n\nCaseStatus\x12\x1b\n\x17\x43\x41SE_STATUS_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43\x41SE_STATUS_OPEN\x10\x01\x12\x15\n\x11\x43\x41SE_STATUS_FRAUD\x10\x02\x12\x17\n\x13\x43\x41SE_STATUS_CLEARED\x10\x03\x12\x16\n\x12\x43\x41SE_STATUS_CLOSED\x10\x04\x32\xf3\x03\n\x0c\x46raudService\x12h\n\x0eScreenTransfer\x12\'.finance.fraud.v1.ScreenTransferRequest\x1a(.finance.fraud.v1.ScreenTransferResponse\"\x03\x90\x02\x02\x12\\\n\nDecideCase\x12#.finance.fraud.v1.DecideCaseRequest\x1a$.finance.fraud.v1.DecideCaseResponse\"\x03\x90\x02\x02\x12S\n\x07GetCase\x12 .finance.fraud.v1.GetCaseRequest\x1a!.finance.fraud.v1.GetCaseResponse\"\x03\x90\x02\x01\x12Y\n\tListCases\x12\".finance.fraud.v1.ListCasesRequest\x1a#.finance.fraud.v1.ListCasesResponse\"\x03\x90\x02\x01\x12k\n\x0f\x45xportDecisions\x12(.finance.fraud.v1.ExportDecisionsRequest\x1a).finance.fraud.v1.ExportDecisionsResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -80,10 +80,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_FRAUDSERVICE'].methods_by_name['ListCases']._serialized_options = b'\220\002\001'
   _globals['_FRAUDSERVICE'].methods_by_name['ExportDecisions']._loaded_options = None
   _globals['_FRAUDSERVICE'].methods_by_name['ExportDecisions']._serialized_options = b'\220\002\001'
-  _globals['_DECISION']._serialized_start=2063
-  _globals['_DECISION']._serialized_end=2161
-  _globals['_CASESTATUS']._serialized_start=2163
-  _globals['_CASESTATUS']._serialized_end=2274
+  _globals['_DECISION']._serialized_start=2077
+  _globals['_DECISION']._serialized_end=2175
+  _globals['_CASESTATUS']._serialized_start=2178
+  _globals['_CASESTATUS']._serialized_end=2313
   _globals['_REASON']._serialized_start=150
   _globals['_REASON']._serialized_end=202
   _globals['_VERDICT']._serialized_start=205
@@ -93,25 +93,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SCREENTRANSFERRESPONSE']._serialized_start=649
   _globals['_SCREENTRANSFERRESPONSE']._serialized_end=735
   _globals['_CASE']._serialized_start=738
-  _globals['_CASE']._serialized_end=960
-  _globals['_DECIDECASEREQUEST']._serialized_start=963
-  _globals['_DECIDECASEREQUEST']._serialized_end=1125
-  _globals['_DECIDECASERESPONSE']._serialized_start=1127
-  _globals['_DECIDECASERESPONSE']._serialized_end=1203
-  _globals['_GETCASEREQUEST']._serialized_start=1205
-  _globals['_GETCASEREQUEST']._serialized_end=1252
-  _globals['_GETCASERESPONSE']._serialized_start=1254
-  _globals['_GETCASERESPONSE']._serialized_end=1327
-  _globals['_LISTCASESREQUEST']._serialized_start=1330
-  _globals['_LISTCASESREQUEST']._serialized_end=1492
-  _globals['_CASESUMMARY']._serialized_start=1495
-  _globals['_CASESUMMARY']._serialized_end=1775
-  _globals['_LISTCASESRESPONSE']._serialized_start=1777
-  _globals['_LISTCASESRESPONSE']._serialized_end=1867
-  _globals['_EXPORTDECISIONSREQUEST']._serialized_start=1869
-  _globals['_EXPORTDECISIONSREQUEST']._serialized_end=1996
-  _globals['_EXPORTDECISIONSRESPONSE']._serialized_start=1998
-  _globals['_EXPORTDECISIONSRESPONSE']._serialized_end=2061
-  _globals['_FRAUDSERVICE']._serialized_start=2277
-  _globals['_FRAUDSERVICE']._serialized_end=2776
+  _globals['_CASE']._serialized_end=974
+  _globals['_DECIDECASEREQUEST']._serialized_start=977
+  _globals['_DECIDECASEREQUEST']._serialized_end=1139
+  _globals['_DECIDECASERESPONSE']._serialized_start=1141
+  _globals['_DECIDECASERESPONSE']._serialized_end=1217
+  _globals['_GETCASEREQUEST']._serialized_start=1219
+  _globals['_GETCASEREQUEST']._serialized_end=1266
+  _globals['_GETCASERESPONSE']._serialized_start=1268
+  _globals['_GETCASERESPONSE']._serialized_end=1341
+  _globals['_LISTCASESREQUEST']._serialized_start=1344
+  _globals['_LISTCASESREQUEST']._serialized_end=1506
+  _globals['_CASESUMMARY']._serialized_start=1509
+  _globals['_CASESUMMARY']._serialized_end=1789
+  _globals['_LISTCASESRESPONSE']._serialized_start=1791
+  _globals['_LISTCASESRESPONSE']._serialized_end=1881
+  _globals['_EXPORTDECISIONSREQUEST']._serialized_start=1883
+  _globals['_EXPORTDECISIONSREQUEST']._serialized_end=2010
+  _globals['_EXPORTDECISIONSRESPONSE']._serialized_start=2012
+  _globals['_EXPORTDECISIONSRESPONSE']._serialized_end=2075
+  _globals['_FRAUDSERVICE']._serialized_start=2316
+  _globals['_FRAUDSERVICE']._serialized_end=2815
 # @@protoc_insertion_point(module_scope)

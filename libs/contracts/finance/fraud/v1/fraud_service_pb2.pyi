@@ -63,6 +63,8 @@ class _CaseStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_CaseStatus
     """It is fraud."""
     CASE_STATUS_CLEARED: _CaseStatus.ValueType  # 3
     """It is no fraud."""
+    CASE_STATUS_CLOSED: _CaseStatus.ValueType  # 4
+    """The transfer ended without an effect, so nobody has to decide; a decision is still taken, as training data."""
 
 class CaseStatus(_CaseStatus, metaclass=_CaseStatusEnumTypeWrapper):
     """Where a case stands."""
@@ -75,6 +77,8 @@ CASE_STATUS_FRAUD: CaseStatus.ValueType  # 2
 """It is fraud."""
 CASE_STATUS_CLEARED: CaseStatus.ValueType  # 3
 """It is no fraud."""
+CASE_STATUS_CLOSED: CaseStatus.ValueType  # 4
+"""The transfer ended without an effect, so nobody has to decide; a decision is still taken, as training data."""
 Global___CaseStatus: _TypeAlias = CaseStatus  # noqa: Y015
 
 @_typing.final
@@ -235,6 +239,7 @@ class Case(_message.Message):
     VERDICT_FIELD_NUMBER: _builtins.int
     DECIDED_BY_FIELD_NUMBER: _builtins.int
     NOTE_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
     transfer_id: _builtins.str
     """The transfer."""
     status: Global___CaseStatus.ValueType
@@ -247,6 +252,8 @@ class Case(_message.Message):
     """Who decided; empty before."""
     note: _builtins.str
     """A note on the decision."""
+    code: _builtins.str
+    """Why the transfer failed, for machines, if the case was closed for that; empty otherwise."""
     @_builtins.property
     def amount(self) -> _money_pb2.Money:
         """How much."""
@@ -266,10 +273,11 @@ class Case(_message.Message):
         verdict: Global___Verdict | None = ...,
         decided_by: _builtins.str = ...,
         note: _builtins.str = ...,
+        code: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "verdict", b"verdict"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "decided_by", b"decided_by", "note", b"note", "payee", b"payee", "payer", b"payer", "status", b"status", "transfer_id", b"transfer_id", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "code", b"code", "decided_by", b"decided_by", "note", b"note", "payee", b"payee", "payer", b"payer", "status", b"status", "transfer_id", b"transfer_id", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

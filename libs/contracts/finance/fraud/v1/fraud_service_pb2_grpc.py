@@ -74,7 +74,7 @@ class FraudServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DecideCase(self, request, context):
-        """Decides a case, once.
+        """Decides a case, once. One that was closed, because its transfer has failed, may be decided too.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -19,7 +19,7 @@ class FraudServiceStub:
     ScreenTransfer: _aio.UnaryUnaryMultiCallable[_fraud_service_pb2.ScreenTransferRequest, _fraud_service_pb2.ScreenTransferResponse]
     """Screens a transfer, and remembers it for those that follow. Repeating the same request_id returns the same verdict."""
     DecideCase: _aio.UnaryUnaryMultiCallable[_fraud_service_pb2.DecideCaseRequest, _fraud_service_pb2.DecideCaseResponse]
-    """Decides a case, once."""
+    """Decides a case, once. One that was closed, because its transfer has failed, may be decided too."""
     GetCase: _aio.UnaryUnaryMultiCallable[_fraud_service_pb2.GetCaseRequest, _fraud_service_pb2.GetCaseResponse]
     """Reads the case of a transfer, as of its latest durable commit."""
     ListCases: _aio.UnaryUnaryMultiCallable[_fraud_service_pb2.ListCasesRequest, _fraud_service_pb2.ListCasesResponse]
@@ -44,7 +44,7 @@ class FraudServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _fraud_service_pb2.DecideCaseRequest,
         context: _aio.ServicerContext[_fraud_service_pb2.DecideCaseRequest, _abc.Awaitable[_fraud_service_pb2.DecideCaseResponse]],
     ) -> _abc.Awaitable[_fraud_service_pb2.DecideCaseResponse]:
-        """Decides a case, once."""
+        """Decides a case, once. One that was closed, because its transfer has failed, may be decided too."""
 
     @_abc_1.abstractmethod
     def GetCase(

@@ -232,3 +232,135 @@ class InsufficientFunds(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___InsufficientFunds: _TypeAlias = InsufficientFunds  # noqa: Y015
+
+@_typing.final
+class PaymentStuck(_message.Message):
+    """The money of a failed transfer has no place to go: a person must mend the suspense account, and resume the transfer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRANSFER_ID_FIELD_NUMBER: _builtins.int
+    PAYER_FIELD_NUMBER: _builtins.int
+    PAYEE_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    transfer_id: _builtins.str
+    """The transfer, a UUID."""
+    payer: _builtins.str
+    """The account that pays."""
+    payee: _builtins.str
+    """The account that is paid."""
+    customer_id: _builtins.str
+    """Whose daily limit counts."""
+    reason: _builtins.str
+    """Why the suspense account did not take it, for people."""
+    @_builtins.property
+    def amount(self) -> _money_pb2.Money:
+        """How much."""
+
+    def __init__(
+        self,
+        *,
+        transfer_id: _builtins.str = ...,
+        payer: _builtins.str = ...,
+        payee: _builtins.str = ...,
+        amount: _money_pb2.Money | None = ...,
+        customer_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "customer_id", b"customer_id", "payee", b"payee", "payer", b"payer", "reason", b"reason", "transfer_id", b"transfer_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PaymentStuck: _TypeAlias = PaymentStuck  # noqa: Y015
+
+@_typing.final
+class RefundStuck(_message.Message):
+    """The money of a refund has no place to go: a person must mend the suspense account, and resume the transfer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRANSFER_ID_FIELD_NUMBER: _builtins.int
+    PAYER_FIELD_NUMBER: _builtins.int
+    PAYEE_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    transfer_id: _builtins.str
+    """The transfer, a UUID."""
+    payer: _builtins.str
+    """The account that pays."""
+    payee: _builtins.str
+    """The account that is paid."""
+    customer_id: _builtins.str
+    """Whose daily limit counts."""
+    reason: _builtins.str
+    """Why the suspense account did not take it, for people."""
+    @_builtins.property
+    def amount(self) -> _money_pb2.Money:
+        """How much."""
+
+    def __init__(
+        self,
+        *,
+        transfer_id: _builtins.str = ...,
+        payer: _builtins.str = ...,
+        payee: _builtins.str = ...,
+        amount: _money_pb2.Money | None = ...,
+        customer_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "customer_id", b"customer_id", "payee", b"payee", "payer", b"payer", "reason", b"reason", "transfer_id", b"transfer_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefundStuck: _TypeAlias = RefundStuck  # noqa: Y015
+
+@_typing.final
+class RefundRefused(_message.Message):
+    """The payee did not give the money of a refund back, or the transfer was not made. The refund may be asked for again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRANSFER_ID_FIELD_NUMBER: _builtins.int
+    PAYER_FIELD_NUMBER: _builtins.int
+    PAYEE_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    transfer_id: _builtins.str
+    """The transfer, a UUID."""
+    payer: _builtins.str
+    """The account that pays."""
+    payee: _builtins.str
+    """The account that is paid."""
+    customer_id: _builtins.str
+    """Whose daily limit counts."""
+    reason: _builtins.str
+    """Why, for people."""
+    @_builtins.property
+    def amount(self) -> _money_pb2.Money:
+        """How much."""
+
+    def __init__(
+        self,
+        *,
+        transfer_id: _builtins.str = ...,
+        payer: _builtins.str = ...,
+        payee: _builtins.str = ...,
+        amount: _money_pb2.Money | None = ...,
+        customer_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "customer_id", b"customer_id", "payee", b"payee", "payer", b"payer", "reason", b"reason", "transfer_id", b"transfer_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefundRefused: _TypeAlias = RefundRefused  # noqa: Y015

@@ -1029,23 +1029,69 @@ class GetFileStatusResponse(_message.Message):
 
     XML_FIELD_NUMBER: _builtins.int
     STATUS_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
     xml: _builtins.bytes
     """The report, in UTF-8."""
     status: _builtins.str
     """The status of the whole file: ACCP, ACSC, PART or RJCT."""
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___FileLine]:
+        """The lines, in the order of the file."""
+
     def __init__(
         self,
         *,
         xml: _builtins.bytes = ...,
         status: _builtins.str = ...,
+        lines: _abc.Iterable[Global___FileLine] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["status", b"status", "xml", b"xml"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lines", b"lines", "status", b"status", "xml", b"xml"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetFileStatusResponse: _TypeAlias = GetFileStatusResponse  # noqa: Y015
+
+@_typing.final
+class FileLine(_message.Message):
+    """A line of a file."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    END_TO_END_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    TRANSFER_ID_FIELD_NUMBER: _builtins.int
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    end_to_end: _builtins.str
+    """The customer's id of the line."""
+    status: _builtins.str
+    """ACCP (accepted), PDNG (waits for a person), ACSC (completed) or RJCT."""
+    code: _builtins.str
+    """The code of a refusal, of ISO 20022; empty otherwise."""
+    transfer_id: _builtins.str
+    """The transfer that the line makes or will make, a UUID; empty if the line is refused."""
+    order_id: _builtins.str
+    """The order that makes the transfer on its banking day, a UUID: EndOrder cancels it before. Empty for a line that is
+    carried out at once.
+    """
+    def __init__(
+        self,
+        *,
+        end_to_end: _builtins.str = ...,
+        status: _builtins.str = ...,
+        code: _builtins.str = ...,
+        transfer_id: _builtins.str = ...,
+        order_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "end_to_end", b"end_to_end", "order_id", b"order_id", "status", b"status", "transfer_id", b"transfer_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FileLine: _TypeAlias = FileLine  # noqa: Y015
 
 @_typing.final
 class GetTransferRequest(_message.Message):
@@ -1159,6 +1205,7 @@ class ListTransfersRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     NOT_BEFORE_FIELD_NUMBER: _builtins.int
+    REFUND_FIELD_NUMBER: _builtins.int
     payer: _builtins.str
     """Only those of this account; empty for all."""
     customer_id: _builtins.str
@@ -1171,6 +1218,8 @@ class ListTransfersRequest(_message.Message):
     """The next_page_token of the page before; empty for the first page."""
     not_before: _builtins.str
     """A revision from a command's reply: answered only once the read model shows it."""
+    refund: Global___RefundStatus.ValueType
+    """Only those whose refund stands there; REFUND_STATUS_UNSPECIFIED for all, also those without one."""
     def __init__(
         self,
         *,
@@ -1180,10 +1229,11 @@ class ListTransfersRequest(_message.Message):
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         not_before: _builtins.str = ...,
+        refund: Global___RefundStatus.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "not_before", b"not_before", "page_size", b"page_size", "page_token", b"page_token", "payer", b"payer", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "not_before", b"not_before", "page_size", b"page_size", "page_token", b"page_token", "payer", b"payer", "refund", b"refund", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1202,6 +1252,7 @@ class TransferSummary(_message.Message):
     AMOUNT_FIELD_NUMBER: _builtins.int
     CODE_FIELD_NUMBER: _builtins.int
     INITIATED_AT_FIELD_NUMBER: _builtins.int
+    REFUND_FIELD_NUMBER: _builtins.int
     transfer_id: _builtins.str
     """The transfer."""
     status: Global___TransferStatus.ValueType
@@ -1212,6 +1263,8 @@ class TransferSummary(_message.Message):
     """The account that is paid."""
     code: _builtins.str
     """Why it failed, for machines; empty otherwise."""
+    refund: Global___RefundStatus.ValueType
+    """Where its refund stands; REFUND_STATUS_UNSPECIFIED if none was asked for."""
     @_builtins.property
     def amount(self) -> _money_pb2.Money:
         """How much."""
@@ -1230,10 +1283,11 @@ class TransferSummary(_message.Message):
         amount: _money_pb2.Money | None = ...,
         code: _builtins.str = ...,
         initiated_at: _timestamp_pb2.Timestamp | None = ...,
+        refund: Global___RefundStatus.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "initiated_at", b"initiated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "code", b"code", "initiated_at", b"initiated_at", "payee", b"payee", "payer", b"payer", "status", b"status", "transfer_id", b"transfer_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "code", b"code", "initiated_at", b"initiated_at", "payee", b"payee", "payer", b"payer", "refund", b"refund", "status", b"status", "transfer_id", b"transfer_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1266,3 +1320,133 @@ class ListTransfersResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListTransfersResponse: _TypeAlias = ListTransfersResponse  # noqa: Y015
+
+@_typing.final
+class ListOrdersRequest(_message.Message):
+    """Asks for a page of orders."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAYER_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    WITH_ENDED_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    NOT_BEFORE_FIELD_NUMBER: _builtins.int
+    payer: _builtins.str
+    """Only those of this account; empty for all."""
+    customer_id: _builtins.str
+    """Only those of this customer; empty for all."""
+    with_ended: _builtins.bool
+    """Whether those that have ended are listed too."""
+    page_size: _builtins.int
+    """How many orders at most; 0 means 50, more than 200 means 200."""
+    page_token: _builtins.str
+    """The next_page_token of the page before; empty for the first page."""
+    not_before: _builtins.str
+    """A revision from a command's reply: answered only once the read model shows it."""
+    def __init__(
+        self,
+        *,
+        payer: _builtins.str = ...,
+        customer_id: _builtins.str = ...,
+        with_ended: _builtins.bool = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        not_before: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "not_before", b"not_before", "page_size", b"page_size", "page_token", b"page_token", "payer", b"payer", "with_ended", b"with_ended"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListOrdersRequest: _TypeAlias = ListOrdersRequest  # noqa: Y015
+
+@_typing.final
+class OrderSummary(_message.Message):
+    """An order as a row of a list."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    PAYER_FIELD_NUMBER: _builtins.int
+    PAYEE_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    EVERY_FIELD_NUMBER: _builtins.int
+    FIRST_AT_FIELD_NUMBER: _builtins.int
+    NEXT_AT_FIELD_NUMBER: _builtins.int
+    MADE_FIELD_NUMBER: _builtins.int
+    ENDED_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.str
+    """The order."""
+    payer: _builtins.str
+    """The account that pays."""
+    payee: _builtins.str
+    """The account that is paid."""
+    every: Global___Every.ValueType
+    """How often; EVERY_ONCE for a scheduled transfer."""
+    made: _builtins.int
+    """How many transfers it has made."""
+    ended: _builtins.bool
+    """Whether it has ended."""
+    @_builtins.property
+    def amount(self) -> _money_pb2.Money:
+        """How much."""
+
+    @_builtins.property
+    def first_at(self) -> _timestamp_pb2.Timestamp:
+        """Its first run."""
+
+    @_builtins.property
+    def next_at(self) -> _timestamp_pb2.Timestamp:
+        """Its next run; absent after its end."""
+
+    def __init__(
+        self,
+        *,
+        order_id: _builtins.str = ...,
+        payer: _builtins.str = ...,
+        payee: _builtins.str = ...,
+        amount: _money_pb2.Money | None = ...,
+        every: Global___Every.ValueType = ...,
+        first_at: _timestamp_pb2.Timestamp | None = ...,
+        next_at: _timestamp_pb2.Timestamp | None = ...,
+        made: _builtins.int = ...,
+        ended: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "first_at", b"first_at", "next_at", b"next_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "ended", b"ended", "every", b"every", "first_at", b"first_at", "made", b"made", "next_at", b"next_at", "order_id", b"order_id", "payee", b"payee", "payer", b"payer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OrderSummary: _TypeAlias = OrderSummary  # noqa: Y015
+
+@_typing.final
+class ListOrdersResponse(_message.Message):
+    """A page of orders."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDERS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Pass it as page_token for the next page; empty at the end."""
+    @_builtins.property
+    def orders(self) -> _containers.RepeatedCompositeFieldContainer[Global___OrderSummary]:
+        """The orders of this page, those first that began last."""
+
+    def __init__(
+        self,
+        *,
+        orders: _abc.Iterable[Global___OrderSummary] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "orders", b"orders"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListOrdersResponse: _TypeAlias = ListOrdersResponse  # noqa: Y015

@@ -90,6 +90,11 @@ class TransfersServiceStub:
                 request_serializer=finance_dot_transfers_dot_v1_dot_transfers__service__pb2.GetOrderRequest.SerializeToString,
                 response_deserializer=finance_dot_transfers_dot_v1_dot_transfers__service__pb2.GetOrderResponse.FromString,
                 _registered_method=True)
+        self.ListOrders = channel.unary_unary(
+                '/finance.transfers.v1.TransfersService/ListOrders',
+                request_serializer=finance_dot_transfers_dot_v1_dot_transfers__service__pb2.ListOrdersRequest.SerializeToString,
+                response_deserializer=finance_dot_transfers_dot_v1_dot_transfers__service__pb2.ListOrdersResponse.FromString,
+                _registered_method=True)
         self.ListTransfers = channel.unary_unary(
                 '/finance.transfers.v1.TransfersService/ListTransfers',
                 request_serializer=finance_dot_transfers_dot_v1_dot_transfers__service__pb2.ListTransfersRequest.SerializeToString,
@@ -180,6 +185,14 @@ class TransfersServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListOrders(self, request, context):
+        """Lists standing orders and scheduled transfers, those first that began last. Answered from a read model that follows
+        by some milliseconds.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListTransfers(self, request, context):
         """Lists transfers, the latest first. Answered from a read model that follows by some milliseconds.
         """
@@ -244,6 +257,11 @@ def add_TransfersServiceServicer_to_server(servicer, server):
                     servicer.GetOrder,
                     request_deserializer=finance_dot_transfers_dot_v1_dot_transfers__service__pb2.GetOrderRequest.FromString,
                     response_serializer=finance_dot_transfers_dot_v1_dot_transfers__service__pb2.GetOrderResponse.SerializeToString,
+            ),
+            'ListOrders': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListOrders,
+                    request_deserializer=finance_dot_transfers_dot_v1_dot_transfers__service__pb2.ListOrdersRequest.FromString,
+                    response_serializer=finance_dot_transfers_dot_v1_dot_transfers__service__pb2.ListOrdersResponse.SerializeToString,
             ),
             'ListTransfers': grpc.unary_unary_rpc_method_handler(
                     servicer.ListTransfers,
@@ -549,6 +567,33 @@ class TransfersService:
             '/finance.transfers.v1.TransfersService/GetOrder',
             finance_dot_transfers_dot_v1_dot_transfers__service__pb2.GetOrderRequest.SerializeToString,
             finance_dot_transfers_dot_v1_dot_transfers__service__pb2.GetOrderResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListOrders(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/finance.transfers.v1.TransfersService/ListOrders',
+            finance_dot_transfers_dot_v1_dot_transfers__service__pb2.ListOrdersRequest.SerializeToString,
+            finance_dot_transfers_dot_v1_dot_transfers__service__pb2.ListOrdersResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -42,6 +42,10 @@ class TransfersServiceStub:
     """Reads one transfer, as of its latest durable commit."""
     GetOrder: _aio.UnaryUnaryMultiCallable[_transfers_service_pb2.GetOrderRequest, _transfers_service_pb2.GetOrderResponse]
     """Reads one standing order, as of its latest durable commit."""
+    ListOrders: _aio.UnaryUnaryMultiCallable[_transfers_service_pb2.ListOrdersRequest, _transfers_service_pb2.ListOrdersResponse]
+    """Lists standing orders and scheduled transfers, those first that began last. Answered from a read model that follows
+    by some milliseconds.
+    """
     ListTransfers: _aio.UnaryUnaryMultiCallable[_transfers_service_pb2.ListTransfersRequest, _transfers_service_pb2.ListTransfersResponse]
     """Lists transfers, the latest first. Answered from a read model that follows by some milliseconds."""
 
@@ -139,6 +143,16 @@ class TransfersServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_transfers_service_pb2.GetOrderRequest, _abc.Awaitable[_transfers_service_pb2.GetOrderResponse]],
     ) -> _abc.Awaitable[_transfers_service_pb2.GetOrderResponse]:
         """Reads one standing order, as of its latest durable commit."""
+
+    @_abc_1.abstractmethod
+    def ListOrders(
+        self,
+        request: _transfers_service_pb2.ListOrdersRequest,
+        context: _aio.ServicerContext[_transfers_service_pb2.ListOrdersRequest, _abc.Awaitable[_transfers_service_pb2.ListOrdersResponse]],
+    ) -> _abc.Awaitable[_transfers_service_pb2.ListOrdersResponse]:
+        """Lists standing orders and scheduled transfers, those first that began last. Answered from a read model that follows
+        by some milliseconds.
+        """
 
     @_abc_1.abstractmethod
     def ListTransfers(
