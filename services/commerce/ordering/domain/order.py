@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from treaty.domain import Aggregate, Invalid, NotFound, Rejected
 
@@ -32,14 +32,17 @@ from services.commerce.ordering.domain.pricing import (
     Totals,
     check_lines,
     check_prices,
-    refund_for,
     totals_of,
 )
-from services.commerce.ordering.domain.returns import Return, ReturnStatus, lines_to_return, returns_after
+from services.commerce.ordering.domain.returns import (
+    RETURN_WITHIN,
+    Return,
+    ReturnStatus,
+    lines_to_return,
+    requested,
+    returns_after,
+)
 from services.commerce.ordering.domain.status import Status
-
-RETURN_WITHIN = timedelta(days=30)
-"""The time after the delivery within which goods may be sent back."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -62,7 +65,8 @@ class Order(Aggregate[OrderEvent]):
 
     def draft(self, *, customer_id: str, lines: Sequence[Line]) -> None:
         """Starts the order as a draft, which can still be changed."""
-        self._must_be_new()
+        if self.status is not Status.NEW:
+            raise Rejected(f"order {self.id} exists already", reason="ORDER_EXISTS_ALREADY")
         if lines:
             check_lines(lines)
         self.record(DraftStarted(customer_id=customer_id, lines=tuple(lines)))
@@ -141,8 +145,17 @@ class Order(Aggregate[OrderEvent]):
         )
 
     def change_address(self, delivery: Delivery) -> None:
-        """Changes the delivery address. It must be in the same country, because the tax depends on the country."""
-        if self.status not in (Status.PENDING, Status.CONFIRMED) or self.delivery is None:
+        """Changes the delivery address of a pending order. It must be in the same country, which decides the tax.
+
+        Shipping reads the address as soon as it receives the confirmation. An address that is accepted only before the
+        confirmation is therefore the one that Shipping reads.
+        """
+        if self.status in (Status.CONFIRMED, Status.CANCELLING):
+            raise Rejected(
+                f"the shipment of order {self.id} is being prepared: cancel the order and place a new one",
+                reason="SHIPMENT_PREPARED",
+            )
+        if self.status is not Status.PENDING or self.delivery is None:
             raise self._is_not_possible()
         if delivery.country != self.delivery.country:
             raise Rejected(
@@ -211,15 +224,7 @@ class Order(Aggregate[OrderEvent]):
         if now > self.completed_at + RETURN_WITHIN:
             raise Rejected(f"goods can only be returned within {RETURN_WITHIN.days} days", reason="RETURN_TOO_LATE")
         lines = lines_to_return(self.lines, self.returns, wanted)
-        self.record(
-            ReturnRequested(
-                return_id=return_id,
-                lines=lines,
-                refund=refund_for(lines, self.totals),
-                reason=reason,
-                arrive_by=now + RETURN_WITHIN,
-            )
-        )
+        self.record(requested(return_id, lines, self.totals, reason, now))
 
     def receive_return(self, return_id: str) -> None:
         """Records that the goods are at the warehouse. Does nothing if that is recorded already."""
@@ -245,10 +250,6 @@ class Order(Aggregate[OrderEvent]):
             if one.return_id == return_id:
                 return one
         raise NotFound(f"order {self.id} has no return {return_id}")
-
-    def _must_be_new(self) -> None:
-        if self.status is not Status.NEW:
-            raise Rejected(f"order {self.id} exists already", reason="ORDER_EXISTS_ALREADY")
 
     def _must_be(self, status: Status) -> None:
         if self.status is not status:

@@ -169,13 +169,21 @@ def test_a_draft_is_thrown_away_at_once() -> None:
     given(Order, "o", [DRAFT]).when(lambda order: order.cancel("too late")).then([CANCELLED])
 
 
-@pytest.mark.parametrize("past", [[placed()], [placed(), CONFIRMED]])
-def test_an_order_that_has_not_left_goes_to_another_address_in_the_same_country(past: list[object]) -> None:
+def test_a_pending_order_goes_to_another_address_in_the_same_country() -> None:
     there = replace(HOME, address="ref-2")
-    given(Order, "o", past).when(lambda order: order.change_address(there)).then([AddressChanged(delivery=there)])
-    given(Order, "o", past).when(lambda order: order.change_address(HOME)).then_nothing()
+    order = given(Order, "o", [placed()])
+    order.when(lambda order: order.change_address(there)).then([AddressChanged(delivery=there)])
+    given(Order, "o", [placed()]).when(lambda order: order.change_address(HOME)).then_nothing()
     abroad = Delivery(method=Method.STANDARD, country="DE", address="ref-2")
-    given(Order, "o", past).when(lambda order: order.change_address(abroad)).then_raises(Rejected, "COUNTRY_DIFFERS")
+    order = given(Order, "o", [placed()])
+    order.when(lambda order: order.change_address(abroad)).then_raises(Rejected, "COUNTRY_DIFFERS")
+
+
+@pytest.mark.parametrize("more", [[], [ShipmentPrepared()], [ASKED], [ASKED, CancellationRefused(reason="too late")]])
+def test_the_address_is_final_from_the_confirmation_on_because_shipping_may_have_read_it(more: list[object]) -> None:
+    there = replace(HOME, address="ref-2")
+    order = given(Order, "o", [placed(), CONFIRMED, *more])
+    order.when(lambda order: order.change_address(there)).then_raises(Rejected, "SHIPMENT_PREPARED")
 
 
 def test_an_order_on_its_way_goes_where_it_goes() -> None:

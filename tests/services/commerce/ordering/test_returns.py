@@ -10,8 +10,8 @@ from treaty.domain import Call, Invalid, NotFound, Rejected
 from treaty.testing.scenarios import given, given_facts
 
 from services.commerce.ordering.domain.events import ReturnClosed, ReturnCompleted, ReturnReceived, ReturnRequested
-from services.commerce.ordering.domain.order import RETURN_WITHIN, Order
-from services.commerce.ordering.domain.returns import ReturnStatus
+from services.commerce.ordering.domain.order import Order
+from services.commerce.ordering.domain.returns import RETURN_WITHIN, ReturnStatus
 from services.commerce.ordering.sagas.returns import (
     CloseReturn,
     FinishReturn,
