@@ -16,6 +16,7 @@ from commerce.customers.v1 import customers_service_pb2 as customers
 from commerce.notifications.v1 import notifications_service_pb2 as notifications
 from commerce.ordering.v1 import ordering_service_pb2 as ordering
 from commerce.payments.v1 import payments_service_pb2 as payments
+from commerce.shipping.v1 import shipping_service_pb2 as shipping
 from treaty.testing.clients import refusal
 
 from scripts.lib.demo.places import Pace
@@ -104,6 +105,24 @@ class Paths:
         assert (await shop.cancel(order_id)).status == CANCELLING
         await shop.reaches(order_id, CANCELLED)
         await shop.balanced()
+
+    async def test_a_shipment_that_is_stopped_in_shipping_cancels_its_order_and_refunds_it(self, shop: Shop) -> None:
+        sku = await shop.sell(1000, 5)
+        order_id = await shop.buy(sku, 1000, postal_code="99HLD")
+        await shop.eventually(lambda: self._is_prepared(shop, order_id))
+        stop = shipping.CancelShipmentRequest(request_id=new_id(), order_id=order_id, reason="broken goods")
+        await shop.ask("shipping", "CancelShipment", stop)
+        order = await shop.reaches(order_id, CANCELLED)
+        assert order.reason == "its shipment was stopped: broken goods"
+        await shop.balanced()
+        assert (await shop.payment(order_id)).status == payments.PAYMENT_STATUS_REFUNDED
+
+    @staticmethod
+    async def _is_prepared(shop: Shop, order_id: str) -> bool:
+        """Returns whether Shipping has booked the parcel."""
+        with suppress(grpc.aio.AioRpcError):
+            return bool((await shop.shipment(order_id)).status == shipping.SHIPMENT_STATUS_BOOKED)
+        return False
 
     async def test_an_order_that_has_left_is_not_cancelled(self, shop: Shop) -> None:
         sku = await shop.sell(1000, 5)

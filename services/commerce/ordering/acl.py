@@ -119,6 +119,10 @@ def shipment_dispatched(event: shipping.ShipmentDispatched) -> ShipmentNews:
     )
 
 
+def shipment_cancelled(event: shipping.ShipmentCancelled) -> ShipmentNews:
+    return ShipmentNews(order_id=event.order_id, kind="cancelled", why=event.reason)
+
+
 def delivery_confirmed(event: shipping.DeliveryConfirmed) -> ShipmentNews:
     return ShipmentNews(order_id=event.order_id, kind="delivered", at=time_from_wire(event.delivered_at))
 

@@ -91,6 +91,7 @@ def build(ports: Ports) -> Service:
             on(payments_v2.PaymentRefunded, acl.payment_refunded, then=saga.tell),
             on(shipping.ShipmentCreated, acl.shipment_created, then=ordering.note_shipment),
             on(shipping.ShipmentDispatched, acl.shipment_dispatched, then=ordering.note_shipment),
+            on(shipping.ShipmentCancelled, acl.shipment_cancelled, then=ordering.note_shipment),
             on(shipping.DeliveryConfirmed, acl.delivery_confirmed, then=ordering.note_shipment),
             on(shipping.DeliveryFailed, acl.delivery_failed, then=ordering.note_shipment),
         ],

@@ -24,7 +24,13 @@ from services.commerce.shipping.domain.events import (
 from services.commerce.shipping.domain.shipments import Shipment
 from services.commerce.wire import time_to_wire
 
-Published = events.ShipmentCreated | events.ShipmentDispatched | events.DeliveryConfirmed | events.DeliveryFailed
+Published = (
+    events.ShipmentCreated
+    | events.ShipmentDispatched
+    | events.ShipmentCancelled
+    | events.DeliveryConfirmed
+    | events.DeliveryFailed
+)
 """The integration events of `publish`."""
 
 
@@ -45,7 +51,9 @@ def publish(shipment: Shipment, event: ShipmentEvent) -> Iterator[Published]:
             yield events.DeliveryConfirmed(**whose, delivered_at=time_to_wire(event.at))
         case ShipmentFailed():
             yield events.DeliveryFailed(**whose, reason=event.reason)
-        case OrderConfirmed() | MoneyReceived() | StockAllocated() | ShipmentCancelled():
+        case ShipmentCancelled():
+            yield events.ShipmentCancelled(**whose, reason=event.reason)
+        case OrderConfirmed() | MoneyReceived() | StockAllocated():
             return
         case BookingStarted() | ShipmentBooked() | BookedTooLate() | ParcelTracked():
             return

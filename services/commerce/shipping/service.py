@@ -64,6 +64,7 @@ def build(ports: Ports) -> Service:
         publishes=[
             events.ShipmentCreated,
             events.ShipmentDispatched,
+            events.ShipmentCancelled,
             events.DeliveryConfirmed,
             events.DeliveryFailed,
         ],

@@ -78,7 +78,7 @@ class StopShipment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShipmentNews:
-    """The progress of a shipment. `kind` is "prepared", "dispatched", "delivered" or "failed"."""
+    """The progress of a shipment. `kind` is "prepared", "dispatched", "cancelled", "delivered" or "failed"."""
 
     order_id: str
     kind: str

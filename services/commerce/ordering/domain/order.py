@@ -187,10 +187,12 @@ class Order(Aggregate[OrderEvent]):
             case Status.NEW | Status.DISPATCHED | Status.COMPLETED:
                 raise self._is_not_possible()
 
-    def shipment_stopped(self) -> None:
-        """Cancels the order: its shipment is stopped."""
+    def shipment_stopped(self, why: str) -> None:
+        """Cancels the order: its shipment will never start. An order that requested that keeps its own reason."""
         if self.status is Status.CANCELLING:
             self.record(OrderCancelled(reason=self.reason))
+        elif self.status in (Status.PENDING, Status.CONFIRMED):
+            self.record(OrderCancelled(reason=f"its shipment was stopped: {why}"))
 
     def shipment_not_stopped(self, why: str) -> None:
         """Records that it was too late to stop the shipment. The order goes on."""
@@ -278,13 +280,13 @@ class Order(Aggregate[OrderEvent]):
                 self.status, self.reason = Status.CONFIRMED, event.reason
             case OrderCancelled():
                 self.status, self.reason = Status.CANCELLED, event.reason
-            case ShipmentPrepared():
-                pass
             case OrderDispatched():
                 self.status = Status.DISPATCHED
                 self.carrier, self.tracking_number = event.carrier, event.tracking_number
             case OrderCompleted():
                 self.status, self.completed_at = Status.COMPLETED, event.completed_at
+            case ShipmentPrepared():
+                pass
             case ReturnRequested() | ReturnReceived() | ReturnCompleted() | ReturnClosed():
                 self.returns = returns_after(self.returns, event)
 

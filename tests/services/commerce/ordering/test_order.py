@@ -212,7 +212,7 @@ def test_a_confirmed_order_is_cancelled_once_its_shipment_is_stopped() -> None:
     past: list[object] = [placed(), CONFIRMED]
     asked = given(Order, "o", past).when(lambda order: order.cancel("too late")).then([ASKED])
     assert asked.status is Status.CANCELLING
-    given(Order, "o", [*past, ASKED]).when(Order.shipment_stopped).then([CANCELLED])
+    given(Order, "o", [*past, ASKED]).when(lambda order: order.shipment_stopped("")).then([CANCELLED])
 
 
 def test_a_shipment_that_cannot_be_stopped_goes_on() -> None:
@@ -263,10 +263,24 @@ def test_an_order_that_cannot_be_delivered_is_cancelled() -> None:
     order.then([OrderCancelled(reason="it could not be delivered: no such house")])
 
 
+@pytest.mark.parametrize("past", [[placed()], [placed(), CONFIRMED], [placed(), CONFIRMED, ShipmentPrepared()]])
+def test_an_order_whose_shipment_was_stopped_in_shipping_is_cancelled(past: list[object]) -> None:
+    order = given(Order, "o", past).when(lambda order: order.shipment_stopped("the goods are broken"))
+    order.then([OrderCancelled(reason="its shipment was stopped: the goods are broken")])
+
+
+def test_an_order_that_asked_to_stop_its_shipment_keeps_its_own_reason_whichever_answer_is_first() -> None:
+    asked = [placed(), CONFIRMED, ASKED]
+    given(Order, "o", asked).when(lambda order: order.shipment_stopped("any")).then([CANCELLED])
+    given(Order, "o", [*asked, CANCELLED]).when(lambda order: order.shipment_stopped("any")).then_nothing()
+    given(Order, "o", [*asked, CANCELLED]).when(lambda order: order.shipment_stopped("")).then_nothing()
+
+
 @pytest.mark.parametrize("past", [delivered(), [placed(), CANCELLED], []])
 def test_news_after_the_end_or_before_the_beginning_changes_nothing(past: list[OrderPlaced]) -> None:
     for news in (Order.shipment_prepared, _dispatch, lambda o: o.delivered(NOW), lambda o: o.not_delivered("x")):
         given(Order, "o", past).when(news).then_nothing()
+    given(Order, "o", past).when(lambda o: o.shipment_stopped("x")).then_nothing()
 
 
 def test_dispatch_is_noted_whatever_was_wanted_meanwhile() -> None:

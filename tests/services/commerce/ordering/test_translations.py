@@ -163,6 +163,8 @@ def test_shipments_are_followed() -> None:
     assert acl.shipment_dispatched(left) == news
     there = acl.delivery_confirmed(shipping_pb.DeliveryConfirmed(order_id="o", delivered_at=AT))
     assert there == ShipmentNews(order_id="o", kind="delivered", at=NOW)
+    stopped = acl.shipment_cancelled(shipping_pb.ShipmentCancelled(order_id="o", reason="broken"))
+    assert stopped == ShipmentNews(order_id="o", kind="cancelled", why="broken")
     lost = acl.delivery_failed(shipping_pb.DeliveryFailed(order_id="o", reason="no such house"))
     assert lost == ShipmentNews(order_id="o", kind="failed", why="no such house")
 
@@ -204,13 +206,14 @@ _commands: st.SearchStrategy[Callable[[Order], object]] = st.one_of(
     st.builds(lambda n, p: place(line("tea", n, p)), st.integers(1, 9), st.integers(0, 999)),
     st.builds(lambda n: lambda o: o.draft(customer_id="ann", lines=[line("cup", n)]), st.integers(1, 9)),
     st.just(lambda o: o.change_draft(put=[line("pot")], remove=["cup"], delivery=HOME)),
-    st.sampled_from([Order.confirm, Order.shipment_stopped, Order.shipment_prepared, _dispatch]),
+    st.sampled_from([Order.confirm, Order.shipment_prepared, _dispatch]),
     st.sampled_from(
         [
             lambda o: o.cancel("no"),
             lambda o: o.shipment_not_stopped("late"),
             lambda o: o.delivered(NOW),
             lambda o: o.not_delivered("lost"),
+            lambda o: o.shipment_stopped("broken"),
             lambda o: o.request_return("r", {}, "", NOW + timedelta(days=1)),
             lambda o: o.receive_return("r"),
             lambda o: o.complete_return("r", NOW),

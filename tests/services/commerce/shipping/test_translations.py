@@ -65,12 +65,13 @@ def test_what_becomes_of_a_shipment_is_announced() -> None:
     assert list(publish(left, DISPATCHED)) == [
         shipping_pb.ShipmentDispatched(**whose, carrier="parcelnet", tracking_number="PN1", dispatched_at=at)
     ]
+    assert list(publish(left, CANCELLED)) == [shipping_pb.ShipmentCancelled(**whose, reason="changed my mind")]
     assert list(publish(left, ShipmentDelivered(at=NOW))) == [shipping_pb.DeliveryConfirmed(**whose, delivered_at=at)]
     assert list(publish(left, ShipmentFailed(reason="r"))) == [shipping_pb.DeliveryFailed(**whose, reason="r")]
 
 
 @pytest.mark.parametrize(
-    "event", [CONFIRMED, PAID, ALLOCATED, STARTED, BOOKED, CANCELLED, BookingCancelled(), RecallRefused()]
+    "event", [CONFIRMED, PAID, ALLOCATED, STARTED, BOOKED, BookingCancelled(), RecallRefused()]
 )
 def test_what_is_our_own_business_is_not_announced(event: ShipmentEvent) -> None:
     assert not list(publish(given(Shipment, "o", LEFT).state, event))

@@ -122,6 +122,38 @@ class DeliveryConfirmed(_message.Message):
 Global___DeliveryConfirmed: _TypeAlias = DeliveryConfirmed  # noqa: Y015
 
 @_typing.final
+class ShipmentCancelled(_message.Message):
+    """The shipment was stopped before the carrier had the parcel, and will never start. It is announced for every stopped
+    shipment, also when Ordering asked for it, and once more if the order is confirmed afterwards.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.str
+    """The order, a UUID."""
+    customer_id: _builtins.str
+    """Who ordered; empty for a guest, or if Shipping had not heard of the confirmation."""
+    reason: _builtins.str
+    """Why, for people."""
+    def __init__(
+        self,
+        *,
+        order_id: _builtins.str = ...,
+        customer_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "order_id", b"order_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShipmentCancelled: _TypeAlias = ShipmentCancelled  # noqa: Y015
+
+@_typing.final
 class DeliveryFailed(_message.Message):
     """The parcel will not reach the customer; it is on its way back, or was never taken."""
 
