@@ -74,8 +74,9 @@ def customer_forgotten(event: customers.CustomerForgotten) -> ForgetBuyer:
 
 
 def stock_level_changed(event: inventory.StockLevelChanged) -> StockOffer:
-    """Inventory counts pieces on hand and reserved pieces. Ordering only needs the number that can be bought."""
-    return StockOffer(sku=event.sku, warehouse=event.warehouse, available=max(event.on_hand - event.reserved, 0))
+    """Inventory counts pieces on hand, reserved and expired. Ordering only needs the number that can be bought."""
+    available = max(event.on_hand - event.reserved - event.expired, 0)
+    return StockOffer(sku=event.sku, warehouse=event.warehouse, available=available)
 
 
 def stock_allocated(event: inventory.StockAllocated) -> StockAnswered:
@@ -91,6 +92,10 @@ def allocation_released(event: inventory.AllocationReleased) -> StockLost | None
     if event.reason != inventory.RELEASE_REASON_EXPIRED:
         return None
     return StockLost(order_id=event.order_id)
+
+
+def allocation_spoilt(event: inventory.AllocationSpoilt) -> StockLost:
+    return StockLost(order_id=event.order_id, reason=f"{event.sku} passed its last day before it was sent")
 
 
 def payment_authorised(event: payments.PaymentAuthorised) -> PaymentAnswered:

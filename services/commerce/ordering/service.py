@@ -86,6 +86,7 @@ def build(ports: Ports) -> Service:
             on(inventory.StockAllocated, acl.stock_allocated, then=checkout.tell),
             on(inventory.AllocationRefused, acl.allocation_refused, then=checkout.tell),
             on(inventory.AllocationReleased, acl.allocation_released, then=checkout.tell),
+            on(inventory.AllocationSpoilt, acl.allocation_spoilt, then=checkout.tell),
             on(payments.PaymentAuthorised, acl.payment_authorised, then=checkout.tell),
             on(payments.PaymentFailed, acl.payment_failed, then=checkout.tell),
             on(payments_v2.PaymentRefunded, acl.payment_refunded, then=saga.tell),

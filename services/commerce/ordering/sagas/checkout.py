@@ -34,9 +34,13 @@ class PaymentAnswered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockLost:
-    """The allocated pieces are free again, because their time has expired. The order was not cancelled."""
+    """The allocated pieces are free again, because their time has expired, or can no longer be sold.
+
+    The order was not cancelled. An empty `reason` means that the pieces are free again.
+    """
 
     order_id: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +117,7 @@ def _timer(fact: CheckoutStarted) -> Call:
 def _lose_stock(state: Checkout, fact: StockLost) -> tuple[Checkout, Sequence[Command]]:
     if state.ended and not state.confirmed:
         return state, ()
-    reason = "the stock was not held any longer"
+    reason = fact.reason or "the stock was not held any longer"
     return replace(state, ended=True, confirmed=False), [CancelOrder(order_id=fact.order_id, reason=reason)]
 
 

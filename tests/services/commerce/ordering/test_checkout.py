@@ -120,3 +120,11 @@ def test_an_order_that_ended_elsewhere_gets_at_most_one_command(facts: list[Chec
     state, commands = _told([*facts[:place], ENDED, *facts[place:]])
     assert state.ended
     assert len(commands) <= 1
+
+
+def test_a_confirmed_order_whose_pieces_can_no_longer_be_sold_is_cancelled_for_that_reason() -> None:
+    spoilt = StockLost(order_id="o", reason="tea passed its last day")
+    cancel = CancelOrder(order_id="o", reason="tea passed its last day")
+    confirmed = given_facts(checkout, Checkout(), [STARTED, STOCK, PAID])
+    confirmed.when(spoilt).then([cancel])
+    given_facts(checkout, Checkout(), [STARTED, STOCK, PAID, spoilt]).when(spoilt).then_nothing()

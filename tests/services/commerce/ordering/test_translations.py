@@ -130,7 +130,7 @@ def test_customers_become_buyers_and_an_unknown_tier_is_the_lowest() -> None:
 
 
 def test_stock_becomes_what_can_be_bought() -> None:
-    level = inventory_pb.StockLevelChanged(warehouse="main", sku="tea", on_hand=10, reserved=3)
+    level = inventory_pb.StockLevelChanged(warehouse="main", sku="tea", on_hand=12, reserved=3, expired=2)
     assert acl.stock_level_changed(level) == StockOffer(sku="tea", warehouse="main", available=7)
 
 
@@ -150,6 +150,11 @@ def test_only_stock_that_expired_is_lost() -> None:
     assert acl.allocation_released(expired) == StockLost(order_id="o")
     for reason in (inventory_pb.RELEASE_REASON_UNSPECIFIED, inventory_pb.RELEASE_REASON_ORDER_CANCELLED):
         assert acl.allocation_released(inventory_pb.AllocationReleased(order_id="o", reason=reason)) is None
+
+
+def test_stock_that_is_past_its_day_is_lost() -> None:
+    spoilt = inventory_pb.AllocationSpoilt(order_id="o", warehouse="main", sku="tea")
+    assert acl.allocation_spoilt(spoilt) == StockLost(order_id="o", reason="tea passed its last day before it was sent")
 
 
 def test_the_refund_of_a_cancellation_is_no_returns() -> None:

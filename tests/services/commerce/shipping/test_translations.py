@@ -70,9 +70,7 @@ def test_what_becomes_of_a_shipment_is_announced() -> None:
     assert list(publish(left, ShipmentFailed(reason="r"))) == [shipping_pb.DeliveryFailed(**whose, reason="r")]
 
 
-@pytest.mark.parametrize(
-    "event", [CONFIRMED, PAID, ALLOCATED, STARTED, BOOKED, BookingCancelled(), RecallRefused()]
-)
+@pytest.mark.parametrize("event", [CONFIRMED, PAID, ALLOCATED, STARTED, BOOKED, BookingCancelled(), RecallRefused()])
 def test_what_is_our_own_business_is_not_announced(event: ShipmentEvent) -> None:
     assert not list(publish(given(Shipment, "o", LEFT).state, event))
 
