@@ -61,6 +61,15 @@ def payment_refunded(event: payments_v2.PaymentRefunded) -> Notify:
     return Notify(customer_id=event.customer_id, text=text)
 
 
+def void_refused(event: payments.VoidRefused) -> NotifyStaff:
+    return NotifyStaff(text=messages.void_refused(event.order_id, _money(event.amount), event.reason))
+
+
+def refund_refused(event: payments.RefundRefused) -> NotifyStaff:
+    text = messages.refund_refused(event.order_id, event.refund_id, _money(event.amount), event.reason)
+    return NotifyStaff(text=text)
+
+
 def shipment_dispatched(event: shipping.ShipmentDispatched) -> Notify:
     text = messages.shipment_dispatched(event.order_id, event.carrier, event.tracking_number)
     return Notify(customer_id=event.customer_id, text=text)

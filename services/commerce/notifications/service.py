@@ -88,6 +88,8 @@ def build(ports: Ports) -> Service:
             on(ordering.OrderReturned, acl.order_returned, then=notifications.notify),
             on(payments.PaymentFailed, acl.payment_failed, then=notifications.notify),
             on(payments_v2.PaymentRefunded, acl.payment_refunded, then=notifications.notify),
+            on(payments.VoidRefused, acl.void_refused, then=notifications.notify_staff),
+            on(payments.RefundRefused, acl.refund_refused, then=notifications.notify_staff),
             on(shipping.ShipmentDispatched, acl.shipment_dispatched, then=notifications.notify),
             on(shipping.DeliveryConfirmed, acl.delivery_confirmed, then=notifications.notify),
             on(shipping.DeliveryFailed, acl.delivery_failed, then=notifications.notify),

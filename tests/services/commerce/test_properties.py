@@ -147,6 +147,8 @@ _payment_commands = st.one_of(
             Payment.cancel,
             Payment.captured,
             Payment.voided,
+            lambda payment: payment.capture_refused("no"),
+            lambda payment: payment.void_refused("no"),
         ]
     ),
     _refund_commands,
@@ -179,7 +181,7 @@ def test_money_is_taken_only_for_confirmed_orders_and_given_back_for_cancelled_o
         assert state.confirmed
         assert kinds.index(PaymentAuthorised) < kinds.index(PaymentCaptured)
     if state.cancelled:
-        assert state.status in ended | {paying.Status.VOIDED, paying.Status.REFUNDED}
+        assert state.status in ended | {paying.Status.VOIDED, paying.Status.VOID_REFUSED, paying.Status.REFUNDED}
     elif state.confirmed:
         assert state.status in ended | {paying.Status.CAPTURED, paying.Status.REFUNDED}
 

@@ -154,6 +154,7 @@ ASKED = paid.PaymentRequested(amount=Money(300, "GBP"))
         (paid.ApprovedTooLate(), []),
         (paid.PaymentCaptured(), [payments_pb.PaymentReceived(order_id="o", amount=GBP_300)]),
         (paid.PaymentVoided(), [payments_pb.PaymentVoided(order_id="o", amount=GBP_300)]),
+        (paid.VoidRefused(reason="no"), [payments_pb.VoidRefused(order_id="o", amount=GBP_300, reason="no")]),
     ],
 )
 def test_where_the_money_is_is_announced(event: Any, expected: list[Any]) -> None:

@@ -38,13 +38,25 @@ def order_returned(order_id: str, return_id: str, refund: str) -> Text:
 
 
 def payment_failed(order_id: str) -> Text:
-    body = f"The payment of your order {order_id} failed, so the order cannot be confirmed."
+    body = f"The payment of your order {order_id} failed, so the order is cancelled."
     return _text(Topic.PAYMENTS, f"Payment of order {order_id} failed", body)
 
 
 def payment_refunded(order_id: str, amount: str, refunded: str) -> Text:
     body = f"We refunded {amount} of your order {order_id}. This is {refunded} in total so far."
     return _text(Topic.PAYMENTS, f"Refund of {amount}", body)
+
+
+def void_refused(order_id: str, amount: str, reason: str) -> Text:
+    body = f"The gateway still holds {amount} for the cancelled order {order_id}: {reason}. Please ask the gateway."
+    return _text(Topic.PAYMENTS, f"Hold of order {order_id} not released", body)
+
+
+def refund_refused(order_id: str, refund_id: str, amount: str, reason: str) -> Text:
+    body = (
+        f"The gateway did not refund {amount} of order {order_id} ({refund_id}): {reason}. Please refund it otherwise."
+    )
+    return _text(Topic.PAYMENTS, f"Refund of order {order_id} refused", body)
 
 
 def shipment_dispatched(order_id: str, carrier: str, tracking_number: str) -> Text:

@@ -88,6 +88,14 @@ def test_customers_are_told_what_happens_to_what_is_theirs(command: Notify, topi
             acl.reorder_needed(inventory.ReorderNeeded(warehouse="main", sku="tea", available=3, reorder_quantity=50)),
             ["main", "tea", "3", "50"],
         ),
+        (
+            acl.void_refused(payments.VoidRefused(order_id="o", amount=POUNDS, reason="no such hold")),
+            ["o", "12.50 GBP", "no such hold"],
+        ),
+        (
+            acl.refund_refused(payments.RefundRefused(order_id="o", refund_id="r-1", amount=POUNDS, reason="closed")),
+            ["o", "r-1", "12.50 GBP", "closed"],
+        ),
         (acl.product_discontinued(catalog.ProductDiscontinued(sku="tea")), ["tea"]),
     ],
 )
