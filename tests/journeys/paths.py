@@ -194,6 +194,24 @@ class Paths:
 
         await shop.eventually(done)
 
+    async def test_a_refund_for_goodwill_is_one_of_the_order_and_begins_no_return(self, shop: Shop) -> None:
+        sku = await shop.sell(1000, 5)
+        order_id = await shop.buy(sku, 1000)
+        await shop.reaches(order_id, COMPLETED)
+        goodwill = payments.RefundPaymentRequest(
+            request_id=new_id(), order_id=order_id, refund_id=new_id(), amount=gbp(300)
+        )
+        await shop.ask("payments", "RefundPayment", goodwill)
+
+        async def noted() -> list[Any]:
+            return list((await shop.order(order_id)).refunds)
+
+        (refund,) = await shop.eventually(noted)
+        assert (refund.refund_id, refund.amount) == (goodwill.refund_id, gbp(300))
+        await shop.balanced()
+        runs = await shop.place.stores["commerce.ordering"].log.under(f"return-{goodwill.refund_id}")
+        assert not runs, "a refund that is no return's has no run of the return saga"
+
     async def test_a_price_that_changed_while_ordering_is_refused_with_the_new_one(self, shop: Shop) -> None:
         sku = await shop.sell(1000, 5)
         await shop.change_price(sku, 1100)

@@ -9,7 +9,7 @@ from commerce.shipping.v1 import shipping_events_pb2 as shipping
 from treaty.projections import words_of
 
 from services.commerce.ordering.application.buyers import ForgetBuyer, NoteTier
-from services.commerce.ordering.application.commands import ShipmentNews
+from services.commerce.ordering.application.commands import NoteRefund, NoteRefusedRefund, ShipmentNews
 from services.commerce.ordering.application.offers import (
     DescribeOffer,
     OfferProduct,
@@ -19,11 +19,10 @@ from services.commerce.ordering.application.offers import (
 )
 from services.commerce.ordering.domain.pricing import Promotion, Tier
 from services.commerce.ordering.sagas.checkout import PaymentAnswered, StockAnswered, StockLost
-from services.commerce.ordering.sagas.returns import MoneyRefunded
 from services.commerce.wire import money_from_wire, time_from_wire
 
 CANCELLATION = "cancellation"
-"""The id of the refund that Payments makes for a cancelled order. The id of any other refund is that of a return."""
+"""The id of the refund that Payments makes for a cancelled order."""
 
 _TIERS = {customers.TIER_GOLD: Tier.GOLD, customers.TIER_VIP: Tier.VIP}
 
@@ -106,8 +105,17 @@ def payment_failed(event: payments.PaymentFailed) -> PaymentAnswered:
     return PaymentAnswered(order_id=event.order_id, authorised=False, reason=f"payment failed: {event.reason}")
 
 
-def payment_refunded(event: payments2.PaymentRefunded) -> MoneyRefunded | None:
-    return None if event.refund_id == CANCELLATION else MoneyRefunded(return_id=event.refund_id)
+def payment_refunded(event: payments2.PaymentRefunded) -> NoteRefund | None:
+    """Ignores the refund of a cancelled order, because such an order is no sale."""
+    if event.refund_id == CANCELLATION:
+        return None
+    return NoteRefund(order_id=event.order_id, refund_id=event.refund_id, amount=money_from_wire(event.amount))
+
+
+def refund_refused(event: payments.RefundRefused) -> NoteRefusedRefund | None:
+    if event.refund_id == CANCELLATION:
+        return None
+    return NoteRefusedRefund(order_id=event.order_id, refund_id=event.refund_id, reason=event.reason)
 
 
 def shipment_created(event: shipping.ShipmentCreated) -> ShipmentNews:

@@ -18,6 +18,7 @@ from services.commerce.ordering.domain.events import (
     OrderDispatched,
     OrderEvent,
     OrderPlaced,
+    OrderRefunded,
     ReturnClosed,
     ReturnCompleted,
     ReturnReceived,
@@ -69,7 +70,14 @@ def publish(order: Order, event: OrderEvent) -> Iterator[Published]:
             )
         case DraftStarted() | DraftChanged() | AddressChanged() | CancellationRequested() | CancellationRefused():
             return
-        case ShipmentPrepared() | OrderDispatched() | ReturnRequested() | ReturnReceived() | ReturnClosed():
+        case (
+            ShipmentPrepared()
+            | OrderDispatched()
+            | OrderRefunded()
+            | ReturnRequested()
+            | ReturnReceived()
+            | ReturnClosed()
+        ):
             return
 
 

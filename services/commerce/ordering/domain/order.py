@@ -1,7 +1,7 @@
 """The order aggregate: from an optional draft to the delivery, the cancellation or the return."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from treaty.domain import Aggregate, Invalid, NotFound, Rejected
@@ -19,6 +19,7 @@ from services.commerce.ordering.domain.events import (
     OrderDispatched,
     OrderEvent,
     OrderPlaced,
+    OrderRefunded,
     ReturnClosed,
     ReturnCompleted,
     ReturnReceived,
@@ -36,6 +37,7 @@ from services.commerce.ordering.domain.pricing import (
 )
 from services.commerce.ordering.domain.returns import (
     RETURN_WITHIN,
+    Refund,
     Return,
     ReturnStatus,
     lines_to_return,
@@ -62,6 +64,7 @@ class Order(Aggregate[OrderEvent]):
     tracking_number: str = ""
     reason: str = ""
     returns: tuple[Return, ...] = ()
+    refunds: tuple[Refund, ...] = ()
 
     def draft(self, *, customer_id: str, lines: Sequence[Line]) -> None:
         """Starts the order as a draft, which can still be changed."""
@@ -145,10 +148,9 @@ class Order(Aggregate[OrderEvent]):
         )
 
     def change_address(self, delivery: Delivery) -> None:
-        """Changes the delivery address of a pending order. It must be in the same country, which decides the tax.
+        """Changes the delivery address of a pending order.
 
-        Shipping reads the address as soon as it receives the confirmation. An address that is accepted only before the
-        confirmation is therefore the one that Shipping reads.
+        Shipping reads the address once it has received the confirmation, so it reads the last one that was accepted.
         """
         if self.status in (Status.CONFIRMED, Status.CANCELLING):
             raise Rejected(
@@ -157,11 +159,7 @@ class Order(Aggregate[OrderEvent]):
             )
         if self.status is not Status.PENDING or self.delivery is None:
             raise self._is_not_possible()
-        if delivery.country != self.delivery.country:
-            raise Rejected(
-                "the tax of another country differs: cancel this order and place a new one", reason="COUNTRY_DIFFERS"
-            )
-        changed = replace(self.delivery, address=delivery.address)
+        changed = self.delivery.moved_to(delivery)
         if changed != self.delivery:
             self.record(AddressChanged(delivery=changed))
 
@@ -247,6 +245,12 @@ class Order(Aggregate[OrderEvent]):
         if self.return_of(return_id).status in (ReturnStatus.OPEN, ReturnStatus.RECEIVED):
             self.record(ReturnClosed(return_id=return_id, reason=reason))
 
+    def refunded(self, refund_id: str, amount: Money, now: datetime) -> None:
+        """Records a refund that Payments made. Does nothing if it is that of a return, or recorded already."""
+        known = {*(one.return_id for one in self.returns), *(one.refund_id for one in self.refunds)}
+        if self.placed_at is not None and refund_id not in known:
+            self.record(OrderRefunded(refund_id=refund_id, amount=amount, refunded_at=now))
+
     def return_of(self, return_id: str) -> Return:
         for one in self.returns:
             if one.return_id == return_id:
@@ -269,7 +273,10 @@ class Order(Aggregate[OrderEvent]):
             case DraftChanged():
                 self.lines, self.delivery = event.lines, event.delivery
             case OrderPlaced():
-                self._evolve_placed(event)
+                self.status = Status.PENDING
+                self.customer_id, self.lines, self.tier = event.customer_id, event.lines, event.tier
+                self.totals, self.delivery = event.totals, event.delivery
+                self.placed_at, self.answer_by = event.placed_at, event.answer_by
             case AddressChanged():
                 self.delivery = event.delivery
             case OrderConfirmed():
@@ -287,11 +294,7 @@ class Order(Aggregate[OrderEvent]):
                 self.status, self.completed_at = Status.COMPLETED, event.completed_at
             case ShipmentPrepared():
                 pass
+            case OrderRefunded():
+                self.refunds = (*self.refunds, Refund(refund_id=event.refund_id, amount=event.amount))
             case ReturnRequested() | ReturnReceived() | ReturnCompleted() | ReturnClosed():
                 self.returns = returns_after(self.returns, event)
-
-    def _evolve_placed(self, event: OrderPlaced) -> None:
-        self.status = Status.PENDING
-        self.customer_id, self.lines, self.tier = event.customer_id, event.lines, event.tier
-        self.totals, self.delivery = event.totals, event.delivery
-        self.placed_at, self.answer_by = event.placed_at, event.answer_by

@@ -39,6 +39,14 @@ class Return:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refund:
+    """Money of an order that was given back and belongs to no return."""
+
+    refund_id: str
+    amount: Money
+
+
 def requested(return_id: str, lines: tuple[Line, ...], totals: Totals, reason: str, now: datetime) -> ReturnRequested:
     """Returns the event that opens a return of lines, with the money that they are worth."""
     return ReturnRequested(

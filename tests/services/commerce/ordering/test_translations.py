@@ -19,7 +19,7 @@ from treaty.testing.scenarios import assert_folds, carried_out
 
 from services.commerce.ordering import acl
 from services.commerce.ordering.application.buyers import NoteTier
-from services.commerce.ordering.application.commands import ShipmentNews
+from services.commerce.ordering.application.commands import NoteRefund, NoteRefusedRefund, ShipmentNews
 from services.commerce.ordering.application.offers import OfferProduct, PriceOffer, StockOffer
 from services.commerce.ordering.domain.events import (
     DraftStarted,
@@ -34,7 +34,6 @@ from services.commerce.ordering.domain.pricing import Promotion, Tier
 from services.commerce.ordering.domain.status import Status
 from services.commerce.ordering.publishing import publish
 from services.commerce.ordering.sagas.checkout import PaymentAnswered, StockAnswered, StockLost
-from services.commerce.ordering.sagas.returns import MoneyRefunded
 from services.commerce.ordering.storage import ORDERS
 from tests.services.commerce.ordering.orders import (
     CONFIRMED,
@@ -157,9 +156,13 @@ def test_stock_that_is_past_its_day_is_lost() -> None:
     assert acl.allocation_spoilt(spoilt) == StockLost(order_id="o", reason="tea passed its last day before it was sent")
 
 
-def test_the_refund_of_a_cancellation_is_no_returns() -> None:
-    assert acl.payment_refunded(payments2_pb.PaymentRefunded(refund_id="r")) == MoneyRefunded(return_id="r")
+def test_a_refund_is_noted_and_that_of_a_cancellation_is_not() -> None:
+    refunded = payments2_pb.PaymentRefunded(order_id="o", refund_id="r", amount=wire(150))
+    assert acl.payment_refunded(refunded) == NoteRefund(order_id="o", refund_id="r", amount=gbp(150))
     assert acl.payment_refunded(payments2_pb.PaymentRefunded(refund_id=acl.CANCELLATION)) is None
+    refused = payments_pb.RefundRefused(order_id="o", refund_id="r", reason="closed")
+    assert acl.refund_refused(refused) == NoteRefusedRefund(order_id="o", refund_id="r", reason="closed")
+    assert acl.refund_refused(payments_pb.RefundRefused(refund_id=acl.CANCELLATION)) is None
 
 
 def test_shipments_are_followed() -> None:
@@ -221,6 +224,7 @@ _commands: st.SearchStrategy[Callable[[Order], object]] = st.one_of(
             lambda o: o.shipment_stopped("broken"),
             lambda o: o.request_return("r", {}, "", NOW + timedelta(days=1)),
             lambda o: o.receive_return("r"),
+            lambda o: o.refunded("g", gbp(1), NOW),
             lambda o: o.complete_return("r", NOW),
             lambda o: o.close_return("r", "late"),
         ]

@@ -19,6 +19,7 @@ class PaymentsServiceStub:
     RefundPayment: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.RefundPaymentRequest, _payments_service_pb2.RefundPaymentResponse]
     """Gives back a part of the captured money of an order, or all that is left. The reply leaves when the refund is
     durable; the gateway is asked until it has done or refused it. Repeating the same request_id refunds nothing twice.
+    Ordering counts a refund whose id is not that of a return as one of the order.
     A refund that the gateway refused is asked for once more with the same refund_id and a new request_id.
     """
     RegisterMethod: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.RegisterMethodRequest, _payments_service_pb2.RegisterMethodResponse]
@@ -39,6 +40,7 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _abc.Awaitable[_payments_service_pb2.RefundPaymentResponse]:
         """Gives back a part of the captured money of an order, or all that is left. The reply leaves when the refund is
         durable; the gateway is asked until it has done or refused it. Repeating the same request_id refunds nothing twice.
+        Ordering counts a refund whose id is not that of a return as one of the order.
         A refund that the gateway refused is asked for once more with the same refund_id and a new request_id.
         """
 
