@@ -135,10 +135,11 @@ class Paths:
         await shop.balanced()
 
     async def test_a_parcel_with_an_exception_still_arrives(self, shop: Shop) -> None:
-        sku = await shop.sell(1000, 5)
-        order_id = await shop.buy(sku, 1000, postal_code="99EXC")
+        customer, sku = await shop.join(), await shop.sell(1000, 5)
+        order_id = await shop.buy(sku, 1000, customer=customer, postal_code="99EXC")
         await shop.reaches(order_id, COMPLETED)
         await shop.balanced()
+        assert any("delayed" in subject for subject in await shop.subjects(customer))
 
     async def test_a_parcel_that_is_returned_to_its_sender_cancels_the_order_and_refunds_it(self, shop: Shop) -> None:
         sku = await shop.sell(1000, 5)

@@ -42,6 +42,15 @@ def order_cancelled(event: ordering.OrderCancelled) -> Notify:
     return Notify(customer_id=event.customer_id, text=messages.order_cancelled(event.order_id))
 
 
+def order_cancellation_refused(event: ordering.OrderCancellationRefused) -> Notify:
+    return Notify(customer_id=event.customer_id, text=messages.cancellation_refused(event.order_id))
+
+
+def order_return_closed(event: ordering.OrderReturnClosed) -> Notify:
+    text = messages.return_closed(event.order_id, event.return_id, event.reason)
+    return Notify(customer_id=event.customer_id, text=text)
+
+
 def order_completed(event: ordering.OrderCompleted) -> Notify:
     text = messages.order_completed(event.order_id, _money(event.total))
     return Notify(customer_id=event.customer_id, text=text)
@@ -72,6 +81,11 @@ def refund_refused(event: payments.RefundRefused) -> NotifyStaff:
 
 def shipment_dispatched(event: shipping.ShipmentDispatched) -> Notify:
     text = messages.shipment_dispatched(event.order_id, event.carrier, event.tracking_number)
+    return Notify(customer_id=event.customer_id, text=text)
+
+
+def parcel_delayed(event: shipping.ParcelDelayed) -> Notify:
+    text = messages.parcel_delayed(event.order_id, event.carrier, event.tracking_number)
     return Notify(customer_id=event.customer_id, text=text)
 
 

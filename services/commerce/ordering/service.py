@@ -77,9 +77,11 @@ def build(ports: Ports) -> Service:
         publishes=[
             events.OrderPlaced,
             events.OrderConfirmed,
+            events.OrderCancellationRefused,
             events.OrderCancelled,
             events.OrderCompleted,
             events.OrderReturned,
+            events.OrderReturnClosed,
         ],
         subscriptions=[
             on(catalog.ProductCreated, acl.product_created, then=offers.offer_product),

@@ -65,6 +65,7 @@ def build(ports: Ports) -> Service:
             events.ShipmentCreated,
             events.ShipmentDispatched,
             events.ShipmentCancelled,
+            events.ParcelDelayed,
             events.DeliveryConfirmed,
             events.DeliveryFailed,
         ],

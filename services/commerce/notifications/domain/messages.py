@@ -27,6 +27,16 @@ def order_cancelled(order_id: str) -> Text:
     return _text(Topic.ORDERS, f"Order {order_id} cancelled", body)
 
 
+def cancellation_refused(order_id: str) -> Text:
+    body = f"Your order {order_id} could not be cancelled, because it has left already. You can send it back."
+    return _text(Topic.ORDERS, f"Order {order_id} could not be cancelled", body)
+
+
+def return_closed(order_id: str, return_id: str, reason: str) -> Text:
+    body = f"Your return {return_id} of order {order_id} is closed: {reason}."
+    return _text(Topic.ORDERS, f"Return of order {order_id} closed", body)
+
+
 def order_completed(order_id: str, total: str) -> Text:
     body = f"Your order {order_id} for {total} is complete. Thank you."
     return _text(Topic.ORDERS, f"Order {order_id} complete", body)
@@ -62,6 +72,11 @@ def refund_refused(order_id: str, refund_id: str, amount: str, reason: str) -> T
 def shipment_dispatched(order_id: str, carrier: str, tracking_number: str) -> Text:
     body = f"Your order {order_id} is on its way with {carrier}; its tracking number is {tracking_number}."
     return _text(Topic.DELIVERIES, f"Order {order_id} is on its way", body)
+
+
+def parcel_delayed(order_id: str, carrier: str, tracking_number: str) -> Text:
+    body = f"Your order {order_id} is delayed. {carrier} has the details under {tracking_number}."
+    return _text(Topic.DELIVERIES, f"Order {order_id} is delayed", body)
 
 
 def delivery_confirmed(order_id: str) -> Text:

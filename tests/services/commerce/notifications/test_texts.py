@@ -53,6 +53,25 @@ POUNDS = Money(minor_units=1250, currency="GBP")
             Topic.ORDERS,
             ["o", "back", "12.50 GBP"],
         ),
+        (
+            acl.order_cancellation_refused(ordering.OrderCancellationRefused(order_id="o", customer_id="ann")),
+            Topic.ORDERS,
+            ["o", "could not be cancelled"],
+        ),
+        (
+            acl.order_return_closed(
+                ordering.OrderReturnClosed(order_id="o", customer_id="ann", return_id="back", reason="too late")
+            ),
+            Topic.ORDERS,
+            ["o", "back", "too late"],
+        ),
+        (
+            acl.parcel_delayed(
+                shipping.ParcelDelayed(order_id="o", customer_id="ann", carrier="Parcels", tracking_number="T1")
+            ),
+            Topic.DELIVERIES,
+            ["o", "delayed", "Parcels", "T1"],
+        ),
         (acl.payment_failed(payments.PaymentFailed(order_id="o", customer_id="ann")), Topic.PAYMENTS, ["o"]),
         (
             acl.payment_refunded(

@@ -22,10 +22,13 @@ from services.commerce.ordering.application.buyers import NoteTier
 from services.commerce.ordering.application.commands import NoteRefund, NoteRefusedRefund, ShipmentNews
 from services.commerce.ordering.application.offers import OfferProduct, PriceOffer, StockOffer
 from services.commerce.ordering.domain.events import (
+    CancellationRefused,
+    CancellationRequested,
     DraftStarted,
     OrderCancelled,
     OrderConfirmed,
     OrderPlaced,
+    ReturnClosed,
     ReturnCompleted,
     ReturnRequested,
 )
@@ -91,6 +94,17 @@ def test_the_ends_of_an_order_are_announced() -> None:
     assert announced(placed(), OrderCancelled(reason="no")) == [cancelled]
     done = pb.OrderCompleted(order_id="o", customer_id="ann", total=wire(700), lines=[TWO_TEAS], completed_at=AT)
     assert announced(*delivered()[:3], completed()) == [done]
+
+
+def test_outcomes_that_customers_wait_for_are_announced() -> None:
+    asked, refused = CancellationRequested(reason="no"), CancellationRefused(reason="it has left")
+    assert announced(placed(), CONFIRMED, asked, refused) == [
+        pb.OrderCancellationRefused(order_id="o", customer_id="ann", reason="it has left")
+    ]
+    requested = ReturnRequested(return_id="r", lines=(line(quantity=1),), refund=gbp(150), reason="", arrive_by=NOW)
+    assert announced(*delivered(), requested, ReturnClosed(return_id="r", reason="too late")) == [
+        pb.OrderReturnClosed(order_id="o", customer_id="ann", return_id="r", reason="too late")
+    ]
 
 
 def test_a_draft_that_is_thrown_away_is_nobody_elses_business() -> None:

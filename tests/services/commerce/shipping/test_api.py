@@ -12,7 +12,7 @@ from treaty.testing import eventually
 from treaty.testing.clients import refusal
 
 from services.commerce.shipping.service import ShippingSettings
-from tests.services.commerce.shipping.client import DELIVERED, FAILED, ORDER, OTHER, Dispatch, running
+from tests.services.commerce.shipping.client import DELAYED, DELIVERED, FAILED, ORDER, OTHER, Dispatch, running
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ async def test_a_shipment_waits_for_what_was_not_heard_yet(dispatch: Dispatch) -
 @pytest.mark.parametrize(
     ("end", "status", "announced"),
     [
-        ("EXC", pb.SHIPMENT_STATUS_DELIVERED, DELIVERED),
+        ("EXC", pb.SHIPMENT_STATUS_DELIVERED, DELAYED),
         ("ODD", pb.SHIPMENT_STATUS_DELIVERED, DELIVERED),
         ("TWC", pb.SHIPMENT_STATUS_DELIVERED, DELIVERED),
         pytest.param("BSY", pb.SHIPMENT_STATUS_DELIVERED, DELIVERED, marks=pytest.mark.slow),
