@@ -247,7 +247,11 @@ class Paths:
         forget = customers.ForgetCustomerRequest(request_id=new_id(), customer_id=customer)
         await shop.ask("customers", "ForgetCustomer", forget)
         subscribe = notifications.SubscribeRequest(request_id=new_id(), customer_id=customer, email="a@example.com")
+        review = catalog.SubmitReviewRequest(
+            request_id=new_id(), sku=sku, author=customer, rating=5, title="Good", text="Bought by Ann Example"
+        )
         asked = (
+            ("catalog", "SubmitReview", review, "CUSTOMER_FORGOTTEN"),
             ("ordering", "GetDelivery", where, "ADDRESS_ERASED"),
             ("notifications", "Subscribe", subscribe, "CUSTOMER_FORGOTTEN"),
             ("payments", "RegisterMethod", register, "CUSTOMER_FORGOTTEN"),
