@@ -16,6 +16,7 @@ from commerce.customers.v1 import customers_service_pb2 as customers
 from commerce.notifications.v1 import notifications_service_pb2 as notifications
 from commerce.ordering.v1 import ordering_service_pb2 as ordering
 from commerce.payments.v1 import payments_service_pb2 as payments
+from commerce.shipping.v1 import shipping_service_pb2 as shipping
 from treaty.testing.clients import refusal
 
 from scripts.lib.demo.places import Pace
@@ -105,6 +106,24 @@ class Paths:
         await shop.reaches(order_id, CANCELLED)
         await shop.balanced()
 
+    async def test_a_shipment_that_is_stopped_in_shipping_cancels_its_order_and_refunds_it(self, shop: Shop) -> None:
+        sku = await shop.sell(1000, 5)
+        order_id = await shop.buy(sku, 1000, postal_code="99HLD")
+        await shop.eventually(lambda: self._is_prepared(shop, order_id))
+        stop = shipping.CancelShipmentRequest(request_id=new_id(), order_id=order_id, reason="broken goods")
+        await shop.ask("shipping", "CancelShipment", stop)
+        order = await shop.reaches(order_id, CANCELLED)
+        assert order.reason == "its shipment was stopped: broken goods"
+        await shop.balanced()
+        assert (await shop.payment(order_id)).status == payments.PAYMENT_STATUS_REFUNDED
+
+    @staticmethod
+    async def _is_prepared(shop: Shop, order_id: str) -> bool:
+        """Returns whether Shipping has booked the parcel."""
+        with suppress(grpc.aio.AioRpcError):
+            return bool((await shop.shipment(order_id)).status == shipping.SHIPMENT_STATUS_BOOKED)
+        return False
+
     async def test_an_order_that_has_left_is_not_cancelled(self, shop: Shop) -> None:
         sku = await shop.sell(1000, 5)
         order_id = await shop.buy(sku, 1000)
@@ -116,10 +135,11 @@ class Paths:
         await shop.balanced()
 
     async def test_a_parcel_with_an_exception_still_arrives(self, shop: Shop) -> None:
-        sku = await shop.sell(1000, 5)
-        order_id = await shop.buy(sku, 1000, postal_code="99EXC")
+        customer, sku = await shop.join(), await shop.sell(1000, 5)
+        order_id = await shop.buy(sku, 1000, customer=customer, postal_code="99EXC")
         await shop.reaches(order_id, COMPLETED)
         await shop.balanced()
+        assert any("delayed" in subject for subject in await shop.subjects(customer))
 
     async def test_a_parcel_that_is_returned_to_its_sender_cancels_the_order_and_refunds_it(self, shop: Shop) -> None:
         sku = await shop.sell(1000, 5)
@@ -175,6 +195,24 @@ class Paths:
 
         await shop.eventually(done)
 
+    async def test_a_refund_for_goodwill_is_one_of_the_order_and_begins_no_return(self, shop: Shop) -> None:
+        sku = await shop.sell(1000, 5)
+        order_id = await shop.buy(sku, 1000)
+        await shop.reaches(order_id, COMPLETED)
+        goodwill = payments.RefundPaymentRequest(
+            request_id=new_id(), order_id=order_id, refund_id=new_id(), amount=gbp(300)
+        )
+        await shop.ask("payments", "RefundPayment", goodwill)
+
+        async def noted() -> list[Any]:
+            return list((await shop.order(order_id)).refunds)
+
+        (refund,) = await shop.eventually(noted)
+        assert (refund.refund_id, refund.amount) == (goodwill.refund_id, gbp(300))
+        await shop.balanced()
+        runs = await shop.place.stores["commerce.ordering"].log.under(f"return-{goodwill.refund_id}")
+        assert not runs, "a refund that is no return's has no run of the return saga"
+
     async def test_a_price_that_changed_while_ordering_is_refused_with_the_new_one(self, shop: Shop) -> None:
         sku = await shop.sell(1000, 5)
         await shop.change_price(sku, 1100)
@@ -209,7 +247,11 @@ class Paths:
         forget = customers.ForgetCustomerRequest(request_id=new_id(), customer_id=customer)
         await shop.ask("customers", "ForgetCustomer", forget)
         subscribe = notifications.SubscribeRequest(request_id=new_id(), customer_id=customer, email="a@example.com")
+        review = catalog.SubmitReviewRequest(
+            request_id=new_id(), sku=sku, author=customer, rating=5, title="Good", text="Bought by Ann Example"
+        )
         asked = (
+            ("catalog", "SubmitReview", review, "CUSTOMER_FORGOTTEN"),
             ("ordering", "GetDelivery", where, "ADDRESS_ERASED"),
             ("notifications", "Subscribe", subscribe, "CUSTOMER_FORGOTTEN"),
             ("payments", "RegisterMethod", register, "CUSTOMER_FORGOTTEN"),

@@ -221,6 +221,7 @@ class Shop:
     async def _money_adds_up(self, order: ordering.Order) -> None:
         books = await self.place.books(order.order_id)
         refunds = sum(one.refund.minor_units for one in order.returns if one.status == ordering.RETURN_STATUS_COMPLETED)
+        refunds += sum(one.amount.minor_units for one in order.refunds)
         sold = order.status in (ordering.ORDER_STATUS_COMPLETED, ordering.ORDER_STATUS_CONFIRMED)
         assert books.held == 0
         assert books.captured - books.refunded == (order.total.minor_units - refunds if sold else 0)

@@ -46,6 +46,24 @@ async def test_a_gateway_that_repeats_itself_is_believed_once(shop: Shop) -> Non
     assert account(shop, order_id).captured == 123 + SHIPPING
 
 
+async def test_a_capture_that_the_gateway_refuses_cancels_the_confirmed_order_and_frees_its_stock() -> None:
+    async with embedded(*CONTEXTS, "commerce.shipping", environ=QUICK) as world:
+        shop = Shop(world)
+        world.resource("commerce.payments").simulator.rules = {37: "refuse-capture"}
+        await shop.stock("tea", 10)
+        order_id = await buy(shop, line("tea", 1, 137))
+
+        async def cancelled() -> Any:
+            order = await shop.get(order_id)
+            return order if order.status == CANCELLED else None
+
+        order = await eventually(cancelled)
+        assert order.reason == "payment failed: the money could not be taken: declined by the bank"
+        await shop.settled()
+        assert await shop.on_hand("tea") == (10, 0)
+        assert (account(shop, order_id).held, account(shop, order_id).captured) == (0, 0)
+
+
 @pytest.mark.slow
 async def test_an_order_whose_answers_do_not_come_is_cancelled_at_its_deadline() -> None:
     environ = {**QUICK, "ORDERING_ANSWER_SECONDS": "0.2"}

@@ -94,8 +94,8 @@ class CatalogApi(pb_grpc.CatalogServiceServicer):
             sku=request.sku, author=request.author, rating=request.rating, title=request.title, text=request.text
         )
         command = SubmitReview(review_id=request.request_id.lower(), opinion=opinion)
-        submitted = await self._catalog.submit_review(command)
-        return pb.SubmitReviewResponse(review=_review(submitted.state), revision=submitted.revision)
+        submitted, opinion = await self._catalog.submit_review(command)
+        return pb.SubmitReviewResponse(review=_review(submitted.state, opinion), revision=submitted.revision)
 
     async def ModerateReview(self, request: pb.ModerateReviewRequest, context: Any) -> pb.ModerateReviewResponse:
         command = ModerateReview(
@@ -103,8 +103,8 @@ class CatalogApi(pb_grpc.CatalogServiceServicer):
             publish=request.verdict == pb.REVIEW_VERDICT_PUBLISH,
             reason=request.reason,
         )
-        moderated = await self._catalog.moderate_review(command)
-        return pb.ModerateReviewResponse(review=_review(moderated.state), revision=moderated.revision)
+        moderated, opinion = await self._catalog.moderate_review(command)
+        return pb.ModerateReviewResponse(review=_review(moderated.state, opinion), revision=moderated.revision)
 
     async def GetProduct(self, request: pb.GetProductRequest, context: Any) -> pb.GetProductResponse:
         found, current = await self._catalog.get_product(request.sku)
@@ -197,14 +197,13 @@ def _category(category: Category) -> pb.Category:
     return pb.Category(slug=category.id, name=category.name, parent=category.parent)
 
 
-def _review(review: Review) -> pb.Review:
-    assert review.opinion is not None
+def _review(review: Review, opinion: Opinion) -> pb.Review:
     assert review.submitted_at is not None
     row = ReviewRow(
         review_id=review.id,
-        sku=review.opinion.sku,
+        sku=opinion.sku,
         status=review.status,
-        opinion=review.opinion,
+        opinion=opinion,
         submitted_at=review.submitted_at,
         reason=review.reason,
     )

@@ -1,14 +1,19 @@
 """The use cases of Catalog, with their commands and queries."""
 
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 from treaty.clock import Clock
 from treaty.commits import Committed, Repository
-from treaty.domain import Invalid, NotFound, Rejected
+from treaty.domain import Call, Invalid, NotFound, Rejected
+from treaty.personal_data import ERASED_AGAIN, PersonalData
 from treaty.projections import FIRST, Between, Key, Page, View, Words
 
+from services.commerce.catalog.domain.authors import Author
 from services.commerce.catalog.domain.categories import Category
+from services.commerce.catalog.domain.events import AuthorEvent, AuthorForgotten
 from services.commerce.catalog.domain.products import Product
 from services.commerce.catalog.domain.reviews import Review, Status
 from services.commerce.catalog.domain.values import Details, Opinion, Promotion
@@ -73,6 +78,16 @@ class ModerateReview:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetAuthor:
+    customer_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EraseReviews:
+    customer_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SearchProducts:
     """A product is found if all conditions hold. A condition that is empty or None always holds."""
 
@@ -94,6 +109,58 @@ class ListReviews:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Authors:
+    """Keeps the words of reviews where they can be erased, and erases them when their author is forgotten."""
+
+    authors: Repository[Author]
+    personal_data: PersonalData
+
+    async def forget(self, command: ForgetAuthor) -> Committed[Author]:
+        """Records that a customer is forgotten, and then erases the words of the customer's reviews.
+
+        A call that has read the author before may store words afterwards, so they are erased once more a day later.
+        """
+        forgotten = await self.authors.add(command.customer_id, Author.forget)
+        await self.personal_data.erase(command.customer_id)
+        return forgotten
+
+    async def erase_reviews(self, command: EraseReviews) -> None:
+        await self.personal_data.erase(command.customer_id)
+
+    async def get(self, customer_id: str) -> Author:
+        """Returns an author, or a blank one."""
+        try:
+            return (await self.authors.get(customer_id)).state
+        except NotFound:
+            return Author(id=customer_id)
+
+    async def keep(self, opinion: Opinion) -> tuple[Opinion, Author]:
+        """Stores the words of an opinion. Returns the opinion with a reference to them, and its author.
+
+        Nothing is stored for a customer who is forgotten.
+        """
+        author = await self.get(opinion.author)
+        words = {"title": opinion.title, "text": opinion.text}
+        ref = "" if author.forgotten else await self.personal_data.keep(author.id, words)
+        return replace(opinion, title="", text="", ref=ref), author
+
+    async def shown(self, opinion: Opinion) -> Opinion:
+        """Returns an opinion as readers see it: without words and author once the author is forgotten."""
+        nobody = replace(opinion, author="", title="", text="")
+        if opinion.ref:
+            words = await self.personal_data.find(opinion.ref)
+            return nobody if words is None else replace(opinion, title=words["title"], text=words["text"])
+        return nobody if (await self.get(opinion.author)).forgotten else opinion
+
+
+def erase_again(author: Author, event: AuthorEvent) -> Iterator[Call]:
+    """Policy: erases the words once more when nobody can be storing some any longer."""
+    match event:
+        case AuthorForgotten():
+            yield Call(EraseReviews(customer_id=author.id), after=ERASED_AGAIN)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Catalog:
     """The use cases of Catalog.
 
@@ -104,6 +171,7 @@ class Catalog:
     products: Repository[Product]
     categories: Repository[Category]
     reviews: Repository[Review]
+    authors: Authors
     product_rows: View[ProductRow]
     review_rows: View[ReviewRow]
     clock: Clock
@@ -144,17 +212,24 @@ class Catalog:
             await self._must_be_known(command.parent)
         return await self.categories.add(command.slug, lambda category: category.create(command.name, command.parent))
 
-    async def submit_review(self, command: SubmitReview) -> Committed[Review]:
+    async def submit_review(self, command: SubmitReview) -> tuple[Committed[Review], Opinion]:
         """Records a review of an existing product. A discontinued product may be reviewed too."""
         await self.products.get(command.opinion.sku)
         now = self.clock.now()
-        return await self.reviews.add(command.review_id, lambda review: review.submit(command.opinion, now))
+        opinion, author = await self.authors.keep(command.opinion)
 
-    async def moderate_review(self, command: ModerateReview) -> Committed[Review]:
+        def decide(review: Review) -> None:
+            author.must_be_known()
+            review.submit(opinion, now)
+
+        return await self._shown(await self.reviews.add(command.review_id, decide))
+
+    async def moderate_review(self, command: ModerateReview) -> tuple[Committed[Review], Opinion]:
         """Publishes or rejects a review."""
         if command.publish:
-            return await self.reviews.change(command.review_id, Review.publish)
-        return await self.reviews.change(command.review_id, lambda review: review.reject(command.reason))
+            return await self._shown(await self.reviews.change(command.review_id, Review.publish))
+        moderated = await self.reviews.change(command.review_id, lambda review: review.reject(command.reason))
+        return await self._shown(moderated)
 
     async def get_product(self, sku: str) -> tuple[Committed[Product], Money | None]:
         """Returns one product and its current price."""
@@ -173,7 +248,13 @@ class Catalog:
         where: dict[str, Any] = {"status": query.status.value}
         if query.sku:
             where["sku"] = query.sku
-        return await self.review_rows.page(where, query.page)
+        rows, after = await self.review_rows.page(where, query.page)
+        opinions = await asyncio.gather(*(self.authors.shown(row.opinion) for row in rows))
+        return [replace(row, opinion=opinion) for row, opinion in zip(rows, opinions, strict=True)], after
+
+    async def _shown(self, review: Committed[Review]) -> tuple[Committed[Review], Opinion]:
+        assert review.state.opinion is not None
+        return review, await self.authors.shown(review.state.opinion)
 
     async def _must_be_known(self, category: str) -> None:
         if not category:

@@ -1,12 +1,13 @@
-"""The stored names of Catalog's aggregates, events and read models.
+"""The stored names of Catalog's aggregates, events, calls and read models.
 
 A name here never changes. If the fields of an event change, its shape gets an upcast.
 """
 
-from treaty.commits import Shape, Stored
+from treaty.commits import Names, Shape, Stored
 from treaty.projections import Projection
 
-from services.commerce.catalog.domain import categories, events, products, reviews
+from services.commerce.catalog.application import EraseReviews
+from services.commerce.catalog.domain import authors, categories, events, products, reviews
 from services.commerce.catalog.projections import ProductRow, ReviewRow, product_row, review_row
 
 PRODUCTS = Stored(
@@ -33,6 +34,10 @@ REVIEWS = Stored(
         Shape("review-rejected", events.ReviewRejected),
     ],
 )
+
+AUTHORS = Stored("author", authors.Author, events=[Shape("author-forgotten", events.AuthorForgotten)])
+
+COMMANDS = Names([Shape("erase-reviews", EraseReviews)])
 
 PRODUCT_ROWS = Projection(
     name="products",

@@ -135,6 +135,7 @@ def _item(item: StockItem | StockRow) -> pb.StockItem:
         reorder_quantity=item.reorder_quantity,
         unit_cost=None if item.unit_cost is None else money_to_wire(item.unit_cost),
         batches=[pb.Batch(expires_on=batch.expires_on, quantity=batch.quantity) for batch in item.batches],
+        expired=item.expired,
     )
 
 

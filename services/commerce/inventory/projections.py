@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from services.commerce.inventory.domain.batches import Batches
+from services.commerce.inventory.domain.batches import Batches, Holds
 from services.commerce.inventory.domain.events import ItemRegistered, StockEvent
 from services.commerce.inventory.domain.stock import StockItem
 from services.commerce.money import Money
@@ -25,6 +25,9 @@ class StockRow:
     reorder_quantity: int = 0
     unit_cost: Money | None = None
     batches: Batches = ()
+    holds: Holds = ()
+    today: str = ""
+    expired: int = 0
     discontinued: bool = False
     reordered: bool = False
     to_reorder: bool = False
@@ -43,7 +46,7 @@ def _item(id: str, row: StockRow | None) -> StockItem:
     item = StockItem(id=id)
     if row is None:
         return item
-    names = set(StockRow.__dataclass_fields__) - {"rank", "available", "to_reorder"}
+    names = set(StockRow.__dataclass_fields__) - {"rank", "available", "expired", "to_reorder"}
     return replace(item, **{name: getattr(row, name) for name in names})
 
 
@@ -62,6 +65,9 @@ def _row(item: StockItem) -> StockRow:
         reorder_quantity=item.reorder_quantity,
         unit_cost=item.unit_cost,
         batches=item.batches,
+        holds=item.holds,
+        today=item.today,
+        expired=item.expired,
         discontinued=item.discontinued,
         reordered=item.reordered,
         to_reorder=item.runs_low,

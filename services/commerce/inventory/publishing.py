@@ -24,6 +24,7 @@ from services.commerce.inventory.domain.events import (
     ReorderNeeded,
     StockAdjusted,
     StockEvent,
+    StockExpired,
     StockFreed,
     StockReceived,
     StockReserved,
@@ -43,12 +44,12 @@ _REASONS = EnumTable(
 )
 
 
-StockPublished = events.StockLevelChanged | events.ReorderNeeded
+StockPublished = events.StockLevelChanged | events.AllocationSpoilt | events.ReorderNeeded
 """The integration events of `publish_stock`."""
 
 
 def publish_stock(item: StockItem, event: StockEvent) -> Iterator[StockPublished]:
-    """Policy: announces every change of a stock level, and every need to buy more pieces."""
+    """Policy: announces changed stock levels, orders whose pieces expired, and every need to buy more pieces."""
     match event:
         case ItemRegistered() | ItemManaged() | ItemDiscontinued():
             return
@@ -56,6 +57,10 @@ def publish_stock(item: StockItem, event: StockEvent) -> Iterator[StockPublished
             yield _level(item)
         case StockShipped() | StockReturned() | StockWrittenOff():
             yield _level(item)
+        case StockExpired():
+            yield _level(item)
+            for order_id in event.orders:
+                yield events.AllocationSpoilt(order_id=order_id, warehouse=item.warehouse, sku=item.sku)
         case ReorderNeeded():
             yield events.ReorderNeeded(
                 warehouse=item.warehouse,
@@ -90,7 +95,11 @@ def publish_allocation(allocation: Allocation, event: AllocationEvent) -> Iterat
 
 def _level(item: StockItem) -> events.StockLevelChanged:
     return events.StockLevelChanged(
-        warehouse=item.warehouse, sku=item.sku, on_hand=item.on_hand, reserved=item.reserved
+        warehouse=item.warehouse,
+        sku=item.sku,
+        on_hand=item.on_hand,
+        reserved=item.reserved,
+        expired=item.expired,
     )
 
 

@@ -7,6 +7,7 @@ from treaty.commits import Names, Shape, Stored
 from treaty.projections import Projection
 
 from services.commerce.inventory.application.allocations import ExpireAllocation
+from services.commerce.inventory.application.stock import ExpireStock
 from services.commerce.inventory.domain import allocations, events, stock, warehouses
 from services.commerce.inventory.projections import StockRow, stock_level
 
@@ -23,6 +24,7 @@ STOCK = Stored(
         Shape("stock-freed", events.StockFreed),
         Shape("stock-shipped", events.StockShipped),
         Shape("stock-returned", events.StockReturned),
+        Shape("stock-expired", events.StockExpired),
         Shape("stock-written-off", events.StockWrittenOff),
         Shape("reorder-needed", events.ReorderNeeded),
     ],
@@ -49,7 +51,7 @@ WAREHOUSES = Stored(
     "warehouse", warehouses.Warehouse, events=[Shape("warehouse-registered", events.WarehouseRegistered)]
 )
 
-COMMANDS = Names([Shape("expire-allocation", ExpireAllocation)])
+COMMANDS = Names([Shape("expire-allocation", ExpireAllocation), Shape("expire-stock", ExpireStock)])
 
 STOCK_LEVELS = Projection(
     name="stock",

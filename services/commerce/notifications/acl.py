@@ -42,6 +42,15 @@ def order_cancelled(event: ordering.OrderCancelled) -> Notify:
     return Notify(customer_id=event.customer_id, text=messages.order_cancelled(event.order_id))
 
 
+def order_cancellation_refused(event: ordering.OrderCancellationRefused) -> Notify:
+    return Notify(customer_id=event.customer_id, text=messages.cancellation_refused(event.order_id))
+
+
+def order_return_closed(event: ordering.OrderReturnClosed) -> Notify:
+    text = messages.return_closed(event.order_id, event.return_id, event.reason)
+    return Notify(customer_id=event.customer_id, text=text)
+
+
 def order_completed(event: ordering.OrderCompleted) -> Notify:
     text = messages.order_completed(event.order_id, _money(event.total))
     return Notify(customer_id=event.customer_id, text=text)
@@ -61,8 +70,22 @@ def payment_refunded(event: payments_v2.PaymentRefunded) -> Notify:
     return Notify(customer_id=event.customer_id, text=text)
 
 
+def void_refused(event: payments.VoidRefused) -> NotifyStaff:
+    return NotifyStaff(text=messages.void_refused(event.order_id, _money(event.amount), event.reason))
+
+
+def refund_refused(event: payments.RefundRefused) -> NotifyStaff:
+    text = messages.refund_refused(event.order_id, event.refund_id, _money(event.amount), event.reason)
+    return NotifyStaff(text=text)
+
+
 def shipment_dispatched(event: shipping.ShipmentDispatched) -> Notify:
     text = messages.shipment_dispatched(event.order_id, event.carrier, event.tracking_number)
+    return Notify(customer_id=event.customer_id, text=text)
+
+
+def parcel_delayed(event: shipping.ParcelDelayed) -> Notify:
+    text = messages.parcel_delayed(event.order_id, event.carrier, event.tracking_number)
     return Notify(customer_id=event.customer_id, text=text)
 
 

@@ -9,7 +9,7 @@ from commerce.shipping.v1 import shipping_events_pb2 as shipping
 from treaty.projections import words_of
 
 from services.commerce.ordering.application.buyers import ForgetBuyer, NoteTier
-from services.commerce.ordering.application.commands import ShipmentNews
+from services.commerce.ordering.application.commands import NoteRefund, NoteRefusedRefund, ShipmentNews
 from services.commerce.ordering.application.offers import (
     DescribeOffer,
     OfferProduct,
@@ -19,11 +19,10 @@ from services.commerce.ordering.application.offers import (
 )
 from services.commerce.ordering.domain.pricing import Promotion, Tier
 from services.commerce.ordering.sagas.checkout import PaymentAnswered, StockAnswered, StockLost
-from services.commerce.ordering.sagas.returns import MoneyRefunded
 from services.commerce.wire import money_from_wire, time_from_wire
 
 CANCELLATION = "cancellation"
-"""The id of the refund that Payments makes for a cancelled order. The id of any other refund is that of a return."""
+"""The id of the refund that Payments makes for a cancelled order."""
 
 _TIERS = {customers.TIER_GOLD: Tier.GOLD, customers.TIER_VIP: Tier.VIP}
 
@@ -74,8 +73,9 @@ def customer_forgotten(event: customers.CustomerForgotten) -> ForgetBuyer:
 
 
 def stock_level_changed(event: inventory.StockLevelChanged) -> StockOffer:
-    """Inventory counts pieces on hand and reserved pieces. Ordering only needs the number that can be bought."""
-    return StockOffer(sku=event.sku, warehouse=event.warehouse, available=max(event.on_hand - event.reserved, 0))
+    """Inventory counts pieces on hand, reserved and expired. Ordering only needs the number that can be bought."""
+    available = max(event.on_hand - event.reserved - event.expired, 0)
+    return StockOffer(sku=event.sku, warehouse=event.warehouse, available=available)
 
 
 def stock_allocated(event: inventory.StockAllocated) -> StockAnswered:
@@ -93,6 +93,10 @@ def allocation_released(event: inventory.AllocationReleased) -> StockLost | None
     return StockLost(order_id=event.order_id)
 
 
+def allocation_spoilt(event: inventory.AllocationSpoilt) -> StockLost:
+    return StockLost(order_id=event.order_id, reason=f"{event.sku} passed its last day before it was sent")
+
+
 def payment_authorised(event: payments.PaymentAuthorised) -> PaymentAnswered:
     return PaymentAnswered(order_id=event.order_id, authorised=True)
 
@@ -101,8 +105,17 @@ def payment_failed(event: payments.PaymentFailed) -> PaymentAnswered:
     return PaymentAnswered(order_id=event.order_id, authorised=False, reason=f"payment failed: {event.reason}")
 
 
-def payment_refunded(event: payments2.PaymentRefunded) -> MoneyRefunded | None:
-    return None if event.refund_id == CANCELLATION else MoneyRefunded(return_id=event.refund_id)
+def payment_refunded(event: payments2.PaymentRefunded) -> NoteRefund | None:
+    """Ignores the refund of a cancelled order, because such an order is no sale."""
+    if event.refund_id == CANCELLATION:
+        return None
+    return NoteRefund(order_id=event.order_id, refund_id=event.refund_id, amount=money_from_wire(event.amount))
+
+
+def refund_refused(event: payments.RefundRefused) -> NoteRefusedRefund | None:
+    if event.refund_id == CANCELLATION:
+        return None
+    return NoteRefusedRefund(order_id=event.order_id, refund_id=event.refund_id, reason=event.reason)
 
 
 def shipment_created(event: shipping.ShipmentCreated) -> ShipmentNews:
@@ -117,6 +130,10 @@ def shipment_dispatched(event: shipping.ShipmentDispatched) -> ShipmentNews:
         tracking_number=event.tracking_number,
         at=time_from_wire(event.dispatched_at),
     )
+
+
+def shipment_cancelled(event: shipping.ShipmentCancelled) -> ShipmentNews:
+    return ShipmentNews(order_id=event.order_id, kind="cancelled", why=event.reason)
 
 
 def delivery_confirmed(event: shipping.DeliveryConfirmed) -> ShipmentNews:

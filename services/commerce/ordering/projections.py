@@ -18,6 +18,7 @@ from services.commerce.ordering.domain.events import (
     OrderDispatched,
     OrderEvent,
     OrderPlaced,
+    OrderRefunded,
     ReturnCompleted,
     ShipmentPrepared,
 )
@@ -156,6 +157,8 @@ def sales_day(order_id: str, event: OrderEvent) -> str | None:
     match event:
         case OrderCompleted():
             return f"{event.completed_at:%Y-%m-%d}/{event.total.currency}"
+        case OrderRefunded():
+            return f"{event.refunded_at:%Y-%m-%d}/{event.amount.currency}"
         case ReturnCompleted():
             return f"{event.completed_at:%Y-%m-%d}/{event.refund.currency}"
         case _:
@@ -174,6 +177,8 @@ def daily_sales(id: str, row: SalesRow | None, event: OrderEvent) -> SalesRow | 
                 pieces=row.pieces + event.pieces,
                 sales=row.sales + event.total.minor_units,
             )
+        case OrderRefunded():
+            return replace(row, refunds=row.refunds + event.amount.minor_units)
         case ReturnCompleted():
             return replace(row, refunds=row.refunds + event.refund.minor_units)
         case _:

@@ -18,6 +18,7 @@ from services.commerce.ordering.domain.events import (
     OrderDispatched,
     OrderEvent,
     OrderPlaced,
+    OrderRefunded,
     ReturnClosed,
     ReturnCompleted,
     ReturnReceived,
@@ -37,7 +38,15 @@ METHODS = EnumTable(
 )
 
 
-Published = pb.OrderPlaced | pb.OrderConfirmed | pb.OrderCancelled | pb.OrderCompleted | pb.OrderReturned
+Published = (
+    pb.OrderPlaced
+    | pb.OrderConfirmed
+    | pb.OrderCancellationRefused
+    | pb.OrderCancelled
+    | pb.OrderCompleted
+    | pb.OrderReturned
+    | pb.OrderReturnClosed
+)
 """The integration events of `publish`."""
 
 
@@ -51,6 +60,8 @@ def publish(order: Order, event: OrderEvent) -> Iterator[Published]:
         case OrderCancelled():
             if order.placed_at is not None:
                 yield pb.OrderCancelled(order_id=order.id, customer_id=order.customer_id, reason=event.reason)
+        case CancellationRefused():
+            yield pb.OrderCancellationRefused(order_id=order.id, customer_id=order.customer_id, reason=event.reason)
         case OrderCompleted():
             yield pb.OrderCompleted(
                 order_id=order.id,
@@ -67,9 +78,13 @@ def publish(order: Order, event: OrderEvent) -> Iterator[Published]:
                 lines=_lines(order.return_of(event.return_id).lines),
                 refund=money_to_wire(event.refund),
             )
-        case DraftStarted() | DraftChanged() | AddressChanged() | CancellationRequested() | CancellationRefused():
+        case ReturnClosed():
+            yield pb.OrderReturnClosed(
+                order_id=order.id, customer_id=order.customer_id, return_id=event.return_id, reason=event.reason
+            )
+        case DraftStarted() | DraftChanged() | AddressChanged() | CancellationRequested():
             return
-        case ShipmentPrepared() | OrderDispatched() | ReturnRequested() | ReturnReceived() | ReturnClosed():
+        case ShipmentPrepared() | OrderDispatched() | OrderRefunded() | ReturnRequested() | ReturnReceived():
             return
 
 

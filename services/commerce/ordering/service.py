@@ -50,8 +50,9 @@ def build(ports: Ports) -> Service:
         personal_data=ports.personal_data,
     )
     watching = ports.watch(storage.ORDERS)
+    orders = ports.repository(storage.ORDERS, policies=[publish, follow_order], commands=storage.COMMANDS)
     ordering = Ordering(
-        orders=ports.repository(storage.ORDERS, policies=[publish, follow_order], commands=storage.COMMANDS),
+        orders=orders,
         buyers=buyers,
         offers=offers,
         order_rows=ports.view(storage.ORDER_SUMMARY),
@@ -63,16 +64,24 @@ def build(ports: Ports) -> Service:
     )
     checkout = ports.saga(storage.CHECKOUTS, key=lambda fact: fact.order_id, commands=storage.COMMANDS)
     saga = ports.saga(storage.RETURNS, key=lambda fact: fact.return_id, commands=storage.COMMANDS)
-    returns = Returns(saga=saga, stock=InventoryClient(inventory_peer), refunds=PaymentsClient(payments_peer))
+    returns = Returns(
+        orders=orders,
+        saga=saga,
+        stock=InventoryClient(inventory_peer),
+        refunds=PaymentsClient(payments_peer),
+        clock=ports.clock,
+    )
     return Service(
         name="commerce.ordering",
         api=Api(pb_grpc.add_OrderingServiceServicer_to_server, OrderingApi(ordering, offers)),
         publishes=[
             events.OrderPlaced,
             events.OrderConfirmed,
+            events.OrderCancellationRefused,
             events.OrderCancelled,
             events.OrderCompleted,
             events.OrderReturned,
+            events.OrderReturnClosed,
         ],
         subscriptions=[
             on(catalog.ProductCreated, acl.product_created, then=offers.offer_product),
@@ -86,11 +95,14 @@ def build(ports: Ports) -> Service:
             on(inventory.StockAllocated, acl.stock_allocated, then=checkout.tell),
             on(inventory.AllocationRefused, acl.allocation_refused, then=checkout.tell),
             on(inventory.AllocationReleased, acl.allocation_released, then=checkout.tell),
+            on(inventory.AllocationSpoilt, acl.allocation_spoilt, then=checkout.tell),
             on(payments.PaymentAuthorised, acl.payment_authorised, then=checkout.tell),
             on(payments.PaymentFailed, acl.payment_failed, then=checkout.tell),
-            on(payments_v2.PaymentRefunded, acl.payment_refunded, then=saga.tell),
+            on(payments_v2.PaymentRefunded, acl.payment_refunded, then=returns.note_refund),
+            on(payments.RefundRefused, acl.refund_refused, then=returns.note_refused_refund),
             on(shipping.ShipmentCreated, acl.shipment_created, then=ordering.note_shipment),
             on(shipping.ShipmentDispatched, acl.shipment_dispatched, then=ordering.note_shipment),
+            on(shipping.ShipmentCancelled, acl.shipment_cancelled, then=ordering.note_shipment),
             on(shipping.DeliveryConfirmed, acl.delivery_confirmed, then=ordering.note_shipment),
             on(shipping.DeliveryFailed, acl.delivery_failed, then=ordering.note_shipment),
         ],

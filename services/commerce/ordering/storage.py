@@ -50,6 +50,7 @@ ORDERS = Stored(
         Shape("shipment-prepared", events.ShipmentPrepared),
         Shape("order-dispatched", events.OrderDispatched),
         Shape("order-completed", events.OrderCompleted),
+        Shape("order-refunded", events.OrderRefunded),
         Shape("return-requested", events.ReturnRequested),
         Shape("return-received", events.ReturnReceived),
         Shape("return-completed", events.ReturnCompleted),

@@ -20,6 +20,7 @@ _STATUS = EnumTable(
         Status.FAILED: pb.PAYMENT_STATUS_FAILED,
         Status.CAPTURED: pb.PAYMENT_STATUS_CAPTURED,
         Status.VOIDED: pb.PAYMENT_STATUS_VOIDED,
+        Status.VOID_REFUSED: pb.PAYMENT_STATUS_VOID_REFUSED,
         Status.REFUNDED: pb.PAYMENT_STATUS_REFUNDED,
     }
 )
@@ -75,4 +76,9 @@ def _payment(payment: Payment) -> pb.Payment:
         ],
         refunded=money_to_wire(payment.given_back),
         method=payment.label,
+        refused_refunds=[
+            pb.RefusedRefund(refund_id=one.refund_id, amount=money_to_wire(one.amount), reason=one.refused)
+            for one in payment.refunds
+            if one.refused
+        ],
     )

@@ -51,8 +51,15 @@ class GatewayAway(DependencyAway):
     dependency = "gateway"
 
 
+class GatewayRefused(Exception):
+    """The gateway will never carry out the request. The message has the reason."""
+
+
 class Gateway(Protocol):
-    """The port to the payment gateway. `reference` is our id: a repeated request with the same one changes nothing."""
+    """The port to the payment gateway. `reference` is our id: a repeated request with the same one changes nothing.
+
+    `GatewayTimeout` and `GatewayAway` mean: try again.
+    """
 
     async def authorise(self, reference: str, amount: Money) -> Answer:
         """Requests that the gateway holds the money.
@@ -63,15 +70,15 @@ class Gateway(Protocol):
         ...
 
     async def capture(self, reference: str, amount: Money) -> None:
-        """Captures money that is held. Raises GatewayTimeout or GatewayAway: try again."""
+        """Captures money that is held. Raises GatewayTimeout, GatewayAway or GatewayRefused."""
         ...
 
     async def void(self, reference: str) -> None:
-        """Releases money that is held, or that may be held later. Raises GatewayTimeout or GatewayAway: try again."""
+        """Releases money that is held or may be held later. Raises GatewayTimeout, GatewayAway or GatewayRefused."""
         ...
 
     async def refund(self, reference: str, refund_id: str, amount: Money) -> None:
-        """Refunds captured money, once for each `refund_id`. Raises GatewayTimeout or GatewayAway: try again."""
+        """Refunds captured money, once for each `refund_id`. Raises GatewayTimeout, GatewayAway or GatewayRefused."""
         ...
 
 
@@ -218,19 +225,34 @@ class Payments:
             await self.payments.change(command.order_id, lambda payment: _note(payment, answer))
 
     async def capture(self, command: Capture) -> None:
-        """Captures the money that the gateway holds, and records it."""
-        await self.gateway.capture(command.order_id, command.amount)
-        await self.payments.change(command.order_id, Payment.captured)
+        """Captures the money that the gateway holds, and records it, or that the gateway refused."""
+        try:
+            await self.gateway.capture(command.order_id, command.amount)
+        except GatewayRefused as refusal:
+            why = str(refusal)
+            await self.payments.change(command.order_id, lambda payment: payment.capture_refused(why))
+        else:
+            await self.payments.change(command.order_id, Payment.captured)
 
     async def void(self, command: Void) -> None:
-        """Releases the money that the gateway holds, and records it."""
-        await self.gateway.void(command.order_id)
-        await self.payments.change(command.order_id, Payment.voided)
+        """Releases the money that the gateway holds, and records it, or that the gateway refused."""
+        try:
+            await self.gateway.void(command.order_id)
+        except GatewayRefused as refusal:
+            why = str(refusal)
+            await self.payments.change(command.order_id, lambda payment: payment.void_refused(why))
+        else:
+            await self.payments.change(command.order_id, Payment.voided)
 
     async def refund(self, command: Refund) -> None:
-        """Refunds captured money, and records it."""
-        await self.gateway.refund(command.order_id, command.refund_id, command.amount)
-        await self.payments.change(command.order_id, lambda payment: payment.refunded(command.refund_id))
+        """Refunds captured money, and records it, or that the gateway refused."""
+        try:
+            await self.gateway.refund(command.order_id, command.refund_id, command.amount)
+        except GatewayRefused as refusal:
+            why = str(refusal)
+            await self.payments.change(command.order_id, lambda payment: payment.refund_refused(command.refund_id, why))
+        else:
+            await self.payments.change(command.order_id, lambda payment: payment.refunded(command.refund_id))
 
     async def _method(self, customer_id: str) -> PaymentMethod | None:
         try:
@@ -268,5 +290,5 @@ def ask_gateway(payment: Payment, event: PaymentEvent) -> Iterator[Call]:
 
 def _give_back(payment: Payment, refund_id: str) -> Iterator[Call]:
     for one in payment.refunds:
-        if one.refund_id == refund_id:
+        if one.refund_id == refund_id and not one.refused:
             yield Call(Refund(order_id=payment.id, amount=one.amount, refund_id=refund_id))

@@ -18,8 +18,10 @@ from services.commerce.payments.domain.events import (
     PaymentRefunded,
     PaymentRequested,
     PaymentVoided,
+    RefundRefused,
     RefundStarted,
     VerdictAwaited,
+    VoidRefused,
     VoidStarted,
 )
 from services.commerce.payments.domain.payment import Payment, Status
@@ -32,6 +34,8 @@ Published = (
     | events.PaymentVoided
     | events.PaymentRefunded
     | events2.PaymentRefunded
+    | events.VoidRefused
+    | events.RefundRefused
 )
 """The integration events of `publish`."""
 
@@ -51,10 +55,25 @@ def publish(payment: Payment, event: PaymentEvent) -> Iterator[Published]:
             yield events.PaymentVoided(order_id=payment.id, amount=amount, customer_id=who)
         case PaymentRefunded():
             yield from _refunded(payment, event)
+        case VoidRefused():
+            yield events.VoidRefused(order_id=payment.id, amount=amount, reason=event.reason, customer_id=who)
+        case RefundRefused():
+            yield _refund_refused(payment, event)
         case PaymentRequested() | VerdictAwaited() | OrderConfirmed() | OrderCancelled():
             return
         case CaptureStarted() | VoidStarted() | RefundStarted() | ApprovedTooLate():
             return
+
+
+def _refund_refused(payment: Payment, event: RefundRefused) -> events.RefundRefused:
+    refund = next(one for one in payment.refunds if one.refund_id == event.refund_id)
+    return events.RefundRefused(
+        order_id=payment.id,
+        refund_id=event.refund_id,
+        amount=money_to_wire(refund.amount),
+        reason=event.reason,
+        customer_id=payment.customer_id,
+    )
 
 
 def _refunded(payment: Payment, event: PaymentRefunded) -> Iterator[events.PaymentRefunded | events2.PaymentRefunded]:

@@ -63,6 +63,8 @@ def build(ports: Ports) -> Service:
             events.PaymentVoided,
             events.PaymentRefunded,
             events_v2.PaymentRefunded,
+            events.VoidRefused,
+            events.RefundRefused,
         ],
         subscriptions=[
             on(ordering.OrderPlaced, acl.order_placed, then=payments.request_payment),

@@ -44,6 +44,8 @@ PAYMENTS = Stored(
         Shape("payment-refunded", events.PaymentRefunded, upcasts=(whole_refund,)),
         Shape("verdict-awaited", events.VerdictAwaited),
         Shape("approved-too-late", events.ApprovedTooLate),
+        Shape("void-refused", events.VoidRefused),
+        Shape("refund-refused", events.RefundRefused),
     ],
 )
 

@@ -22,9 +22,17 @@ from services.commerce.shipping.domain.events import (
     StockAllocated,
 )
 from services.commerce.shipping.domain.shipments import Shipment
+from services.commerce.shipping.domain.tracking import Report, Status
 from services.commerce.wire import time_to_wire
 
-Published = events.ShipmentCreated | events.ShipmentDispatched | events.DeliveryConfirmed | events.DeliveryFailed
+Published = (
+    events.ShipmentCreated
+    | events.ShipmentDispatched
+    | events.ShipmentCancelled
+    | events.ParcelDelayed
+    | events.DeliveryConfirmed
+    | events.DeliveryFailed
+)
 """The integration events of `publish`."""
 
 
@@ -41,11 +49,20 @@ def publish(shipment: Shipment, event: ShipmentEvent) -> Iterator[Published]:
                 tracking_number=shipment.tracking_number,
                 dispatched_at=time_to_wire(event.at),
             )
+        case ParcelTracked() if event.report.status is Report.EXCEPTION and event.status is Status.EXCEPTION:
+            yield events.ParcelDelayed(
+                **whose,
+                carrier=shipment.carrier,
+                tracking_number=shipment.tracking_number,
+                reported_at=time_to_wire(event.report.at),
+            )
         case ShipmentDelivered():
             yield events.DeliveryConfirmed(**whose, delivered_at=time_to_wire(event.at))
         case ShipmentFailed():
             yield events.DeliveryFailed(**whose, reason=event.reason)
-        case OrderConfirmed() | MoneyReceived() | StockAllocated() | ShipmentCancelled():
+        case ShipmentCancelled():
+            yield events.ShipmentCancelled(**whose, reason=event.reason)
+        case OrderConfirmed() | MoneyReceived() | StockAllocated():
             return
         case BookingStarted() | ShipmentBooked() | BookedTooLate() | ParcelTracked():
             return

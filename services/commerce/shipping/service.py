@@ -64,6 +64,8 @@ def build(ports: Ports) -> Service:
         publishes=[
             events.ShipmentCreated,
             events.ShipmentDispatched,
+            events.ShipmentCancelled,
+            events.ParcelDelayed,
             events.DeliveryConfirmed,
             events.DeliveryFailed,
         ],

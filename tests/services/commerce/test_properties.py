@@ -36,10 +36,11 @@ def _stock_command(kind: str, number: int) -> Callable[[StockItem], object]:
         "receive": lambda item: item.receive(number),
         "receive dated": lambda item: item.receive(number, expires_on=day, unit_cost=Money(number, "GBP")),
         "adjust": lambda item: item.adjust(number, "counted"),
-        "reserve": lambda item: item.reserve("o", number),
+        "reserve": lambda item: item.reserve("o", number, "2024-05-05"),
         "free": lambda item: item.free("o", min(abs(number), item.reserved)),
         "ship": lambda item: item.ship("o", min(abs(number), item.reserved)),
         "take back": lambda item: item.take_back("o", "r", abs(number)),
+        "expire": lambda item: item.expire(day),
         "write off": lambda item: item.write_off(day),
     }
     return commands[kind]
@@ -57,6 +58,7 @@ _KINDS = [
     "free",
     "ship",
     "take_back",
+    "expire",
     "write_off",
 ]
 _stock_commands = st.builds(
@@ -78,6 +80,7 @@ def test_never_more_is_reserved_or_dated_than_is_on_hand(commands: list[Callable
         assert 0 <= state.reserved <= state.on_hand
         assert state.available >= 0
         assert 0 <= pieces(state.batches) <= state.on_hand
+        assert pieces([batch for hold in state.holds for batch in hold.batches]) <= state.reserved
         assert all(batch.quantity > 0 for batch in state.batches)
         assert [batch.expires_on for batch in state.batches] == sorted({batch.expires_on for batch in state.batches})
         assert not state.reordered or state.runs_low
@@ -144,6 +147,8 @@ _payment_commands = st.one_of(
             Payment.cancel,
             Payment.captured,
             Payment.voided,
+            lambda payment: payment.capture_refused("no"),
+            lambda payment: payment.void_refused("no"),
         ]
     ),
     _refund_commands,
@@ -176,7 +181,7 @@ def test_money_is_taken_only_for_confirmed_orders_and_given_back_for_cancelled_o
         assert state.confirmed
         assert kinds.index(PaymentAuthorised) < kinds.index(PaymentCaptured)
     if state.cancelled:
-        assert state.status in ended | {paying.Status.VOIDED, paying.Status.REFUNDED}
+        assert state.status in ended | {paying.Status.VOIDED, paying.Status.VOID_REFUSED, paying.Status.REFUNDED}
     elif state.confirmed:
         assert state.status in ended | {paying.Status.CAPTURED, paying.Status.REFUNDED}
 

@@ -70,6 +70,16 @@ def test_what_changes_no_level_is_not_announced(event: events.StockEvent) -> Non
     assert announced(publish_stock, stock.StockItem(id="i"), event) == []
 
 
+def test_orders_whose_pieces_are_past_their_day_are_announced() -> None:
+    registered = events.ItemRegistered(warehouse="main", sku="tea", description="")
+    received = events.StockReceived(quantity=3, expires_on="2024-05-31")
+    ended = events.StockExpired(today="2024-06-01", quantity=3, orders=("o",))
+    assert announced(publish_stock, stock.StockItem(id="main/tea"), registered, received, ended) == [
+        inventory_pb.StockLevelChanged(warehouse="main", sku="tea", on_hand=3, reserved=0, expired=3),
+        inventory_pb.AllocationSpoilt(order_id="o", warehouse="main", sku="tea"),
+    ]
+
+
 def test_that_more_is_to_be_bought_is_announced() -> None:
     registered = events.ItemRegistered(warehouse="main", sku="tea", description="")
     low = events.ReorderNeeded(available=0, reorder_point=4, reorder_quantity=20)
@@ -144,6 +154,7 @@ ASKED = paid.PaymentRequested(amount=Money(300, "GBP"))
         (paid.ApprovedTooLate(), []),
         (paid.PaymentCaptured(), [payments_pb.PaymentReceived(order_id="o", amount=GBP_300)]),
         (paid.PaymentVoided(), [payments_pb.PaymentVoided(order_id="o", amount=GBP_300)]),
+        (paid.VoidRefused(reason="no"), [payments_pb.VoidRefused(order_id="o", amount=GBP_300, reason="no")]),
     ],
 )
 def test_where_the_money_is_is_announced(event: Any, expected: list[Any]) -> None:

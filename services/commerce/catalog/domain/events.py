@@ -72,3 +72,11 @@ class ReviewRejected:
 
 
 ReviewEvent = ReviewSubmitted | ReviewPublished | ReviewRejected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorForgotten:
+    pass
+
+
+AuthorEvent = AuthorForgotten

@@ -51,13 +51,18 @@ LONGEST_TEXT = 2000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opinion:
-    """A customer's opinion on a product. `rating` is from 1 (bad) to 5 (good); `author` is the customer's id."""
+    """A customer's opinion on a product. `rating` is from 1 (bad) to 5 (good); `author` is the customer's id.
+
+    In commits, `title` and `text` are empty, and `ref` refers to them in the personal data. Opinions from before that
+    have no `ref`.
+    """
 
     sku: str
     author: str
     rating: int
-    title: str
+    title: str = ""
     text: str = ""
+    ref: str = ""
 
     def __post_init__(self) -> None:
         if not 1 <= self.rating <= 5:

@@ -163,7 +163,10 @@ class Allocations:
         """Reserves one line. Returns the refusal, or None if the line is reserved."""
         try:
             once = _once("reserve", order_id)
-            await self.items.change(line.stock_id, lambda item: item.reserve(order_id, line.quantity), cause=once)
+            today = self.clock.now().date().isoformat()
+            await self.items.change(
+                line.stock_id, lambda item: item.reserve(order_id, line.quantity, today), cause=once
+            )
         except DomainError as refusal:
             return refusal
         return None

@@ -1,11 +1,15 @@
 """The use cases of stock items and warehouses, with their commands."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from treaty.clock import Clock
 from treaty.commits import Committed, Repository
+from treaty.domain import Call
 from treaty.projections import FIRST, Key, Page, View
 
+from services.commerce.inventory.domain.batches import end_of
+from services.commerce.inventory.domain.events import StockEvent, StockReceived
 from services.commerce.inventory.domain.stock import StockItem
 from services.commerce.inventory.domain.values import DEFAULT_WAREHOUSE, stock_id
 from services.commerce.inventory.domain.warehouses import Warehouse
@@ -68,6 +72,15 @@ class RegisterWarehouse:
 class WriteOffExpired:
     warehouse: str
     sku: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpireStock:
+    """Pieces whose last day was before `today` are sold no longer."""
+
+    warehouse: str
+    sku: str
+    today: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +152,11 @@ class Stock:
         id = stock_id(command.warehouse, command.sku)
         return await self.items.change(id, lambda item: item.adjust(command.delta, command.reason))
 
+    async def expire_stock(self, command: ExpireStock) -> Committed[StockItem]:
+        """Takes expired pieces out of what can be sold. They stay on hand until they are written off."""
+        id = stock_id(command.warehouse, command.sku)
+        return await self.items.change(id, lambda item: item.expire(command.today))
+
     async def write_off_expired(self, command: WriteOffExpired) -> Committed[StockItem]:
         """Removes the expired pieces of an item from the stock."""
         today = self.clock.now().date().isoformat()
@@ -158,3 +176,15 @@ class Stock:
         """Returns a page of stock items, sorted by SKU, and the key of the next page, or None at the end."""
         where = {"warehouse": query.warehouse, "sku": query.sku, "to_reorder": query.to_reorder}
         return await self.stock_rows.page({name: value for name, value in where.items() if value}, query.page)
+
+
+def expire_pieces(item: StockItem, event: StockEvent) -> Iterator[Call]:
+    """Policy: sets the moment at which the last day of received pieces is over."""
+    match event:
+        case StockReceived() if event.expires_on:
+            end = end_of(event.expires_on)
+            if end is not None:
+                today = end.date().isoformat()
+                yield Call(ExpireStock(warehouse=item.warehouse, sku=item.sku, today=today), due=end)
+        case _:
+            return

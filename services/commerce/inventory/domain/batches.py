@@ -1,8 +1,8 @@
-"""Batches: the pieces of an item that have a last day. The pieces with the earliest day are used first."""
+"""Batches: the pieces of an item that have a last day. The good pieces with the earliest day are used first."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 from treaty.domain import Invalid
 
@@ -19,6 +19,17 @@ class Batch:
 
 Batches = tuple[Batch, ...]
 """One batch for each day, the earliest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """The pieces of batches that are reserved for an order."""
+
+    order_id: str
+    batches: Batches
+
+
+Holds = tuple[Hold, ...]
 
 
 def day(text: str) -> str:
@@ -40,15 +51,41 @@ def with_pieces(batches: Batches, expires_on: str, quantity: int) -> Batches:
     return tuple(Batch(expires_on=day, quantity=quantities[day]) for day in sorted(quantities))
 
 
-def without_pieces(batches: Batches, quantity: int) -> Batches:
-    """Returns the batches after pieces left. Pieces with the earliest day leave first, pieces without a day last."""
-    left: list[Batch] = []
+def end_of(expires_on: str) -> datetime | None:
+    """Returns the moment at which a last day is over, in UTC; None for the last day of the calendar, which never is."""
+    last = date.fromisoformat(expires_on)
+    if last == date.max:
+        return None
+    return datetime.combine(last + timedelta(days=1), datetime.min.time(), tzinfo=UTC)
+
+
+def first(batches: Iterable[Batch], quantity: int) -> Batches:
+    """Returns the first pieces of the batches, at most `quantity`."""
+    taken: list[Batch] = []
     for batch in batches:
-        taken = min(quantity, batch.quantity)
-        quantity -= taken
-        if taken < batch.quantity:
-            left.append(Batch(expires_on=batch.expires_on, quantity=batch.quantity - taken))
-    return tuple(left)
+        of_day = min(quantity, batch.quantity)
+        quantity -= of_day
+        if of_day > 0:
+            taken.append(Batch(expires_on=batch.expires_on, quantity=of_day))
+    return tuple(taken)
+
+
+def without(batches: Batches, taken: Iterable[Batch]) -> Batches:
+    """Returns the batches after these pieces left."""
+    left = {batch.expires_on: batch.quantity for batch in batches}
+    for batch in taken:
+        left[batch.expires_on] = left.get(batch.expires_on, 0) - batch.quantity
+    return tuple(Batch(expires_on=day, quantity=left[day]) for day in sorted(left) if left[day] > 0)
+
+
+def held_for(holds: Holds, order_id: str) -> Batches:
+    """Returns the pieces that are reserved for an order."""
+    return tuple(batch for hold in holds if hold.order_id == order_id for batch in hold.batches)
+
+
+def good(batches: Batches, today: str) -> Batches:
+    """Returns the batches whose last day is not over."""
+    return tuple(batch for batch in batches if batch.expires_on >= today)
 
 
 def pieces(batches: Sequence[Batch]) -> int:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from services.commerce.inventory.domain.batches import Batches
 from services.commerce.inventory.domain.values import Lines, Release
 from services.commerce.money import Money
 
@@ -112,8 +113,11 @@ class StockAdjusted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockReserved:
+    """`batches` has the reserved pieces that have a last day. Before it was stored, no pieces were chosen."""
+
     order_id: str
     quantity: int
+    batches: Batches = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,8 +128,11 @@ class StockFreed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockShipped:
+    """`batches` has the pieces that had a last day. It is None in old events: those with the earliest day left."""
+
     order_id: str
     quantity: int
+    batches: Batches | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +140,15 @@ class StockReturned:
     order_id: str
     return_id: str
     quantity: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StockExpired:
+    """Pieces whose last day was before `today` are sold no longer. Such pieces were reserved for the `orders`."""
+
+    today: str
+    quantity: int
+    orders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +176,7 @@ StockEvent = (
     | StockFreed
     | StockShipped
     | StockReturned
+    | StockExpired
     | StockWrittenOff
     | ReorderNeeded
 )

@@ -7,10 +7,16 @@ from treaty.domain import Aggregate, Invalid, Rejected
 from services.commerce.inventory.domain.batches import (
     MOST_BATCHES,
     Batches,
+    Hold,
+    Holds,
     day,
+    first,
+    good,
+    held_for,
     past,
+    pieces,
     with_pieces,
-    without_pieces,
+    without,
 )
 from services.commerce.inventory.domain.events import (
     ItemDiscontinued,
@@ -19,6 +25,7 @@ from services.commerce.inventory.domain.events import (
     ReorderNeeded,
     StockAdjusted,
     StockEvent,
+    StockExpired,
     StockFreed,
     StockReceived,
     StockReserved,
@@ -34,7 +41,8 @@ class StockItem(Aggregate[StockEvent]):
     """One SKU in one warehouse. Neither the reserved pieces nor the pieces in batches are more than the pieces on hand.
 
     `registered` is true if somebody registered the item, and false if only an event of Catalog created it. `reordered`
-    is true from the request for more pieces until the item no longer runs low.
+    is true from the request for more pieces until the item no longer runs low. Pieces whose last day is before `today`
+    are expired. `holds` has the pieces with a last day that are reserved.
     """
 
     warehouse: str = ""
@@ -48,12 +56,30 @@ class StockItem(Aggregate[StockEvent]):
     reorder_quantity: int = 0
     unit_cost: Money | None = None
     batches: Batches = ()
+    holds: Holds = ()
+    today: str = ""
     discontinued: bool = False
     reordered: bool = False
 
     @property
-    def available(self) -> int:
+    def unreserved(self) -> int:
+        """The pieces that are not reserved, with the expired ones."""
         return self.on_hand - self.reserved
+
+    @property
+    def expired(self) -> int:
+        """The expired pieces that are not reserved."""
+        return self._expired_on(self.today)
+
+    @property
+    def available(self) -> int:
+        """The pieces that can be reserved."""
+        return self.unreserved - self.expired
+
+    @property
+    def loose(self) -> Batches:
+        """The pieces with a last day that are not reserved."""
+        return without(self.batches, [batch for hold in self.holds for batch in hold.batches])
 
     @property
     def runs_low(self) -> bool:
@@ -104,20 +130,23 @@ class StockItem(Aggregate[StockEvent]):
         """Corrects the number of pieces on hand. It cannot fall below the number of reserved pieces."""
         if delta == 0:
             raise Invalid("an adjustment cannot be 0", field="delta")
-        if self.available + delta < 0:
+        if self.unreserved + delta < 0:
             raise Rejected(
-                f"only {self.available} of {self.on_hand} {self.sku} are not reserved", reason="STOCK_IS_RESERVED"
+                f"only {self.unreserved} of {self.on_hand} {self.sku} are not reserved", reason="STOCK_IS_RESERVED"
             )
         self.record(StockAdjusted(delta=delta, reason=reason))
         self._call_for_more()
 
-    def reserve(self, order_id: str, quantity: int) -> None:
-        """Reserves pieces for an order, if enough are available."""
+    def reserve(self, order_id: str, quantity: int, today: str) -> None:
+        """Reserves pieces for an order, if enough are available `today`: those with the earliest day first."""
         if quantity <= 0:
             raise Invalid(f"{quantity} pieces cannot be reserved", field="quantity")
-        if quantity > self.available:
-            raise Rejected(f"{quantity} {self.sku} wanted, {self.available} available", reason="OUT_OF_STOCK")
-        self.record(StockReserved(order_id=order_id, quantity=quantity))
+        today = max(today, self.today)
+        available = self.unreserved - self._expired_on(today)
+        if quantity > available:
+            raise Rejected(f"{quantity} {self.sku} wanted, {available} available", reason="OUT_OF_STOCK")
+        batches = first(good(self.loose, today), quantity)
+        self.record(StockReserved(order_id=order_id, quantity=quantity, batches=batches))
         self._call_for_more()
 
     def free(self, order_id: str, quantity: int) -> None:
@@ -125,19 +154,40 @@ class StockItem(Aggregate[StockEvent]):
         self.record(StockFreed(order_id=order_id, quantity=quantity))
 
     def ship(self, order_id: str, quantity: int) -> None:
-        """Removes pieces that were reserved for an order: they leave the warehouse."""
-        self.record(StockShipped(order_id=order_id, quantity=quantity))
+        """Removes pieces that were reserved for an order: they leave the warehouse.
+
+        Pieces that were reserved before they were chosen are pieces without a day, then the good ones, then any.
+        """
+        held = first(held_for(self.holds, order_id), quantity)
+        missing = quantity - pieces(held) - (self.on_hand - pieces(self.batches))
+        rest = first(sorted(self.loose, key=lambda batch: batch.expires_on < self.today), missing)
+        self.record(StockShipped(order_id=order_id, quantity=quantity, batches=(*held, *rest)))
 
     def take_back(self, order_id: str, return_id: str, quantity: int) -> None:
         """Adds returned pieces of an order. Their last day is not known, so they are in no batch."""
         self.record(StockReturned(order_id=order_id, return_id=return_id, quantity=quantity))
 
+    def expire(self, today: str) -> None:
+        """Records that pieces are sold no longer, because their last day is before `today`.
+
+        Pieces that are reserved stay reserved: their orders are named, so that they are cancelled or have left already.
+        """
+        if past(self.batches, today) <= past(self.batches, self.today):
+            return
+        spoilt = [hold for hold in self.holds if past(hold.batches, today) > past(hold.batches, self.today)]
+        orders = tuple(hold.order_id for hold in spoilt)
+        self.record(StockExpired(today=today, quantity=self._expired_on(today), orders=orders))
+        self._call_for_more()
+
     def write_off(self, today: str) -> None:
-        """Removes expired pieces, but no more pieces than are available."""
-        quantity = min(past(self.batches, today), self.available)
+        """Removes expired pieces, but no pieces that are reserved."""
+        quantity = self._expired_on(today)
         if quantity:
             self.record(StockWrittenOff(quantity=quantity, today=today))
             self._call_for_more()
+
+    def _expired_on(self, today: str) -> int:
+        return max(min(past(self.loose, today), self.unreserved), 0)
 
     def _call_for_more(self) -> None:
         """Requests more pieces if the item runs low, but only once until it no longer runs low."""
@@ -165,14 +215,16 @@ class StockItem(Aggregate[StockEvent]):
             case StockAdjusted():
                 self._give_out(-event.delta)
             case StockReserved():
-                self.reserved += event.quantity
+                self._hold(event)
             case StockFreed():
                 self.reserved -= event.quantity
+                self._let_go(event.order_id)
             case StockShipped():
-                self.reserved -= event.quantity
-                self._give_out(event.quantity)
+                self._ship(event)
             case StockReturned():
                 self.on_hand += event.quantity
+            case StockExpired():
+                self.today = event.today
             case StockWrittenOff():
                 self._give_out(event.quantity)
             case ReorderNeeded():
@@ -185,10 +237,27 @@ class StockItem(Aggregate[StockEvent]):
         if event.expires_on:
             self.batches = with_pieces(self.batches, event.expires_on, event.quantity)
 
+    def _hold(self, event: StockReserved) -> None:
+        self.reserved += event.quantity
+        if event.batches:
+            self.holds = (*self.holds, Hold(order_id=event.order_id, batches=event.batches))
+
+    def _let_go(self, order_id: str) -> None:
+        self.holds = tuple(hold for hold in self.holds if hold.order_id != order_id)
+
+    def _ship(self, event: StockShipped) -> None:
+        self.reserved -= event.quantity
+        self._let_go(event.order_id)
+        if event.batches is None:
+            self._give_out(event.quantity)
+        else:
+            self.on_hand -= event.quantity
+            self.batches = without(self.batches, event.batches)
+
     def _give_out(self, quantity: int) -> None:
-        """Removes pieces, those with the earliest day first.
+        """Removes pieces that are not reserved, those with the earliest day first.
 
         If `quantity` is negative, pieces were found: they are added without a day.
         """
         self.on_hand -= quantity
-        self.batches = without_pieces(self.batches, max(quantity, 0))
+        self.batches = without(self.batches, first(self.loose, quantity))

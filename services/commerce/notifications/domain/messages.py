@@ -27,6 +27,16 @@ def order_cancelled(order_id: str) -> Text:
     return _text(Topic.ORDERS, f"Order {order_id} cancelled", body)
 
 
+def cancellation_refused(order_id: str) -> Text:
+    body = f"Your order {order_id} could not be cancelled, because it has left already. You can send it back."
+    return _text(Topic.ORDERS, f"Order {order_id} could not be cancelled", body)
+
+
+def return_closed(order_id: str, return_id: str, reason: str) -> Text:
+    body = f"Your return {return_id} of order {order_id} is closed: {reason}."
+    return _text(Topic.ORDERS, f"Return of order {order_id} closed", body)
+
+
 def order_completed(order_id: str, total: str) -> Text:
     body = f"Your order {order_id} for {total} is complete. Thank you."
     return _text(Topic.ORDERS, f"Order {order_id} complete", body)
@@ -38,7 +48,7 @@ def order_returned(order_id: str, return_id: str, refund: str) -> Text:
 
 
 def payment_failed(order_id: str) -> Text:
-    body = f"The payment of your order {order_id} failed, so the order cannot be confirmed."
+    body = f"The payment of your order {order_id} failed, so the order is cancelled."
     return _text(Topic.PAYMENTS, f"Payment of order {order_id} failed", body)
 
 
@@ -47,9 +57,26 @@ def payment_refunded(order_id: str, amount: str, refunded: str) -> Text:
     return _text(Topic.PAYMENTS, f"Refund of {amount}", body)
 
 
+def void_refused(order_id: str, amount: str, reason: str) -> Text:
+    body = f"The gateway still holds {amount} for the cancelled order {order_id}: {reason}. Please ask the gateway."
+    return _text(Topic.PAYMENTS, f"Hold of order {order_id} not released", body)
+
+
+def refund_refused(order_id: str, refund_id: str, amount: str, reason: str) -> Text:
+    body = (
+        f"The gateway did not refund {amount} of order {order_id} ({refund_id}): {reason}. Please refund it otherwise."
+    )
+    return _text(Topic.PAYMENTS, f"Refund of order {order_id} refused", body)
+
+
 def shipment_dispatched(order_id: str, carrier: str, tracking_number: str) -> Text:
     body = f"Your order {order_id} is on its way with {carrier}; its tracking number is {tracking_number}."
     return _text(Topic.DELIVERIES, f"Order {order_id} is on its way", body)
+
+
+def parcel_delayed(order_id: str, carrier: str, tracking_number: str) -> Text:
+    body = f"Your order {order_id} is delayed. {carrier} has the details under {tracking_number}."
+    return _text(Topic.DELIVERIES, f"Order {order_id} is delayed", body)
 
 
 def delivery_confirmed(order_id: str) -> Text:

@@ -64,6 +64,7 @@ def order_of(committed: Committed[Order]) -> pb.Order:
         next=_next(order),
         returns=[_return(one) for one in order.returns],
         version=committed.version,
+        refunds=[pb.Refund(refund_id=one.refund_id, amount=money_to_wire(one.amount)) for one in order.refunds],
     )
     _add_totals(message, order.totals)
     if order.delivery is not None:

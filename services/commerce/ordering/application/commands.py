@@ -71,6 +71,24 @@ class ReceiveReturn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoteRefund:
+    """A refund that Payments made. Its id is that of a return, or any other."""
+
+    order_id: str
+    refund_id: str
+    amount: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteRefusedRefund:
+    """A refund that the gateway refused for good."""
+
+    order_id: str
+    refund_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StopShipment:
     order_id: str
     reason: str
@@ -78,7 +96,7 @@ class StopShipment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShipmentNews:
-    """The progress of a shipment. `kind` is "prepared", "dispatched", "delivered" or "failed"."""
+    """The progress of a shipment. `kind` is "prepared", "dispatched", "cancelled", "delivered" or "failed"."""
 
     order_id: str
     kind: str

@@ -168,7 +168,7 @@ class Ordering:
             why = late.message
             await self.orders.change(command.order_id, lambda order: order.shipment_not_stopped(why))
         else:
-            await self.orders.change(command.order_id, Order.shipment_stopped)
+            await self.orders.change(command.order_id, lambda order: order.shipment_stopped(command.reason))
 
     async def note_shipment(self, news: ShipmentNews) -> Committed[Order]:
         """Records the progress of an order's shipment."""
@@ -260,6 +260,8 @@ def _noted(order: Order, news: ShipmentNews) -> None:
             order.dispatched(carrier=news.carrier, tracking_number=news.tracking_number, at=news.at)
         case "delivered" if news.at is not None:
             order.delivered(news.at)
+        case "cancelled":
+            order.shipment_stopped(news.why)
         case "failed":
             order.not_delivered(news.why)
 

@@ -1,15 +1,23 @@
-"""The steps of a return in other contexts. Each step is requested over gRPC until it is answered."""
+"""The steps of a return in other contexts, and the refunds of Payments.
+
+Each step is requested over gRPC until it is answered.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from treaty.clock import Clock
+from treaty.commits import Repository
 from treaty.domain import DomainError
 from treaty.sagas import Saga
 
 from services.commerce.money import Money
+from services.commerce.ordering.application.commands import NoteRefund, NoteRefusedRefund
+from services.commerce.ordering.domain.order import Order
 from services.commerce.ordering.sagas.returns import (
     GoodsRestocked,
+    MoneyRefunded,
     RefundReturn,
     Restock,
     ReturnedPieces,
@@ -38,9 +46,11 @@ class Refunds(Protocol):
 class Returns:
     """Requests the steps of a return, and sends the results to its saga."""
 
+    orders: Repository[Order]
     saga: Saga[Returning]
     stock: Stock
     refunds: Refunds
+    clock: Clock
 
     async def restock(self, command: Restock) -> None:
         try:
@@ -56,3 +66,22 @@ class Returns:
             await self.refunds.refund(command.order_id, command.return_id, command.amount)
         except DomainError as refusal:
             await self.saga.tell(StepRefused(return_id=command.return_id, reason=f"refunding: {refusal.message}"))
+
+    async def note_refund(self, command: NoteRefund) -> None:
+        """Records a refund: a return goes on, and any other refund, such as for goodwill, is noted on its order."""
+        now = self.clock.now()
+        noted = await self.orders.add(
+            command.order_id, lambda order: order.refunded(command.refund_id, command.amount, now)
+        )
+        if _has_return(noted.state, command.refund_id):
+            await self.saga.tell(MoneyRefunded(return_id=command.refund_id))
+
+    async def note_refused_refund(self, command: NoteRefusedRefund) -> None:
+        """Stops a return whose refund was refused, until a person resumes or ends it."""
+        order = (await self.orders.get(command.order_id)).state
+        if _has_return(order, command.refund_id):
+            await self.saga.tell(StepRefused(return_id=command.refund_id, reason=f"refunding: {command.reason}"))
+
+
+def _has_return(order: Order, return_id: str) -> bool:
+    return any(one.return_id == return_id for one in order.returns)

@@ -81,6 +81,15 @@ class OrderCompleted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRefunded:
+    """Money of the order was given back that belongs to no return, such as for goodwill."""
+
+    refund_id: str
+    amount: Money
+    refunded_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReturnRequested:
     return_id: str
     lines: tuple[Line, ...]
@@ -119,6 +128,7 @@ OrderEvent = (
     | ShipmentPrepared
     | OrderDispatched
     | OrderCompleted
+    | OrderRefunded
     | ReturnRequested
     | ReturnReceived
     | ReturnCompleted

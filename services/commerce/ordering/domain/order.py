@@ -1,8 +1,8 @@
 """The order aggregate: from an optional draft to the delivery, the cancellation or the return."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 
 from treaty.domain import Aggregate, Invalid, NotFound, Rejected
 
@@ -19,6 +19,7 @@ from services.commerce.ordering.domain.events import (
     OrderDispatched,
     OrderEvent,
     OrderPlaced,
+    OrderRefunded,
     ReturnClosed,
     ReturnCompleted,
     ReturnReceived,
@@ -32,14 +33,18 @@ from services.commerce.ordering.domain.pricing import (
     Totals,
     check_lines,
     check_prices,
-    refund_for,
     totals_of,
 )
-from services.commerce.ordering.domain.returns import Return, ReturnStatus, lines_to_return, returns_after
+from services.commerce.ordering.domain.returns import (
+    RETURN_WITHIN,
+    Refund,
+    Return,
+    ReturnStatus,
+    lines_to_return,
+    requested,
+    returns_after,
+)
 from services.commerce.ordering.domain.status import Status
-
-RETURN_WITHIN = timedelta(days=30)
-"""The time after the delivery within which goods may be sent back."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,10 +64,12 @@ class Order(Aggregate[OrderEvent]):
     tracking_number: str = ""
     reason: str = ""
     returns: tuple[Return, ...] = ()
+    refunds: tuple[Refund, ...] = ()
 
     def draft(self, *, customer_id: str, lines: Sequence[Line]) -> None:
         """Starts the order as a draft, which can still be changed."""
-        self._must_be_new()
+        if self.status is not Status.NEW:
+            raise Rejected(f"order {self.id} exists already", reason="ORDER_EXISTS_ALREADY")
         if lines:
             check_lines(lines)
         self.record(DraftStarted(customer_id=customer_id, lines=tuple(lines)))
@@ -141,14 +148,18 @@ class Order(Aggregate[OrderEvent]):
         )
 
     def change_address(self, delivery: Delivery) -> None:
-        """Changes the delivery address. It must be in the same country, because the tax depends on the country."""
-        if self.status not in (Status.PENDING, Status.CONFIRMED) or self.delivery is None:
-            raise self._is_not_possible()
-        if delivery.country != self.delivery.country:
+        """Changes the delivery address of a pending order.
+
+        Shipping reads the address once it has received the confirmation, so it reads the last one that was accepted.
+        """
+        if self.status in (Status.CONFIRMED, Status.CANCELLING):
             raise Rejected(
-                "the tax of another country differs: cancel this order and place a new one", reason="COUNTRY_DIFFERS"
+                f"the shipment of order {self.id} is being prepared: cancel the order and place a new one",
+                reason="SHIPMENT_PREPARED",
             )
-        changed = replace(self.delivery, address=delivery.address)
+        if self.status is not Status.PENDING or self.delivery is None:
+            raise self._is_not_possible()
+        changed = self.delivery.moved_to(delivery)
         if changed != self.delivery:
             self.record(AddressChanged(delivery=changed))
 
@@ -174,10 +185,12 @@ class Order(Aggregate[OrderEvent]):
             case Status.NEW | Status.DISPATCHED | Status.COMPLETED:
                 raise self._is_not_possible()
 
-    def shipment_stopped(self) -> None:
-        """Cancels the order: its shipment is stopped."""
+    def shipment_stopped(self, why: str) -> None:
+        """Cancels the order: its shipment will never start. An order that requested that keeps its own reason."""
         if self.status is Status.CANCELLING:
             self.record(OrderCancelled(reason=self.reason))
+        elif self.status in (Status.PENDING, Status.CONFIRMED):
+            self.record(OrderCancelled(reason=f"its shipment was stopped: {why}"))
 
     def shipment_not_stopped(self, why: str) -> None:
         """Records that it was too late to stop the shipment. The order goes on."""
@@ -211,15 +224,7 @@ class Order(Aggregate[OrderEvent]):
         if now > self.completed_at + RETURN_WITHIN:
             raise Rejected(f"goods can only be returned within {RETURN_WITHIN.days} days", reason="RETURN_TOO_LATE")
         lines = lines_to_return(self.lines, self.returns, wanted)
-        self.record(
-            ReturnRequested(
-                return_id=return_id,
-                lines=lines,
-                refund=refund_for(lines, self.totals),
-                reason=reason,
-                arrive_by=now + RETURN_WITHIN,
-            )
-        )
+        self.record(requested(return_id, lines, self.totals, reason, now))
 
     def receive_return(self, return_id: str) -> None:
         """Records that the goods are at the warehouse. Does nothing if that is recorded already."""
@@ -240,15 +245,17 @@ class Order(Aggregate[OrderEvent]):
         if self.return_of(return_id).status in (ReturnStatus.OPEN, ReturnStatus.RECEIVED):
             self.record(ReturnClosed(return_id=return_id, reason=reason))
 
+    def refunded(self, refund_id: str, amount: Money, now: datetime) -> None:
+        """Records a refund that Payments made. Does nothing if it is that of a return, or recorded already."""
+        known = {*(one.return_id for one in self.returns), *(one.refund_id for one in self.refunds)}
+        if self.placed_at is not None and refund_id not in known:
+            self.record(OrderRefunded(refund_id=refund_id, amount=amount, refunded_at=now))
+
     def return_of(self, return_id: str) -> Return:
         for one in self.returns:
             if one.return_id == return_id:
                 return one
         raise NotFound(f"order {self.id} has no return {return_id}")
-
-    def _must_be_new(self) -> None:
-        if self.status is not Status.NEW:
-            raise Rejected(f"order {self.id} exists already", reason="ORDER_EXISTS_ALREADY")
 
     def _must_be(self, status: Status) -> None:
         if self.status is not status:
@@ -266,7 +273,10 @@ class Order(Aggregate[OrderEvent]):
             case DraftChanged():
                 self.lines, self.delivery = event.lines, event.delivery
             case OrderPlaced():
-                self._evolve_placed(event)
+                self.status = Status.PENDING
+                self.customer_id, self.lines, self.tier = event.customer_id, event.lines, event.tier
+                self.totals, self.delivery = event.totals, event.delivery
+                self.placed_at, self.answer_by = event.placed_at, event.answer_by
             case AddressChanged():
                 self.delivery = event.delivery
             case OrderConfirmed():
@@ -277,18 +287,14 @@ class Order(Aggregate[OrderEvent]):
                 self.status, self.reason = Status.CONFIRMED, event.reason
             case OrderCancelled():
                 self.status, self.reason = Status.CANCELLED, event.reason
-            case ShipmentPrepared():
-                pass
             case OrderDispatched():
                 self.status = Status.DISPATCHED
                 self.carrier, self.tracking_number = event.carrier, event.tracking_number
             case OrderCompleted():
                 self.status, self.completed_at = Status.COMPLETED, event.completed_at
+            case ShipmentPrepared():
+                pass
+            case OrderRefunded():
+                self.refunds = (*self.refunds, Refund(refund_id=event.refund_id, amount=event.amount))
             case ReturnRequested() | ReturnReceived() | ReturnCompleted() | ReturnClosed():
                 self.returns = returns_after(self.returns, event)
-
-    def _evolve_placed(self, event: OrderPlaced) -> None:
-        self.status = Status.PENDING
-        self.customer_id, self.lines, self.tier = event.customer_id, event.lines, event.tier
-        self.totals, self.delivery = event.totals, event.delivery
-        self.placed_at, self.answer_by = event.placed_at, event.answer_by

@@ -1,7 +1,7 @@
 """The price of an order: its lines, its delivery, and the tax on both."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -68,6 +68,14 @@ class Delivery:
     method: Method
     country: str
     address: str
+
+    def moved_to(self, other: "Delivery") -> "Delivery":
+        """Returns this delivery to another address in the same country, which decides the tax."""
+        if other.country != self.country:
+            raise Rejected(
+                "the tax of another country differs: cancel this order and place a new one", reason="COUNTRY_DIFFERS"
+            )
+        return replace(self, address=other.address)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from treaty.domain import Invalid, Rejected
@@ -14,7 +14,10 @@ from services.commerce.ordering.domain.events import (
     ReturnReceived,
     ReturnRequested,
 )
-from services.commerce.ordering.domain.pricing import Line
+from services.commerce.ordering.domain.pricing import Line, Totals, refund_for
+
+RETURN_WITHIN = timedelta(days=30)
+"""The time after the delivery within which goods may be sent back."""
 
 
 class ReturnStatus(StrEnum):
@@ -34,6 +37,25 @@ class Return:
     arrive_by: datetime
     status: ReturnStatus = ReturnStatus.OPEN
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refund:
+    """Money of an order that was given back and belongs to no return."""
+
+    refund_id: str
+    amount: Money
+
+
+def requested(return_id: str, lines: tuple[Line, ...], totals: Totals, reason: str, now: datetime) -> ReturnRequested:
+    """Returns the event that opens a return of lines, with the money that they are worth."""
+    return ReturnRequested(
+        return_id=return_id,
+        lines=lines,
+        refund=refund_for(lines, totals),
+        reason=reason,
+        arrive_by=now + RETURN_WITHIN,
+    )
 
 
 def lines_to_return(lines: Sequence[Line], returns: Sequence[Return], wanted: Mapping[str, int]) -> tuple[Line, ...]:

@@ -34,9 +34,13 @@ class PaymentAnswered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StockLost:
-    """The allocated pieces are free again, because their time has expired. The order was not cancelled."""
+    """The allocated pieces are free again, because their time has expired, or can no longer be sold.
+
+    The order was not cancelled. An empty `reason` means that the pieces are free again.
+    """
 
     order_id: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +78,7 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkout:
-    """The state of a checkout. After its end, only the loss of a confirmed order's stock changes anything."""
+    """The state of a checkout. After its end, only the loss of a confirmed order's stock or money changes anything."""
 
     stock: Answer = Answer.WAITING
     payment: Answer = Answer.WAITING
@@ -86,7 +90,9 @@ class Checkout:
 def checkout(state: Checkout, fact: CheckoutFact) -> tuple[Checkout, Sequence[Command]]:
     """Confirms the order when both answers are yes. Cancels it at the first no, or when the time is up."""
     if isinstance(fact, StockLost):
-        return _lose_stock(state, fact)
+        return _lose(state, fact.order_id, fact.reason or "the stock was not held any longer")
+    if isinstance(fact, PaymentAnswered) and not fact.authorised and state.confirmed:
+        return _lose(state, fact.order_id, fact.reason)  # the money was held, and then it could not be taken
     if state.ended:
         return state, ()
     match fact:
@@ -110,11 +116,10 @@ def _timer(fact: CheckoutStarted) -> Call:
     return Call(overdue, after=fact.answer_within)
 
 
-def _lose_stock(state: Checkout, fact: StockLost) -> tuple[Checkout, Sequence[Command]]:
+def _lose(state: Checkout, order_id: str, reason: str) -> tuple[Checkout, Sequence[Command]]:
     if state.ended and not state.confirmed:
         return state, ()
-    reason = "the stock was not held any longer"
-    return replace(state, ended=True, confirmed=False), [CancelOrder(order_id=fact.order_id, reason=reason)]
+    return replace(state, ended=True, confirmed=False), [CancelOrder(order_id=order_id, reason=reason)]
 
 
 def _answer(yes: bool) -> Answer:

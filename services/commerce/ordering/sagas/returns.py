@@ -12,7 +12,7 @@ from enum import StrEnum
 from treaty.domain import Call
 
 from services.commerce.money import Money
-from services.commerce.ordering.domain.order import RETURN_WITHIN
+from services.commerce.ordering.domain.returns import RETURN_WITHIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

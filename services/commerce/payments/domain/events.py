@@ -65,6 +65,21 @@ class PaymentVoided:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VoidRefused:
+    """The gateway will not release the money. A person must see to it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundRefused:
+    """The gateway will not make the refund. Its money is left, so it can be refunded once more."""
+
+    refund_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RefundStarted:
     """Stored in version 2. Version 1 had one refund, of all the captured money: its `amount` is None."""
 
@@ -96,8 +111,10 @@ PaymentEvent = (
     | PaymentCaptured
     | VoidStarted
     | PaymentVoided
+    | VoidRefused
     | RefundStarted
     | PaymentRefunded
+    | RefundRefused
     | ApprovedTooLate
 )
 

@@ -18,8 +18,10 @@ from services.commerce.payments.domain.events import (
     PaymentRefunded,
     PaymentRequested,
     PaymentVoided,
+    RefundRefused,
     RefundStarted,
     VerdictAwaited,
+    VoidRefused,
     VoidStarted,
 )
 
@@ -36,6 +38,7 @@ class Status(StrEnum):
     CAPTURED = "captured"
     VOIDING = "voiding"
     VOIDED = "voided"
+    VOID_REFUSED = "void-refused"
     REFUNDED = "refunded"
 
 
@@ -59,11 +62,15 @@ class Transaction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
-    """Money that is being given back. Once it is given back, there is also a transaction."""
+    """Money that is being given back. Once it is given back, there is also a transaction.
+
+    `refused` is the reason why the gateway will not make the refund. It is empty otherwise.
+    """
 
     refund_id: str
     amount: Money
     done: bool = False
+    refused: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -127,13 +134,26 @@ class Payment(Aggregate[PaymentEvent]):
             self.record(PaymentCaptured())
             self._go_on()
 
+    def capture_refused(self, why: str) -> None:
+        """Records that the gateway will not capture the money. The payment fails, and what is held is released."""
+        if self.status is Status.CAPTURING:
+            self.record(PaymentFailed(reason=f"the money could not be taken: {why}", reversal=True))
+
     def voided(self) -> None:
         if self.status is Status.VOIDING:
             self.record(PaymentVoided())
 
+    def void_refused(self, why: str) -> None:
+        """Records that the gateway will not release the money. A failed payment may hold none, so it stays failed."""
+        if self.status is Status.VOIDING:
+            self.record(VoidRefused(reason=why))
+
     def refund(self, refund_id: str, amount: Money) -> None:
-        """Starts a refund of a part of the captured money, or of all that is left. Does nothing if it is started."""
-        known = next((one for one in self.refunds if one.refund_id == refund_id), None)
+        """Starts a refund of a part of the captured money, or of all that is left.
+
+        Does nothing if it is started. A refund that the gateway refused is started once more.
+        """
+        known = next((one for one in self.refunds if one.refund_id == refund_id and not one.refused), None)
         if known is not None:
             if known.amount != amount:
                 raise Invalid(
@@ -154,15 +174,21 @@ class Payment(Aggregate[PaymentEvent]):
     def refunded(self, refund_id: str) -> None:
         """Records that the gateway has made a refund."""
         for one in self.refunds:
-            if one.refund_id == refund_id and not one.done:
+            if one.refund_id == refund_id and not one.done and not one.refused:
                 self.record(PaymentRefunded(refund_id=refund_id, amount=one.amount))
+
+    def refund_refused(self, refund_id: str, why: str) -> None:
+        """Records that the gateway will not make a refund."""
+        for one in self.refunds:
+            if one.refund_id == refund_id and not one.done and not one.refused:
+                self.record(RefundRefused(refund_id=refund_id, reason=why))
 
     @property
     def left(self) -> Money | None:
         """The captured money that is in no refund yet; None if no money was captured."""
         if self.amount is None or self.status not in (Status.CAPTURED, Status.REFUNDED):
             return None
-        asked = sum(one.amount.minor_units for one in self.refunds)
+        asked = sum(one.amount.minor_units for one in self.refunds if not one.refused)
         return Money(self.amount.minor_units - asked, self.amount.currency)
 
     @property
@@ -205,8 +231,15 @@ class Payment(Aggregate[PaymentEvent]):
                 self.status = Status.VOIDING
             case PaymentVoided():
                 self._done(Status.VOIDED, Kind.VOID)
+            case VoidRefused():
+                self.status, self.reason = Status.VOID_REFUSED, event.reason
             case RefundStarted():
                 self._start_refund(event)
+            case RefundRefused():
+                self.refunds = tuple(
+                    replace(one, refused=event.reason) if one.refund_id == event.refund_id else one
+                    for one in self.refunds
+                )
             case PaymentRefunded():
                 self._finish_refund(event)
             case ApprovedTooLate():
@@ -220,7 +253,8 @@ class Payment(Aggregate[PaymentEvent]):
     def _start_refund(self, event: RefundStarted) -> None:
         amount = event.amount or self.left
         assert amount is not None
-        self.refunds = (*self.refunds, Refund(refund_id=event.refund_id, amount=amount))
+        others = (one for one in self.refunds if one.refund_id != event.refund_id)
+        self.refunds = (*others, Refund(refund_id=event.refund_id, amount=amount))
 
     def _finish_refund(self, event: PaymentRefunded) -> None:
         done = next(one for one in self.refunds if one.refund_id == event.refund_id)

@@ -65,10 +65,15 @@ class Shipment(Aggregate[ShipmentEvent]):
     recall_refused: bool = False
 
     def confirm(self, customer_id: str, now: datetime) -> None:
-        """Records that the order is confirmed."""
+        """Records that the order is confirmed.
+
+        If its shipment was stopped before, that is recorded once more, because the order may have been unknown then.
+        """
         if self._waits and not self.confirmed:
             self.record(OrderConfirmed(customer_id=customer_id))
             self._create_if_ready(now)
+        elif self.status is Status.CANCELLED and not self.confirmed:
+            self.record(ShipmentCancelled(reason=self.reason))
 
     def pay(self, now: datetime) -> None:
         """Records that the money of the order is received."""

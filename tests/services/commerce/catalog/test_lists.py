@@ -1,12 +1,16 @@
 """Catalog's lists over gRPC: products that are searched for, and reviews."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 from commerce.catalog.v1 import catalog_service_pb2 as pb
+from commerce.customers.v1 import customers_events_pb2 as customers
+from treaty.testing import eventually
+from treaty.testing.clients import refusal
 from treaty.testing.world import embedded
 
-from tests.services.clients import money
+from tests.services.clients import money, told
 from tests.services.commerce.catalog.client import UUID, Catalogue
 
 
@@ -95,3 +99,25 @@ async def test_reviews_of_a_product_are_listed_the_newest_first(catalog: Catalog
     page = await catalog.ask("ListReviews", page_size=2, **pending)
     rest = await catalog.ask("ListReviews", page_size=2, page_token=page.next_page_token, **pending)
     assert ([*page.reviews, *rest.reviews], rest.next_page_token) == (expected, "")
+
+
+async def test_of_the_reviews_of_a_forgotten_customer_only_the_rating_is_left(catalog: Catalogue) -> None:
+    await catalog.ask("CreateProduct")
+    mine = await catalog.review("Good", text="Holds tea indeed")
+    other = await catalog.review("Bad", author="bob")
+    store = catalog.world.stores["commerce.catalog"]
+    assert "Holds tea indeed" not in repr(store.commits.commits), "the words of a review never enter a commit"
+    forgotten = customers.CustomerForgotten(customer_id="ann")
+    catalog.world.broker.deliver("commerce.catalog", told("ann", forgotten, catalog.ids.new()))
+
+    async def refused() -> bool:
+        with suppress(AssertionError):
+            return (await refusal(catalog.review("Still good"))).reason == "CUSTOMER_FORGOTTEN"
+        return False
+
+    await eventually(refused)
+    pending = {"status": pb.REVIEW_STATUS_PENDING, "not_before": other.revision}
+    seen = {one.review_id: one for one in (await catalog.ask("ListReviews", **pending)).reviews}
+    left = seen[mine.review.review_id]
+    assert (left.author, left.title, left.text, left.rating) == ("", "", "", 5)
+    assert (seen[other.review.review_id].author, seen[other.review.review_id].title) == ("bob", "Bad")

@@ -5,11 +5,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import pytest
-from treaty.domain import Aggregate, Invalid, Rejected
+from treaty.domain import Aggregate, Call, Invalid, Rejected
+from treaty.personal_data import ERASED_AGAIN
 from treaty.testing.scenarios import given
 
+from services.commerce.catalog.application import EraseReviews, erase_again
+from services.commerce.catalog.domain.authors import Author
 from services.commerce.catalog.domain.categories import Category
 from services.commerce.catalog.domain.events import (
+    AuthorForgotten,
     CategoryCreated,
     PriceChanged,
     ProductCreated,
@@ -25,6 +29,7 @@ from services.commerce.catalog.domain.events import (
 from services.commerce.catalog.domain.products import KEPT_PRICES, PastPrice, Product
 from services.commerce.catalog.domain.reviews import Review, Status
 from services.commerce.catalog.domain.values import Details, Opinion, Promotion
+from services.commerce.catalog.storage import REVIEWS
 from services.commerce.money import Money
 
 A = TypeVar("A", bound=Aggregate[Any])
@@ -205,3 +210,17 @@ def test_the_same_verdict_twice_changes_nothing() -> None:
 
 def test_a_rejection_needs_a_reason() -> None:
     given(Review, "r", [SUBMITTED]).when(lambda review: review.reject(" ")).then_raises(Invalid)
+
+
+def test_an_author_is_forgotten_once_and_the_words_are_erased_once_more_a_day_later() -> None:
+    gone = AuthorForgotten()
+    author = given(Author, "ann").when(Author.forget).then([gone])
+    assert list(erase_again(author, gone)) == [Call(EraseReviews(customer_id="ann"), after=ERASED_AGAIN)]
+    given(Author, "ann", [gone]).when(Author.forget).then_nothing()
+    given(Author, "ann", [gone]).when(Author.must_be_known).then_raises(Rejected, "CUSTOMER_FORGOTTEN")
+
+
+def test_a_review_from_before_its_words_were_kept_apart_is_still_read() -> None:
+    opinion = {"sku": "mug", "author": "ann", "rating": 5, "title": "Good", "text": "Holds tea indeed"}
+    stored = {"type": "review-submitted", "v": 1, "data": {"opinion": opinion, "submitted_at": NOW}}
+    assert REVIEWS.events.decode(stored) == SUBMITTED

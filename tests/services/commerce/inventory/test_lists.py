@@ -101,6 +101,20 @@ async def test_what_is_past_its_day_is_written_off(inventory: Shop) -> None:
         assert (written_off.item.on_hand, list(written_off.item.batches)) == (0, [])
 
 
+async def test_pieces_past_their_day_are_on_hand_but_not_sold(inventory: Shop) -> None:
+    await receive(inventory, "tea", quantity=3)
+    old = pb.ReceiveStockRequest(request_id=inventory.ids.new(), sku="tea", quantity=5, expires_on="2001-01-01")
+    await inventory.inventory.ReceiveStock(old, timeout=TIMEOUT)
+
+    async def expired() -> pb.StockItem | None:
+        item = (await inventory.inventory.GetStock(pb.GetStockRequest(sku="tea"), timeout=TIMEOUT)).item
+        return item if item.expired else None
+
+    item = await eventually(expired)
+    assert item is not None
+    assert (item.on_hand, item.expired, item.available) == (8, 5, 3)
+
+
 async def test_a_day_that_there_is_not_is_refused(inventory: Shop) -> None:
     await receive(inventory, "tea")
     request = pb.ReceiveStockRequest(request_id=inventory.ids.new(), sku="tea", quantity=1, expires_on="2024-02-30")

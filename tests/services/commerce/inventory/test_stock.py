@@ -1,11 +1,14 @@
 """Stock items, in their own words: what comes in, what goes out, and when more is to be bought."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
-from treaty.domain import Invalid, Rejected
+from treaty.domain import Call, Invalid, Rejected
 from treaty.testing.scenarios import given
 
+from services.commerce.inventory.application.stock import ExpireStock, expire_pieces
 from services.commerce.inventory.domain.batches import MOST_BATCHES, Batch
 from services.commerce.inventory.domain.events import (
     ItemDiscontinued,
@@ -14,6 +17,7 @@ from services.commerce.inventory.domain.events import (
     ReorderNeeded,
     StockAdjusted,
     StockEvent,
+    StockExpired,
     StockFreed,
     StockReceived,
     StockReserved,
@@ -31,6 +35,7 @@ from services.commerce.money import Money
 REGISTERED = ItemRegistered(warehouse="main", sku="tea", description="Tea")
 TEN = [REGISTERED, StockReceived(quantity=10)]
 SEVEN_RESERVED = [*TEN, StockReserved(order_id="o-1", quantity=7)]
+MAY, AFTER_MAY, JUNE = "2024-05-31", "2024-06-01", "2024-06-30"
 
 
 def test_an_item_is_registered() -> None:
@@ -60,25 +65,25 @@ def test_nothing_cannot_be_received(quantity: int) -> None:
 
 
 def test_reserved_pieces_are_not_available_to_others() -> None:
-    item = given(StockItem, "i", TEN).when(lambda item: item.reserve("o-1", 7))
+    item = given(StockItem, "i", TEN).when(lambda item: item.reserve("o-1", 7, MAY))
     assert item.then([StockReserved(order_id="o-1", quantity=7)]).available == 3
 
 
 def test_the_last_piece_may_be_reserved() -> None:
-    given(StockItem, "i", SEVEN_RESERVED).when(lambda item: item.reserve("o-2", 3)).then(
+    given(StockItem, "i", SEVEN_RESERVED).when(lambda item: item.reserve("o-2", 3, MAY)).then(
         [StockReserved(order_id="o-2", quantity=3)]
     )
 
 
 def test_more_than_is_available_is_not_reserved() -> None:
-    given(StockItem, "i", SEVEN_RESERVED).when(lambda item: item.reserve("o-2", 4)).then_raises(
+    given(StockItem, "i", SEVEN_RESERVED).when(lambda item: item.reserve("o-2", 4, MAY)).then_raises(
         Rejected, "OUT_OF_STOCK"
     )
 
 
 @pytest.mark.parametrize("quantity", [0, -1])
 def test_nothing_cannot_be_reserved(quantity: int) -> None:
-    given(StockItem, "i", TEN).when(lambda item: item.reserve("o", quantity)).then_raises(Invalid)
+    given(StockItem, "i", TEN).when(lambda item: item.reserve("o", quantity, MAY)).then_raises(Invalid)
 
 
 def test_freed_pieces_are_available_again() -> None:
@@ -108,18 +113,17 @@ def test_an_empty_warehouse_is_the_main_one() -> None:
 
 def test_shipped_pieces_are_gone_and_no_longer_reserved() -> None:
     shipped = given(StockItem, "i", SEVEN_RESERVED).when(lambda item: item.ship("o-1", 7))
-    item = shipped.then([StockShipped(order_id="o-1", quantity=7)])
+    item = shipped.then([StockShipped(order_id="o-1", quantity=7, batches=())])
     assert (item.on_hand, item.reserved, item.available) == (3, 0, 3)
 
 
 def test_pieces_that_come_back_are_available_and_have_no_day_any_more() -> None:
-    past = [*SEVEN_RESERVED, StockShipped(order_id="o-1", quantity=7)]
+    past = [*SEVEN_RESERVED, StockShipped(order_id="o-1", quantity=7, batches=())]
     back = given(StockItem, "i", past).when(lambda item: item.take_back("o-1", "r-1", 2))
     item = back.then([StockReturned(order_id="o-1", return_id="r-1", quantity=2)])
     assert (item.on_hand, item.available, item.batches) == (5, 5, ())
 
 
-MAY, JUNE = "2024-05-31", "2024-06-30"
 DATED = [REGISTERED, StockReceived(quantity=4, expires_on=JUNE), StockReceived(quantity=3, expires_on=MAY)]
 
 
@@ -165,8 +169,80 @@ def test_an_item_has_so_many_batches_and_no_more() -> None:
 def test_what_leaves_leaves_in_the_order_of_the_days() -> None:
     reserved = [*DATED, StockReserved(order_id="o", quantity=5)]
     item = given(StockItem, "i", reserved).when(lambda item: item.ship("o", 5))
-    left = item.then([StockShipped(order_id="o", quantity=5)])
+    gone = (Batch(expires_on=MAY, quantity=3), Batch(expires_on=JUNE, quantity=2))
+    left = item.then([StockShipped(order_id="o", quantity=5, batches=gone)])
     assert (left.on_hand, left.batches) == (2, (Batch(expires_on=JUNE, quantity=2),))
+
+
+OF_MAY = Batch(expires_on=MAY, quantity=2)
+TWO_OF_MAY = StockReserved(order_id="o", quantity=2, batches=(OF_MAY,))
+
+
+def test_the_good_pieces_with_the_earliest_day_are_reserved_first() -> None:
+    reserved = (Batch(expires_on=MAY, quantity=3), Batch(expires_on=JUNE, quantity=2))
+    item = given(StockItem, "i", DATED).when(lambda item: item.reserve("o", 5, MAY))
+    item.then([StockReserved(order_id="o", quantity=5, batches=reserved)])
+    item = given(StockItem, "i", DATED).when(lambda item: item.reserve("o", 4, AFTER_MAY))
+    item.then([StockReserved(order_id="o", quantity=4, batches=(Batch(expires_on=JUNE, quantity=4),))])
+
+
+def test_pieces_past_their_day_are_not_sold_even_before_they_are_known_to_be() -> None:
+    item = given(StockItem, "i", DATED)
+    item.when(lambda item: item.reserve("o", 5, AFTER_MAY)).then_raises(Rejected, "OUT_OF_STOCK")
+    known = given(StockItem, "i", [*DATED, StockExpired(today=AFTER_MAY, quantity=3)])
+    known.when(lambda item: item.reserve("o", 5, MAY)).then_raises(Rejected, "OUT_OF_STOCK")
+
+
+def test_the_pieces_that_leave_are_those_that_were_reserved() -> None:
+    past = [*DATED, TWO_OF_MAY, StockReserved(order_id="p", quantity=1, batches=(replace(OF_MAY, quantity=1),))]
+    item = given(StockItem, "i", past).when(lambda item: item.ship("o", 2))
+    left = item.then([StockShipped(order_id="o", quantity=2, batches=(OF_MAY,))])
+    assert left.batches == (Batch(expires_on=MAY, quantity=1), Batch(expires_on=JUNE, quantity=4))
+
+
+def test_reserved_pieces_do_not_go_missing_and_are_free_again_with_their_day() -> None:
+    past = [*DATED, TWO_OF_MAY]
+    lost = given(StockItem, "i", past).when(lambda item: item.adjust(-2, "lost"))
+    assert lost.then([StockAdjusted(delta=-2, reason="lost")]).batches[0] == OF_MAY
+    freed = given(StockItem, "i", past).when(lambda item: item.free("o", 2))
+    assert freed.then([StockFreed(order_id="o", quantity=2)]).loose[0] == Batch(expires_on=MAY, quantity=3)
+
+
+def test_at_the_end_of_their_day_pieces_are_sold_no_longer_and_the_orders_that_hold_some_are_named() -> None:
+    ended = StockExpired(today=AFTER_MAY, quantity=1, orders=("o",))
+    item = given(StockItem, "i", [*DATED, TWO_OF_MAY]).when(lambda item: item.expire(AFTER_MAY)).then([ended])
+    assert (item.on_hand, item.reserved, item.expired, item.available) == (7, 2, 1, 4)
+    given(StockItem, "i", [*DATED, TWO_OF_MAY, ended]).when(lambda item: item.expire(AFTER_MAY)).then_nothing()
+    later = given(StockItem, "i", [*DATED, TWO_OF_MAY, ended]).when(lambda item: item.expire("2024-07-01"))
+    later.then([StockExpired(today="2024-07-01", quantity=5, orders=())])
+
+
+def test_pieces_that_have_left_do_not_expire() -> None:
+    gone = [*DATED, StockReserved(order_id="o", quantity=3), StockShipped(order_id="o", quantity=3)]
+    given(StockItem, "i", gone).when(lambda item: item.expire(AFTER_MAY)).then_nothing()
+
+
+def test_expired_pieces_call_for_more() -> None:
+    past = [*DATED, MANAGED]
+    ended = StockExpired(today=AFTER_MAY, quantity=3)
+    given(StockItem, "i", past).when(lambda item: item.expire(AFTER_MAY)).then([ended, CALLED])
+
+
+def test_the_end_of_a_last_day_has_a_timer() -> None:
+    item = given(StockItem, "i", DATED).state
+    expire = ExpireStock(warehouse="main", sku="tea", today=AFTER_MAY)
+    end = datetime(2024, 6, 1, tzinfo=UTC)
+    assert list(expire_pieces(item, StockReceived(quantity=3, expires_on=MAY))) == [Call(expire, due=end)]
+    assert not list(expire_pieces(item, StockReceived(quantity=3)))
+    assert not list(expire_pieces(item, StockReceived(quantity=3, expires_on="9999-12-31")))
+
+
+def test_shipments_stored_before_pieces_were_chosen_took_the_earliest_day() -> None:
+    stored = {"type": "stock-shipped", "v": 1, "data": {"order_id": "o", "quantity": 3}}
+    shipped = STOCK.events.decode(stored)
+    assert shipped == StockShipped(order_id="o", quantity=3, batches=None)
+    reserved = StockReserved(order_id="o", quantity=3)
+    assert given(StockItem, "i", [*DATED, reserved, shipped]).state.batches == (Batch(expires_on=JUNE, quantity=4),)
 
 
 def test_pieces_past_their_day_are_written_off() -> None:
@@ -217,9 +293,9 @@ def test_an_item_that_is_low_when_it_becomes_managed_calls_for_more_at_once() ->
 @pytest.mark.parametrize(
     ("command", "events"),
     [
-        (lambda item: item.reserve("o-1", 6), [StockReserved(order_id="o-1", quantity=6), CALLED]),
+        (lambda item: item.reserve("o-1", 6, MAY), [StockReserved(order_id="o-1", quantity=6), CALLED]),
         (lambda item: item.adjust(-6, "lost"), [StockAdjusted(delta=-6, reason="lost"), CALLED]),
-        (lambda item: item.reserve("o-1", 5), [StockReserved(order_id="o-1", quantity=5)]),
+        (lambda item: item.reserve("o-1", 5, MAY), [StockReserved(order_id="o-1", quantity=5)]),
     ],
 )
 def test_more_is_called_for_at_the_reorder_point(
@@ -236,18 +312,18 @@ def test_writing_off_calls_for_more() -> None:
 
 def test_more_is_called_for_once_until_enough_has_come() -> None:
     reserved = StockReserved(order_id="o-2", quantity=1)
-    assert given(StockItem, "i", LOW).when(lambda item: item.reserve("o-2", 1)).then([reserved]).reordered
+    assert given(StockItem, "i", LOW).when(lambda item: item.reserve("o-2", 1, MAY)).then([reserved]).reordered
     too_few = [*LOW, reserved, StockReceived(quantity=1)]
-    assert given(StockItem, "i", too_few).when(lambda item: item.reserve("o-2", 1)).then([reserved]).reordered
+    assert given(StockItem, "i", too_few).when(lambda item: item.reserve("o-2", 1, MAY)).then([reserved]).reordered
     filled = [*LOW, StockReceived(quantity=20)]
     again = ReorderNeeded(available=4, reorder_point=4, reorder_quantity=20)
-    item = given(StockItem, "i", filled).when(lambda item: item.reserve("o-2", 20))
+    item = given(StockItem, "i", filled).when(lambda item: item.reserve("o-2", 20, MAY))
     item.then([StockReserved(order_id="o-2", quantity=20), again])
 
 
 def test_no_more_is_called_for_of_what_is_discontinued() -> None:
     past = [*TEN, MANAGED, ItemDiscontinued()]
-    item = given(StockItem, "i", past).when(lambda item: item.reserve("o-1", 10))
+    item = given(StockItem, "i", past).when(lambda item: item.reserve("o-1", 10, MAY))
     assert not item.then([StockReserved(order_id="o-1", quantity=10)]).runs_low
 
 

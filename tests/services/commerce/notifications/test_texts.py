@@ -53,6 +53,25 @@ POUNDS = Money(minor_units=1250, currency="GBP")
             Topic.ORDERS,
             ["o", "back", "12.50 GBP"],
         ),
+        (
+            acl.order_cancellation_refused(ordering.OrderCancellationRefused(order_id="o", customer_id="ann")),
+            Topic.ORDERS,
+            ["o", "could not be cancelled"],
+        ),
+        (
+            acl.order_return_closed(
+                ordering.OrderReturnClosed(order_id="o", customer_id="ann", return_id="back", reason="too late")
+            ),
+            Topic.ORDERS,
+            ["o", "back", "too late"],
+        ),
+        (
+            acl.parcel_delayed(
+                shipping.ParcelDelayed(order_id="o", customer_id="ann", carrier="Parcels", tracking_number="T1")
+            ),
+            Topic.DELIVERIES,
+            ["o", "delayed", "Parcels", "T1"],
+        ),
         (acl.payment_failed(payments.PaymentFailed(order_id="o", customer_id="ann")), Topic.PAYMENTS, ["o"]),
         (
             acl.payment_refunded(
@@ -87,6 +106,14 @@ def test_customers_are_told_what_happens_to_what_is_theirs(command: Notify, topi
         (
             acl.reorder_needed(inventory.ReorderNeeded(warehouse="main", sku="tea", available=3, reorder_quantity=50)),
             ["main", "tea", "3", "50"],
+        ),
+        (
+            acl.void_refused(payments.VoidRefused(order_id="o", amount=POUNDS, reason="no such hold")),
+            ["o", "12.50 GBP", "no such hold"],
+        ),
+        (
+            acl.refund_refused(payments.RefundRefused(order_id="o", refund_id="r-1", amount=POUNDS, reason="closed")),
+            ["o", "r-1", "12.50 GBP", "closed"],
         ),
         (acl.product_discontinued(catalog.ProductDiscontinued(sku="tea")), ["tea"]),
     ],

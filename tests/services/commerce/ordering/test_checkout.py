@@ -71,9 +71,14 @@ def test_at_the_deadline_the_order_is_cancelled_and_says_what_was_missing(
 
 
 @pytest.mark.parametrize("end", [[STOCK, PAID], [NO_STOCK], [NOT_PAID], [STARTED, OVERDUE], [ENDED]])
-@pytest.mark.parametrize("late", [STARTED, STOCK, NO_STOCK, PAID, NOT_PAID, OVERDUE, ENDED])
+@pytest.mark.parametrize("late", [STARTED, STOCK, NO_STOCK, PAID, OVERDUE, ENDED])
 def test_after_the_end_nothing_more_is_done(end: list[CheckoutFact], late: CheckoutFact) -> None:
     given_facts(checkout, Checkout(), end).when(late).then_nothing()
+
+
+@pytest.mark.parametrize("end", [[NO_STOCK], [NOT_PAID], [STARTED, OVERDUE], [ENDED]])
+def test_a_payment_that_fails_after_an_order_was_cancelled_changes_nothing(end: list[CheckoutFact]) -> None:
+    given_facts(checkout, Checkout(), end).when(NOT_PAID).then_nothing()
 
 
 @pytest.mark.parametrize("past", [[STARTED], [STARTED, STOCK], [STARTED, STOCK, PAID]])
@@ -120,3 +125,18 @@ def test_an_order_that_ended_elsewhere_gets_at_most_one_command(facts: list[Chec
     state, commands = _told([*facts[:place], ENDED, *facts[place:]])
     assert state.ended
     assert len(commands) <= 1
+
+
+def test_a_confirmed_order_whose_pieces_can_no_longer_be_sold_is_cancelled_for_that_reason() -> None:
+    spoilt = StockLost(order_id="o", reason="tea passed its last day")
+    cancel = CancelOrder(order_id="o", reason="tea passed its last day")
+    confirmed = given_facts(checkout, Checkout(), [STARTED, STOCK, PAID])
+    confirmed.when(spoilt).then([cancel])
+    given_facts(checkout, Checkout(), [STARTED, STOCK, PAID, spoilt]).when(spoilt).then_nothing()
+
+
+def test_a_confirmed_order_whose_money_could_not_be_taken_is_cancelled_once() -> None:
+    cancel = CancelOrder(order_id="o", reason=NOT_PAID.reason)
+    given_facts(checkout, Checkout(), [STARTED, STOCK, PAID]).when(NOT_PAID).then([cancel])
+    given_facts(checkout, Checkout(), [STARTED, STOCK, PAID, NOT_PAID]).when(NOT_PAID).then_nothing()
+    given_facts(checkout, Checkout(), [STARTED, STOCK, PAID, NOT_PAID]).when(LOST).then_nothing()

@@ -169,13 +169,21 @@ def test_a_draft_is_thrown_away_at_once() -> None:
     given(Order, "o", [DRAFT]).when(lambda order: order.cancel("too late")).then([CANCELLED])
 
 
-@pytest.mark.parametrize("past", [[placed()], [placed(), CONFIRMED]])
-def test_an_order_that_has_not_left_goes_to_another_address_in_the_same_country(past: list[object]) -> None:
+def test_a_pending_order_goes_to_another_address_in_the_same_country() -> None:
     there = replace(HOME, address="ref-2")
-    given(Order, "o", past).when(lambda order: order.change_address(there)).then([AddressChanged(delivery=there)])
-    given(Order, "o", past).when(lambda order: order.change_address(HOME)).then_nothing()
+    order = given(Order, "o", [placed()])
+    order.when(lambda order: order.change_address(there)).then([AddressChanged(delivery=there)])
+    given(Order, "o", [placed()]).when(lambda order: order.change_address(HOME)).then_nothing()
     abroad = Delivery(method=Method.STANDARD, country="DE", address="ref-2")
-    given(Order, "o", past).when(lambda order: order.change_address(abroad)).then_raises(Rejected, "COUNTRY_DIFFERS")
+    order = given(Order, "o", [placed()])
+    order.when(lambda order: order.change_address(abroad)).then_raises(Rejected, "COUNTRY_DIFFERS")
+
+
+@pytest.mark.parametrize("more", [[], [ShipmentPrepared()], [ASKED], [ASKED, CancellationRefused(reason="too late")]])
+def test_the_address_is_final_from_the_confirmation_on_because_shipping_may_have_read_it(more: list[object]) -> None:
+    there = replace(HOME, address="ref-2")
+    order = given(Order, "o", [placed(), CONFIRMED, *more])
+    order.when(lambda order: order.change_address(there)).then_raises(Rejected, "SHIPMENT_PREPARED")
 
 
 def test_an_order_on_its_way_goes_where_it_goes() -> None:
@@ -204,7 +212,7 @@ def test_a_confirmed_order_is_cancelled_once_its_shipment_is_stopped() -> None:
     past: list[object] = [placed(), CONFIRMED]
     asked = given(Order, "o", past).when(lambda order: order.cancel("too late")).then([ASKED])
     assert asked.status is Status.CANCELLING
-    given(Order, "o", [*past, ASKED]).when(Order.shipment_stopped).then([CANCELLED])
+    given(Order, "o", [*past, ASKED]).when(lambda order: order.shipment_stopped("")).then([CANCELLED])
 
 
 def test_a_shipment_that_cannot_be_stopped_goes_on() -> None:
@@ -255,10 +263,24 @@ def test_an_order_that_cannot_be_delivered_is_cancelled() -> None:
     order.then([OrderCancelled(reason="it could not be delivered: no such house")])
 
 
+@pytest.mark.parametrize("past", [[placed()], [placed(), CONFIRMED], [placed(), CONFIRMED, ShipmentPrepared()]])
+def test_an_order_whose_shipment_was_stopped_in_shipping_is_cancelled(past: list[object]) -> None:
+    order = given(Order, "o", past).when(lambda order: order.shipment_stopped("the goods are broken"))
+    order.then([OrderCancelled(reason="its shipment was stopped: the goods are broken")])
+
+
+def test_an_order_that_asked_to_stop_its_shipment_keeps_its_own_reason_whichever_answer_is_first() -> None:
+    asked = [placed(), CONFIRMED, ASKED]
+    given(Order, "o", asked).when(lambda order: order.shipment_stopped("any")).then([CANCELLED])
+    given(Order, "o", [*asked, CANCELLED]).when(lambda order: order.shipment_stopped("any")).then_nothing()
+    given(Order, "o", [*asked, CANCELLED]).when(lambda order: order.shipment_stopped("")).then_nothing()
+
+
 @pytest.mark.parametrize("past", [delivered(), [placed(), CANCELLED], []])
 def test_news_after_the_end_or_before_the_beginning_changes_nothing(past: list[OrderPlaced]) -> None:
     for news in (Order.shipment_prepared, _dispatch, lambda o: o.delivered(NOW), lambda o: o.not_delivered("x")):
         given(Order, "o", past).when(news).then_nothing()
+    given(Order, "o", past).when(lambda o: o.shipment_stopped("x")).then_nothing()
 
 
 def test_dispatch_is_noted_whatever_was_wanted_meanwhile() -> None:

@@ -9,9 +9,16 @@ from hypothesis import strategies as st
 from treaty.domain import Call, Invalid, NotFound, Rejected
 from treaty.testing.scenarios import given, given_facts
 
-from services.commerce.ordering.domain.events import ReturnClosed, ReturnCompleted, ReturnReceived, ReturnRequested
-from services.commerce.ordering.domain.order import RETURN_WITHIN, Order
-from services.commerce.ordering.domain.returns import ReturnStatus
+from services.commerce.ordering.domain.events import (
+    OrderRefunded,
+    ReturnClosed,
+    ReturnCompleted,
+    ReturnReceived,
+    ReturnRequested,
+)
+from services.commerce.ordering.domain.order import Order
+from services.commerce.ordering.domain.returns import RETURN_WITHIN, Refund, ReturnStatus
+from services.commerce.ordering.projections import daily_sales, sales_day
 from services.commerce.ordering.sagas.returns import (
     CloseReturn,
     FinishReturn,
@@ -104,6 +111,20 @@ def test_a_closed_return_takes_no_goods() -> None:
 
 
 PIECES = (ReturnedPieces(sku="tea", quantity=1),)
+
+
+def test_a_refund_of_no_return_is_noted_on_the_order_once() -> None:
+    goodwill = OrderRefunded(refund_id="g", amount=gbp(100), refunded_at=NOW)
+    past = [*delivered(*LINES), requested("r", *LINES, refund=799)]
+    order = given(Order, "o", past).when(lambda order: order.refunded("g", gbp(100), NOW)).then([goodwill])
+    assert order.refunds == (Refund(refund_id="g", amount=gbp(100)),)
+    given(Order, "o", [*past, goodwill]).when(lambda order: order.refunded("g", gbp(100), NOW)).then_nothing()
+    given(Order, "o", past).when(lambda order: order.refunded("r", gbp(799), NOW)).then_nothing()
+    given(Order, "o").when(lambda order: order.refunded("g", gbp(100), NOW)).then_nothing()
+    row = daily_sales("2024-05-06/GBP", None, goodwill)
+    assert (sales_day("o", goodwill), row and row.refunds) == ("2024-05-06/GBP", 100)
+
+
 OPENED = ReturnOpened(return_id="r", order_id="o", pieces=PIECES, refund=gbp(150), arrive_by=NOW)
 ARRIVED, OVERDUE = GoodsArrived(return_id="r"), GoodsOverdue(return_id="r")
 RESTOCKED, REFUNDED = GoodsRestocked(return_id="r"), MoneyRefunded(return_id="r")

@@ -19,13 +19,16 @@ from treaty.testing.scenarios import assert_folds, carried_out
 
 from services.commerce.ordering import acl
 from services.commerce.ordering.application.buyers import NoteTier
-from services.commerce.ordering.application.commands import ShipmentNews
+from services.commerce.ordering.application.commands import NoteRefund, NoteRefusedRefund, ShipmentNews
 from services.commerce.ordering.application.offers import OfferProduct, PriceOffer, StockOffer
 from services.commerce.ordering.domain.events import (
+    CancellationRefused,
+    CancellationRequested,
     DraftStarted,
     OrderCancelled,
     OrderConfirmed,
     OrderPlaced,
+    ReturnClosed,
     ReturnCompleted,
     ReturnRequested,
 )
@@ -34,7 +37,6 @@ from services.commerce.ordering.domain.pricing import Promotion, Tier
 from services.commerce.ordering.domain.status import Status
 from services.commerce.ordering.publishing import publish
 from services.commerce.ordering.sagas.checkout import PaymentAnswered, StockAnswered, StockLost
-from services.commerce.ordering.sagas.returns import MoneyRefunded
 from services.commerce.ordering.storage import ORDERS
 from tests.services.commerce.ordering.orders import (
     CONFIRMED,
@@ -94,6 +96,17 @@ def test_the_ends_of_an_order_are_announced() -> None:
     assert announced(*delivered()[:3], completed()) == [done]
 
 
+def test_outcomes_that_customers_wait_for_are_announced() -> None:
+    asked, refused = CancellationRequested(reason="no"), CancellationRefused(reason="it has left")
+    assert announced(placed(), CONFIRMED, asked, refused) == [
+        pb.OrderCancellationRefused(order_id="o", customer_id="ann", reason="it has left")
+    ]
+    requested = ReturnRequested(return_id="r", lines=(line(quantity=1),), refund=gbp(150), reason="", arrive_by=NOW)
+    assert announced(*delivered(), requested, ReturnClosed(return_id="r", reason="too late")) == [
+        pb.OrderReturnClosed(order_id="o", customer_id="ann", return_id="r", reason="too late")
+    ]
+
+
 def test_a_draft_that_is_thrown_away_is_nobody_elses_business() -> None:
     assert announced(DraftStarted(customer_id="ann", lines=()), OrderCancelled(reason="no")) == []
 
@@ -130,7 +143,7 @@ def test_customers_become_buyers_and_an_unknown_tier_is_the_lowest() -> None:
 
 
 def test_stock_becomes_what_can_be_bought() -> None:
-    level = inventory_pb.StockLevelChanged(warehouse="main", sku="tea", on_hand=10, reserved=3)
+    level = inventory_pb.StockLevelChanged(warehouse="main", sku="tea", on_hand=12, reserved=3, expired=2)
     assert acl.stock_level_changed(level) == StockOffer(sku="tea", warehouse="main", available=7)
 
 
@@ -152,9 +165,18 @@ def test_only_stock_that_expired_is_lost() -> None:
         assert acl.allocation_released(inventory_pb.AllocationReleased(order_id="o", reason=reason)) is None
 
 
-def test_the_refund_of_a_cancellation_is_no_returns() -> None:
-    assert acl.payment_refunded(payments2_pb.PaymentRefunded(refund_id="r")) == MoneyRefunded(return_id="r")
+def test_stock_that_is_past_its_day_is_lost() -> None:
+    spoilt = inventory_pb.AllocationSpoilt(order_id="o", warehouse="main", sku="tea")
+    assert acl.allocation_spoilt(spoilt) == StockLost(order_id="o", reason="tea passed its last day before it was sent")
+
+
+def test_a_refund_is_noted_and_that_of_a_cancellation_is_not() -> None:
+    refunded = payments2_pb.PaymentRefunded(order_id="o", refund_id="r", amount=wire(150))
+    assert acl.payment_refunded(refunded) == NoteRefund(order_id="o", refund_id="r", amount=gbp(150))
     assert acl.payment_refunded(payments2_pb.PaymentRefunded(refund_id=acl.CANCELLATION)) is None
+    refused = payments_pb.RefundRefused(order_id="o", refund_id="r", reason="closed")
+    assert acl.refund_refused(refused) == NoteRefusedRefund(order_id="o", refund_id="r", reason="closed")
+    assert acl.refund_refused(payments_pb.RefundRefused(refund_id=acl.CANCELLATION)) is None
 
 
 def test_shipments_are_followed() -> None:
@@ -163,6 +185,8 @@ def test_shipments_are_followed() -> None:
     assert acl.shipment_dispatched(left) == news
     there = acl.delivery_confirmed(shipping_pb.DeliveryConfirmed(order_id="o", delivered_at=AT))
     assert there == ShipmentNews(order_id="o", kind="delivered", at=NOW)
+    stopped = acl.shipment_cancelled(shipping_pb.ShipmentCancelled(order_id="o", reason="broken"))
+    assert stopped == ShipmentNews(order_id="o", kind="cancelled", why="broken")
     lost = acl.delivery_failed(shipping_pb.DeliveryFailed(order_id="o", reason="no such house"))
     assert lost == ShipmentNews(order_id="o", kind="failed", why="no such house")
 
@@ -204,15 +228,17 @@ _commands: st.SearchStrategy[Callable[[Order], object]] = st.one_of(
     st.builds(lambda n, p: place(line("tea", n, p)), st.integers(1, 9), st.integers(0, 999)),
     st.builds(lambda n: lambda o: o.draft(customer_id="ann", lines=[line("cup", n)]), st.integers(1, 9)),
     st.just(lambda o: o.change_draft(put=[line("pot")], remove=["cup"], delivery=HOME)),
-    st.sampled_from([Order.confirm, Order.shipment_stopped, Order.shipment_prepared, _dispatch]),
+    st.sampled_from([Order.confirm, Order.shipment_prepared, _dispatch]),
     st.sampled_from(
         [
             lambda o: o.cancel("no"),
             lambda o: o.shipment_not_stopped("late"),
             lambda o: o.delivered(NOW),
             lambda o: o.not_delivered("lost"),
+            lambda o: o.shipment_stopped("broken"),
             lambda o: o.request_return("r", {}, "", NOW + timedelta(days=1)),
             lambda o: o.receive_return("r"),
+            lambda o: o.refunded("g", gbp(1), NOW),
             lambda o: o.complete_return("r", NOW),
             lambda o: o.close_return("r", "late"),
         ]

@@ -10,10 +10,19 @@ from treaty.testing import eventually
 from treaty.web.webhooks import Webhook
 
 from services.commerce.money import Money
-from services.commerce.payments.application import Answer, GatewayAway, GatewayTimeout, NoteVerdict, Verdict
+from services.commerce.payments.application import (
+    Answer,
+    GatewayAway,
+    GatewayRefused,
+    GatewayTimeout,
+    NoteVerdict,
+    Verdict,
+)
 from services.commerce.payments.external.gateway.client import Books, GatewayClient, InProcessGateway, SocketGateway
 from services.commerce.payments.external.gateway.messages import (
     AUTHORISE,
+    REVERSE,
+    TRY_AGAIN,
     ForeignMessage,
     Line,
     answer,
@@ -22,7 +31,7 @@ from services.commerce.payments.external.gateway.messages import (
     to_answer,
     verdict_from,
 )
-from services.commerce.payments.external.gateway.simulator import Simulator, SimulatorServer
+from services.commerce.payments.external.gateway.simulator import Behaviour, Simulator, SimulatorServer
 
 _fields = st.text(st.characters(blacklist_characters="|\r\n", blacklist_categories=["Cs"]), max_size=9)
 
@@ -204,6 +213,27 @@ async def test_a_late_answer_does_not_answer_the_next_question() -> None:
         await gateway.authorise("o", Money(519, "GBP"))
     await gateway.void("o")
     assert gateway.simulator.accounts["o"].held == 0
+
+
+@pytest.mark.parametrize(("rule", "method"), [("refuse-capture", "capture"), ("refuse-void", "void")])
+async def test_a_refusal_of_the_gateway_is_no_outage(rule: Behaviour, method: str) -> None:
+    gateway = in_process(patience=1.0, late=0.03)
+    gateway.simulator.rules = {37: rule}
+    await gateway.authorise("o", Money(537, "GBP"))
+    arguments = (Money(537, "GBP"),) if method == "capture" else ()
+    with pytest.raises(GatewayRefused, match="declined by the bank"):
+        await getattr(gateway, method)("o", *arguments)
+    assert gateway.simulator.accounts["o"].held == 537
+
+
+@pytest.mark.parametrize("code", sorted(TRY_AGAIN))
+async def test_a_gateway_that_did_not_decide_is_asked_again(code: str) -> None:
+    gateway = Deaf(5.0)
+    asking = asyncio.create_task(gateway.void("o"))
+    await eventually(lambda: gateway._waiting)
+    gateway.receive(answer(request(REVERSE, "o"), code))
+    with pytest.raises(GatewayAway):
+        await asking
 
 
 class Deaf(GatewayClient):

@@ -23,6 +23,7 @@ from services.commerce.payments.domain.events import (
     PaymentRequested,
     PaymentVoided,
     VerdictAwaited,
+    VoidRefused,
     VoidStarted,
 )
 from services.commerce.payments.domain.method import PaymentMethod
@@ -105,6 +106,22 @@ def test_a_cancellation_wins_over_a_confirmation() -> None:
 )
 def test_being_told_twice_is_no_error(command: Callable[[Payment], None], past: list[PaymentEvent]) -> None:
     given(Payment, "o", past).when(command).then_nothing()
+
+
+def test_money_that_the_gateway_refuses_to_take_fails_the_payment_and_what_is_held_is_released() -> None:
+    refused = PaymentFailed(reason="the money could not be taken: declined by the bank", reversal=True)
+    payment = given(Payment, "o", CAPTURING).when(lambda payment: payment.capture_refused("declined by the bank"))
+    state = payment.then([refused])
+    assert (state.status, state.left) == (Status.FAILED, None)
+    assert list(ask_gateway(state, refused)) == [Call(Void(order_id="o"))]
+    given(Payment, "o", [*CAPTURING, refused]).when(Payment.cancel).then([CANCELLED])
+
+
+def test_a_hold_that_the_gateway_does_not_give_up_has_an_end_that_people_see() -> None:
+    payment = given(Payment, "o", VOIDING).when(lambda payment: payment.void_refused("no such hold"))
+    assert payment.then([VoidRefused(reason="no such hold")]).status is Status.VOID_REFUSED
+    failed = given(Payment, "o", [REQUESTED, GIVEN_UP])
+    failed.when(lambda payment: payment.void_refused("no such hold")).then_nothing()
 
 
 @pytest.mark.parametrize("command", [Payment.captured, Payment.voided, lambda payment: payment.refunded("r")])

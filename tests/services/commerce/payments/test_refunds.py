@@ -24,6 +24,7 @@ from services.commerce.payments.domain.events import (
     PaymentRefunded,
     PaymentRequested,
     PaymentVoided,
+    RefundRefused,
     RefundStarted,
     VoidStarted,
 )
@@ -107,6 +108,31 @@ def test_a_refund_is_asked_for_once_and_is_always_the_same(past: list[PaymentEve
 @pytest.mark.parametrize(("past", "refund_id"), [(IN_PART, "r-1"), (CAPTURED, "r-9"), ([], CANCELLATION)])
 def test_a_refund_is_made_once_and_only_if_it_was_asked_for(past: list[PaymentEvent], refund_id: str) -> None:
     given(Payment, "o", past).when(lambda payment: payment.refunded(refund_id)).then_nothing()
+
+
+REFUSED = RefundRefused(refund_id="r-1", reason="no such account")
+
+
+def test_the_money_of_a_refused_refund_is_left_and_the_refund_can_be_asked_for_once_more() -> None:
+    asked = [*CAPTURED, started("r-1", 200)]
+    refused = given(Payment, "o", asked).when(lambda payment: payment.refund_refused("r-1", "no such account"))
+    state = refused.then([REFUSED])
+    assert (state.left, state.given_back, state.status) == (gbp(500), gbp(0), Status.CAPTURED)
+    given(Payment, "o", [*asked, REFUSED]).when(lambda payment: payment.refund_refused("r-1", "again")).then_nothing()
+    again = given(Payment, "o", [*asked, REFUSED]).when(refund).then([started("r-1", 200)])
+    assert list(ask_gateway(again, started("r-1", 200))) == [
+        Call(application.Refund(order_id="o", amount=gbp(200), refund_id="r-1"))
+    ]
+    done_now = given(Payment, "o", [*asked, REFUSED, started("r-1", 200)]).when(lambda p: p.refunded("r-1"))
+    assert done_now.then([done("r-1", 200)]).given_back == gbp(200)
+
+
+def test_a_refused_refund_is_announced() -> None:
+    payment = given(Payment, "o", [*CAPTURED, started("r-1", 200), REFUSED]).state
+    money = WireMoney(minor_units=200, currency="GBP")
+    assert list(publish(payment, REFUSED)) == [
+        events.RefundRefused(order_id="o", refund_id="r-1", amount=money, reason="no such account", customer_id="ann")
+    ]
 
 
 def test_captured_money_of_a_cancelled_order_is_given_back() -> None:

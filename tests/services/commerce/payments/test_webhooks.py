@@ -236,3 +236,19 @@ async def test_a_port_that_somebody_else_has_is_named() -> None:
         with pytest.raises(SettingsError, match=f"HTTP_PORT {port}"):
             await server.start()
         await server.stop()
+
+
+async def test_a_refund_that_the_gateway_refuses_is_seen_and_asked_for_once_more(shop: Shop) -> None:
+    simulator = shop.world.resource("commerce.payments").simulator
+    simulator.rules = {37: "refuse-refund"}
+    placed(shop, 537)
+    confirmed(shop)
+    await shop.paid(ORDER, pb.PAYMENT_STATUS_CAPTURED)
+    await refund(shop, 200)
+    await eventually(lambda: announced(shop, events.RefundRefused))
+    (refused,) = (await shop.payment(ORDER)).refused_refunds
+    assert (refused.refund_id, refused.reason) == (REFUND, "declined by the bank")
+    simulator.rules = {}
+    await refund(shop, 200)
+    await eventually(lambda: announced(shop, events2.PaymentRefunded))
+    assert not (await shop.payment(ORDER)).refused_refunds

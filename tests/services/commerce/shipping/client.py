@@ -143,4 +143,5 @@ async def running(**environ: str) -> AsyncIterator[Dispatch]:
 
 
 DELIVERED = ["ShipmentCreated", "ShipmentDispatched", "DeliveryConfirmed"]
-FAILED = ["ShipmentCreated", "ShipmentDispatched", "DeliveryFailed"]
+FAILED = ["ShipmentCreated", "ShipmentDispatched", "ParcelDelayed", "DeliveryFailed"]
+DELAYED = ["ShipmentCreated", "ShipmentDispatched", "ParcelDelayed", "DeliveryConfirmed"]

@@ -12,7 +12,7 @@ from treaty.testing import eventually
 from treaty.testing.clients import refusal
 
 from services.commerce.shipping.service import ShippingSettings
-from tests.services.commerce.shipping.client import DELIVERED, FAILED, ORDER, OTHER, Dispatch, running
+from tests.services.commerce.shipping.client import DELAYED, DELIVERED, FAILED, ORDER, OTHER, Dispatch, running
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ async def test_a_shipment_waits_for_what_was_not_heard_yet(dispatch: Dispatch) -
 @pytest.mark.parametrize(
     ("end", "status", "announced"),
     [
-        ("EXC", pb.SHIPMENT_STATUS_DELIVERED, DELIVERED),
+        ("EXC", pb.SHIPMENT_STATUS_DELIVERED, DELAYED),
         ("ODD", pb.SHIPMENT_STATUS_DELIVERED, DELIVERED),
         ("TWC", pb.SHIPMENT_STATUS_DELIVERED, DELIVERED),
         pytest.param("BSY", pb.SHIPMENT_STATUS_DELIVERED, DELIVERED, marks=pytest.mark.slow),
@@ -90,7 +90,7 @@ async def test_a_booked_shipment_is_cancelled_with_the_carrier_too(dispatch: Dis
     await eventually(lambda: dispatch.carrier.books[ORDER].status == "CANCELLED")
     await dispatch.settled()
     assert (await dispatch.get()).recall_refused is False
-    assert dispatch.announced() == ["ShipmentCreated"]
+    assert dispatch.announced() == ["ShipmentCreated", "ShipmentCancelled"]
 
 
 async def test_a_booking_that_ends_after_the_cancellation_is_taken_back() -> None:
@@ -103,7 +103,7 @@ async def test_a_booking_that_ends_after_the_cancellation_is_taken_back() -> Non
         assert (await dispatch.cancel()).shipment.status == pb.SHIPMENT_STATUS_CANCELLED
         await eventually(lambda: dispatch.carrier.books[ORDER].status == "CANCELLED")
         await dispatch.settled()
-        assert dispatch.announced() == ["ShipmentCreated"]
+        assert dispatch.announced() == ["ShipmentCreated", "ShipmentCancelled"]
 
 
 async def test_a_cancellation_comes_too_late_once_the_carrier_has_the_parcel(dispatch: Dispatch) -> None:
@@ -124,7 +124,7 @@ async def test_an_order_that_was_never_heard_of_can_be_cancelled_and_never_start
     dispatch.ready()
     await dispatch.settled()
     assert (await dispatch.get()).status == pb.SHIPMENT_STATUS_CANCELLED
-    assert not dispatch.announced()
+    assert dispatch.announced() == ["ShipmentCancelled"] * 2, "once more, because the order was confirmed meanwhile"
 
 
 async def test_a_cancelled_order_is_not_shipped(dispatch: Dispatch) -> None:

@@ -18,6 +18,7 @@ from services.commerce.shipping.application import (
 from services.commerce.shipping.domain.events import (
     BookingCancelled,
     Parcel,
+    ParcelTracked,
     RecallRefused,
     ShipmentDelivered,
     ShipmentEvent,
@@ -26,6 +27,7 @@ from services.commerce.shipping.domain.events import (
     parcels_of,
 )
 from services.commerce.shipping.domain.shipments import Shipment
+from services.commerce.shipping.domain.tracking import Report, Status, TrackingEvent
 from services.commerce.shipping.publishing import publish
 from tests.services.commerce.shipping.shipments import (
     ALLOCATED,
@@ -65,13 +67,25 @@ def test_what_becomes_of_a_shipment_is_announced() -> None:
     assert list(publish(left, DISPATCHED)) == [
         shipping_pb.ShipmentDispatched(**whose, carrier="parcelnet", tracking_number="PN1", dispatched_at=at)
     ]
+    assert list(publish(left, CANCELLED)) == [shipping_pb.ShipmentCancelled(**whose, reason="changed my mind")]
     assert list(publish(left, ShipmentDelivered(at=NOW))) == [shipping_pb.DeliveryConfirmed(**whose, delivered_at=at)]
     assert list(publish(left, ShipmentFailed(reason="r"))) == [shipping_pb.DeliveryFailed(**whose, reason="r")]
 
 
-@pytest.mark.parametrize(
-    "event", [CONFIRMED, PAID, ALLOCATED, STARTED, BOOKED, CANCELLED, BookingCancelled(), RecallRefused()]
-)
+def test_a_delay_is_announced_unless_the_parcel_has_gone_on_since() -> None:
+    at = Timestamp()
+    at.FromDatetime(NOW)
+    left = given(Shipment, "o", LEFT).state
+    report = TrackingEvent(status=Report.EXCEPTION, word="EXCEPTION", at=NOW)
+    assert list(publish(left, ParcelTracked(report=report, status=Status.EXCEPTION))) == [
+        shipping_pb.ParcelDelayed(
+            order_id="o", customer_id="ann", carrier="parcelnet", tracking_number="PN1", reported_at=at
+        )
+    ]
+    assert not list(publish(left, ParcelTracked(report=report, status=Status.OUT_FOR_DELIVERY)))
+
+
+@pytest.mark.parametrize("event", [CONFIRMED, PAID, ALLOCATED, STARTED, BOOKED, BookingCancelled(), RecallRefused()])
 def test_what_is_our_own_business_is_not_announced(event: ShipmentEvent) -> None:
     assert not list(publish(given(Shipment, "o", LEFT).state, event))
 

@@ -228,7 +228,7 @@ class Review(_message.Message):
     sku: _builtins.str
     """The product."""
     author: _builtins.str
-    """The customer who wrote it."""
+    """The customer who wrote it; empty once the customer was forgotten, and so are the words."""
     rating: _builtins.int
     """From 1, bad, to 5, good."""
     title: _builtins.str

@@ -156,7 +156,8 @@ class CatalogServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SubmitReview(self, request, context):
-        """Hands in a review of a product. Nobody else sees it before it is published.
+        """Hands in a review of a product. Nobody else sees it before it is published. Refused with CUSTOMER_FORGOTTEN once the
+        customer was forgotten; of the reviews from before, only the rating is left.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -31,7 +31,9 @@ class CatalogServiceStub:
     CreateCategory: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.CreateCategoryRequest, _catalog_service_pb2.CreateCategoryResponse]
     """Creates a category. Repeating the same request_id returns the same answer."""
     SubmitReview: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.SubmitReviewRequest, _catalog_service_pb2.SubmitReviewResponse]
-    """Hands in a review of a product. Nobody else sees it before it is published."""
+    """Hands in a review of a product. Nobody else sees it before it is published. Refused with CUSTOMER_FORGOTTEN once the
+    customer was forgotten; of the reviews from before, only the rating is left.
+    """
     ModerateReview: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.ModerateReviewRequest, _catalog_service_pb2.ModerateReviewResponse]
     """Publishes or rejects a review; a later verdict replaces the one before."""
     GetProduct: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.GetProductRequest, _catalog_service_pb2.GetProductResponse]
@@ -112,7 +114,9 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_service_pb2.SubmitReviewRequest,
         context: _aio.ServicerContext[_catalog_service_pb2.SubmitReviewRequest, _abc.Awaitable[_catalog_service_pb2.SubmitReviewResponse]],
     ) -> _abc.Awaitable[_catalog_service_pb2.SubmitReviewResponse]:
-        """Hands in a review of a product. Nobody else sees it before it is published."""
+        """Hands in a review of a product. Nobody else sees it before it is published. Refused with CUSTOMER_FORGOTTEN once the
+        customer was forgotten; of the reviews from before, only the rating is left.
+        """
 
     @_abc_1.abstractmethod
     def ModerateReview(

@@ -25,15 +25,15 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,commerce/inventory/v1/inventory_events.proto\x12\x15\x63ommerce.inventory.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"A\n\rAllocatedLine\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x11\n\twarehouse\x18\x02 \x01(\t\x12\x10\n\x08quantity\x18\x03 \x01(\x05\"\x87\x01\n\x0eStockAllocated\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x33\n\x05lines\x18\x02 \x03(\x0b\x32$.commerce.inventory.v1.AllocatedLine\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"B\n\x11\x41llocationRefused\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\x91\x01\n\x12\x41llocationReleased\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x33\n\x05lines\x18\x02 \x03(\x0b\x32$.commerce.inventory.v1.AllocatedLine\x12\x34\n\x06reason\x18\x03 \x01(\x0e\x32$.commerce.inventory.v1.ReleaseReason\"V\n\x11StockLevelChanged\x12\x11\n\twarehouse\x18\x01 \x01(\t\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\x0f\n\x07on_hand\x18\x03 \x01(\x03\x12\x10\n\x08reserved\x18\x04 \x01(\x03\"s\n\rReorderNeeded\x12\x11\n\twarehouse\x18\x01 \x01(\t\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\x11\n\tavailable\x18\x03 \x01(\x03\x12\x15\n\rreorder_point\x18\x04 \x01(\x03\x12\x18\n\x10reorder_quantity\x18\x05 \x01(\x03*o\n\rReleaseReason\x12\x1e\n\x1aRELEASE_REASON_UNSPECIFIED\x10\x00\x12\"\n\x1eRELEASE_REASON_ORDER_CANCELLED\x10\x01\x12\x1a\n\x16RELEASE_REASON_EXPIRED\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,commerce/inventory/v1/inventory_events.proto\x12\x15\x63ommerce.inventory.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"A\n\rAllocatedLine\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x11\n\twarehouse\x18\x02 \x01(\t\x12\x10\n\x08quantity\x18\x03 \x01(\x05\"\x87\x01\n\x0eStockAllocated\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x33\n\x05lines\x18\x02 \x03(\x0b\x32$.commerce.inventory.v1.AllocatedLine\x12.\n\nexpires_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"B\n\x11\x41llocationRefused\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\x91\x01\n\x12\x41llocationReleased\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x33\n\x05lines\x18\x02 \x03(\x0b\x32$.commerce.inventory.v1.AllocatedLine\x12\x34\n\x06reason\x18\x03 \x01(\x0e\x32$.commerce.inventory.v1.ReleaseReason\"D\n\x10\x41llocationSpoilt\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x11\n\twarehouse\x18\x02 \x01(\t\x12\x0b\n\x03sku\x18\x03 \x01(\t\"g\n\x11StockLevelChanged\x12\x11\n\twarehouse\x18\x01 \x01(\t\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\x0f\n\x07on_hand\x18\x03 \x01(\x03\x12\x10\n\x08reserved\x18\x04 \x01(\x03\x12\x0f\n\x07\x65xpired\x18\x05 \x01(\x03\"s\n\rReorderNeeded\x12\x11\n\twarehouse\x18\x01 \x01(\t\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\x11\n\tavailable\x18\x03 \x01(\x03\x12\x15\n\rreorder_point\x18\x04 \x01(\x03\x12\x18\n\x10reorder_quantity\x18\x05 \x01(\x03*o\n\rReleaseReason\x12\x1e\n\x1aRELEASE_REASON_UNSPECIFIED\x10\x00\x12\"\n\x1eRELEASE_REASON_ORDER_CANCELLED\x10\x01\x12\x1a\n\x16RELEASE_REASON_EXPIRED\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'commerce.inventory.v1.inventory_events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RELEASEREASON']._serialized_start=730
-  _globals['_RELEASEREASON']._serialized_end=841
+  _globals['_RELEASEREASON']._serialized_start=817
+  _globals['_RELEASEREASON']._serialized_end=928
   _globals['_ALLOCATEDLINE']._serialized_start=104
   _globals['_ALLOCATEDLINE']._serialized_end=169
   _globals['_STOCKALLOCATED']._serialized_start=172
@@ -42,8 +42,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ALLOCATIONREFUSED']._serialized_end=375
   _globals['_ALLOCATIONRELEASED']._serialized_start=378
   _globals['_ALLOCATIONRELEASED']._serialized_end=523
-  _globals['_STOCKLEVELCHANGED']._serialized_start=525
-  _globals['_STOCKLEVELCHANGED']._serialized_end=611
-  _globals['_REORDERNEEDED']._serialized_start=613
-  _globals['_REORDERNEEDED']._serialized_end=728
+  _globals['_ALLOCATIONSPOILT']._serialized_start=525
+  _globals['_ALLOCATIONSPOILT']._serialized_end=593
+  _globals['_STOCKLEVELCHANGED']._serialized_start=595
+  _globals['_STOCKLEVELCHANGED']._serialized_end=698
+  _globals['_REORDERNEEDED']._serialized_start=700
+  _globals['_REORDERNEEDED']._serialized_end=815
 # @@protoc_insertion_point(module_scope)

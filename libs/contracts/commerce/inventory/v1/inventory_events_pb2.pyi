@@ -171,6 +171,38 @@ class AllocationReleased(_message.Message):
 Global___AllocationReleased: _TypeAlias = AllocationReleased  # noqa: Y015
 
 @_typing.final
+class AllocationSpoilt(_message.Message):
+    """Pieces that are reserved for an order are past their last day, so they must not be sent out. They stay reserved until
+    the order is cancelled; if they have left already, they count as shipped once the order is completed.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    WAREHOUSE_FIELD_NUMBER: _builtins.int
+    SKU_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.str
+    """The order, a UUID."""
+    warehouse: _builtins.str
+    """The warehouse."""
+    sku: _builtins.str
+    """The stock-keeping unit."""
+    def __init__(
+        self,
+        *,
+        order_id: _builtins.str = ...,
+        warehouse: _builtins.str = ...,
+        sku: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["order_id", b"order_id", "sku", b"sku", "warehouse", b"warehouse"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AllocationSpoilt: _TypeAlias = AllocationSpoilt  # noqa: Y015
+
+@_typing.final
 class StockLevelChanged(_message.Message):
     """The stock of one item changed."""
 
@@ -180,6 +212,7 @@ class StockLevelChanged(_message.Message):
     SKU_FIELD_NUMBER: _builtins.int
     ON_HAND_FIELD_NUMBER: _builtins.int
     RESERVED_FIELD_NUMBER: _builtins.int
+    EXPIRED_FIELD_NUMBER: _builtins.int
     warehouse: _builtins.str
     """The warehouse."""
     sku: _builtins.str
@@ -188,6 +221,8 @@ class StockLevelChanged(_message.Message):
     """Pieces in the warehouse."""
     reserved: _builtins.int
     """Pieces of those that are promised to orders."""
+    expired: _builtins.int
+    """Pieces in the warehouse that are past their last day and promised to nobody: they are not sold."""
     def __init__(
         self,
         *,
@@ -195,10 +230,11 @@ class StockLevelChanged(_message.Message):
         sku: _builtins.str = ...,
         on_hand: _builtins.int = ...,
         reserved: _builtins.int = ...,
+        expired: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["on_hand", b"on_hand", "reserved", b"reserved", "sku", b"sku", "warehouse", b"warehouse"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expired", b"expired", "on_hand", b"on_hand", "reserved", b"reserved", "sku", b"sku", "warehouse", b"warehouse"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -78,6 +78,7 @@ class StockItem(_message.Message):
     REORDER_QUANTITY_FIELD_NUMBER: _builtins.int
     UNIT_COST_FIELD_NUMBER: _builtins.int
     BATCHES_FIELD_NUMBER: _builtins.int
+    EXPIRED_FIELD_NUMBER: _builtins.int
     warehouse: _builtins.str
     """The warehouse."""
     sku: _builtins.str
@@ -89,13 +90,15 @@ class StockItem(_message.Message):
     reserved: _builtins.int
     """Pieces of those that are promised to orders."""
     available: _builtins.int
-    """Pieces that can still be promised: on_hand less reserved."""
+    """Pieces that can still be promised: on_hand less reserved and expired."""
     bar_code: _builtins.str
     """The bar code; empty if it has none."""
     reorder_point: _builtins.int
     """The level at or below which more is bought; 0 for never."""
     reorder_quantity: _builtins.int
     """How many pieces are bought then."""
+    expired: _builtins.int
+    """Pieces past their last day that are promised to nobody: they are not sold, and WriteOffExpired removes them."""
     @_builtins.property
     def unit_cost(self) -> _money_pb2.Money:
         """What one piece cost when it was bought last."""
@@ -118,10 +121,11 @@ class StockItem(_message.Message):
         reorder_quantity: _builtins.int = ...,
         unit_cost: _money_pb2.Money | None = ...,
         batches: _abc.Iterable[Global___Batch] | None = ...,
+        expired: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["unit_cost", b"unit_cost"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["available", b"available", "bar_code", b"bar_code", "batches", b"batches", "description", b"description", "on_hand", b"on_hand", "reorder_point", b"reorder_point", "reorder_quantity", b"reorder_quantity", "reserved", b"reserved", "sku", b"sku", "unit_cost", b"unit_cost", "warehouse", b"warehouse"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["available", b"available", "bar_code", b"bar_code", "batches", b"batches", "description", b"description", "expired", b"expired", "on_hand", b"on_hand", "reorder_point", b"reorder_point", "reorder_quantity", b"reorder_quantity", "reserved", b"reserved", "sku", b"sku", "unit_cost", b"unit_cost", "warehouse", b"warehouse"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

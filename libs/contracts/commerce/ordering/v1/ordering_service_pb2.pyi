@@ -270,6 +270,7 @@ class Order(_message.Message):
     NEXT_FIELD_NUMBER: _builtins.int
     RETURNS_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    REFUNDS_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     """The order's id, a UUID."""
     customer_id: _builtins.str
@@ -320,6 +321,10 @@ class Order(_message.Message):
     def returns(self) -> _containers.RepeatedCompositeFieldContainer[Global___Return]:
         """What came or comes back."""
 
+    @_builtins.property
+    def refunds(self) -> _containers.RepeatedCompositeFieldContainer[Global___Refund]:
+        """Money that was given back and belongs to no return, such as for goodwill."""
+
     def __init__(
         self,
         *,
@@ -341,14 +346,43 @@ class Order(_message.Message):
         next: _builtins.str = ...,
         returns: _abc.Iterable[Global___Return] | None = ...,
         version: _builtins.int = ...,
+        refunds: _abc.Iterable[Global___Refund] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["placed_at", b"placed_at", "shipping", b"shipping", "subtotal", b"subtotal", "tax", b"tax", "total", b"total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier", b"carrier", "country", b"country", "customer_id", b"customer_id", "customer_tier", b"customer_tier", "lines", b"lines", "next", b"next", "order_id", b"order_id", "placed_at", b"placed_at", "reason", b"reason", "returns", b"returns", "shipping", b"shipping", "shipping_method", b"shipping_method", "status", b"status", "subtotal", b"subtotal", "tax", b"tax", "total", b"total", "tracking_number", b"tracking_number", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier", b"carrier", "country", b"country", "customer_id", b"customer_id", "customer_tier", b"customer_tier", "lines", b"lines", "next", b"next", "order_id", b"order_id", "placed_at", b"placed_at", "reason", b"reason", "refunds", b"refunds", "returns", b"returns", "shipping", b"shipping", "shipping_method", b"shipping_method", "status", b"status", "subtotal", b"subtotal", "tax", b"tax", "total", b"total", "tracking_number", b"tracking_number", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Order: _TypeAlias = Order  # noqa: Y015
+
+@_typing.final
+class Refund(_message.Message):
+    """Money that was given back and belongs to no return."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFUND_ID_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    refund_id: _builtins.str
+    """Names the refund in Payments."""
+    @_builtins.property
+    def amount(self) -> _money_pb2.Money:
+        """How much."""
+
+    def __init__(
+        self,
+        *,
+        refund_id: _builtins.str = ...,
+        amount: _money_pb2.Money | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "refund_id", b"refund_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Refund: _TypeAlias = Refund  # noqa: Y015
 
 @_typing.final
 class PlaceOrderRequest(_message.Message):

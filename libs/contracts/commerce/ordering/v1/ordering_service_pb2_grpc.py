@@ -153,7 +153,9 @@ class OrderingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ChangeAddress(self, request, context):
-        """Sends a placed order to another address in the same country, as long as it is not on its way.
+        """Sends a pending order to another address in the same country. Once the order is confirmed its shipment is being
+        prepared, and the address is final: the call fails with FAILED_PRECONDITION and the reason SHIPMENT_PREPARED. Such an
+        order can be cancelled and placed once more.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

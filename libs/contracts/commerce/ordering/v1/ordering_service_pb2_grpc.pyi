@@ -35,7 +35,10 @@ class OrderingServiceStub:
     PlaceDraft: _aio.UnaryUnaryMultiCallable[_ordering_service_pb2.PlaceDraftRequest, _ordering_service_pb2.PlaceDraftResponse]
     """Places a draft, under the same conditions as PlaceOrder."""
     ChangeAddress: _aio.UnaryUnaryMultiCallable[_ordering_service_pb2.ChangeAddressRequest, _ordering_service_pb2.ChangeAddressResponse]
-    """Sends a placed order to another address in the same country, as long as it is not on its way."""
+    """Sends a pending order to another address in the same country. Once the order is confirmed its shipment is being
+    prepared, and the address is final: the call fails with FAILED_PRECONDITION and the reason SHIPMENT_PREPARED. Such an
+    order can be cancelled and placed once more.
+    """
     RequestReturn: _aio.UnaryUnaryMultiCallable[_ordering_service_pb2.RequestReturnRequest, _ordering_service_pb2.RequestReturnResponse]
     """Asks to send delivered goods back. The money is given back when they have arrived and are in stock again."""
     ReceiveReturn: _aio.UnaryUnaryMultiCallable[_ordering_service_pb2.ReceiveReturnRequest, _ordering_service_pb2.ReceiveReturnResponse]
@@ -116,7 +119,10 @@ class OrderingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ordering_service_pb2.ChangeAddressRequest,
         context: _aio.ServicerContext[_ordering_service_pb2.ChangeAddressRequest, _abc.Awaitable[_ordering_service_pb2.ChangeAddressResponse]],
     ) -> _abc.Awaitable[_ordering_service_pb2.ChangeAddressResponse]:
-        """Sends a placed order to another address in the same country, as long as it is not on its way."""
+        """Sends a pending order to another address in the same country. Once the order is confirmed its shipment is being
+        prepared, and the address is final: the call fails with FAILED_PRECONDITION and the reason SHIPMENT_PREPARED. Such an
+        order can be cancelled and placed once more.
+        """
 
     @_abc_1.abstractmethod
     def RequestReturn(

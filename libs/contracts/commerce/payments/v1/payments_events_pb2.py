@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from commerce.money.v1 import money_pb2 as commerce_dot_money_dot_v1_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*commerce/payments/v1/payments_events.proto\x12\x14\x63ommerce.payments.v1\x1a\x1d\x63ommerce/money/v1/money.proto\"d\n\x11PaymentAuthorised\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12(\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x18.commerce.money.v1.Money\x12\x13\n\x0b\x63ustomer_id\x18\x03 \x01(\t\"F\n\rPaymentFailed\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x03 \x01(\t\"b\n\x0fPaymentReceived\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12(\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x18.commerce.money.v1.Money\x12\x13\n\x0b\x63ustomer_id\x18\x03 \x01(\t\"`\n\rPaymentVoided\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12(\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x18.commerce.money.v1.Money\x12\x13\n\x0b\x63ustomer_id\x18\x03 \x01(\t\"b\n\x0fPaymentRefunded\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12(\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x18.commerce.money.v1.Money\x12\x13\n\x0b\x63ustomer_id\x18\x03 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*commerce/payments/v1/payments_events.proto\x12\x14\x63ommerce.payments.v1\x1a\x1d\x63ommerce/money/v1/money.proto\"d\n\x11PaymentAuthorised\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12(\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x18.commerce.money.v1.Money\x12\x13\n\x0b\x63ustomer_id\x18\x03 \x01(\t\"F\n\rPaymentFailed\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x03 \x01(\t\"b\n\x0fPaymentReceived\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12(\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x18.commerce.money.v1.Money\x12\x13\n\x0b\x63ustomer_id\x18\x03 \x01(\t\"`\n\rPaymentVoided\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12(\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x18.commerce.money.v1.Money\x12\x13\n\x0b\x63ustomer_id\x18\x03 \x01(\t\"b\n\x0fPaymentRefunded\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12(\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x18.commerce.money.v1.Money\x12\x13\n\x0b\x63ustomer_id\x18\x03 \x01(\t\"n\n\x0bVoidRefused\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12(\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x18.commerce.money.v1.Money\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x04 \x01(\t\"\x83\x01\n\rRefundRefused\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x11\n\trefund_id\x18\x02 \x01(\t\x12(\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x18.commerce.money.v1.Money\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x05 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,4 +42,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PAYMENTVOIDED']._serialized_end=469
   _globals['_PAYMENTREFUNDED']._serialized_start=471
   _globals['_PAYMENTREFUNDED']._serialized_end=569
+  _globals['_VOIDREFUSED']._serialized_start=571
+  _globals['_VOIDREFUSED']._serialized_end=681
+  _globals['_REFUNDREFUSED']._serialized_start=684
+  _globals['_REFUNDREFUSED']._serialized_end=815
 # @@protoc_insertion_point(module_scope)

@@ -51,7 +51,9 @@ Global___PaymentAuthorised: _TypeAlias = PaymentAuthorised  # noqa: Y015
 
 @_typing.final
 class PaymentFailed(_message.Message):
-    """The money of an order is not to be had."""
+    """The money of an order is not to be had. This is also announced of a confirmed order, when the gateway holds the money
+    and then refuses to let us take it.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -61,7 +63,7 @@ class PaymentFailed(_message.Message):
     order_id: _builtins.str
     """The order, a UUID."""
     reason: _builtins.str
-    """Why: declined by the gateway, or not answered in time."""
+    """Why: declined by the gateway, not answered in time, or not to be taken."""
     customer_id: _builtins.str
     """Who ordered; empty for a guest."""
     def __init__(
@@ -174,3 +176,79 @@ class PaymentRefunded(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___PaymentRefunded: _TypeAlias = PaymentRefunded  # noqa: Y015
+
+@_typing.final
+class VoidRefused(_message.Message):
+    """The gateway will not give up the hold on the money of a cancelled order: people must see to it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.str
+    """The order, a UUID."""
+    reason: _builtins.str
+    """Why the gateway refused."""
+    customer_id: _builtins.str
+    """Who ordered; empty for a guest."""
+    @_builtins.property
+    def amount(self) -> _money_pb2.Money:
+        """How much is held."""
+
+    def __init__(
+        self,
+        *,
+        order_id: _builtins.str = ...,
+        amount: _money_pb2.Money | None = ...,
+        reason: _builtins.str = ...,
+        customer_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "customer_id", b"customer_id", "order_id", b"order_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VoidRefused: _TypeAlias = VoidRefused  # noqa: Y015
+
+@_typing.final
+class RefundRefused(_message.Message):
+    """The gateway will not make a refund: people must see to it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    REFUND_ID_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.str
+    """The order, a UUID."""
+    refund_id: _builtins.str
+    """Names the refund among those of the order."""
+    reason: _builtins.str
+    """Why the gateway refused."""
+    customer_id: _builtins.str
+    """Who ordered; empty for a guest."""
+    @_builtins.property
+    def amount(self) -> _money_pb2.Money:
+        """How much was to be given back."""
+
+    def __init__(
+        self,
+        *,
+        order_id: _builtins.str = ...,
+        refund_id: _builtins.str = ...,
+        amount: _money_pb2.Money | None = ...,
+        reason: _builtins.str = ...,
+        customer_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "customer_id", b"customer_id", "order_id", b"order_id", "reason", b"reason", "refund_id", b"refund_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefundRefused: _TypeAlias = RefundRefused  # noqa: Y015

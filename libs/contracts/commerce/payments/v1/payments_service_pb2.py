@@ -27,7 +27,7 @@ from commerce.money.v1 import money_pb2 as commerce_dot_money_dot_v1_dot_money__
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+commerce/payments/v1/payments_service.proto\x12\x14\x63ommerce.payments.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1d\x63ommerce/money/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xff\x01\n\x07Payment\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12(\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x18.commerce.money.v1.Money\x12\x33\n\x06status\x18\x03 \x01(\x0e\x32#.commerce.payments.v1.PaymentStatus\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x37\n\x0ctransactions\x18\x05 \x03(\x0b\x32!.commerce.payments.v1.Transaction\x12*\n\x08refunded\x18\x06 \x01(\x0b\x32\x18.commerce.money.v1.Money\x12\x0e\n\x06method\x18\x07 \x01(\t\"\x7f\n\x0bTransaction\x12\x33\n\x04kind\x18\x01 \x01(\x0e\x32%.commerce.payments.v1.TransactionKind\x12(\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x18.commerce.money.v1.Money\x12\x11\n\trefund_id\x18\x03 \x01(\t\"/\n\x11GetPaymentRequest\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"V\n\x12GetPaymentResponse\x12.\n\x07payment\x18\x01 \x01(\x0b\x32\x1d.commerce.payments.v1.Payment\x12\x10\n\x08revision\x18\x02 \x01(\t\"\x9f\x01\n\x14RefundPaymentRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1b\n\trefund_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x30\n\x06\x61mount\x18\x04 \x01(\x0b\x32\x18.commerce.money.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01\"Y\n\x15RefundPaymentResponse\x12.\n\x07payment\x18\x01 \x01(\x0b\x32\x1d.commerce.payments.v1.Payment\x12\x10\n\x08revision\x18\x02 \x01(\t\"\xe0\x01\n\x15RegisterMethodRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x32\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\x12-\n\x05token\x18\x03 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^tok_[A-Za-z0-9]{1,60}$\x12\x16\n\x05label\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18(\x12.\n\nexpires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"*\n\x16RegisterMethodResponse\x12\x10\n\x08revision\x18\x01 \x01(\t*\xdc\x01\n\rPaymentStatus\x12\x1e\n\x1aPAYMENT_STATUS_UNSPECIFIED\x10\x00\x12\x1c\n\x18PAYMENT_STATUS_REQUESTED\x10\x01\x12\x1d\n\x19PAYMENT_STATUS_AUTHORISED\x10\x02\x12\x19\n\x15PAYMENT_STATUS_FAILED\x10\x03\x12\x1b\n\x17PAYMENT_STATUS_CAPTURED\x10\x04\x12\x19\n\x15PAYMENT_STATUS_VOIDED\x10\x05\x12\x1b\n\x17PAYMENT_STATUS_REFUNDED\x10\x06*\xad\x01\n\x0fTransactionKind\x12 \n\x1cTRANSACTION_KIND_UNSPECIFIED\x10\x00\x12\"\n\x1eTRANSACTION_KIND_AUTHORISATION\x10\x01\x12\x1c\n\x18TRANSACTION_KIND_CAPTURE\x10\x02\x12\x19\n\x15TRANSACTION_KIND_VOID\x10\x03\x12\x1b\n\x17TRANSACTION_KIND_REFUND\x10\x04\x32\xd8\x02\n\x0fPaymentsService\x12m\n\rRefundPayment\x12*.commerce.payments.v1.RefundPaymentRequest\x1a+.commerce.payments.v1.RefundPaymentResponse\"\x03\x90\x02\x02\x12p\n\x0eRegisterMethod\x12+.commerce.payments.v1.RegisterMethodRequest\x1a,.commerce.payments.v1.RegisterMethodResponse\"\x03\x90\x02\x02\x12\x64\n\nGetPayment\x12\'.commerce.payments.v1.GetPaymentRequest\x1a(.commerce.payments.v1.GetPaymentResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+commerce/payments/v1/payments_service.proto\x12\x14\x63ommerce.payments.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1d\x63ommerce/money/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbd\x02\n\x07Payment\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12(\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x18.commerce.money.v1.Money\x12\x33\n\x06status\x18\x03 \x01(\x0e\x32#.commerce.payments.v1.PaymentStatus\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x37\n\x0ctransactions\x18\x05 \x03(\x0b\x32!.commerce.payments.v1.Transaction\x12*\n\x08refunded\x18\x06 \x01(\x0b\x32\x18.commerce.money.v1.Money\x12\x0e\n\x06method\x18\x07 \x01(\t\x12<\n\x0frefused_refunds\x18\x08 \x03(\x0b\x32#.commerce.payments.v1.RefusedRefund\"\\\n\rRefusedRefund\x12\x11\n\trefund_id\x18\x01 \x01(\t\x12(\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x18.commerce.money.v1.Money\x12\x0e\n\x06reason\x18\x03 \x01(\t\"\x7f\n\x0bTransaction\x12\x33\n\x04kind\x18\x01 \x01(\x0e\x32%.commerce.payments.v1.TransactionKind\x12(\n\x06\x61mount\x18\x02 \x01(\x0b\x32\x18.commerce.money.v1.Money\x12\x11\n\trefund_id\x18\x03 \x01(\t\"/\n\x11GetPaymentRequest\x12\x1a\n\x08order_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\"V\n\x12GetPaymentResponse\x12.\n\x07payment\x18\x01 \x01(\x0b\x32\x1d.commerce.payments.v1.Payment\x12\x10\n\x08revision\x18\x02 \x01(\t\"\x9f\x01\n\x14RefundPaymentRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1a\n\x08order_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x1b\n\trefund_id\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x30\n\x06\x61mount\x18\x04 \x01(\x0b\x32\x18.commerce.money.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01\"Y\n\x15RefundPaymentResponse\x12.\n\x07payment\x18\x01 \x01(\x0b\x32\x1d.commerce.payments.v1.Payment\x12\x10\n\x08revision\x18\x02 \x01(\t\"\xe0\x01\n\x15RegisterMethodRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x32\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\x12-\n\x05token\x18\x03 \x01(\tB\x1e\xbaH\x1br\x19\x32\x17^tok_[A-Za-z0-9]{1,60}$\x12\x16\n\x05label\x18\x04 \x01(\tB\x07\xbaH\x04r\x02\x18(\x12.\n\nexpires_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"*\n\x16RegisterMethodResponse\x12\x10\n\x08revision\x18\x01 \x01(\t*\xfd\x01\n\rPaymentStatus\x12\x1e\n\x1aPAYMENT_STATUS_UNSPECIFIED\x10\x00\x12\x1c\n\x18PAYMENT_STATUS_REQUESTED\x10\x01\x12\x1d\n\x19PAYMENT_STATUS_AUTHORISED\x10\x02\x12\x19\n\x15PAYMENT_STATUS_FAILED\x10\x03\x12\x1b\n\x17PAYMENT_STATUS_CAPTURED\x10\x04\x12\x19\n\x15PAYMENT_STATUS_VOIDED\x10\x05\x12\x1b\n\x17PAYMENT_STATUS_REFUNDED\x10\x06\x12\x1f\n\x1bPAYMENT_STATUS_VOID_REFUSED\x10\x07*\xad\x01\n\x0fTransactionKind\x12 \n\x1cTRANSACTION_KIND_UNSPECIFIED\x10\x00\x12\"\n\x1eTRANSACTION_KIND_AUTHORISATION\x10\x01\x12\x1c\n\x18TRANSACTION_KIND_CAPTURE\x10\x02\x12\x19\n\x15TRANSACTION_KIND_VOID\x10\x03\x12\x1b\n\x17TRANSACTION_KIND_REFUND\x10\x04\x32\xd8\x02\n\x0fPaymentsService\x12m\n\rRefundPayment\x12*.commerce.payments.v1.RefundPaymentRequest\x1a+.commerce.payments.v1.RefundPaymentResponse\"\x03\x90\x02\x02\x12p\n\x0eRegisterMethod\x12+.commerce.payments.v1.RegisterMethodRequest\x1a,.commerce.payments.v1.RegisterMethodResponse\"\x03\x90\x02\x02\x12\x64\n\nGetPayment\x12\'.commerce.payments.v1.GetPaymentRequest\x1a(.commerce.payments.v1.GetPaymentResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -58,26 +58,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PAYMENTSSERVICE'].methods_by_name['RegisterMethod']._serialized_options = b'\220\002\002'
   _globals['_PAYMENTSSERVICE'].methods_by_name['GetPayment']._loaded_options = None
   _globals['_PAYMENTSSERVICE'].methods_by_name['GetPayment']._serialized_options = b'\220\002\001'
-  _globals['_PAYMENTSTATUS']._serialized_start=1211
-  _globals['_PAYMENTSTATUS']._serialized_end=1431
-  _globals['_TRANSACTIONKIND']._serialized_start=1434
-  _globals['_TRANSACTIONKIND']._serialized_end=1607
+  _globals['_PAYMENTSTATUS']._serialized_start=1367
+  _globals['_PAYMENTSTATUS']._serialized_end=1620
+  _globals['_TRANSACTIONKIND']._serialized_start=1623
+  _globals['_TRANSACTIONKIND']._serialized_end=1796
   _globals['_PAYMENT']._serialized_start=163
-  _globals['_PAYMENT']._serialized_end=418
-  _globals['_TRANSACTION']._serialized_start=420
-  _globals['_TRANSACTION']._serialized_end=547
-  _globals['_GETPAYMENTREQUEST']._serialized_start=549
-  _globals['_GETPAYMENTREQUEST']._serialized_end=596
-  _globals['_GETPAYMENTRESPONSE']._serialized_start=598
-  _globals['_GETPAYMENTRESPONSE']._serialized_end=684
-  _globals['_REFUNDPAYMENTREQUEST']._serialized_start=687
-  _globals['_REFUNDPAYMENTREQUEST']._serialized_end=846
-  _globals['_REFUNDPAYMENTRESPONSE']._serialized_start=848
-  _globals['_REFUNDPAYMENTRESPONSE']._serialized_end=937
-  _globals['_REGISTERMETHODREQUEST']._serialized_start=940
-  _globals['_REGISTERMETHODREQUEST']._serialized_end=1164
-  _globals['_REGISTERMETHODRESPONSE']._serialized_start=1166
-  _globals['_REGISTERMETHODRESPONSE']._serialized_end=1208
-  _globals['_PAYMENTSSERVICE']._serialized_start=1610
-  _globals['_PAYMENTSSERVICE']._serialized_end=1954
+  _globals['_PAYMENT']._serialized_end=480
+  _globals['_REFUSEDREFUND']._serialized_start=482
+  _globals['_REFUSEDREFUND']._serialized_end=574
+  _globals['_TRANSACTION']._serialized_start=576
+  _globals['_TRANSACTION']._serialized_end=703
+  _globals['_GETPAYMENTREQUEST']._serialized_start=705
+  _globals['_GETPAYMENTREQUEST']._serialized_end=752
+  _globals['_GETPAYMENTRESPONSE']._serialized_start=754
+  _globals['_GETPAYMENTRESPONSE']._serialized_end=840
+  _globals['_REFUNDPAYMENTREQUEST']._serialized_start=843
+  _globals['_REFUNDPAYMENTREQUEST']._serialized_end=1002
+  _globals['_REFUNDPAYMENTRESPONSE']._serialized_start=1004
+  _globals['_REFUNDPAYMENTRESPONSE']._serialized_end=1093
+  _globals['_REGISTERMETHODREQUEST']._serialized_start=1096
+  _globals['_REGISTERMETHODREQUEST']._serialized_end=1320
+  _globals['_REGISTERMETHODRESPONSE']._serialized_start=1322
+  _globals['_REGISTERMETHODRESPONSE']._serialized_end=1364
+  _globals['_PAYMENTSSERVICE']._serialized_start=1799
+  _globals['_PAYMENTSSERVICE']._serialized_end=2143
 # @@protoc_insertion_point(module_scope)

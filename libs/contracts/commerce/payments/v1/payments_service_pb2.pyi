@@ -41,6 +41,8 @@ class _PaymentStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Payment
     """The hold was given up before we took the money."""
     PAYMENT_STATUS_REFUNDED: _PaymentStatus.ValueType  # 6
     """The money was given back."""
+    PAYMENT_STATUS_VOID_REFUSED: _PaymentStatus.ValueType  # 7
+    """The order is cancelled, but the gateway will not give up the hold: people must see to it."""
 
 class PaymentStatus(_PaymentStatus, metaclass=_PaymentStatusEnumTypeWrapper):
     """Where a payment stands."""
@@ -59,6 +61,8 @@ PAYMENT_STATUS_VOIDED: PaymentStatus.ValueType  # 5
 """The hold was given up before we took the money."""
 PAYMENT_STATUS_REFUNDED: PaymentStatus.ValueType  # 6
 """The money was given back."""
+PAYMENT_STATUS_VOID_REFUSED: PaymentStatus.ValueType  # 7
+"""The order is cancelled, but the gateway will not give up the hold: people must see to it."""
 Global___PaymentStatus: _TypeAlias = PaymentStatus  # noqa: Y015
 
 class _TransactionKind:
@@ -106,12 +110,13 @@ class Payment(_message.Message):
     TRANSACTIONS_FIELD_NUMBER: _builtins.int
     REFUNDED_FIELD_NUMBER: _builtins.int
     METHOD_FIELD_NUMBER: _builtins.int
+    REFUSED_REFUNDS_FIELD_NUMBER: _builtins.int
     order_id: _builtins.str
     """The order it pays, a UUID; an order has one payment."""
     status: Global___PaymentStatus.ValueType
     """Where the payment stands."""
     reason: _builtins.str
-    """Why it failed; empty otherwise."""
+    """Why it failed, or why the gateway will not give up the hold; empty otherwise."""
     method: _builtins.str
     """How it is paid, for people, such as "card ending in 4242"; empty for the gateway's default."""
     @_builtins.property
@@ -126,6 +131,10 @@ class Payment(_message.Message):
     def refunded(self) -> _money_pb2.Money:
         """How much was given back so far."""
 
+    @_builtins.property
+    def refused_refunds(self) -> _containers.RepeatedCompositeFieldContainer[Global___RefusedRefund]:
+        """Refunds that the gateway will not make: people must see to them, and RefundPayment can ask for them once more."""
+
     def __init__(
         self,
         *,
@@ -136,14 +145,47 @@ class Payment(_message.Message):
         transactions: _abc.Iterable[Global___Transaction] | None = ...,
         refunded: _money_pb2.Money | None = ...,
         method: _builtins.str = ...,
+        refused_refunds: _abc.Iterable[Global___RefusedRefund] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "refunded", b"refunded"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "method", b"method", "order_id", b"order_id", "reason", b"reason", "refunded", b"refunded", "status", b"status", "transactions", b"transactions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "method", b"method", "order_id", b"order_id", "reason", b"reason", "refunded", b"refunded", "refused_refunds", b"refused_refunds", "status", b"status", "transactions", b"transactions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Payment: _TypeAlias = Payment  # noqa: Y015
+
+@_typing.final
+class RefusedRefund(_message.Message):
+    """A refund that the gateway refused for good."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REFUND_ID_FIELD_NUMBER: _builtins.int
+    AMOUNT_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    refund_id: _builtins.str
+    """Names the refund."""
+    reason: _builtins.str
+    """Why the gateway refused."""
+    @_builtins.property
+    def amount(self) -> _money_pb2.Money:
+        """How much was to be given back."""
+
+    def __init__(
+        self,
+        *,
+        refund_id: _builtins.str = ...,
+        amount: _money_pb2.Money | None = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "reason", b"reason", "refund_id", b"refund_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RefusedRefund: _TypeAlias = RefusedRefund  # noqa: Y015
 
 @_typing.final
 class Transaction(_message.Message):

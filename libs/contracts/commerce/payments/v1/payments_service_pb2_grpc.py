@@ -58,7 +58,9 @@ class PaymentsServiceServicer:
 
     def RefundPayment(self, request, context):
         """Gives back a part of the captured money of an order, or all that is left. The reply leaves when the refund is
-        durable; the gateway is asked until it has done it. Repeating the same request_id refunds nothing twice.
+        durable; the gateway is asked until it has done or refused it. Repeating the same request_id refunds nothing twice.
+        Ordering counts a refund whose id is not that of a return as one of the order.
+        A refund that the gateway refused is asked for once more with the same refund_id and a new request_id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -18,7 +18,9 @@ class PaymentsServiceStub:
     def __init__(self, channel: _aio.Channel) -> None: ...
     RefundPayment: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.RefundPaymentRequest, _payments_service_pb2.RefundPaymentResponse]
     """Gives back a part of the captured money of an order, or all that is left. The reply leaves when the refund is
-    durable; the gateway is asked until it has done it. Repeating the same request_id refunds nothing twice.
+    durable; the gateway is asked until it has done or refused it. Repeating the same request_id refunds nothing twice.
+    Ordering counts a refund whose id is not that of a return as one of the order.
+    A refund that the gateway refused is asked for once more with the same refund_id and a new request_id.
     """
     RegisterMethod: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.RegisterMethodRequest, _payments_service_pb2.RegisterMethodResponse]
     """Keeps a way to pay for a customer's later orders; the one registered last is used. Refused with CUSTOMER_FORGOTTEN
@@ -37,7 +39,9 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_payments_service_pb2.RefundPaymentRequest, _abc.Awaitable[_payments_service_pb2.RefundPaymentResponse]],
     ) -> _abc.Awaitable[_payments_service_pb2.RefundPaymentResponse]:
         """Gives back a part of the captured money of an order, or all that is left. The reply leaves when the refund is
-        durable; the gateway is asked until it has done it. Repeating the same request_id refunds nothing twice.
+        durable; the gateway is asked until it has done or refused it. Repeating the same request_id refunds nothing twice.
+        Ordering counts a refund whose id is not that of a return as one of the order.
+        A refund that the gateway refused is asked for once more with the same refund_id and a new request_id.
         """
 
     @_abc_1.abstractmethod

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*commerce/shipping/v1/shipping_events.proto\x12\x14\x63ommerce.shipping.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"h\n\x0fShipmentCreated\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12.\n\ncreated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x98\x01\n\x12ShipmentDispatched\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12\x0f\n\x07\x63\x61rrier\x18\x03 \x01(\t\x12\x17\n\x0ftracking_number\x18\x04 \x01(\t\x12\x31\n\rdispatched_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"l\n\x11\x44\x65liveryConfirmed\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12\x30\n\x0c\x64\x65livered_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"G\n\x0e\x44\x65liveryFailed\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*commerce/shipping/v1/shipping_events.proto\x12\x14\x63ommerce.shipping.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"h\n\x0fShipmentCreated\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12.\n\ncreated_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x98\x01\n\x12ShipmentDispatched\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12\x0f\n\x07\x63\x61rrier\x18\x03 \x01(\t\x12\x17\n\x0ftracking_number\x18\x04 \x01(\t\x12\x31\n\rdispatched_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x91\x01\n\rParcelDelayed\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12\x0f\n\x07\x63\x61rrier\x18\x03 \x01(\t\x12\x17\n\x0ftracking_number\x18\x04 \x01(\t\x12/\n\x0breported_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"l\n\x11\x44\x65liveryConfirmed\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12\x30\n\x0c\x64\x65livered_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"J\n\x11ShipmentCancelled\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\"G\n\x0e\x44\x65liveryFailed\x12\x10\n\x08order_id\x18\x01 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,8 +36,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SHIPMENTCREATED']._serialized_end=205
   _globals['_SHIPMENTDISPATCHED']._serialized_start=208
   _globals['_SHIPMENTDISPATCHED']._serialized_end=360
-  _globals['_DELIVERYCONFIRMED']._serialized_start=362
-  _globals['_DELIVERYCONFIRMED']._serialized_end=470
-  _globals['_DELIVERYFAILED']._serialized_start=472
-  _globals['_DELIVERYFAILED']._serialized_end=543
+  _globals['_PARCELDELAYED']._serialized_start=363
+  _globals['_PARCELDELAYED']._serialized_end=508
+  _globals['_DELIVERYCONFIRMED']._serialized_start=510
+  _globals['_DELIVERYCONFIRMED']._serialized_end=618
+  _globals['_SHIPMENTCANCELLED']._serialized_start=620
+  _globals['_SHIPMENTCANCELLED']._serialized_end=694
+  _globals['_DELIVERYFAILED']._serialized_start=696
+  _globals['_DELIVERYFAILED']._serialized_end=767
 # @@protoc_insertion_point(module_scope)

@@ -90,6 +90,46 @@ class ShipmentDispatched(_message.Message):
 Global___ShipmentDispatched: _TypeAlias = ShipmentDispatched  # noqa: Y015
 
 @_typing.final
+class ParcelDelayed(_message.Message):
+    """The carrier reports that something went wrong on the way. The parcel may go on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    CARRIER_FIELD_NUMBER: _builtins.int
+    TRACKING_NUMBER_FIELD_NUMBER: _builtins.int
+    REPORTED_AT_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.str
+    """The order, a UUID."""
+    customer_id: _builtins.str
+    """Who ordered; empty for a guest."""
+    carrier: _builtins.str
+    """Who carries it."""
+    tracking_number: _builtins.str
+    """The carrier's number, to follow the parcel by."""
+    @_builtins.property
+    def reported_at(self) -> _timestamp_pb2.Timestamp:
+        """When, as the carrier says."""
+
+    def __init__(
+        self,
+        *,
+        order_id: _builtins.str = ...,
+        customer_id: _builtins.str = ...,
+        carrier: _builtins.str = ...,
+        tracking_number: _builtins.str = ...,
+        reported_at: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["reported_at", b"reported_at"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["carrier", b"carrier", "customer_id", b"customer_id", "order_id", b"order_id", "reported_at", b"reported_at", "tracking_number", b"tracking_number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ParcelDelayed: _TypeAlias = ParcelDelayed  # noqa: Y015
+
+@_typing.final
 class DeliveryConfirmed(_message.Message):
     """The parcel is with the customer."""
 
@@ -120,6 +160,38 @@ class DeliveryConfirmed(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeliveryConfirmed: _TypeAlias = DeliveryConfirmed  # noqa: Y015
+
+@_typing.final
+class ShipmentCancelled(_message.Message):
+    """The shipment was stopped before the carrier had the parcel, and will never start. It is announced for every stopped
+    shipment, also when Ordering asked for it, and once more if the order is confirmed afterwards.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_ID_FIELD_NUMBER: _builtins.int
+    CUSTOMER_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    order_id: _builtins.str
+    """The order, a UUID."""
+    customer_id: _builtins.str
+    """Who ordered; empty for a guest, or if Shipping had not heard of the confirmation."""
+    reason: _builtins.str
+    """Why, for people."""
+    def __init__(
+        self,
+        *,
+        order_id: _builtins.str = ...,
+        customer_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["customer_id", b"customer_id", "order_id", b"order_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShipmentCancelled: _TypeAlias = ShipmentCancelled  # noqa: Y015
 
 @_typing.final
 class DeliveryFailed(_message.Message):

@@ -59,9 +59,9 @@ class ShippingServiceServicer:
     """
 
     def CancelShipment(self, request, context):
-        """Stops a shipment before the carrier has the parcel, also one that has not begun: then it never does. When it is too
-        late, the call fails with FAILED_PRECONDITION and the reason SHIPMENT_DISPATCHED. Repeating the same request_id
-        returns the same answer.
+        """Stops a shipment before the carrier has the parcel, also one that has not begun: then it never does. Its order is
+        cancelled too: the stock is released, the payment voided or refunded. When it is too late, the call fails with
+        FAILED_PRECONDITION and the reason SHIPMENT_DISPATCHED. Repeating the same request_id returns the same answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

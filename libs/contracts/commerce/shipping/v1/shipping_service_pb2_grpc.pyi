@@ -19,9 +19,9 @@ class ShippingServiceStub:
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CancelShipment: _aio.UnaryUnaryMultiCallable[_shipping_service_pb2.CancelShipmentRequest, _shipping_service_pb2.CancelShipmentResponse]
-    """Stops a shipment before the carrier has the parcel, also one that has not begun: then it never does. When it is too
-    late, the call fails with FAILED_PRECONDITION and the reason SHIPMENT_DISPATCHED. Repeating the same request_id
-    returns the same answer.
+    """Stops a shipment before the carrier has the parcel, also one that has not begun: then it never does. Its order is
+    cancelled too: the stock is released, the payment voided or refunded. When it is too late, the call fails with
+    FAILED_PRECONDITION and the reason SHIPMENT_DISPATCHED. Repeating the same request_id returns the same answer.
     """
     GetShipment: _aio.UnaryUnaryMultiCallable[_shipping_service_pb2.GetShipmentRequest, _shipping_service_pb2.GetShipmentResponse]
     """Reads the shipment of an order, as of its latest durable commit."""
@@ -41,9 +41,9 @@ class ShippingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _shipping_service_pb2.CancelShipmentRequest,
         context: _aio.ServicerContext[_shipping_service_pb2.CancelShipmentRequest, _abc.Awaitable[_shipping_service_pb2.CancelShipmentResponse]],
     ) -> _abc.Awaitable[_shipping_service_pb2.CancelShipmentResponse]:
-        """Stops a shipment before the carrier has the parcel, also one that has not begun: then it never does. When it is too
-        late, the call fails with FAILED_PRECONDITION and the reason SHIPMENT_DISPATCHED. Repeating the same request_id
-        returns the same answer.
+        """Stops a shipment before the carrier has the parcel, also one that has not begun: then it never does. Its order is
+        cancelled too: the stock is released, the payment voided or refunded. When it is too late, the call fails with
+        FAILED_PRECONDITION and the reason SHIPMENT_DISPATCHED. Repeating the same request_id returns the same answer.
         """
 
     @_abc_1.abstractmethod

@@ -11,7 +11,7 @@ from treaty.causes import acting
 from treaty.web import Webhook
 
 from services.commerce.money import Money
-from services.commerce.payments.application import Answer, GatewayAway, GatewayTimeout
+from services.commerce.payments.application import Answer, GatewayAway, GatewayRefused, GatewayTimeout
 from services.commerce.payments.external.gateway.messages import (
     APPROVED,
     AUTHORISE,
@@ -20,9 +20,11 @@ from services.commerce.payments.external.gateway.messages import (
     EVERYTHING,
     REFUND,
     REVERSE,
+    TRY_AGAIN,
     ForeignMessage,
     Line,
     decode,
+    refusal_of,
     request,
     to_answer,
 )
@@ -94,8 +96,10 @@ class GatewayClient:
 
     async def _must_succeed(self, line: Line) -> None:
         said = await self._ask(line)
-        if said.amount != APPROVED:
+        if said.amount in TRY_AGAIN:
             raise GatewayAway(f"the gateway answered {said.type} for {line.reference} with {said.amount}")
+        if said.amount != APPROVED:
+            raise GatewayRefused(refusal_of(said.amount))
 
     async def _ask(self, line: Line) -> Line:
         key, received = (line.type, line.reference), self._received

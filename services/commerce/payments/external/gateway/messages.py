@@ -17,6 +17,8 @@ from services.commerce.payments.application import Answer, NoteVerdict, Verdict
 AUTHORISE, CAPTURE, REFUND, REVERSE, BOOKS = "0100", "0220", "0200", "0400", "0600"
 REQUESTS = (AUTHORISE, CAPTURE, REFUND, REVERSE, BOOKS)
 APPROVED, DO_NOT_HONOUR, IN_PROGRESS = "00", "05", "09"
+TRY_AGAIN = frozenset({IN_PROGRESS, "19", "68", "90", "91", "96"})
+"""The codes of an outage, after ISO 8583: the gateway did not decide. Any other code but `APPROVED` is a refusal."""
 EVERYTHING = "*"
 """The reference that requests the books of all references together."""
 
@@ -83,6 +85,11 @@ def verdict_of(code: str) -> Answer:
         return Answer(verdict=Verdict.IN_PROGRESS)
     reason = _REASONS.get(code, f"declined with code {code}")
     return Answer(verdict=Verdict.DECLINED, reason=reason)
+
+
+def refusal_of(code: str) -> str:
+    """Returns the reason of a refused capture, void or refund in words."""
+    return _REASONS.get(code, f"refused with code {code}")
 
 
 def verdict_from(body: bytes) -> NoteVerdict:

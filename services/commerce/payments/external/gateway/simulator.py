@@ -31,7 +31,18 @@ from services.commerce.payments.external.gateway.messages import (
     decode,
 )
 
-Behaviour = Literal["approve", "decline", "silent", "late", "repeat", "callback", "callback-decline"]
+Behaviour = Literal[
+    "approve",
+    "decline",
+    "silent",
+    "late",
+    "repeat",
+    "callback",
+    "callback-decline",
+    "refuse-capture",
+    "refuse-void",
+    "refuse-refund",
+]
 
 RULES: Mapping[int, Behaviour] = {
     13: "decline",
@@ -41,7 +52,13 @@ RULES: Mapping[int, Behaviour] = {
     29: "callback",
     31: "callback-decline",
 }
-"""The gateway's behaviour by the last two digits of an amount, like the test cards of real gateways."""
+"""The gateway's behaviour by the last two digits of an amount, like the test cards of real gateways.
+
+No amount makes the gateway refuse a capture, a void or a refund unless the rules are changed.
+"""
+
+REFUSED: Mapping[str, Behaviour] = {CAPTURE: "refuse-capture", REVERSE: "refuse-void", REFUND: "refuse-refund"}
+"""The behaviour that refuses a type of request."""
 
 Send = Callable[[Line], None]
 Tell = Callable[[str, bytes], Awaitable[bool]]
@@ -93,6 +110,9 @@ class Simulator:
         account = self.accounts.setdefault(reference, Account())
         if request.type == AUTHORISE:
             self._authorise(account, request, send)
+            return
+        if self.rules.get(account.amount % 100) == REFUSED.get(request.type, ""):
+            send(answer(request, DO_NOT_HONOUR))
             return
         if request.type == CAPTURE:
             account.captured, account.held = account.captured + account.held, 0
