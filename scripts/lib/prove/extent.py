@@ -36,7 +36,7 @@ FULL = Extent(
     hits=(1, 2, 3),
     faults=360,
     events=900_000,
-    clients=128,
+    clients=64,
     rounds=20,
     bank=Plan(transfers=10_000, people=1_000, rounds=10),
 )

@@ -1,6 +1,7 @@
 """The service processes of a proof, and clients that repeat each command until it is answered."""
 
 import asyncio
+import math
 import os
 import random
 import signal
@@ -128,6 +129,7 @@ class Clients:
         successes: the times of the OK answers, by the loop's clock.
         pause: about how many seconds a client waits before its next command.
         numbers: the number of the latest movement of each account that was answered with OK.
+        most: the movements after which the clients wait.
         held: whether the clients wait before their next commands.
     """
 
@@ -138,6 +140,7 @@ class Clients:
     successes: list[float] = field(default_factory=list)
     pause: float = 0.0
     numbers: dict[str, int] = field(default_factory=dict)
+    most: float = math.inf
     held: bool = False
     _channels: dict[str, Any] = field(default_factory=dict)
     _enough: bool = False

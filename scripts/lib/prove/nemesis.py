@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -18,6 +19,14 @@ from scripts.lib.prove.stage import Stage, stage
 QUIET_SECONDS = 1.0
 
 _ONE_LONG_IN = 36
+
+_EVENTS_OF_A_MOVEMENT = 2
+"""One of the accounts and one of the ledger."""
+
+_AHEAD = 1.5
+"""How far the clients may be ahead of an even share of the events for each fault: the longer the log, the longer a
+rebuild."""
+
 _STILL = 120.0
 """Seconds without an event after which the rest is given up; then the verdict says what was not done."""
 
@@ -73,12 +82,14 @@ async def befall(servers: Servers, folder: Path, *, faults: int, events: int, cl
         pause=0.06,
         PROVING_FAILS_EVERY=str(fails_every),
     ) as scene:
-        for kind in _order(list(scene.faults.all), faults, scene.faults.chance):
+        for number, kind in enumerate(_order(list(scene.faults.all), faults, scene.faults.chance), start=1):
+            scene.clients.most = _AHEAD * events / _EVENTS_OF_A_MOVEMENT * number / faults
             await asyncio.sleep(QUIET_SECONDS * scene.faults.chance.uniform(0.5, 1.5))
             await _inject(kind, scene, found)
+        scene.clients.most = math.inf
         with contextlib.suppress(AssertionError):
             await while_moving(
-                lambda: sum(scene.noted.values()) * 2 >= events,
+                lambda: sum(scene.noted.values()) * _EVENTS_OF_A_MOVEMENT >= events,
                 lambda: len(scene.flow),
                 still=_STILL,
                 within=float("inf"),

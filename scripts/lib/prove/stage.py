@@ -135,10 +135,13 @@ async def _keep_asking(look: Looking) -> None:
 
 
 async def _keep_together(clients: Clients, noted: Mapping[str, int]) -> None:
-    """Holds the clients while the ledger is far behind. Otherwise replays and repairs would last longer and longer."""
+    """Holds the clients while the ledger is far behind, or if they have done as much as they may.
+
+    Otherwise replays, rebuilds and repairs would last longer and longer.
+    """
     while True:
         behind = sum(max(0, number - noted.get(account, 0)) for account, number in clients.numbers.items())
-        clients.held = behind > _FAR_BEHIND
+        clients.held = behind > _FAR_BEHIND or sum(clients.numbers.values()) >= clients.most
         await asyncio.sleep(0.5)
 
 

@@ -47,6 +47,21 @@ async def test_clients_wait_while_the_ledger_is_far_behind(monkeypatch: pytest.M
         keeping.cancel()
 
 
+async def test_clients_wait_when_they_have_done_as_much_as_they_may() -> None:
+    clients = Clients(lambda: "", most=10)
+    keeping = asyncio.create_task(stage._keep_together(clients, {"a1": 9, "a2": 2}))
+    try:
+        clients.numbers.update({"a1": 9})
+        await asyncio.sleep(0)
+        assert not clients.held
+        clients.numbers["a2"] = 1
+        await eventually(lambda: clients.held)
+        clients.most = 20
+        await eventually(lambda: not clients.held)
+    finally:
+        keeping.cancel()
+
+
 async def test_what_failed_is_tried_again_however_many_messages_wait_before_it() -> None:
     stores = MemoryStores(Surroundings())
     for number in range(1_200):
