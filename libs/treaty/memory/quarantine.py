@@ -29,8 +29,7 @@ class MemoryQuarantine:
 
     async def asked(self, partition: int) -> Sequence[str]:
         mine = (item for item in self._waiting() if item.partition == partition)
-        asked = sorted((item.intent.at, item.key) for item in mine if item.intent)
-        return list(dict.fromkeys(key for _, key in asked))
+        return list(dict.fromkeys(item.key for item in mine if item.intent))
 
     async def due(self, partition: int, now: datetime, *, away: Collection[str] = ()) -> Sequence[str]:
         mine = (item for item in self._waiting() if item.partition == partition and item.missing not in away)

@@ -191,7 +191,7 @@ class Quarantine(Protocol):
     async def asked(self, partition: int) -> Sequence[str]:
         """Returns keys of the partition with an intent of a person.
 
-        Those that have waited longest come first. The number of keys is bounded: others follow when these are done.
+        The number of keys is bounded: others follow when these are done.
         """
         ...
 

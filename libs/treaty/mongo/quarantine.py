@@ -78,15 +78,16 @@ class MongoQuarantine:
             return int(await self._items.count_documents({**_WAITING, "partition": partition}))
 
     async def asked(self, partition: int) -> Sequence[str]:
-        return await self._keys({"partition": partition, **_WAITING, **_ASKED}, "intent.at")
+        return await self._keys({"partition": partition, **_WAITING, **_ASKED}, None)
 
     async def due(self, partition: int, now: datetime, *, away: Collection[str] = ()) -> Sequence[str]:
         where = {"partition": partition, **_WAITING, "next_try": {"$lte": now}}
-        return await self._keys({**where, "missing": {"$nin": list(away)}} if away else where, "next_try")
+        return await self._keys({**where, "missing": {"$nin": list(away)}} if away else where, [("next_try", 1)])
 
-    async def _keys(self, where: Mapping[str, Any], order: str) -> Sequence[str]:
+    async def _keys(self, where: Mapping[str, Any], order: Sequence[tuple[str, int]] | None) -> Sequence[str]:
+        """Returns keys in an order that an index has: sorting in memory would take the bodies too."""
         with reaching():
-            found = self._items.find(where, {"_id": 0, "key": 1}).sort(order, 1).limit(_MOST_DUE)
+            found = self._items.find(where, {"_id": 0, "key": 1}, sort=order).limit(_MOST_DUE)
             return list(dict.fromkeys([document["key"] for document in await found.to_list(None)]))
 
     async def update(self, known: Quarantined, new: Quarantined) -> bool:
