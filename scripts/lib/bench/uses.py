@@ -33,6 +33,7 @@ from scripts.lib.bench.used import used
 from scripts.lib.databases import temporary
 from scripts.lib.dev.ports import free_ports
 from scripts.lib.processes import service
+from scripts.lib.ready import ASSETS, ready
 
 LICENSING, COMPLIANCE = AGENCY = ("media.licensing", "media.compliance")
 _PARTITIONS = 4
@@ -75,6 +76,8 @@ class _Agency:
             price=Money(minor_units=100, currency="EUR"),
         )
         await self._ask("DefineLicenseType", pb.DefineLicenseTypeRequest(type_id=prefix, name=prefix, terms=terms))
+        await self.broker.publish(ASSETS, ready(prefix))
+        await self.drained()
         await self._ask("OfferAsset", pb.OfferAssetRequest(asset_id=prefix, type_ids=[prefix]))
         purchases = [
             pb.PurchaseLicenseRequest(asset_id=prefix, buyer_id=f"b-{n}", type_id=prefix) for n in range(count)

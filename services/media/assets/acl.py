@@ -4,9 +4,21 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from services.media.assets.application import ports
-from services.media.assets.domain.values import Picture, Size
+from services.media.assets.domain.values import Picture, Release, Size
 from services.media.assets.external.pictures.client import PictureWorkers, WorkersFailed
 from services.media.assets.external.pictures.messages import Metadata, Personal, Unreadable
+
+_RELEASES = {
+    "MR-NAP": Release.NOT_NEEDED,
+    "MR-UMR": Release.ALL,
+    "MR-LMR": Release.SOME,
+    "MR-NON": Release.NONE,
+    "PR-NAP": Release.NOT_NEEDED,
+    "PR-UPR": Release.ALL,
+    "PR-LPR": Release.SOME,
+    "PR-NON": Release.NONE,
+}
+"""The codes of PLUS for releases of models and of property."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +47,16 @@ class WorkerInspection:
             dhash=seen.dhash,
             orientations=tuple(hash for hash in seen.orientations if hash),
             warnings=seen.warnings,
+            model_release=_release(seen.metadata.model_release),
+            property_release=_release(seen.metadata.property_release),
         )
         previews = {Size(name): data for name, data in found.previews.items()}
         return ports.Inspected(picture=picture, credits=_credits(seen.metadata, found.personal), previews=previews)
+
+
+def _release(code: str) -> Release:
+    """A code that PLUS does not have says nothing."""
+    return _RELEASES.get(code.upper(), Release.UNKNOWN)
 
 
 def _credits(metadata: Metadata, personal: Personal) -> dict[str, str]:

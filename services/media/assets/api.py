@@ -23,6 +23,7 @@ from services.media.assets.application.library import Download, Library
 from services.media.assets.domain.asset import Asset, Status
 from services.media.assets.domain.values import Likeness, Orientation, Picture, Size
 from services.media.assets.projections import AssetRow
+from services.media.assets.publishing import RELEASES
 from services.media.wire import time_to_wire
 
 T = TypeVar("T")
@@ -178,6 +179,8 @@ def _picture_of(picture: Picture) -> pb.Picture:
         keywords=picture.keywords,
         dhash=picture.dhash,
         warnings=picture.warnings,
+        model_release=RELEASES.to_wire(picture.model_release),
+        property_release=RELEASES.to_wire(picture.property_release),
     )
 
 

@@ -7,6 +7,7 @@ from media.licensing.v2 import licensing_events_pb2 as pb2
 from treaty.rpc import EnumTable
 
 from services.media.licensing.domain.events import (
+    AssetBecameReady,
     AssetOffered,
     AssetWithdrawn,
     LicenseEvent,
@@ -53,7 +54,7 @@ def publish_sale(sale: Sale, event: SaleEvent) -> Iterator[pb.AssetWithdrawnFrom
     match event:
         case AssetWithdrawn():
             yield pb.AssetWithdrawnFromSale(asset_id=sale.id, reason=event.reason)
-        case AssetOffered() | RightGranted() | RightProlonged():
+        case AssetBecameReady() | AssetOffered() | RightGranted() | RightProlonged():
             return
 
 

@@ -30,6 +30,7 @@ SALES = Stored(
     "sale",
     Sale,
     events=[
+        Shape("asset-became-ready", events.AssetBecameReady),
         Shape("asset-offered", events.AssetOffered),
         Shape("asset-withdrawn", events.AssetWithdrawn),
         Shape("right-granted", events.RightGranted),

@@ -19,6 +19,14 @@ class DefineLicenseType:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoteAssetReady:
+    """With `editorial_only`, releases of the picture are missing."""
+
+    asset_id: str
+    editorial_only: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OfferAsset:
     asset_id: str
     type_ids: Sequence[str]

@@ -25,6 +25,7 @@ from services.media.licensing.application.commands import (
     ListDays,
     ListLicenses,
     ListLicenseTypes,
+    NoteAssetReady,
     OfferAsset,
     ProlongLicense,
     PurchaseLicense,
@@ -63,11 +64,14 @@ class Licensing:
     async def define_license_type(self, command: DefineLicenseType) -> Committed[LicenseType]:
         return await self.types.add(command.type_id, lambda it: it.define(command.name, command.terms))
 
+    async def note_asset_ready(self, command: NoteAssetReady) -> Committed[Sale]:
+        """Lets an asset be offered."""
+        return await self.sales.add(command.asset_id, lambda it: it.make_ready(editorial_only=command.editorial_only))
+
     async def offer_asset(self, command: OfferAsset) -> Committed[Sale]:
         """Puts an asset on sale with license types, or changes its offer."""
-        for type_id in command.type_ids:
-            (await self.types.get(type_id)).state.known_terms()
-        return await self.sales.add(command.asset_id, lambda it: it.offer(command.type_ids, command.embargo_until))
+        types = {id: (await self.types.get(id)).state.known_terms() for id in command.type_ids}
+        return await self.sales.add(command.asset_id, lambda it: it.offer(types, command.embargo_until))
 
     async def withdraw_asset(self, command: WithdrawAsset) -> Committed[Sale]:
         """Ends the sale of an asset. The licenses that were sold remain."""

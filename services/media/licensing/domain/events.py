@@ -15,6 +15,13 @@ class LicenseTypeDefined:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AssetBecameReady:
+    """The picture can be sold. With `editorial_only`, releases are missing, so it is sold for news alone."""
+
+    editorial_only: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AssetOffered:
     """Replaces an earlier offer, and puts a withdrawn asset on sale again."""
 
@@ -52,7 +59,7 @@ class RightProlonged:
     granted_at: datetime
 
 
-SaleEvent = AssetOffered | AssetWithdrawn | RightGranted | RightProlonged
+SaleEvent = AssetBecameReady | AssetOffered | AssetWithdrawn | RightGranted | RightProlonged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

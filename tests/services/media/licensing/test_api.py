@@ -7,14 +7,17 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
+from media.assets.v1 import assets_events_pb2 as assets
 from media.licensing.v1 import licensing_events_pb2 as events
 from media.licensing.v1 import licensing_service_pb2 as pb
 from treaty.memory.stores import MemoryStores
 from treaty.surroundings import Surroundings
 from treaty.testing import eventually
 from treaty.testing.clients import refusal
-from treaty.testing.world import embedded
+from treaty.testing.world import SeededIds, embedded
 
+from services.media.licensing.acl import asset_ready
+from services.media.licensing.application.commands import NoteAssetReady
 from tests.services.media.agency import Agency, at, now, terms, usage
 
 UUID = "11111111-2222-4333-8444-555555555555"
@@ -70,6 +73,49 @@ async def test_an_unknown_type_or_asset_is_not_found(agency: Agency, values: dic
 
 async def test_an_asset_is_not_offered_with_an_unknown_type(agency: Agency) -> None:
     assert (await refusal(agency.offer("harbour", "unknown"))).code is grpc.StatusCode.NOT_FOUND
+
+
+async def test_a_picture_is_not_offered_before_it_is_ready_whatever_the_order_and_number_of_the_events(
+    agency: Agency,
+) -> None:
+    stranger = Agency(agency.channel, SeededIds("stranger"))
+    for asset_id in ("harbour", "rejected"):
+        refused = await refusal(stranger.offer(asset_id))
+        assert (refused.code, refused.reason) == (FAILED, "ASSET_NOT_READY")
+    for _ in range(2):
+        await agency.tell_ready("harbour")
+    assert (await refusal(agency.buy(asset_id="harbour"))).reason == "ASSET_NOT_OFFERED"
+    offered = (await stranger.offer("harbour")).sale
+    assert (offered.ready, offered.editorial_only, list(offered.type_ids)) == (True, False, ["web"])
+    assert (await agency.buy(asset_id="harbour")).license.asset_id == "harbour"
+
+
+async def test_a_picture_without_releases_is_offered_and_sold_for_news_alone(agency: Agency) -> None:
+    await agency.define("news", model=pb.MODEL_EDITORIAL)
+    await agency.tell_ready("crowd", model_release=assets.RELEASE_SOME, property_release=assets.RELEASE_NOT_NEEDED)
+    refused = await refusal(agency.offer("crowd", "news", "web"))
+    assert (refused.code, refused.reason) == (FAILED, "RELEASES_MISSING")
+    assert (await agency.offer("crowd", "news")).sale.editorial_only
+    assert (await agency.buy(asset_id="crowd", type_id="news")).license.type_id == "news"
+    await agency.define("news")
+    assert (await refusal(agency.buy(asset_id="crowd", type_id="news"))).reason == "RELEASES_MISSING"
+
+
+@pytest.mark.parametrize(
+    ("model", "building", "editorial_only"),
+    [
+        (assets.RELEASE_UNSPECIFIED, assets.RELEASE_UNSPECIFIED, False),
+        (assets.RELEASE_ALL, assets.RELEASE_NOT_NEEDED, False),
+        (assets.RELEASE_NONE, assets.RELEASE_ALL, True),
+        (assets.RELEASE_ALL, assets.RELEASE_SOME, True),
+        (assets.RELEASE_ALL, 99, True),
+    ],
+)
+def test_a_release_that_is_missing_or_in_a_new_word_leaves_news_alone(
+    model: Any, building: Any, editorial_only: bool
+) -> None:
+    event = assets.AssetReadyForSearch(asset_id="a", model_release=model, property_release=building)
+    assert asset_ready(event) == NoteAssetReady(asset_id="a", editorial_only=editorial_only)
 
 
 @pytest.mark.parametrize(
@@ -206,7 +252,7 @@ async def test_a_license_keeps_the_terms_with_which_it_was_sold(agency: Agency) 
 async def test_a_license_that_was_granted_before_a_crash_is_issued_after_it() -> None:
     """Another process begins with a log that has the grant, and no license yet."""
     async with embedded("media.licensing") as world:
-        agency = Agency(world.channel)
+        agency = Agency(world.channel, broker=world.broker)
         await agency.define()
         await agency.offer()
         bought = (await agency.buy()).license

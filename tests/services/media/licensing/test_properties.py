@@ -129,7 +129,8 @@ _sold = st.sampled_from(
 @given(st.lists(st.tuples(_sold, st.integers(0, 90), st.integers(0, 90)), max_size=15))
 def test_nothing_overlaps_an_exclusive_right(wanted: list[tuple[Terms, int, int]]) -> None:
     sale = Sale(id="sunset")
-    sale.offer(["web"], None)
+    sale.make_ready(editorial_only=False)
+    sale.offer({"web": terms()}, None)
     granted: list[tuple[Terms, Period]] = []
     for n, (sold, start, today) in enumerate(sorted(wanted, key=lambda one: one[2])):
         now = NOW + timedelta(days=today)

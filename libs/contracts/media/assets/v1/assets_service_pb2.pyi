@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from media.assets.v1 import assets_events_pb2 as _assets_events_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -152,6 +153,8 @@ class Picture(_message.Message):
     KEYWORDS_FIELD_NUMBER: _builtins.int
     DHASH_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    MODEL_RELEASE_FIELD_NUMBER: _builtins.int
+    PROPERTY_RELEASE_FIELD_NUMBER: _builtins.int
     format: _builtins.str
     """The format by content: JPEG, PNG, WEBP, TIFF or GIF."""
     width: _builtins.int
@@ -168,6 +171,10 @@ class Picture(_message.Message):
     """When it was taken, in ISO 8601; without an offset if the picture has none."""
     dhash: _builtins.str
     """The perceptual hash: 64 bits in hex, or empty for a picture without contours."""
+    model_release: _assets_events_pb2.Release.ValueType
+    """The agreement of the people in it, as the picture says."""
+    property_release: _assets_events_pb2.Release.ValueType
+    """The agreement of the owners of what it shows, as the picture says."""
     @_builtins.property
     def keywords(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The keywords in the picture."""
@@ -189,10 +196,12 @@ class Picture(_message.Message):
         keywords: _abc.Iterable[_builtins.str] | None = ...,
         dhash: _builtins.str = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
+        model_release: _assets_events_pb2.Release.ValueType = ...,
+        property_release: _assets_events_pb2.Release.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["camera", b"camera", "dhash", b"dhash", "format", b"format", "frames", b"frames", "height", b"height", "keywords", b"keywords", "mode", b"mode", "taken_at", b"taken_at", "warnings", b"warnings", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["camera", b"camera", "dhash", b"dhash", "format", b"format", "frames", b"frames", "height", b"height", "keywords", b"keywords", "mode", b"mode", "model_release", b"model_release", "property_release", b"property_release", "taken_at", b"taken_at", "warnings", b"warnings", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

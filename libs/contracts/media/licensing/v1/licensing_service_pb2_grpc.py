@@ -114,7 +114,8 @@ class LicensingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def OfferAsset(self, request, context):
-        """Puts an asset on sale with license types, or changes its offer.
+        """Puts an asset on sale with license types, or changes its offer. It is refused with ASSET_NOT_READY before the
+        picture is ready, and with RELEASES_MISSING if the picture may be sold for news alone and a type is for more.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

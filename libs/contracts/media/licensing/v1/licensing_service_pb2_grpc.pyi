@@ -19,7 +19,9 @@ class LicensingServiceStub:
     DefineLicenseType: _aio.UnaryUnaryMultiCallable[_licensing_service_pb2.DefineLicenseTypeRequest, _licensing_service_pb2.DefineLicenseTypeResponse]
     """Defines a license type, or defines it again. Licenses that were sold keep their terms."""
     OfferAsset: _aio.UnaryUnaryMultiCallable[_licensing_service_pb2.OfferAssetRequest, _licensing_service_pb2.OfferAssetResponse]
-    """Puts an asset on sale with license types, or changes its offer."""
+    """Puts an asset on sale with license types, or changes its offer. It is refused with ASSET_NOT_READY before the
+    picture is ready, and with RELEASES_MISSING if the picture may be sold for news alone and a type is for more.
+    """
     WithdrawAsset: _aio.UnaryUnaryMultiCallable[_licensing_service_pb2.WithdrawAssetRequest, _licensing_service_pb2.WithdrawAssetResponse]
     """Ends the sale of an asset. The licenses that were sold remain."""
     PurchaseLicense: _aio.UnaryUnaryMultiCallable[_licensing_service_pb2.PurchaseLicenseRequest, _licensing_service_pb2.PurchaseLicenseResponse]
@@ -60,7 +62,9 @@ class LicensingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _licensing_service_pb2.OfferAssetRequest,
         context: _aio.ServicerContext[_licensing_service_pb2.OfferAssetRequest, _abc.Awaitable[_licensing_service_pb2.OfferAssetResponse]],
     ) -> _abc.Awaitable[_licensing_service_pb2.OfferAssetResponse]:
-        """Puts an asset on sale with license types, or changes its offer."""
+        """Puts an asset on sale with license types, or changes its offer. It is refused with ASSET_NOT_READY before the
+        picture is ready, and with RELEASES_MISSING if the picture may be sold for news alone and a type is for more.
+        """
 
     @_abc_1.abstractmethod
     def WithdrawAsset(
