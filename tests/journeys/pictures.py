@@ -51,6 +51,9 @@ class Gallery:
     async def buy(self, asset: str, buyer: str = "ann", **values: Any) -> licensing.License:
         return (await self.agency.buy(asset_id=asset, type_id=asset, buyer_id=buyer, **values)).license
 
+    async def is_hidden(self, asset: str) -> bool:
+        return not await self.studio.is_searchable(asset)
+
     async def case(self, case_id: str, uses: int) -> compliance.Case:
         """Waits until a case has so many uses, and returns it."""
         await self.until(lambda: self._has_uses(case_id, uses))
@@ -134,6 +137,22 @@ class Journeys:
         assert (await gallery.agency.offer(asset, "news")).sale.editorial_only
         license = (await gallery.agency.buy(asset_id=asset, type_id="news")).license
         await gallery.until(lambda: gallery.is_covered(license))
+
+    async def test_a_withdrawn_picture_is_found_by_nobody_and_kept_for_its_buyers_until_it_is_offered_again(
+        self, gallery: Gallery
+    ) -> None:
+        asset, studio = await gallery.sale(), gallery.studio
+        license = await gallery.buy(asset)
+        await gallery.until(lambda: studio.is_searchable(asset))
+        await gallery.agency.withdraw(asset)
+        await gallery.until(lambda: gallery.is_hidden(asset))
+        assert (await refusal(gallery.buy(asset, "bob"))).reason == "ASSET_WITHDRAWN"
+        assert (await studio.asset(asset)).hidden
+        assert (await studio.download(asset))[1]
+        assert (await gallery.agency.report(license.license_id, usage())).license.counted == 1
+        await gallery.agency.offer(asset, asset)
+        await gallery.until(lambda: studio.is_searchable(asset))
+        assert await gallery.buy(asset, "bob")
 
     async def test_a_correction_reaches_the_case(self, gallery: Gallery) -> None:
         license = await gallery.buy(await gallery.sale(allowed=10))

@@ -1,9 +1,12 @@
-"""Translates what the workers find in pictures to the words of Asset Processing."""
+"""Translates what the workers find in pictures, and the events of Licensing, to the words of Asset Processing."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from media.licensing.v1 import licensing_events_pb2 as licensing
+
 from services.media.assets.application import ports
+from services.media.assets.application.commands import HideAsset, ShowAsset
 from services.media.assets.domain.values import Picture, Release, Size
 from services.media.assets.external.pictures.client import PictureWorkers, WorkersFailed
 from services.media.assets.external.pictures.messages import Metadata, Personal, Unreadable
@@ -52,6 +55,14 @@ class WorkerInspection:
         )
         previews = {Size(name): data for name, data in found.previews.items()}
         return ports.Inspected(picture=picture, credits=_credits(seen.metadata, found.personal), previews=previews)
+
+
+def asset_withdrawn(event: licensing.AssetWithdrawnFromSale) -> HideAsset:
+    return HideAsset(asset_id=event.asset_id, reason=event.reason)
+
+
+def asset_offered(event: licensing.AssetOfferedForSale) -> ShowAsset:
+    return ShowAsset(asset_id=event.asset_id)
 
 
 def _release(code: str) -> Release:

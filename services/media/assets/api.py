@@ -164,6 +164,7 @@ def asset_of(asset: Asset) -> pb.Asset:
         picture=_picture_of(asset.picture) if asset.picture else None,
         reason=asset.reason,
         explanation=asset.explanation,
+        hidden=asset.hidden,
     )
 
 

@@ -8,9 +8,11 @@ from treaty.rpc import EnumTable
 from services.media.assets.domain.asset import Asset
 from services.media.assets.domain.events import (
     AssetEvent,
+    AssetHidden,
     AssetIndexed,
     AssetReadyForSearch,
     AssetRejected,
+    AssetShown,
     AssetUploaded,
     MetadataExtracted,
 )
@@ -65,5 +67,5 @@ def publish(asset: Asset, event: AssetEvent) -> Iterator[pb.AssetUploaded | pb.A
                 explanation=event.explanation,
                 rejected_at=time_to_wire(event.rejected_at),
             )
-        case MetadataExtracted() | AssetIndexed():
+        case MetadataExtracted() | AssetIndexed() | AssetHidden() | AssetShown():
             return

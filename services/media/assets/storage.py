@@ -22,6 +22,8 @@ ASSETS = Stored(
         Shape("asset-indexed", events.AssetIndexed),
         Shape("asset-ready-for-search", events.AssetReadyForSearch),
         Shape("asset-rejected", events.AssetRejected),
+        Shape("asset-hidden", events.AssetHidden),
+        Shape("asset-shown", events.AssetShown),
     ],
 )
 

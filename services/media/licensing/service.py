@@ -10,7 +10,7 @@ from treaty.service import Pattern, Ports, Relation, Service
 
 from services.media.licensing import acl, storage
 from services.media.licensing.api import LicensingApi
-from services.media.licensing.application.commands import ExpireLicense, IssueLicense, ProlongLicense
+from services.media.licensing.application.commands import ExpireLicense, IssueLicense, ProlongLicense, TellLicensees
 from services.media.licensing.application.licenses import Licensing, follow_sale, set_expiry
 from services.media.licensing.publishing import publish_license, publish_sale
 
@@ -36,7 +36,9 @@ def build(ports: Ports) -> Service:
             events.LicenseExpired,
             events.UsageViolationDetected,
             events.UsageViolationCorrected,
+            events.AssetOfferedForSale,
             events.AssetWithdrawnFromSale,
+            events.LicensedAssetWithdrawn,
         ],
         subscriptions=[on(assets.AssetReadyForSearch, acl.asset_ready, then=licensing.note_asset_ready)],
         commands=storage.COMMANDS,
@@ -44,6 +46,7 @@ def build(ports: Ports) -> Service:
             IssueLicense: licensing.issue_license,
             ProlongLicense: licensing.prolong_license,
             ExpireLicense: licensing.expire_license,
+            TellLicensees: licensing.tell_licensees,
         },
         projections=[
             storage.LICENSE_TYPE_ROWS,

@@ -20,6 +20,17 @@ class UploadAsset:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HideAsset:
+    asset_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowAsset:
+    asset_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ErasePhotographer:
     photographer_id: str
 

@@ -19,7 +19,9 @@ from services.media.assets.application.commands import (
     ErasePhotographer,
     FindSimilar,
     GetAsset,
+    HideAsset,
     SearchAssets,
+    ShowAsset,
     UploadAsset,
 )
 from services.media.assets.application.erasures import credits_of, erasures_of
@@ -90,6 +92,21 @@ class Library:
         if content.id not in uploaded.state.content_ids:
             await self._drop(content.id)
         return uploaded
+
+    async def hide_asset(self, command: HideAsset) -> None:
+        """Takes an asset out of the search. Who has a license still downloads it.
+
+        One that was never uploaded, but was sold when any name could be sold, is not there to be hidden.
+        """
+        now = self.clock.now()
+        with suppress(NotFound):
+            await self.assets.change(command.asset_id, lambda it: it.hide(command.reason, now))
+
+    async def show_asset(self, command: ShowAsset) -> None:
+        """Puts an asset back into the search, if it was hidden."""
+        now = self.clock.now()
+        with suppress(NotFound):
+            await self.assets.change(command.asset_id, lambda it: it.show(now))
 
     async def erase_photographer(self, command: ErasePhotographer) -> int:
         """Erases the credits of all pictures of a photographer; returns how many there were.

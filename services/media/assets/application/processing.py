@@ -109,7 +109,8 @@ def following(within: timedelta) -> Policy:
     """
 
     def follow_asset(asset: Asset, event: AssetEvent) -> Iterator[Call]:
-        yield Call(StepReached(asset_id=asset.id, step=int(_STEPS[type(event)]), within=within))
+        if step := _STEPS.get(type(event)):
+            yield Call(StepReached(asset_id=asset.id, step=int(step), within=within))
 
     return follow_asset
 

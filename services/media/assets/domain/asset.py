@@ -8,9 +8,11 @@ from treaty.domain import Aggregate, Rejected
 
 from services.media.assets.domain.events import (
     AssetEvent,
+    AssetHidden,
     AssetIndexed,
     AssetReadyForSearch,
     AssetRejected,
+    AssetShown,
     AssetUploaded,
     MetadataExtracted,
 )
@@ -53,6 +55,7 @@ class Asset(Aggregate[AssetEvent]):
     credits_ref: str = ""
     reason: str = ""
     explanation: str = ""
+    hidden: bool = False
 
     def upload(
         self,
@@ -97,6 +100,15 @@ class Asset(Aggregate[AssetEvent]):
         if self.status is Status.UPLOADED:
             self.record(AssetRejected(reason=reason, explanation=explanation, rejected_at=now))
 
+    def hide(self, reason: str, now: datetime) -> None:
+        """Takes it out of the search; nothing happens if it is not there."""
+        if self.status is Status.READY and not self.hidden:
+            self.record(AssetHidden(reason=reason, hidden_at=now))
+
+    def show(self, now: datetime) -> None:
+        if self.hidden:
+            self.record(AssetShown(shown_at=now))
+
     def preview(self, size: Size) -> StoredContent:
         """Raises NotInspected if there is none."""
         for preview in self.previews:
@@ -125,3 +137,7 @@ class Asset(Aggregate[AssetEvent]):
                 self.status = Status.READY
             case AssetRejected():
                 self.reason, self.explanation, self.status = event.reason, event.explanation, Status.REJECTED
+            case AssetHidden():
+                self.hidden = True
+            case AssetShown():
+                self.hidden = False

@@ -48,8 +48,25 @@ class AssetRejected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AssetHidden:
+    """It is not found any longer, because it was withdrawn from sale; its contents remain."""
+
+    reason: str
+    hidden_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetShown:
+    """It is found again."""
+
+    shown_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PhotographerErased:
     erased_at: datetime
 
 
-AssetEvent = AssetUploaded | MetadataExtracted | AssetIndexed | AssetReadyForSearch | AssetRejected
+AssetEvent = (
+    AssetUploaded | MetadataExtracted | AssetIndexed | AssetReadyForSearch | AssetRejected | AssetHidden | AssetShown
+)

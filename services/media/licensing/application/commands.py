@@ -40,6 +40,16 @@ class WithdrawAsset:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TellLicensees:
+    """Follows from a withdrawal. Continues behind the license `after_id`, which was purchased at `after`."""
+
+    asset_id: str
+    withdrawal: int
+    after: datetime | None = None
+    after_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PurchaseLicense:
     """Without territories or media, the license is for all of those of its type. Without a start, it starts now."""
 

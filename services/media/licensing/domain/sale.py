@@ -14,6 +14,7 @@ from services.media.licensing.domain.events import (
     AssetBecameReady,
     AssetOffered,
     AssetWithdrawn,
+    LicenseesTold,
     RightGranted,
     RightProlonged,
     SaleEvent,
@@ -53,6 +54,8 @@ class Sale(Aggregate[SaleEvent]):
     type_ids: tuple[str, ...] = ()
     embargo_until: datetime | None = None
     withdrawn: bool = False
+    withdrawals: int = 0
+    reason: str = ""
     rights: tuple[Right, ...] = ()
     renewals: tuple[Renewal, ...] = ()
 
@@ -81,6 +84,15 @@ class Sale(Aggregate[SaleEvent]):
             raise Rejected(f"asset {self.id} is not offered", reason="ASSET_NOT_OFFERED")
         if not self.withdrawn:
             self.record(AssetWithdrawn(reason=reason))
+
+    def is_withdrawn_by(self, withdrawal: int) -> bool:
+        """Returns whether this withdrawal is the latest one, and the asset was not offered again since."""
+        return self.withdrawn and self.withdrawals == withdrawal
+
+    def note_told(self, withdrawal: int, purchased_at: datetime, license_id: str) -> None:
+        """Records how far the licensees were told, so that the others follow."""
+        if self.is_withdrawn_by(withdrawal):
+            self.record(LicenseesTold(withdrawal=withdrawal, purchased_at=purchased_at, license_id=license_id))
 
     def grant(
         self,
@@ -185,7 +197,10 @@ class Sale(Aggregate[SaleEvent]):
             case AssetOffered():
                 self.type_ids, self.embargo_until, self.withdrawn = event.type_ids, event.embargo_until, False
             case AssetWithdrawn():
-                self.withdrawn = True
+                self.withdrawn, self.reason = True, event.reason
+                self.withdrawals += 1
+            case LicenseesTold():
+                pass
             case RightGranted():
                 self._add(event)
             case RightProlonged():

@@ -17,6 +17,7 @@ from treaty.testing.clients import refusal
 from treaty.testing.world import SeededIds, embedded
 
 from services.media.licensing.acl import asset_ready
+from services.media.licensing.application import licenses
 from services.media.licensing.application.commands import NoteAssetReady
 from tests.services.media.agency import Agency, at, now, terms, usage
 
@@ -223,6 +224,39 @@ async def test_a_withdrawn_asset_is_not_sold_and_its_licenses_remain(agency: Age
     assert (await refusal(agency.buy())).reason == "ASSET_WITHDRAWN"
     assert (await refusal(agency.renew(id))).reason == "ASSET_WITHDRAWN"
     assert (await agency.report(id, usage())).license.counted == 1
+
+
+async def test_each_license_that_is_live_is_told_once_of_each_withdrawal_however_many_there_are(
+    agency: Agency, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(licenses, "_TOLD_AT_ONCE", 2)
+    ids = [(await agency.buy(buyer_id=f"buyer-{n}")).license.license_id for n in range(5)]
+    await agency.offer("harbour")
+    other = await agency.buy(asset_id="harbour")
+    await agency.find(not_before=other.revision)
+    await agency.withdraw()
+    assert await eventually(lambda: len(_withdrawn(agency)) == 5)
+    assert sorted(_withdrawn(agency)) == sorted((id, f"buyer-{n}", "no release") for n, id in enumerate(ids))
+    await agency.offer()
+    await agency.withdraw()
+    assert await eventually(lambda: len(_withdrawn(agency)) == 10)
+    assert sorted(_withdrawn(agency)) == sorted(2 * [(id, f"buyer-{n}", "no release") for n, id in enumerate(ids)])
+
+
+def _withdrawn(agency: Agency) -> list[tuple[str, str, str]]:
+    """Returns the license, the buyer and the reason of each event about a license whose asset was withdrawn."""
+    bodies = [one.body for one in agency.broker.published if one.type.endswith(".LicensedAssetWithdrawn")]
+    told = [events.LicensedAssetWithdrawn.FromString(body) for body in bodies]
+    return [(one.license_id, one.buyer_id, one.reason) for one in told]
+
+
+async def test_an_offer_is_announced_with_its_types(agency: Agency) -> None:
+    def offered() -> list[events.AssetOfferedForSale]:
+        bodies = [one.body for one in agency.broker.published if one.type.endswith(".AssetOfferedForSale")]
+        return [events.AssetOfferedForSale.FromString(body) for body in bodies]
+
+    assert await eventually(offered)
+    assert [(one.asset_id, list(one.type_ids)) for one in offered()] == [("sunset", ["web"])]
 
 
 async def test_no_license_starts_under_an_embargo(agency: Agency) -> None:

@@ -47,6 +47,10 @@ def _renew(number: int) -> Command:
     return lambda it: it.renew(prolonged)
 
 
+def _withdraw(withdrawal: int) -> Command:
+    return lambda it: it.note_withdrawal(withdrawal, "no release")
+
+
 _numbers, _uses = st.integers(1, 6), st.integers(0, 9)
 _commands: st.SearchStrategy[list[Command]] = st.lists(
     st.one_of(
@@ -54,6 +58,7 @@ _commands: st.SearchStrategy[list[Command]] = st.lists(
         st.builds(_correct, _numbers, _uses),
         st.builds(_renew, _numbers),
         st.just(lambda it: it.expire(NOW + MONTH)),
+        st.builds(_withdraw, st.integers(1, 2)),
         st.just(lambda it: it.purchase("sunset", right())),
     ),
     max_size=20,

@@ -8,7 +8,13 @@ import pytest
 from treaty.domain import Conflict, Invalid, Rejected
 from treaty.testing.scenarios import given
 
-from services.media.licensing.domain.events import AssetBecameReady, AssetOffered, AssetWithdrawn, RightProlonged
+from services.media.licensing.domain.events import (
+    AssetBecameReady,
+    AssetOffered,
+    AssetWithdrawn,
+    LicenseesTold,
+    RightProlonged,
+)
 from services.media.licensing.domain.sale import Right, Sale
 from services.media.licensing.domain.terms import WORLD, Medium, Model, Scope, Terms
 from tests.services.media.licensing.terms import EXCLUSIVE, MONTH, NOW, ROYALTY_FREE, right, scope, terms
@@ -85,6 +91,16 @@ def test_a_withdrawn_asset_is_not_sold_until_it_is_offered_again() -> None:
         not given(Sale, "sunset", withdrawn).when(lambda it: it.offer({"web": terms()}, None)).then([OFFERED]).withdrawn
     )
     given(Sale, "sunset").when(lambda it: it.withdraw("never offered")).then_raises(Rejected, "ASSET_NOT_OFFERED")
+
+
+def test_licensees_are_told_further_until_the_asset_is_offered_again() -> None:
+    withdrawn = [READY, OFFERED, AssetWithdrawn(reason="no release")]
+    told = LicenseesTold(withdrawal=1, purchased_at=NOW, license_id="l-1")
+    given(Sale, "sunset", withdrawn).when(lambda it: it.note_told(1, NOW, "l-1")).then([told])
+    given(Sale, "sunset", [*withdrawn, OFFERED]).when(lambda it: it.note_told(1, NOW, "l-1")).then_nothing()
+    twice = [*withdrawn, OFFERED, AssetWithdrawn(reason="again")]
+    given(Sale, "sunset", twice).when(lambda it: it.note_told(1, NOW, "l-1")).then_nothing()
+    assert given(Sale, "sunset", twice).state.is_withdrawn_by(2)
 
 
 def test_no_license_starts_before_the_embargo_ends() -> None:

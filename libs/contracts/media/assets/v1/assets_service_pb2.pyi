@@ -281,6 +281,7 @@ class Asset(_message.Message):
     PICTURE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     EXPLANATION_FIELD_NUMBER: _builtins.int
+    HIDDEN_FIELD_NUMBER: _builtins.int
     asset_id: _builtins.str
     """The asset."""
     title: _builtins.str
@@ -297,6 +298,8 @@ class Asset(_message.Message):
     """Why it was rejected, for machines; otherwise empty."""
     explanation: _builtins.str
     """Why it was rejected, for people; otherwise empty."""
+    hidden: _builtins.bool
+    """Whether it is not found, because it was withdrawn from sale. Its content is still there."""
     @_builtins.property
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The words under which its photographer filed it."""
@@ -323,10 +326,11 @@ class Asset(_message.Message):
         picture: Global___Picture | None = ...,
         reason: _builtins.str = ...,
         explanation: _builtins.str = ...,
+        hidden: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["picture", b"picture", "uploaded_at", b"uploaded_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_id", b"asset_id", "content_bytes", b"content_bytes", "explanation", b"explanation", "photographer_id", b"photographer_id", "picture", b"picture", "reason", b"reason", "sha256", b"sha256", "status", b"status", "tags", b"tags", "title", b"title", "uploaded_at", b"uploaded_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_id", b"asset_id", "content_bytes", b"content_bytes", "explanation", b"explanation", "hidden", b"hidden", "photographer_id", b"photographer_id", "picture", b"picture", "reason", b"reason", "sha256", b"sha256", "status", b"status", "tags", b"tags", "title", b"title", "uploaded_at", b"uploaded_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

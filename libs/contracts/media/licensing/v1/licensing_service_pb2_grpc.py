@@ -122,7 +122,8 @@ class LicensingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WithdrawAsset(self, request, context):
-        """Ends the sale of an asset. The licenses that were sold remain.
+        """Ends the sale of an asset, which also leaves the search. The licenses that were sold remain, and an event for each
+        of them that has not expired says so.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
