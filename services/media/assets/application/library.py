@@ -93,20 +93,15 @@ class Library:
             await self._drop(content.id)
         return uploaded
 
-    async def hide_asset(self, command: HideAsset) -> None:
-        """Takes an asset out of the search. Who has a license still downloads it.
-
-        One that was never uploaded, but was sold when any name could be sold, is not there to be hidden.
-        """
+    async def hide_asset(self, command: HideAsset) -> Committed[Asset]:
+        """Takes an asset out of the search. Who has a license still downloads it."""
         now = self.clock.now()
-        with suppress(NotFound):
-            await self.assets.change(command.asset_id, lambda it: it.hide(command.reason, now))
+        return await self.assets.change(command.asset_id, lambda it: it.hide(command.reason, now))
 
-    async def show_asset(self, command: ShowAsset) -> None:
+    async def show_asset(self, command: ShowAsset) -> Committed[Asset]:
         """Puts an asset back into the search, if it was hidden."""
         now = self.clock.now()
-        with suppress(NotFound):
-            await self.assets.change(command.asset_id, lambda it: it.show(now))
+        return await self.assets.change(command.asset_id, lambda it: it.show(now))
 
     async def erase_photographer(self, command: ErasePhotographer) -> int:
         """Erases the credits of all pictures of a photographer; returns how many there were.

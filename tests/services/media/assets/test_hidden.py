@@ -2,9 +2,15 @@
 
 from datetime import UTC, datetime
 
+import grpc
 import pytest
+from media.licensing.v1 import licensing_events_pb2 as licensing
+from treaty.messaging.broker import exchange_of
 from treaty.projections import parts_of
+from treaty.testing import eventually
+from treaty.testing.clients import refusal
 from treaty.testing.scenarios import given
+from treaty.testing.world import embedded
 
 from services.media.assets.domain.asset import Asset
 from services.media.assets.domain.events import (
@@ -19,6 +25,8 @@ from services.media.assets.domain.events import (
 )
 from services.media.assets.domain.values import Picture, StoredContent
 from services.media.assets.projections import AssetRow, PrintRow, asset_row, print_row
+from tests.services.clients import told
+from tests.services.media.studio import Studio
 
 NOW = datetime(2026, 5, 6, 12, tzinfo=UTC)
 HASH = "0f1e2d3c4b5a6978"
@@ -69,3 +77,15 @@ def test_a_hidden_picture_is_in_no_list_and_like_no_other_until_it_is_shown() ->
         seen.append((row.ready, print_.ready, print_.parts))
     found, hidden = (True, True, tuple(parts_of(HASH))), (False, False, ())
     assert seen[3:] == [found, hidden, found]
+
+
+async def test_a_withdrawal_of_a_picture_that_was_never_uploaded_changes_nothing() -> None:
+    async with embedded("media.assets") as world:
+        for event in (
+            licensing.AssetWithdrawnFromSale(asset_id="unknown", reason="no release"),
+            licensing.AssetOfferedForSale(asset_id="unknown"),
+        ):
+            await world.broker.publish(exchange_of("media.licensing"), told("unknown", event, world.ids.new()))
+        assert await eventually(world.is_settled)
+        refused = await refusal(Studio(world.channel, world.ids).get("unknown"))
+        assert refused.code is grpc.StatusCode.NOT_FOUND

@@ -5,9 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from treaty.domain import Conflict, Invalid, Rejected
+from treaty.domain import Call, Conflict, Invalid, Rejected
 from treaty.testing.scenarios import given
 
+from services.media.licensing.application.commands import TellLicensees
+from services.media.licensing.application.licenses import TOLD_AGAIN, follow_sale
 from services.media.licensing.domain.events import (
     AssetBecameReady,
     AssetOffered,
@@ -101,6 +103,13 @@ def test_licensees_are_told_further_until_the_asset_is_offered_again() -> None:
     twice = [*withdrawn, OFFERED, AssetWithdrawn(reason="again")]
     given(Sale, "sunset", twice).when(lambda it: it.note_told(1, NOW, "l-1")).then_nothing()
     assert given(Sale, "sunset", twice).state.is_withdrawn_by(2)
+
+
+def test_licensees_are_told_of_a_withdrawal_at_once_and_again_when_all_licenses_are_listed() -> None:
+    withdrawn = AssetWithdrawn(reason="no release")
+    sale = given(Sale, "sunset", [READY, OFFERED, withdrawn]).state
+    tell = TellLicensees(asset_id="sunset", withdrawal=1)
+    assert list(follow_sale(sale, withdrawn)) == [Call(tell), Call(tell, after=TOLD_AGAIN)]
 
 
 def test_no_license_starts_before_the_embargo_ends() -> None:
