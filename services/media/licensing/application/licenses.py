@@ -45,7 +45,7 @@ from services.media.licensing.domain.events import (
     RightProlonged,
     SaleEvent,
 )
-from services.media.licensing.domain.license import License, Status
+from services.media.licensing.domain.license import License
 from services.media.licensing.domain.license_type import LicenseType
 from services.media.licensing.domain.sale import Sale
 from services.media.licensing.domain.terms import Scope, Terms
@@ -89,7 +89,8 @@ class Licensing:
     async def tell_licensees(self, command: TellLicensees) -> None:
         """Records a withdrawal with some licenses of the asset; the commit that says how far has a call for the others.
 
-        Those that were told before change nothing. If the asset is on sale again, nobody else is told.
+        Those that were told before are left as they are, without a commit. If the asset is on sale again, no others are
+        told.
         """
         sale, withdrawal = (await self.sales.get(command.asset_id)).state, command.withdrawal
         if not sale.is_withdrawn_by(withdrawal):
@@ -97,7 +98,7 @@ class Licensing:
         after = None if command.after is None else (command.after, command.after_id)
         rows, rest = await self.license_rows.page({"asset_id": sale.id}, Page(size=_TOLD_AT_ONCE, after=after))
         for row in rows:
-            if row.status is Status.LIVE:
+            if (await self.licenses.get(row.license_id)).state.must_hear_of(withdrawal):
                 await self.licenses.change(row.license_id, lambda it: it.note_withdrawal(withdrawal, sale.reason))
         if rest is not None:
             await self.sales.change(sale.id, lambda it: it.note_told(withdrawal, *rest))

@@ -105,8 +105,11 @@ class License(Aggregate[LicenseEvent]):
 
     def note_withdrawal(self, withdrawal: int, reason: str) -> None:
         """Records that its asset is no longer sold, once for each withdrawal; nothing for an expired license."""
-        if self.status is Status.LIVE and withdrawal > self.told:
+        if self.must_hear_of(withdrawal):
             self.record(LicensedAssetWithdrawn(withdrawal=withdrawal, reason=reason))
+
+    def must_hear_of(self, withdrawal: int) -> bool:
+        return self.status is Status.LIVE and withdrawal > self.told
 
     def renewable(self) -> tuple[Terms, Scope, datetime]:
         """Returns the terms, the scope and the end, for another period.
