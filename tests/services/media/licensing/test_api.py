@@ -14,11 +14,12 @@ from treaty.memory.stores import MemoryStores
 from treaty.surroundings import Surroundings
 from treaty.testing import eventually
 from treaty.testing.clients import refusal
-from treaty.testing.world import SeededIds, embedded
+from treaty.testing.world import ManualClock, SeededIds, embedded
 
 from services.media.licensing.acl import asset_ready
 from services.media.licensing.application import licenses
 from services.media.licensing.application.commands import NoteAssetReady
+from services.media.licensing.application.licenses import TOLD_AGAIN
 from tests.services.media.agency import Agency, at, now, terms, usage
 
 UUID = "11111111-2222-4333-8444-555555555555"
@@ -241,6 +242,27 @@ async def test_each_license_that_is_live_is_told_once_of_each_withdrawal_however
     await agency.withdraw()
     assert await eventually(lambda: len(_withdrawn(agency)) == 10)
     assert sorted(_withdrawn(agency)) == sorted(2 * [(id, f"buyer-{n}", "no release") for n, id in enumerate(ids)])
+
+
+async def test_licensees_who_know_are_not_told_an_hour_later_and_cost_no_commit() -> None:
+    clock = ManualClock()
+    async with embedded("media.licensing", clock=clock) as world:
+        agency, stores = Agency(world.channel, broker=world.broker), world.stores["media.licensing"]
+        await agency.define(valid_for=Duration(seconds=864_000))
+        await agency.offer()
+        bought = await agency.buy()
+        await agency.find(not_before=bought.revision)
+        await agency.withdraw()
+        assert await eventually(lambda: _withdrawn(agency))
+        stream = f"license-{bought.license.license_id}"
+        before, timers = await stores.log.read(stream), await stores.pending.timers(10)
+        clock.advance(TOLD_AGAIN.total_seconds() + 1)
+
+        async def is_over() -> bool:
+            return len(await stores.pending.timers(10)) < len(timers)
+
+        assert await eventually(is_over)
+        assert await stores.log.read(stream) == before
 
 
 def _withdrawn(agency: Agency) -> list[tuple[str, str, str]]:
