@@ -54,7 +54,18 @@ class WorkerInspection:
             property_release=_release(seen.metadata.property_release),
         )
         previews = {Size(name): data for name, data in found.previews.items()}
-        return ports.Inspected(picture=picture, credits=_credits(seen.metadata, found.personal), previews=previews)
+        parts = [
+            ports.Part(start=part.start, stop=part.stop, new=part.new, blank=part.blank)
+            for part in found.delivery.parts
+        ]
+        return ports.Inspected(
+            picture=picture,
+            credits=_credits(seen.metadata, found.personal),
+            previews=previews,
+            parts=parts,
+            size=found.delivery.size,
+            sha256=found.delivery.sha256,
+        )
 
 
 def asset_withdrawn(event: licensing.AssetWithdrawnFromSale) -> HideAsset:

@@ -143,7 +143,7 @@ async def _pieces(first: pb.UploadAssetRequest, rest: AsyncIterator[pb.UploadAss
 
 async def _streamed(download: Download, message: Callable[..., T]) -> AsyncIterator[T]:
     """Yields a message that says what follows, and then the content."""
-    yield message(media_type=download.media_type, content_bytes=download.content.size, sha256=download.content.sha256)
+    yield message(media_type=download.media_type, content_bytes=download.size, sha256=download.sha256)
     async for piece in download.pieces:
         yield message(piece=piece)
 

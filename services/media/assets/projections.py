@@ -13,6 +13,7 @@ from services.media.assets.domain.events import (
     AssetRejected,
     AssetShown,
     AssetUploaded,
+    DeliveryPrepared,
     MetadataExtracted,
 )
 
@@ -66,7 +67,14 @@ def asset_row(id: str, row: AssetRow | None, event: AssetEvent) -> AssetRow | No
             return replace(row, ready=False)
         case AssetRejected():
             return None
-        case MetadataExtracted() | AssetIndexed() | AssetReadyForSearch() | AssetHidden() | AssetShown():
+        case (
+            MetadataExtracted()
+            | DeliveryPrepared()
+            | AssetIndexed()
+            | AssetReadyForSearch()
+            | AssetHidden()
+            | AssetShown()
+        ):
             return row
 
 
@@ -94,5 +102,12 @@ def print_row(id: str, row: PrintRow | None, event: AssetEvent) -> PrintRow | No
             return replace(row, ready=False, parts=())
         case AssetRejected():
             return None
-        case MetadataExtracted() | AssetIndexed() | AssetReadyForSearch() | AssetHidden() | AssetShown():
+        case (
+            MetadataExtracted()
+            | DeliveryPrepared()
+            | AssetIndexed()
+            | AssetReadyForSearch()
+            | AssetHidden()
+            | AssetShown()
+        ):
             return row

@@ -14,6 +14,7 @@ from services.media.assets.domain.events import (
     AssetRejected,
     AssetShown,
     AssetUploaded,
+    DeliveryPrepared,
     MetadataExtracted,
 )
 from services.media.assets.domain.values import Release
@@ -67,5 +68,5 @@ def publish(asset: Asset, event: AssetEvent) -> Iterator[pb.AssetUploaded | pb.A
                 explanation=event.explanation,
                 rejected_at=time_to_wire(event.rejected_at),
             )
-        case MetadataExtracted() | AssetIndexed() | AssetHidden() | AssetShown():
+        case MetadataExtracted() | DeliveryPrepared() | AssetIndexed() | AssetHidden() | AssetShown():
             return

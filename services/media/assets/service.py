@@ -44,15 +44,6 @@ def build(ports: Ports) -> Service:
     )
     photographers = ports.repository(storage.PHOTOGRAPHERS)
     asset_rows = ports.view(storage.ASSET_ROWS)
-    library = Library(
-        assets=assets,
-        photographers=photographers,
-        contents=ports.contents,
-        asset_rows=asset_rows,
-        print_rows=ports.view(storage.PRINT_ROWS),
-        personal_data=ports.personal_data,
-        clock=ports.clock,
-    )
     limits = Limits(pixels=settings.max_pixels, memory=settings.worker_memory, seconds=settings.picture_seconds)
     workers = PictureWorkers(workers=settings.workers, limits=limits)
     work = Work(
@@ -63,6 +54,16 @@ def build(ports: Ports) -> Service:
         asset_rows=asset_rows,
         personal_data=ports.personal_data,
         clock=ports.clock,
+    )
+    library = Library(
+        assets=assets,
+        photographers=photographers,
+        contents=ports.contents,
+        asset_rows=asset_rows,
+        print_rows=ports.view(storage.PRINT_ROWS),
+        personal_data=ports.personal_data,
+        clock=ports.clock,
+        prepare=work.prepare_delivery,
     )
     sweep = Sweep(
         contents=ports.contents,

@@ -19,6 +19,7 @@ ASSETS = Stored(
     events=[
         Shape("asset-uploaded", events.AssetUploaded),
         Shape("metadata-extracted", events.MetadataExtracted),
+        Shape("delivery-prepared", events.DeliveryPrepared),
         Shape("asset-indexed", events.AssetIndexed),
         Shape("asset-ready-for-search", events.AssetReadyForSearch),
         Shape("asset-rejected", events.AssetRejected),

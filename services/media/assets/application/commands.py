@@ -41,6 +41,11 @@ class GetAsset:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PrepareDelivery:
+    asset_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DownloadAsset:
     asset_id: str
 

@@ -14,9 +14,10 @@ from services.media.assets.domain.events import (
     AssetRejected,
     AssetShown,
     AssetUploaded,
+    DeliveryPrepared,
     MetadataExtracted,
 )
-from services.media.assets.domain.values import Picture, Preview, Size, StoredContent
+from services.media.assets.domain.values import Delivery, Picture, Preview, Size, StoredContent
 
 
 class Status(StrEnum):
@@ -28,7 +29,7 @@ class Status(StrEnum):
 
 
 class NotInspected(Rejected):
-    """The asset has no previews, because it was not inspected yet or was rejected."""
+    """The asset has no previews, and nothing to deliver, because it was not inspected yet or was rejected."""
 
     reason = "NOT_INSPECTED"
 
@@ -52,6 +53,7 @@ class Asset(Aggregate[AssetEvent]):
     status: Status = Status.UPLOADED
     picture: Picture | None = None
     previews: tuple[Preview, ...] = ()
+    delivery: Delivery | None = None
     credits_ref: str = ""
     reason: str = ""
     explanation: str = ""
@@ -81,12 +83,30 @@ class Asset(Aggregate[AssetEvent]):
             )
         )
 
-    def extract(self, picture: Picture, previews: tuple[Preview, ...], credits_ref: str, now: datetime) -> None:
+    def extract(
+        self,
+        picture: Picture,
+        previews: tuple[Preview, ...],
+        credits_ref: str,
+        now: datetime,
+        delivery: Delivery | None = None,
+    ) -> None:
         """Records what the inspection found; the first inspection counts."""
         if self.status is Status.UPLOADED:
             self.record(
-                MetadataExtracted(picture=picture, previews=previews, credits_ref=credits_ref, extracted_at=now)
+                MetadataExtracted(
+                    picture=picture,
+                    previews=previews,
+                    credits_ref=credits_ref,
+                    extracted_at=now,
+                    delivery=delivery,
+                )
             )
+
+    def prepare(self, delivery: Delivery, now: datetime) -> None:
+        """Records what is delivered of a picture that was inspected without it; the first one counts."""
+        if self.picture is not None and self.delivery is None:
+            self.record(DeliveryPrepared(delivery=delivery, prepared_at=now))
 
     def index(self, now: datetime) -> None:
         if self.status is Status.INSPECTED:
@@ -121,7 +141,9 @@ class Asset(Aggregate[AssetEvent]):
         """The contents that it needs. Those of a rejected asset are not kept."""
         if self.content is None or self.status is Status.REJECTED:
             return frozenset()
-        return frozenset([self.content.content_id, *(preview.content.content_id for preview in self.previews)])
+        recipe = self.delivery.recipe if self.delivery else None
+        others = [preview.content for preview in self.previews] + ([recipe] if recipe else [])
+        return frozenset([self.content.content_id, *(content.content_id for content in others)])
 
     def evolve(self, event: AssetEvent) -> None:
         match event:
@@ -131,6 +153,9 @@ class Asset(Aggregate[AssetEvent]):
             case MetadataExtracted():
                 self.picture, self.previews = event.picture, event.previews
                 self.credits_ref, self.status = event.credits_ref, Status.INSPECTED
+                self.delivery = event.delivery
+            case DeliveryPrepared():
+                self.delivery = event.delivery
             case AssetIndexed():
                 self.status = Status.INDEXED
             case AssetReadyForSearch():

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.media.assets.domain.values import Picture, Preview, StoredContent
+from services.media.assets.domain.values import Delivery, Picture, Preview, StoredContent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,12 +20,24 @@ class AssetUploaded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetadataExtracted:
-    """`credits_ref` is the reference of the credits among the personal data of the photographer."""
+    """`credits_ref` is the reference of the credits among the personal data of the photographer.
+
+    Without `delivery`, it is from before deliveries were prepared.
+    """
 
     picture: Picture
     previews: tuple[Preview, ...]
     credits_ref: str
     extracted_at: datetime
+    delivery: Delivery | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryPrepared:
+    """For a picture that was inspected before deliveries were prepared."""
+
+    delivery: Delivery
+    prepared_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,5 +80,12 @@ class PhotographerErased:
 
 
 AssetEvent = (
-    AssetUploaded | MetadataExtracted | AssetIndexed | AssetReadyForSearch | AssetRejected | AssetHidden | AssetShown
+    AssetUploaded
+    | MetadataExtracted
+    | DeliveryPrepared
+    | AssetIndexed
+    | AssetReadyForSearch
+    | AssetRejected
+    | AssetHidden
+    | AssetShown
 )

@@ -30,6 +30,19 @@ class StoredContent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """The delivery of a content: without a recipe all of it. The recipe is stored as a content, since it has names.
+
+    Attributes:
+        size, sha256: of what is delivered.
+    """
+
+    recipe: StoredContent | None
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
     size: Size
     content: StoredContent

@@ -19,7 +19,8 @@ class _Workers:
     async def inspect_content(self, content: AsyncIterator[bytes]) -> messages.Inspected:
         metadata = messages.Metadata(**self._words)  # type: ignore[arg-type]
         picture = messages.Picture(format="JPEG", width=4, height=3, mode="RGB", metadata=metadata)
-        return messages.Inspected(picture=picture, personal=messages.Personal(), previews={})
+        whole = messages.Delivery(parts=(), size=1, sha256="ab")
+        return messages.Inspected(picture=picture, personal=messages.Personal(), previews={}, delivery=whole)
 
 
 async def _nothing() -> AsyncIterator[bytes]:

@@ -551,9 +551,11 @@ class DownloadAssetResponse(_message.Message):
     media_type: _builtins.str
     """In the first message: the media type, such as image/jpeg."""
     content_bytes: _builtins.int
-    """In the first message: the number of bytes of the whole content."""
+    """In the first message: the number of bytes that are delivered in all."""
     sha256: _builtins.str
-    """In the first message: the SHA-256 of the content, in hex."""
+    """In the first message: the SHA-256 of what is delivered, in hex. That of the upload is another one if the file had
+    positions or serial numbers.
+    """
     piece: _builtins.bytes
     """A piece of the content."""
     def __init__(
