@@ -76,7 +76,10 @@ Deed = Callable[[Dice, list[str]], Steps]
 
 
 def opening() -> Iterator[Any]:
-    """Yields the requests that upload pictures, define license types, offer the pictures, and sell a few licenses."""
+    """Yields the requests that upload pictures, define license types, offer the pictures, and sell a few licenses.
+
+    A picture is not offered before it is ready; until then the offer is refused, and sent again.
+    """
     for number, name in enumerate(_PICTURES):
         yield _upload(name, number)
     for type_id, terms in _TYPES.items():

@@ -9,36 +9,50 @@ from typing import Any
 from google.protobuf.duration_pb2 import Duration
 from media.compliance.v1 import compliance_events_pb2 as events
 from media.compliance.v1 import compliance_service_pb2 as compliance
+from media.licensing.v1 import licensing_events_pb2 as licensing_events
 from media.licensing.v1 import licensing_service_pb2 as licensing
 from treaty.chance import RandomIds
 from treaty.testing.clients import refusal
 
+from scripts.lib.pictures import jpeg, xmp
 from tests.services.media.agency import Agency, at, now, usage
+from tests.services.media.studio import Studio
 from tests.services.media.team import Team
 
-SETTINGS = {"COMPLIANCE_LOW_SECONDS": "2"}
+SETTINGS = {"COMPLIANCE_LOW_SECONDS": "2", "ASSETS_WORKERS": "1"}
 """Cases of low severity are due within moments."""
 
-CONTEXTS = ("media.licensing", "media.compliance")
+CONTEXTS = ("media.assets", "media.licensing", "media.compliance")
 
 
 @dataclass(slots=True)
 class Gallery:
-    """Licensing and Compliance, with a client of each. `until` waits for a condition."""
+    """Asset Processing, Licensing and Compliance, with a client of each. `until` waits for a condition."""
 
+    studio: Studio
     agency: Agency
     team: Team
     until: Callable[[Callable[[], Any]], Awaitable[Any]]
 
     async def sale(self, **values: Any) -> str:
         """Returns a new asset, which is sold under a type of its own with these terms."""
-        asset = type_id = f"picture-{RandomIds().new()}"
-        await self.agency.define(type_id, **values)
-        await self.agency.offer(asset, type_id)
+        asset = await self.picture()
+        await self.agency.define(asset, **values)
+        await self.agency.offer(asset, asset)
+        return asset
+
+    async def picture(self, **told: Any) -> str:
+        """Returns a new asset that can be offered; its picture tells these properties of XMP."""
+        asset = f"picture-{RandomIds().new()}"
+        await self.studio.upload(jpeg(width=64, height=48, xmp=xmp(told) if told else b""), asset_id=asset)
+        await self.until(lambda: self.agency.is_ready(asset))
         return asset
 
     async def buy(self, asset: str, buyer: str = "ann", **values: Any) -> licensing.License:
         return (await self.agency.buy(asset_id=asset, type_id=asset, buyer_id=buyer, **values)).license
+
+    async def is_hidden(self, asset: str) -> bool:
+        return not await self.studio.is_searchable(asset)
 
     async def case(self, case_id: str, uses: int) -> compliance.Case:
         """Waits until a case has so many uses, and returns it."""
@@ -104,6 +118,41 @@ class Journeys:
             assert verdict == (licensing.VERDICT_COUNTED if cut < end else licensing.VERDICT_OUTSIDE)
         outside = sum(verdict == licensing.VERDICT_OUTSIDE for verdict in judged.values())
         assert (await gallery.case(license.license_id, outside)).kinds == [events.INFRINGEMENT_KIND_PERIOD]
+
+    async def test_a_picture_is_offered_once_it_is_ready_and_a_rejected_one_never(self, gallery: Gallery) -> None:
+        await gallery.agency.define("web")
+        rejected = f"letter-{RandomIds().new()}"
+        assert (await refusal(gallery.agency.offer(rejected))).reason == "ASSET_NOT_READY"
+        await gallery.studio.upload(b"Dear editor", asset_id=rejected)
+        await gallery.until(lambda: gallery.studio.is_processed(rejected))
+        asset = await gallery.picture()
+        assert (await gallery.agency.offer(asset)).sale.ready
+        assert (await refusal(gallery.agency.offer(rejected))).reason == "ASSET_NOT_READY"
+
+    async def test_a_picture_without_releases_is_sold_for_news_alone(self, gallery: Gallery) -> None:
+        await gallery.agency.define("campaign", media=[licensing_events.MEDIUM_ADVERTISING])
+        await gallery.agency.define("news", model=licensing.MODEL_EDITORIAL)
+        asset = await gallery.picture(**{"plus:ModelReleaseStatus": "http://ns.useplus.org/ldf/vocab/MR-NON"})
+        assert (await refusal(gallery.agency.offer(asset, "news", "campaign"))).reason == "RELEASES_MISSING"
+        assert (await gallery.agency.offer(asset, "news")).sale.editorial_only
+        license = (await gallery.agency.buy(asset_id=asset, type_id="news")).license
+        await gallery.until(lambda: gallery.is_covered(license))
+
+    async def test_a_withdrawn_picture_is_found_by_nobody_and_kept_for_its_buyers_until_it_is_offered_again(
+        self, gallery: Gallery
+    ) -> None:
+        asset, studio = await gallery.sale(), gallery.studio
+        license = await gallery.buy(asset)
+        await gallery.until(lambda: studio.is_searchable(asset))
+        await gallery.agency.withdraw(asset)
+        await gallery.until(lambda: gallery.is_hidden(asset))
+        assert (await refusal(gallery.buy(asset, "bob"))).reason == "ASSET_WITHDRAWN"
+        assert (await studio.asset(asset)).hidden
+        assert (await studio.download(asset))[1]
+        assert (await gallery.agency.report(license.license_id, usage())).license.counted == 1
+        await gallery.agency.offer(asset, asset)
+        await gallery.until(lambda: studio.is_searchable(asset))
+        assert await gallery.buy(asset, "bob")
 
     async def test_a_correction_reaches_the_case(self, gallery: Gallery) -> None:
         license = await gallery.buy(await gallery.sale(allowed=10))

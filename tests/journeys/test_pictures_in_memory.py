@@ -9,6 +9,7 @@ from treaty.testing.world import embedded
 
 from tests.journeys.pictures import CONTEXTS, SETTINGS, Gallery, Journeys
 from tests.services.media.agency import Agency
+from tests.services.media.studio import Studio
 from tests.services.media.team import Team
 
 pytestmark = pytest.mark.slow
@@ -18,4 +19,5 @@ class TestJourneys(Journeys):
     @pytest.fixture
     async def gallery(self) -> AsyncIterator[Gallery]:
         async with embedded(*CONTEXTS, environ=SETTINGS) as world:
-            yield Gallery(Agency(world.channel, RandomIds()), Team(world.channel, RandomIds()), eventually)
+            channel, ids = world.channel, RandomIds()
+            yield Gallery(Studio(channel, ids), Agency(channel, ids), Team(channel, ids), eventually)

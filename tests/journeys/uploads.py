@@ -1,6 +1,8 @@
 """The ways of a picture, from its upload to the search: the same in this process and on the real servers."""
 
 import asyncio
+import hashlib
+import io
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -9,10 +11,11 @@ from typing import Any
 import grpc
 import pytest
 from media.assets.v1 import assets_service_pb2 as pb
+from PIL import Image
 from treaty.chance import RandomIds
 from treaty.testing.clients import refusal
 
-from scripts.lib.pictures import claiming_png, jpeg, picture, xmp
+from scripts.lib.pictures import GPS, claiming_png, encoded, exif, jpeg, picture, position, xmp
 from tests.services.media.studio import Studio
 
 CONTEXT = "media.assets"
@@ -80,12 +83,33 @@ class Journeys:
             assert preview.startswith(b"\xff\xd8\xff")
         assert len(preview) < len(data)
 
+    @pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "TIFF"])
+    async def test_a_content_is_delivered_with_its_rights_and_without_its_place_and_its_devices(
+        self, desk: Desk, format: str
+    ) -> None:
+        block = exif({315: "Ann Lee", 33432: "© Ann Lee"}, details={0xA431: "SN-4711"}, gps=position(52.5, 13.4))
+        data = encoded(picture(320, 200, seed=31), format, exif=block)
+        photographer = new_id()
+        asset = await desk.ready(data, photographer_id=photographer)
+        assert (await desk.studio.get(asset.asset_id)).credits.latitude == pytest.approx(52.5)
+        await desk.studio.erase(photographer)
+        first, content = await desk.studio.download(asset.asset_id)
+        assert (first.content_bytes, first.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+        assert first.sha256 != asset.sha256
+        assert b"SN-4711" in data
+        assert b"SN-4711" not in content
+        with Image.open(io.BytesIO(content)) as made, Image.open(io.BytesIO(data)) as original:
+            assert made.tobytes() == original.tobytes()
+            assert not made.getexif().get_ifd(GPS)
+            assert made.getexif()[315] == "Ann Lee"
+
     async def test_a_repeated_upload_gets_the_first_answer(self, desk: Desk) -> None:
         request_id, data = RandomIds().new(), jpeg(width=320, height=200, seed=3)
         answers = [await desk.studio.upload(data, request_id=request_id) for _ in range(2)]
         assert answers[0].revision == answers[1].revision
         other = await refusal(desk.studio.upload(jpeg(width=320, height=200, seed=4), request_id=request_id))
         assert other.reason == "REQUEST_ID_REUSED"
+        await desk.until(lambda: desk.studio.is_ready(answers[0].asset.asset_id))
         _, content = await desk.studio.download(answers[0].asset.asset_id)
         assert content == data
 

@@ -30,7 +30,7 @@ async def room(servers: dict[str, str], tmp_path: Path) -> AsyncIterator[Newsroo
 @pytest.fixture
 async def agencies(room: Newsroom) -> tuple[Agency, Agency]:
     """A client of each process; the license types "web" and "only", which is exclusive, and the asset "sunset"."""
-    one, other = (Agency(room.channel(name), SeededIds(name)) for name in NAMES)
+    one, other = (Agency(room.channel(name), SeededIds(name), room.broker) for name in NAMES)
     await one.define()
     await one.define("only", exclusive=True)
     await one.define("brief", valid_for=Duration(seconds=2))

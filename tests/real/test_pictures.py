@@ -1,4 +1,4 @@
-"""The ways of a license, through two processes on the real servers, and read models that are rebuilt after them."""
+"""The ways of a license, through three processes on the real servers, and read models that are rebuilt after them."""
 
 from collections.abc import AsyncIterator
 
@@ -12,6 +12,7 @@ from treaty.testing.clients import refusal
 from tests.journeys.pictures import CONTEXTS, SETTINGS, Gallery, Journeys
 from tests.real.newsroom import Newsroom, newsroom
 from tests.services.media.agency import Agency, usage
+from tests.services.media.studio import Studio
 from tests.services.media.team import Team
 
 pytestmark = [pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
@@ -25,8 +26,10 @@ async def room(alone: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture
 def gallery(room: Newsroom) -> Gallery:
-    licensing, compliance = (room.channel(name) for name in CONTEXTS)
-    return Gallery(Agency(licensing, RandomIds()), Team(compliance, RandomIds()), eventually)
+    assets, licensing, compliance = (room.channel(name) for name in CONTEXTS)
+    return Gallery(
+        Studio(assets, RandomIds()), Agency(licensing, RandomIds()), Team(compliance, RandomIds()), eventually
+    )
 
 
 class TestJourneys(Journeys):

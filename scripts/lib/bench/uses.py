@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import grpc
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from media.licensing.v1 import licensing_events_pb2 as events
@@ -33,6 +34,7 @@ from scripts.lib.bench.used import used
 from scripts.lib.databases import temporary
 from scripts.lib.dev.ports import free_ports
 from scripts.lib.processes import service
+from scripts.lib.ready import ASSETS, ready
 
 LICENSING, COMPLIANCE = AGENCY = ("media.licensing", "media.compliance")
 _PARTITIONS = 4
@@ -75,12 +77,26 @@ class _Agency:
             price=Money(minor_units=100, currency="EUR"),
         )
         await self._ask("DefineLicenseType", pb.DefineLicenseTypeRequest(type_id=prefix, name=prefix, terms=terms))
-        await self._ask("OfferAsset", pb.OfferAssetRequest(asset_id=prefix, type_ids=[prefix]))
+        await self.broker.publish(ASSETS, ready(prefix))
+        await self._offer(pb.OfferAssetRequest(asset_id=prefix, type_ids=[prefix]))
         purchases = [
             pb.PurchaseLicenseRequest(asset_id=prefix, buyer_id=f"b-{n}", type_id=prefix) for n in range(count)
         ]
         sold = await asyncio.gather(*(self._ask("PurchaseLicense", one) for one in purchases))
         return [answer.license for answer in sold]
+
+    async def _offer(self, request: pb.OfferAssetRequest) -> None:
+        """Offers an asset as soon as Licensing has heard that it is ready."""
+        async with asyncio.timeout(_DRAINED_WITHIN):
+            while True:
+                try:
+                    await self._ask("OfferAsset", request)
+                except grpc.aio.AioRpcError as error:
+                    if error.code() is not grpc.StatusCode.FAILED_PRECONDITION:
+                        raise
+                    await asyncio.sleep(0.05)
+                else:
+                    return
 
     async def report(self, licenses: Sequence[pb.License], plan: Plan) -> None:
         """Reports uses, the licenses in turn."""

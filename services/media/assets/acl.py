@@ -1,12 +1,27 @@
-"""Translates what the workers find in pictures to the words of Asset Processing."""
+"""Translates what the workers find in pictures, and the events of Licensing, to the words of Asset Processing."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from media.licensing.v1 import licensing_events_pb2 as licensing
+
 from services.media.assets.application import ports
-from services.media.assets.domain.values import Picture, Size
+from services.media.assets.application.commands import HideAsset, ShowAsset
+from services.media.assets.domain.values import Picture, Release, Size
 from services.media.assets.external.pictures.client import PictureWorkers, WorkersFailed
 from services.media.assets.external.pictures.messages import Metadata, Personal, Unreadable
+
+_RELEASES = {
+    "MR-NAP": Release.NOT_NEEDED,
+    "MR-UMR": Release.ALL,
+    "MR-LMR": Release.SOME,
+    "MR-NON": Release.NONE,
+    "PR-NAP": Release.NOT_NEEDED,
+    "PR-UPR": Release.ALL,
+    "PR-LPR": Release.SOME,
+    "PR-NON": Release.NONE,
+}
+"""The codes of PLUS for releases of models and of property."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +50,35 @@ class WorkerInspection:
             dhash=seen.dhash,
             orientations=tuple(hash for hash in seen.orientations if hash),
             warnings=seen.warnings,
+            model_release=_release(seen.metadata.model_release),
+            property_release=_release(seen.metadata.property_release),
         )
         previews = {Size(name): data for name, data in found.previews.items()}
-        return ports.Inspected(picture=picture, credits=_credits(seen.metadata, found.personal), previews=previews)
+        parts = [
+            ports.Part(start=part.start, stop=part.stop, new=part.new, blank=part.blank)
+            for part in found.delivery.parts
+        ]
+        return ports.Inspected(
+            picture=picture,
+            credits=_credits(seen.metadata, found.personal),
+            previews=previews,
+            parts=parts,
+            size=found.delivery.size,
+            sha256=found.delivery.sha256,
+        )
+
+
+def asset_withdrawn(event: licensing.AssetWithdrawnFromSale) -> HideAsset:
+    return HideAsset(asset_id=event.asset_id, reason=event.reason)
+
+
+def asset_offered(event: licensing.AssetOfferedForSale) -> ShowAsset:
+    return ShowAsset(asset_id=event.asset_id)
+
+
+def _release(code: str) -> Release:
+    """A code that PLUS does not have says nothing."""
+    return _RELEASES.get(code.upper(), Release.UNKNOWN)
 
 
 def _credits(metadata: Metadata, personal: Personal) -> dict[str, str]:

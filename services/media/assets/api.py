@@ -23,6 +23,7 @@ from services.media.assets.application.library import Download, Library
 from services.media.assets.domain.asset import Asset, Status
 from services.media.assets.domain.values import Likeness, Orientation, Picture, Size
 from services.media.assets.projections import AssetRow
+from services.media.assets.publishing import RELEASES
 from services.media.wire import time_to_wire
 
 T = TypeVar("T")
@@ -142,7 +143,7 @@ async def _pieces(first: pb.UploadAssetRequest, rest: AsyncIterator[pb.UploadAss
 
 async def _streamed(download: Download, message: Callable[..., T]) -> AsyncIterator[T]:
     """Yields a message that says what follows, and then the content."""
-    yield message(media_type=download.media_type, content_bytes=download.content.size, sha256=download.content.sha256)
+    yield message(media_type=download.media_type, content_bytes=download.size, sha256=download.sha256)
     async for piece in download.pieces:
         yield message(piece=piece)
 
@@ -163,6 +164,7 @@ def asset_of(asset: Asset) -> pb.Asset:
         picture=_picture_of(asset.picture) if asset.picture else None,
         reason=asset.reason,
         explanation=asset.explanation,
+        hidden=asset.hidden,
     )
 
 
@@ -178,6 +180,8 @@ def _picture_of(picture: Picture) -> pb.Picture:
         keywords=picture.keywords,
         dhash=picture.dhash,
         warnings=picture.warnings,
+        model_release=RELEASES.to_wire(picture.model_release),
+        property_release=RELEASES.to_wire(picture.property_release),
     )
 
 

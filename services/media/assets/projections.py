@@ -7,10 +7,13 @@ from treaty.projections import parts_of, words_of
 
 from services.media.assets.domain.events import (
     AssetEvent,
+    AssetHidden,
     AssetIndexed,
     AssetReadyForSearch,
     AssetRejected,
+    AssetShown,
     AssetUploaded,
+    DeliveryPrepared,
     MetadataExtracted,
 )
 
@@ -58,11 +61,20 @@ def asset_row(id: str, row: AssetRow | None, event: AssetEvent) -> AssetRow | No
                 camera=picture.camera or None,
                 taken_on=picture.taken_at[:10],
             )
-        case AssetReadyForSearch() if row is not None:
+        case AssetReadyForSearch() | AssetShown() if row is not None:
             return replace(row, ready=True)
+        case AssetHidden() if row is not None:
+            return replace(row, ready=False)
         case AssetRejected():
             return None
-        case MetadataExtracted() | AssetIndexed() | AssetReadyForSearch():
+        case (
+            MetadataExtracted()
+            | DeliveryPrepared()
+            | AssetIndexed()
+            | AssetReadyForSearch()
+            | AssetHidden()
+            | AssetShown()
+        ):
             return row
 
 
@@ -84,9 +96,18 @@ def print_row(id: str, row: PrintRow | None, event: AssetEvent) -> PrintRow | No
             return PrintRow(uploaded_at=event.uploaded_at, sha256=event.content.sha256)
         case MetadataExtracted() if row is not None:
             return replace(row, dhash=event.picture.dhash)
-        case AssetReadyForSearch() if row is not None:
+        case AssetReadyForSearch() | AssetShown() if row is not None:
             return replace(row, ready=True, parts=parts_of(row.dhash) if row.dhash else ())
+        case AssetHidden() if row is not None:
+            return replace(row, ready=False, parts=())
         case AssetRejected():
             return None
-        case MetadataExtracted() | AssetIndexed() | AssetReadyForSearch():
+        case (
+            MetadataExtracted()
+            | DeliveryPrepared()
+            | AssetIndexed()
+            | AssetReadyForSearch()
+            | AssetHidden()
+            | AssetShown()
+        ):
             return row

@@ -3,17 +3,32 @@
 from collections.abc import Iterator
 
 from media.assets.v1 import assets_events_pb2 as pb
+from treaty.rpc import EnumTable
 
 from services.media.assets.domain.asset import Asset
 from services.media.assets.domain.events import (
     AssetEvent,
+    AssetHidden,
     AssetIndexed,
     AssetReadyForSearch,
     AssetRejected,
+    AssetShown,
     AssetUploaded,
+    DeliveryPrepared,
     MetadataExtracted,
 )
+from services.media.assets.domain.values import Release
 from services.media.wire import time_to_wire
+
+RELEASES = EnumTable(
+    {
+        Release.UNKNOWN: pb.RELEASE_UNSPECIFIED,
+        Release.NOT_NEEDED: pb.RELEASE_NOT_NEEDED,
+        Release.ALL: pb.RELEASE_ALL,
+        Release.SOME: pb.RELEASE_SOME,
+        Release.NONE: pb.RELEASE_NONE,
+    }
+)
 
 
 def publish(asset: Asset, event: AssetEvent) -> Iterator[pb.AssetUploaded | pb.AssetReadyForSearch | pb.AssetRejected]:
@@ -42,6 +57,8 @@ def publish(asset: Asset, event: AssetEvent) -> Iterator[pb.AssetUploaded | pb.A
                 sha256=asset.content.sha256,
                 dhash=asset.picture.dhash,
                 ready_at=time_to_wire(event.ready_at),
+                model_release=RELEASES.to_wire(asset.picture.model_release),
+                property_release=RELEASES.to_wire(asset.picture.property_release),
             )
         case AssetRejected():
             yield pb.AssetRejected(
@@ -51,5 +68,5 @@ def publish(asset: Asset, event: AssetEvent) -> Iterator[pb.AssetUploaded | pb.A
                 explanation=event.explanation,
                 rejected_at=time_to_wire(event.rejected_at),
             )
-        case MetadataExtracted() | AssetIndexed():
+        case MetadataExtracted() | DeliveryPrepared() | AssetIndexed() | AssetHidden() | AssetShown():
             return

@@ -4,12 +4,14 @@ from datetime import timedelta
 
 from media.assets.v1 import assets_events_pb2 as events
 from media.assets.v1 import assets_service_pb2_grpc as pb_grpc
+from media.licensing.v1 import licensing_events_pb2 as licensing
 from pydantic import Field
+from treaty.messaging import on
 from treaty.rpc import Api
-from treaty.service import Ports, Service
+from treaty.service import Pattern, Ports, Relation, Service
 from treaty.settings import Settings
 
-from services.media.assets import storage
+from services.media.assets import acl, storage
 from services.media.assets.acl import WorkerInspection
 from services.media.assets.api import AssetsApi
 from services.media.assets.application.library import Library
@@ -42,15 +44,6 @@ def build(ports: Ports) -> Service:
     )
     photographers = ports.repository(storage.PHOTOGRAPHERS)
     asset_rows = ports.view(storage.ASSET_ROWS)
-    library = Library(
-        assets=assets,
-        photographers=photographers,
-        contents=ports.contents,
-        asset_rows=asset_rows,
-        print_rows=ports.view(storage.PRINT_ROWS),
-        personal_data=ports.personal_data,
-        clock=ports.clock,
-    )
     limits = Limits(pixels=settings.max_pixels, memory=settings.worker_memory, seconds=settings.picture_seconds)
     workers = PictureWorkers(workers=settings.workers, limits=limits)
     work = Work(
@@ -61,6 +54,16 @@ def build(ports: Ports) -> Service:
         asset_rows=asset_rows,
         personal_data=ports.personal_data,
         clock=ports.clock,
+    )
+    library = Library(
+        assets=assets,
+        photographers=photographers,
+        contents=ports.contents,
+        asset_rows=asset_rows,
+        print_rows=ports.view(storage.PRINT_ROWS),
+        personal_data=ports.personal_data,
+        clock=ports.clock,
+        prepare=work.prepare_delivery,
     )
     sweep = Sweep(
         contents=ports.contents,
@@ -73,6 +76,10 @@ def build(ports: Ports) -> Service:
         name="media.assets",
         api=Api(pb_grpc.add_AssetsServiceServicer_to_server, AssetsApi(library)),
         publishes=[events.AssetUploaded, events.AssetReadyForSearch, events.AssetRejected],
+        subscriptions=[
+            on(licensing.AssetWithdrawnFromSale, acl.asset_withdrawn, then=library.hide_asset),
+            on(licensing.AssetOfferedForSale, acl.asset_offered, then=library.show_asset),
+        ],
         commands=storage.COMMANDS,
         calls={
             InspectAsset: work.inspect_asset,
@@ -82,4 +89,9 @@ def build(ports: Ports) -> Service:
         projections=[storage.ASSET_ROWS, storage.PRINT_ROWS],
         sagas=[processing],
         resources=[workers, sweep.running()],
+        relations=[
+            Relation(
+                "media.licensing", Pattern.ANTI_CORRUPTION_LAYER, "a picture that is not sold any longer is not found"
+            ),
+        ],
     )

@@ -19,9 +19,12 @@ ASSETS = Stored(
     events=[
         Shape("asset-uploaded", events.AssetUploaded),
         Shape("metadata-extracted", events.MetadataExtracted),
+        Shape("delivery-prepared", events.DeliveryPrepared),
         Shape("asset-indexed", events.AssetIndexed),
         Shape("asset-ready-for-search", events.AssetReadyForSearch),
         Shape("asset-rejected", events.AssetRejected),
+        Shape("asset-hidden", events.AssetHidden),
+        Shape("asset-shown", events.AssetShown),
     ],
 )
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.media.licensing.domain.events import (
+    LicensedAssetWithdrawn,
     LicenseEvent,
     LicenseExpired,
     LicensePurchased,
@@ -111,7 +112,7 @@ def _changed(row: LicenseRow, event: LicenseEvent) -> LicenseRow:
             if event.outside:
                 return replace(row, outside=row.outside + more)
             return replace(row, reported=row.reported + more, excess=row.excess - event.forgiven)
-        case LicensePurchased():
+        case LicensePurchased() | LicensedAssetWithdrawn():
             return row
 
 

@@ -7,8 +7,11 @@ from media.licensing.v2 import licensing_events_pb2 as pb2
 from treaty.rpc import EnumTable
 
 from services.media.licensing.domain.events import (
+    AssetBecameReady,
     AssetOffered,
     AssetWithdrawn,
+    LicensedAssetWithdrawn,
+    LicenseesTold,
     LicenseEvent,
     LicenseExpired,
     LicensePurchased,
@@ -48,12 +51,16 @@ BREACHES = EnumTable(
 )
 
 
-def publish_sale(sale: Sale, event: SaleEvent) -> Iterator[pb.AssetWithdrawnFromSale]:
-    """Policy: announces that an asset is no longer sold. A right is announced by its license."""
+def publish_sale(sale: Sale, event: SaleEvent) -> Iterator[pb.AssetOfferedForSale | pb.AssetWithdrawnFromSale]:
+    """Policy: announces how an asset is sold, and that it no longer is. A right is announced by its license."""
     match event:
+        case AssetOffered():
+            yield pb.AssetOfferedForSale(
+                asset_id=sale.id, type_ids=event.type_ids, embargo_until=end_to_wire(event.embargo_until)
+            )
         case AssetWithdrawn():
             yield pb.AssetWithdrawnFromSale(asset_id=sale.id, reason=event.reason)
-        case AssetOffered() | RightGranted() | RightProlonged():
+        case AssetBecameReady() | LicenseesTold() | RightGranted() | RightProlonged():
             return
 
 
@@ -61,6 +68,7 @@ Published = (
     pb.LicensePurchaseConfirmed
     | pb2.LicensePurchaseConfirmed
     | pb.LicenseRenewed
+    | pb.LicensedAssetWithdrawn
     | pb.LicenseExpired
     | pb.UsageViolationDetected
     | pb.UsageViolationCorrected
@@ -75,6 +83,10 @@ def publish_license(license: License, event: LicenseEvent) -> Iterator[Published
             yield from _purchased(license, event)
         case LicenseRenewed():
             yield _renewed(license, event)
+        case LicensedAssetWithdrawn():
+            yield pb.LicensedAssetWithdrawn(
+                license_id=license.id, asset_id=license.asset_id, buyer_id=license.buyer_id, reason=event.reason
+            )
         case LicenseExpired():
             yield pb.LicenseExpired(
                 license_id=license.id,

@@ -30,8 +30,10 @@ SALES = Stored(
     "sale",
     Sale,
     events=[
+        Shape("asset-became-ready", events.AssetBecameReady),
         Shape("asset-offered", events.AssetOffered),
         Shape("asset-withdrawn", events.AssetWithdrawn),
+        Shape("licensees-told", events.LicenseesTold),
         Shape("right-granted", events.RightGranted),
         Shape("right-prolonged", events.RightProlonged),
     ],
@@ -43,6 +45,7 @@ LICENSES = Stored(
     events=[
         Shape("license-purchased", events.LicensePurchased),
         Shape("license-renewed", events.LicenseRenewed),
+        Shape("licensed-asset-withdrawn", events.LicensedAssetWithdrawn),
         Shape("license-expired", events.LicenseExpired),
         Shape("usage-reported", events.UsageReported),
         Shape("usage-exceeded-license", events.UsageExceededLicense),
@@ -56,6 +59,7 @@ COMMANDS = Names(
         Shape("issue-license", commands.IssueLicense),
         Shape("prolong-license", commands.ProlongLicense),
         Shape("expire-license", commands.ExpireLicense),
+        Shape("tell-licensees", commands.TellLicensees),
     ]
 )
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import grpc
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from media.licensing.v1 import licensing_events_pb2 as events
@@ -11,7 +12,10 @@ from media.licensing.v1 import licensing_service_pb2 as pb
 from media.licensing.v1.licensing_service_pb2_grpc import LicensingServiceStub
 from media.money.v1.money_pb2 import Money
 from treaty.chance import Ids
+from treaty.testing import eventually
 from treaty.testing.world import SeededIds
+
+from scripts.lib.ready import ASSETS, ready
 
 TIMEOUT = 20.0
 
@@ -47,10 +51,14 @@ def usage(usage_id: str = "u-1", uses: int = 1, **values: Any) -> pb.Usage:
 
 @dataclass(slots=True)
 class Agency:
-    """What buyers and reporters do. `channel` leads to Licensing."""
+    """What buyers and reporters do. `channel` leads to Licensing.
+
+    Assets are made up: with a `broker` they are announced as ready before they are offered.
+    """
 
     channel: Any
     ids: Ids = field(default_factory=lambda: SeededIds("requests"))
+    broker: Any = None
     licensing: Any = field(init=False)
 
     def __post_init__(self) -> None:
@@ -64,11 +72,27 @@ class Agency:
         return defined
 
     async def offer(self, asset_id: str = "sunset", *type_ids: str, **values: Any) -> pb.OfferAssetResponse:
+        if self.broker is not None and not await self.is_ready(asset_id):
+            await self.tell_ready(asset_id)
         request = pb.OfferAssetRequest(
             request_id=self.ids.new(), asset_id=asset_id, type_ids=type_ids or ["web"], **values
         )
         offered: pb.OfferAssetResponse = await self.licensing.OfferAsset(request, timeout=TIMEOUT)
         return offered
+
+    async def tell_ready(self, asset_id: str = "sunset", **values: Any) -> None:
+        """Announces that an asset is ready, and waits until Licensing knows."""
+        await self.broker.publish(ASSETS, ready(asset_id, **values))
+        assert await eventually(lambda: self.is_ready(asset_id))
+
+    async def is_ready(self, asset_id: str) -> bool:
+        try:
+            found = await self.licensing.GetSale(pb.GetSaleRequest(asset_id=asset_id), timeout=TIMEOUT)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is not grpc.StatusCode.NOT_FOUND:
+                raise
+            return False
+        return bool(found.sale.ready)
 
     def purchase(self, **values: Any) -> pb.PurchaseLicenseRequest:
         """Returns the request for a license of type "web" for the asset "sunset"."""

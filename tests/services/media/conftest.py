@@ -13,7 +13,7 @@ from tests.services.media.team import Team
 async def agency() -> AsyncIterator[Agency]:
     """Licensing, with the license type "web" and the asset "sunset"."""
     async with embedded("media.licensing") as world:
-        agency = Agency(world.channel)
+        agency = Agency(world.channel, broker=world.broker)
         await agency.define()
         await agency.offer()
         yield agency
@@ -24,7 +24,7 @@ async def world() -> AsyncIterator[World]:
     """Licensing and Compliance, with short deadlines for cases of low severity."""
     environ = {"COMPLIANCE_LOW_SECONDS": "0.4"}
     async with embedded("media.licensing", "media.compliance", environ=environ) as running:
-        agency = Agency(running.channel)
+        agency = Agency(running.channel, broker=running.broker)
         await agency.define()
         await agency.offer()
         yield running
@@ -37,4 +37,4 @@ def team(world: World) -> Team:
 
 @pytest.fixture
 def buyers(world: World) -> Agency:
-    return Agency(world.channel, SeededIds("buyers"))
+    return Agency(world.channel, SeededIds("buyers"), world.broker)

@@ -21,6 +21,9 @@ from services.media.licensing.api.requests import license_id_of
 Ask = Callable[[str, str, Any], Awaitable[Any]]
 """(context, method, request) → the answer. Raises DomainError for a refusal, DependencyAway if there is no answer."""
 
+Announce = Callable[[str], Awaitable[None]]
+"""Announces that an asset is ready."""
+
 Outcome = Literal["unknown", "ok", "refused"]
 
 ALLOWED = 20
@@ -53,6 +56,7 @@ class People:
     """
 
     ask: Ask
+    announce: Announce
     assets: int
     chance: random.Random
     new_id: Callable[[], str]
@@ -61,7 +65,7 @@ class People:
     commands: int = 0
 
     async def open(self) -> None:
-        """Defines the license types, and offers the assets."""
+        """Defines the license types, and offers the assets as soon as Licensing has heard that they are ready."""
         price = Money(minor_units=100, currency="EUR")
         web = pb.Terms(
             model=pb.MODEL_RIGHTS_MANAGED,
@@ -84,8 +88,10 @@ class People:
                 "DefineLicenseType", pb.DefineLicenseTypeRequest(type_id=type_id, name="n", terms=terms)
             )
         for number in range(self.assets):
+            await self.announce(f"a-{number}")
             request = pb.OfferAssetRequest(asset_id=f"a-{number}", type_ids=[_WEB, _CAMPAIGN])
-            await self._command("OfferAsset", request)
+            while (await self._command("OfferAsset", request))[0] != "ok":
+                await asyncio.sleep(0.1)
 
     async def work(self, turns: int) -> None:
         """Purchases a license or two, and reports uses of them."""

@@ -7,6 +7,7 @@ from scripts.lib.prove.agency.audit import audit
 from scripts.lib.prove.agency.people import People
 from scripts.lib.prove.scene import DomainScene
 from scripts.lib.prove.simulated import Run
+from scripts.lib.ready import ASSETS, ready
 
 AGENCY_EVERY = 40
 """One of so many seeds is of the agency."""
@@ -24,7 +25,11 @@ def run_agency_seed(seed: int, *, faulty: bool = True) -> Run:
 async def _run(seed: int, *, faulty: bool) -> Run:
     scene = DomainScene(AGENCY, {})
     chance = scene.chance
-    people = People(ask=scene.ask, assets=chance.randint(1, 3), chance=chance, new_id=scene.new_id)
+
+    async def announce(asset_id: str) -> None:
+        await scene.cluster.broker.publish(ASSETS, ready(asset_id))
+
+    people = People(ask=scene.ask, announce=announce, assets=chance.randint(1, 3), chance=chance, new_id=scene.new_id)
     await scene.start()
     await people.open()
     working = [people.work(chance.randint(5, 12)) for _ in range(chance.randint(2, 4))]

@@ -20,12 +20,28 @@ class UploadAsset:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HideAsset:
+    asset_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowAsset:
+    asset_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ErasePhotographer:
     photographer_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GetAsset:
+    asset_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrepareDelivery:
     asset_id: str
 
 

@@ -1,7 +1,7 @@
 """Use cases: upload pictures, download them, and find them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence, Set
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -19,10 +19,14 @@ from services.media.assets.application.commands import (
     ErasePhotographer,
     FindSimilar,
     GetAsset,
+    HideAsset,
+    PrepareDelivery,
     SearchAssets,
+    ShowAsset,
     UploadAsset,
 )
 from services.media.assets.application.erasures import credits_of, erasures_of
+from services.media.assets.application.recipes import delivered, read
 from services.media.assets.domain.asset import Asset, NotInspected
 from services.media.assets.domain.photographer import Photographer
 from services.media.assets.domain.values import MAYBE, Likeness, StoredContent, likeness
@@ -33,10 +37,11 @@ FACETS = ("tags", "orientation", "camera", "photographer_id", "format")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Download:
-    """A content with its media type; `pieces` yields its bytes."""
+    """Bytes with their media type, size and SHA-256; `pieces` yields them."""
 
     media_type: str
-    content: StoredContent
+    size: int
+    sha256: str
     pieces: AsyncIterator[bytes]
 
 
@@ -51,7 +56,11 @@ class Match:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Library:
-    """The use cases of assets that people and other programs call."""
+    """The use cases of assets that people and other programs call.
+
+    Attributes:
+        prepare: prepares the delivery of a picture that was inspected without it.
+    """
 
     assets: Repository[Asset]
     photographers: Repository[Photographer]
@@ -60,6 +69,7 @@ class Library:
     print_rows: View[PrintRow]
     personal_data: PersonalData
     clock: Clock
+    prepare: Callable[[PrepareDelivery], Awaitable[Committed[Asset]]]
 
     async def upload_asset(self, command: UploadAsset) -> Committed[Asset]:
         """Stores the content, and then commits that it is there.
@@ -91,6 +101,16 @@ class Library:
             await self._drop(content.id)
         return uploaded
 
+    async def hide_asset(self, command: HideAsset) -> Committed[Asset]:
+        """Takes an asset out of the search. Who has a license still downloads it."""
+        now = self.clock.now()
+        return await self.assets.change(command.asset_id, lambda it: it.hide(command.reason, now))
+
+    async def show_asset(self, command: ShowAsset) -> Committed[Asset]:
+        """Puts an asset back into the search, if it was hidden."""
+        now = self.clock.now()
+        return await self.assets.change(command.asset_id, lambda it: it.show(now))
+
     async def erase_photographer(self, command: ErasePhotographer) -> int:
         """Erases the credits of all pictures of a photographer; returns how many there were.
 
@@ -109,19 +129,33 @@ class Library:
         return found, credits or {}
 
     async def download_asset(self, query: DownloadAsset) -> Download:
+        """Delivers the pixels and the rights of an upload, without its place and its devices.
+
+        Raises:
+            NotInspected: if nobody has looked at it yet, or it was rejected.
+            Undeliverable: if nobody can say any longer what is in it.
+        """
         asset = (await self.assets.get(query.asset_id)).state
-        if asset.content is None or asset.content.content_id not in asset.content_ids:
-            raise NotInspected(f"the asset {asset.id} was rejected, and its content is not kept")
-        format = asset.picture.format.lower() if asset.picture else ""
-        media_type = f"image/{format}" if format else "application/octet-stream"
+        if asset.content is None or asset.picture is None:
+            raise NotInspected(f"the asset {asset.id} is {asset.status}, and there is nothing to deliver")
+        delivery = asset.delivery or (await self.prepare(PrepareDelivery(asset_id=asset.id))).state.delivery
+        assert delivery is not None
+        pieces: AsyncIterator[bytes] = self.contents.get(asset.content.content_id)
+        if delivery.recipe is not None:
+            recipe = b"".join([piece async for piece in self.contents.get(delivery.recipe.content_id)])
+            pieces = delivered(pieces, read(recipe))
         return Download(
-            media_type=media_type, content=asset.content, pieces=self.contents.get(asset.content.content_id)
+            media_type=f"image/{asset.picture.format.lower()}",
+            size=delivery.size,
+            sha256=delivery.sha256,
+            pieces=pieces,
         )
 
     async def download_preview(self, query: DownloadPreview) -> Download:
         """Raises NotInspected if there is no preview yet."""
         content = (await self.assets.get(query.asset_id)).state.preview(query.size)
-        return Download(media_type="image/jpeg", content=content, pieces=self.contents.get(content.content_id))
+        pieces = self.contents.get(content.content_id)
+        return Download(media_type="image/jpeg", size=content.size, sha256=content.sha256, pieces=pieces)
 
     async def search_assets(self, query: SearchAssets) -> tuple[list[AssetRow], Key | None, Facets | None]:
         """Returns a page of the assets that are ready, the key of the next page, and the facets if asked for."""

@@ -1,6 +1,6 @@
 """The inspection that Asset Processing needs from outside, in its own words."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,6 +29,16 @@ class Unreadable(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of a delivery: the bytes of the content from `start` to `stop`, new bytes, or so many blank ones."""
+
+    start: int = 0
+    stop: int = 0
+    new: bytes = b""
+    blank: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Inspected:
     """The result of an inspection.
 
@@ -37,11 +47,17 @@ class Inspected:
         credits: what the picture says about people and rights, as texts: creator, copyright, credit, usage_terms,
             web_statement, caption, latitude, longitude, owner, serials. Only what it says is there.
         previews: JPEGs without metadata.
+        parts: what is delivered of the content, in its order: its pixels and its rights, without its place and its
+            devices. Without parts it is all of it.
+        size, sha256: of what is delivered.
     """
 
     picture: Picture
     credits: Mapping[str, str]
     previews: Mapping[Size, bytes]
+    parts: Sequence[Part]
+    size: int
+    sha256: str
 
 
 class Inspection(Protocol):

@@ -8,13 +8,16 @@ from treaty.domain import Aggregate, Rejected
 
 from services.media.assets.domain.events import (
     AssetEvent,
+    AssetHidden,
     AssetIndexed,
     AssetReadyForSearch,
     AssetRejected,
+    AssetShown,
     AssetUploaded,
+    DeliveryPrepared,
     MetadataExtracted,
 )
-from services.media.assets.domain.values import Picture, Preview, Size, StoredContent
+from services.media.assets.domain.values import Delivery, Picture, Preview, Size, StoredContent
 
 
 class Status(StrEnum):
@@ -26,7 +29,7 @@ class Status(StrEnum):
 
 
 class NotInspected(Rejected):
-    """The asset has no previews, because it was not inspected yet or was rejected."""
+    """The asset has no previews, and nothing to deliver, because it was not inspected yet or was rejected."""
 
     reason = "NOT_INSPECTED"
 
@@ -50,9 +53,11 @@ class Asset(Aggregate[AssetEvent]):
     status: Status = Status.UPLOADED
     picture: Picture | None = None
     previews: tuple[Preview, ...] = ()
+    delivery: Delivery | None = None
     credits_ref: str = ""
     reason: str = ""
     explanation: str = ""
+    hidden: bool = False
 
     def upload(
         self,
@@ -78,12 +83,30 @@ class Asset(Aggregate[AssetEvent]):
             )
         )
 
-    def extract(self, picture: Picture, previews: tuple[Preview, ...], credits_ref: str, now: datetime) -> None:
+    def extract(
+        self,
+        picture: Picture,
+        previews: tuple[Preview, ...],
+        credits_ref: str,
+        now: datetime,
+        delivery: Delivery | None = None,
+    ) -> None:
         """Records what the inspection found; the first inspection counts."""
         if self.status is Status.UPLOADED:
             self.record(
-                MetadataExtracted(picture=picture, previews=previews, credits_ref=credits_ref, extracted_at=now)
+                MetadataExtracted(
+                    picture=picture,
+                    previews=previews,
+                    credits_ref=credits_ref,
+                    extracted_at=now,
+                    delivery=delivery,
+                )
             )
+
+    def prepare(self, delivery: Delivery, now: datetime) -> None:
+        """Records what is delivered of a picture that was inspected without it; the first one counts."""
+        if self.picture is not None and self.delivery is None:
+            self.record(DeliveryPrepared(delivery=delivery, prepared_at=now))
 
     def index(self, now: datetime) -> None:
         if self.status is Status.INSPECTED:
@@ -97,6 +120,15 @@ class Asset(Aggregate[AssetEvent]):
         if self.status is Status.UPLOADED:
             self.record(AssetRejected(reason=reason, explanation=explanation, rejected_at=now))
 
+    def hide(self, reason: str, now: datetime) -> None:
+        """Takes it out of the search; nothing happens if it is not there."""
+        if self.status is Status.READY and not self.hidden:
+            self.record(AssetHidden(reason=reason, hidden_at=now))
+
+    def show(self, now: datetime) -> None:
+        if self.hidden:
+            self.record(AssetShown(shown_at=now))
+
     def preview(self, size: Size) -> StoredContent:
         """Raises NotInspected if there is none."""
         for preview in self.previews:
@@ -109,7 +141,9 @@ class Asset(Aggregate[AssetEvent]):
         """The contents that it needs. Those of a rejected asset are not kept."""
         if self.content is None or self.status is Status.REJECTED:
             return frozenset()
-        return frozenset([self.content.content_id, *(preview.content.content_id for preview in self.previews)])
+        recipe = self.delivery.recipe if self.delivery else None
+        others = [preview.content for preview in self.previews] + ([recipe] if recipe else [])
+        return frozenset([self.content.content_id, *(content.content_id for content in others)])
 
     def evolve(self, event: AssetEvent) -> None:
         match event:
@@ -119,9 +153,16 @@ class Asset(Aggregate[AssetEvent]):
             case MetadataExtracted():
                 self.picture, self.previews = event.picture, event.previews
                 self.credits_ref, self.status = event.credits_ref, Status.INSPECTED
+                self.delivery = event.delivery
+            case DeliveryPrepared():
+                self.delivery = event.delivery
             case AssetIndexed():
                 self.status = Status.INDEXED
             case AssetReadyForSearch():
                 self.status = Status.READY
             case AssetRejected():
                 self.reason, self.explanation, self.status = event.reason, event.explanation, Status.REJECTED
+            case AssetHidden():
+                self.hidden = True
+            case AssetShown():
+                self.hidden = False

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.media.assets.domain.values import Picture, Preview, StoredContent
+from services.media.assets.domain.values import Delivery, Picture, Preview, StoredContent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,12 +20,24 @@ class AssetUploaded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetadataExtracted:
-    """`credits_ref` is the reference of the credits among the personal data of the photographer."""
+    """`credits_ref` is the reference of the credits among the personal data of the photographer.
+
+    Without `delivery`, it is from before deliveries were prepared.
+    """
 
     picture: Picture
     previews: tuple[Preview, ...]
     credits_ref: str
     extracted_at: datetime
+    delivery: Delivery | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryPrepared:
+    """For a picture that was inspected before deliveries were prepared."""
+
+    delivery: Delivery
+    prepared_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +60,32 @@ class AssetRejected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AssetHidden:
+    """It is not found any longer, because it was withdrawn from sale; its contents remain."""
+
+    reason: str
+    hidden_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AssetShown:
+    """It is found again."""
+
+    shown_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PhotographerErased:
     erased_at: datetime
 
 
-AssetEvent = AssetUploaded | MetadataExtracted | AssetIndexed | AssetReadyForSearch | AssetRejected
+AssetEvent = (
+    AssetUploaded
+    | MetadataExtracted
+    | DeliveryPrepared
+    | AssetIndexed
+    | AssetReadyForSearch
+    | AssetRejected
+    | AssetHidden
+    | AssetShown
+)

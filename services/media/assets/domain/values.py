@@ -30,9 +30,32 @@ class StoredContent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """The delivery of a content: without a recipe all of it. The recipe is stored as a content, since it has names.
+
+    Attributes:
+        size, sha256: of what is delivered.
+    """
+
+    recipe: StoredContent | None
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
     size: Size
     content: StoredContent
+
+
+class Release(StrEnum):
+    """Whether the people in a picture, or the owners of what it shows, have agreed to its commercial use."""
+
+    UNKNOWN = "unknown"
+    NOT_NEEDED = "not-needed"
+    ALL = "all"
+    SOME = "some"
+    NONE = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +73,8 @@ class Picture:
         dhash: 64 bits in hex, upright; empty for a picture without contours.
         orientations: the hashes of its eight orientations, upright first; empty as well.
         warnings: oddities, as sentences.
+        model_release: of the people in it; UNKNOWN if the picture does not say.
+        property_release: of the owners of what it shows.
     """
 
     format: str
@@ -63,6 +88,8 @@ class Picture:
     dhash: str = ""
     orientations: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    model_release: Release = Release.UNKNOWN
+    property_release: Release = Release.UNKNOWN
 
     @property
     def orientation(self) -> Orientation:

@@ -50,6 +50,8 @@ def sale_of(sale: Sale) -> pb.Sale:
         embargo_until=end_to_wire(sale.embargo_until),
         withdrawn=sale.withdrawn,
         rights=[_right(right) for right in sale.rights],
+        ready=sale.ready,
+        editorial_only=sale.editorial_only,
     )
 
 

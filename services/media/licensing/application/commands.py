@@ -19,6 +19,14 @@ class DefineLicenseType:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NoteAssetReady:
+    """With `editorial_only`, releases of the picture are missing."""
+
+    asset_id: str
+    editorial_only: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OfferAsset:
     asset_id: str
     type_ids: Sequence[str]
@@ -29,6 +37,16 @@ class OfferAsset:
 class WithdrawAsset:
     asset_id: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TellLicensees:
+    """Follows from a withdrawal. Continues behind the license `after_id`, which was purchased at `after`."""
+
+    asset_id: str
+    withdrawal: int
+    after: datetime | None = None
+    after_id: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,13 +7,14 @@ that issues the license too, so a crash in between loses nothing; each step is d
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from treaty.causes import Cause, current_cause
 from treaty.clock import Clock
 from treaty.commits import Committed, Repository
 from treaty.domain import Call
-from treaty.projections import Between, Key, View, Where
+from treaty.projections import Between, Key, Page, View, Where
 
 from services.media.licensing.application.commands import (
     CorrectUsage,
@@ -25,14 +26,18 @@ from services.media.licensing.application.commands import (
     ListDays,
     ListLicenses,
     ListLicenseTypes,
+    NoteAssetReady,
     OfferAsset,
     ProlongLicense,
     PurchaseLicense,
     RenewLicense,
     ReportUsage,
+    TellLicensees,
     WithdrawAsset,
 )
 from services.media.licensing.domain.events import (
+    AssetWithdrawn,
+    LicenseesTold,
     LicenseEvent,
     LicensePurchased,
     LicenseRenewed,
@@ -45,6 +50,11 @@ from services.media.licensing.domain.license_type import LicenseType
 from services.media.licensing.domain.sale import Sale
 from services.media.licensing.domain.terms import Scope, Terms
 from services.media.licensing.projections import LicenseRow, LicenseTypeRow, PurchaseDay, UsageDay
+
+TOLD_AGAIN = timedelta(hours=1)
+"""The time after a withdrawal when the list has all licenses that were purchased before it."""
+
+_TOLD_AT_ONCE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,15 +73,35 @@ class Licensing:
     async def define_license_type(self, command: DefineLicenseType) -> Committed[LicenseType]:
         return await self.types.add(command.type_id, lambda it: it.define(command.name, command.terms))
 
+    async def note_asset_ready(self, command: NoteAssetReady) -> Committed[Sale]:
+        """Lets an asset be offered."""
+        return await self.sales.add(command.asset_id, lambda it: it.make_ready(editorial_only=command.editorial_only))
+
     async def offer_asset(self, command: OfferAsset) -> Committed[Sale]:
         """Puts an asset on sale with license types, or changes its offer."""
-        for type_id in command.type_ids:
-            (await self.types.get(type_id)).state.known_terms()
-        return await self.sales.add(command.asset_id, lambda it: it.offer(command.type_ids, command.embargo_until))
+        types = {id: (await self.types.get(id)).state.known_terms() for id in command.type_ids}
+        return await self.sales.add(command.asset_id, lambda it: it.offer(types, command.embargo_until))
 
     async def withdraw_asset(self, command: WithdrawAsset) -> Committed[Sale]:
         """Ends the sale of an asset. The licenses that were sold remain."""
         return await self.sales.change(command.asset_id, lambda it: it.withdraw(command.reason))
+
+    async def tell_licensees(self, command: TellLicensees) -> None:
+        """Records a withdrawal with some licenses of the asset; the commit that says how far has a call for the others.
+
+        Those that were told before are left as they are, without a commit. If the asset is on sale again, no others are
+        told.
+        """
+        sale, withdrawal = (await self.sales.get(command.asset_id)).state, command.withdrawal
+        if not sale.is_withdrawn_by(withdrawal):
+            return
+        after = None if command.after is None else (command.after, command.after_id)
+        rows, rest = await self.license_rows.page({"asset_id": sale.id}, Page(size=_TOLD_AT_ONCE, after=after))
+        for row in rows:
+            if (await self.licenses.get(row.license_id)).state.must_hear_of(withdrawal):
+                await self.licenses.change(row.license_id, lambda it: it.note_withdrawal(withdrawal, sale.reason))
+        if rest is not None:
+            await self.sales.change(sale.id, lambda it: it.note_told(withdrawal, *rest))
 
     async def purchase_license(self, command: PurchaseLicense) -> Committed[License]:
         terms = (await self.types.get(command.type_id)).state.known_terms()
@@ -180,8 +210,20 @@ def _once(step: str, id: str) -> Cause:
 
 
 def follow_sale(sale: Sale, event: SaleEvent) -> Iterator[Call]:
-    """Policy: issues or prolongs the license of a right, even if the request that asked for it ends too early."""
+    """Policy: issues or prolongs the license of a right, even if the request that asked for it ends too early.
+
+    The licensees are told of a withdrawal twice: a license that was purchased a moment ago may not be listed yet.
+    """
     match event:
+        case AssetWithdrawn():
+            tell = TellLicensees(asset_id=sale.id, withdrawal=sale.withdrawals)
+            yield Call(tell)
+            yield Call(tell, after=TOLD_AGAIN)
+        case LicenseesTold():
+            told = event.withdrawal
+            yield Call(
+                TellLicensees(asset_id=sale.id, withdrawal=told, after=event.purchased_at, after_id=event.license_id)
+            )
         case RightGranted():
             yield Call(IssueLicense(asset_id=sale.id, right=event))
         case RightProlonged():

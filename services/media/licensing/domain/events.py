@@ -15,6 +15,13 @@ class LicenseTypeDefined:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AssetBecameReady:
+    """The picture can be sold. With `editorial_only`, releases are missing, so it is sold for news alone."""
+
+    editorial_only: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AssetOffered:
     """Replaces an earlier offer, and puts a withdrawn asset on sale again."""
 
@@ -52,7 +59,16 @@ class RightProlonged:
     granted_at: datetime
 
 
-SaleEvent = AssetOffered | AssetWithdrawn | RightGranted | RightProlonged
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LicenseesTold:
+    """The licenses up to this one in the list, the latest first, have heard of a withdrawal; there are more of them."""
+
+    withdrawal: int
+    purchased_at: datetime
+    license_id: str
+
+
+SaleEvent = AssetBecameReady | AssetOffered | AssetWithdrawn | LicenseesTold | RightGranted | RightProlonged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +91,14 @@ class LicenseRenewed:
     added: int | None
     price: Money
     renewed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LicensedAssetWithdrawn:
+    """The asset is no longer sold; `withdrawal` counts how often that has happened. The license remains as it is."""
+
+    withdrawal: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +149,7 @@ class UsageCorrected:
 LicenseEvent = (
     LicensePurchased
     | LicenseRenewed
+    | LicensedAssetWithdrawn
     | LicenseExpired
     | UsageReported
     | UsageExceededLicense

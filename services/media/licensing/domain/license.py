@@ -8,6 +8,7 @@ from enum import StrEnum
 from treaty.domain import Aggregate, Invalid, Rejected
 
 from services.media.licensing.domain.events import (
+    LicensedAssetWithdrawn,
     LicenseEvent,
     LicenseExpired,
     LicensePurchased,
@@ -43,7 +44,8 @@ class License(Aggregate[LicenseEvent]):
     """The license of one buyer for one asset.
 
     `counted` is the number of uses within the license; it is never more than `allowed`. `excess` is the number of uses
-    beyond it, and `outside` that of uses outside of its scope or period.
+    beyond it, and `outside` that of uses outside of its scope or period. `told` is the latest withdrawal of its asset
+    that its buyer was told of.
     """
 
     status: Status = Status.NEW
@@ -59,6 +61,7 @@ class License(Aggregate[LicenseEvent]):
     excess: int = 0
     outside: int = 0
     reports: tuple[Report, ...] = ()
+    told: int = 0
 
     def purchase(self, asset_id: str, right: RightGranted) -> None:
         if self.status is not Status.NEW:
@@ -99,6 +102,14 @@ class License(Aggregate[LicenseEvent]):
         """Ends the license, unless it was renewed since the timer for this end was set."""
         if self.status is Status.LIVE and self.period is not None and self.period.ends_at == ends_at:
             self.record(LicenseExpired(expired_at=ends_at))
+
+    def note_withdrawal(self, withdrawal: int, reason: str) -> None:
+        """Records that its asset is no longer sold, once for each withdrawal; nothing for an expired license."""
+        if self.must_hear_of(withdrawal):
+            self.record(LicensedAssetWithdrawn(withdrawal=withdrawal, reason=reason))
+
+    def must_hear_of(self, withdrawal: int) -> bool:
+        return self.status is Status.LIVE and withdrawal > self.told
 
     def renewable(self) -> tuple[Terms, Scope, datetime]:
         """Returns the terms, the scope and the end, for another period.
@@ -200,6 +211,8 @@ class License(Aggregate[LicenseEvent]):
             case LicenseRenewed():
                 self.status, self.period = Status.LIVE, event.period
                 self.allowed = None if self.allowed is None or event.added is None else self.allowed + event.added
+            case LicensedAssetWithdrawn():
+                self.told = event.withdrawal
             case LicenseExpired():
                 self.status = Status.EXPIRED
             case UsageReported():

@@ -4,15 +4,17 @@ It keeps where and when rights are granted. Rights that are not exclusive, and t
 periods, are kept as one. So its size depends on the number of different scopes, and not on the number of buyers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from treaty.domain import Aggregate, Conflict, Invalid, Rejected
 
 from services.media.licensing.domain.events import (
+    AssetBecameReady,
     AssetOffered,
     AssetWithdrawn,
+    LicenseesTold,
     RightGranted,
     RightProlonged,
     SaleEvent,
@@ -42,27 +44,55 @@ class Renewal:
 
 @dataclass(slots=True, kw_only=True)
 class Sale(Aggregate[SaleEvent]):
-    """The sale of one asset. Its id is the asset's."""
+    """The sale of one asset. Its id is the asset's.
 
+    A sale that was offered before `ready` was recorded goes on, but its offer is changed only when the asset is ready.
+    """
+
+    ready: bool = False
+    editorial_only: bool = False
     type_ids: tuple[str, ...] = ()
     embargo_until: datetime | None = None
     withdrawn: bool = False
+    withdrawals: int = 0
+    reason: str = ""
     rights: tuple[Right, ...] = ()
     renewals: tuple[Renewal, ...] = ()
 
-    def offer(self, type_ids: Sequence[str], embargo_until: datetime | None) -> None:
-        """Offers licenses of these types. An asset that was withdrawn is on sale again."""
-        wanted = tuple(dict.fromkeys(type_ids))
+    def make_ready(self, *, editorial_only: bool) -> None:
+        if not self.ready or editorial_only != self.editorial_only:
+            self.record(AssetBecameReady(editorial_only=editorial_only))
+
+    def offer(self, types: Mapping[str, Terms], embargo_until: datetime | None) -> None:
+        """Offers licenses of these types, by their ids. An asset that was withdrawn is on sale again."""
+        wanted = tuple(types)
         if not wanted:
             raise Invalid("an asset is offered with at least one license type", field="type_ids")
-        if self.withdrawn or (wanted, embargo_until) != (self.type_ids, self.embargo_until):
-            self.record(AssetOffered(type_ids=wanted, embargo_until=embargo_until))
+        if not self.withdrawn and (wanted, embargo_until) == (self.type_ids, self.embargo_until):
+            return
+        if not self.ready:
+            raise Rejected(
+                f"asset {self.id} is not known as a picture that is ready: offer it when the search finds it",
+                reason="ASSET_NOT_READY",
+            )
+        for type_id, terms in types.items():
+            self._check_releases(type_id, terms)
+        self.record(AssetOffered(type_ids=wanted, embargo_until=embargo_until))
 
     def withdraw(self, reason: str) -> None:
         if not self.type_ids:
             raise Rejected(f"asset {self.id} is not offered", reason="ASSET_NOT_OFFERED")
         if not self.withdrawn:
             self.record(AssetWithdrawn(reason=reason))
+
+    def is_withdrawn_by(self, withdrawal: int) -> bool:
+        """Returns whether this withdrawal is the latest one, and the asset was not offered again since."""
+        return self.withdrawn and self.withdrawals == withdrawal
+
+    def note_told(self, withdrawal: int, purchased_at: datetime, license_id: str) -> None:
+        """Records how far the licensees were told, so that the others follow."""
+        if self.is_withdrawn_by(withdrawal):
+            self.record(LicenseesTold(withdrawal=withdrawal, purchased_at=purchased_at, license_id=license_id))
 
     def grant(
         self,
@@ -76,7 +106,7 @@ class Sale(Aggregate[SaleEvent]):
         now: datetime,
     ) -> None:
         """Grants a right to a buyer, if no exclusive right stands in the way."""
-        self._check_on_sale(type_id)
+        self._check_on_sale(type_id, terms)
         if not terms.scope.contains(scope):
             raise Invalid(f"license type {type_id} is not for all of these territories and media", field="territories")
         if starts_at < now:
@@ -112,7 +142,7 @@ class Sale(Aggregate[SaleEvent]):
         now: datetime,
     ) -> None:
         """Grants the right of a license for another period, which begins at its end, once."""
-        self._check_on_sale(type_id)
+        self._check_on_sale(type_id, terms)
         if ends_at <= now:
             raise Rejected(f"license {license_id} has expired: purchase another one", reason="LICENSE_EXPIRED")
         if Renewal(license_id=license_id, starts_at=ends_at) in self.renewals:
@@ -130,7 +160,17 @@ class Sale(Aggregate[SaleEvent]):
             )
         )
 
-    def _check_on_sale(self, type_id: str) -> None:
+    def _check_releases(self, type_id: str, terms: Terms) -> None:
+        if self.editorial_only and terms.model.needs_releases:
+            raise Rejected(
+                f"asset {self.id} has no releases, so it is sold for news alone, and not with license type {type_id}",
+                reason="RELEASES_MISSING",
+            )
+
+    def _check_on_sale(self, type_id: str, terms: Terms) -> None:
+        """Checks the terms too: a type may have been defined again since the offer."""
+        if not self.type_ids:
+            raise Rejected(f"asset {self.id} is not offered", reason="ASSET_NOT_OFFERED")
         if self.withdrawn:
             raise Rejected(f"asset {self.id} was withdrawn from sale", reason="ASSET_WITHDRAWN")
         if type_id not in self.type_ids:
@@ -138,6 +178,7 @@ class Sale(Aggregate[SaleEvent]):
                 f"asset {self.id} is not offered with license type {type_id}: choose one of {', '.join(self.type_ids)}",
                 reason="LICENSE_TYPE_NOT_OFFERED",
             )
+        self._check_releases(type_id, terms)
 
     def _check_free(self, scope: Scope, period: Period, exclusive: bool) -> None:
         for right in self.rights:
@@ -151,10 +192,15 @@ class Sale(Aggregate[SaleEvent]):
 
     def evolve(self, event: SaleEvent) -> None:
         match event:
+            case AssetBecameReady():
+                self.ready, self.editorial_only = True, event.editorial_only
             case AssetOffered():
                 self.type_ids, self.embargo_until, self.withdrawn = event.type_ids, event.embargo_until, False
             case AssetWithdrawn():
-                self.withdrawn = True
+                self.withdrawn, self.reason = True, event.reason
+                self.withdrawals += 1
+            case LicenseesTold():
+                pass
             case RightGranted():
                 self._add(event)
             case RightProlonged():

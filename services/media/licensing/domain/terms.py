@@ -28,6 +28,11 @@ class Model(StrEnum):
     EDITORIAL = "editorial"
     COMP = "comp"
 
+    @property
+    def needs_releases(self) -> bool:
+        """Whether it is only for pictures whose people and owners have agreed to a commercial use."""
+        return self not in (Model.EDITORIAL, Model.COMP)
+
 
 class Medium(StrEnum):
     PRINT = "print"

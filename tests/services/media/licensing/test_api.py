@@ -7,14 +7,19 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
+from media.assets.v1 import assets_events_pb2 as assets
 from media.licensing.v1 import licensing_events_pb2 as events
 from media.licensing.v1 import licensing_service_pb2 as pb
 from treaty.memory.stores import MemoryStores
 from treaty.surroundings import Surroundings
 from treaty.testing import eventually
 from treaty.testing.clients import refusal
-from treaty.testing.world import embedded
+from treaty.testing.world import ManualClock, SeededIds, embedded
 
+from services.media.licensing.acl import asset_ready
+from services.media.licensing.application import licenses
+from services.media.licensing.application.commands import NoteAssetReady
+from services.media.licensing.application.licenses import TOLD_AGAIN
 from tests.services.media.agency import Agency, at, now, terms, usage
 
 UUID = "11111111-2222-4333-8444-555555555555"
@@ -70,6 +75,49 @@ async def test_an_unknown_type_or_asset_is_not_found(agency: Agency, values: dic
 
 async def test_an_asset_is_not_offered_with_an_unknown_type(agency: Agency) -> None:
     assert (await refusal(agency.offer("harbour", "unknown"))).code is grpc.StatusCode.NOT_FOUND
+
+
+async def test_a_picture_is_not_offered_before_it_is_ready_whatever_the_order_and_number_of_the_events(
+    agency: Agency,
+) -> None:
+    stranger = Agency(agency.channel, SeededIds("stranger"))
+    for asset_id in ("harbour", "rejected"):
+        refused = await refusal(stranger.offer(asset_id))
+        assert (refused.code, refused.reason) == (FAILED, "ASSET_NOT_READY")
+    for _ in range(2):
+        await agency.tell_ready("harbour")
+    assert (await refusal(agency.buy(asset_id="harbour"))).reason == "ASSET_NOT_OFFERED"
+    offered = (await stranger.offer("harbour")).sale
+    assert (offered.ready, offered.editorial_only, list(offered.type_ids)) == (True, False, ["web"])
+    assert (await agency.buy(asset_id="harbour")).license.asset_id == "harbour"
+
+
+async def test_a_picture_without_releases_is_offered_and_sold_for_news_alone(agency: Agency) -> None:
+    await agency.define("news", model=pb.MODEL_EDITORIAL)
+    await agency.tell_ready("crowd", model_release=assets.RELEASE_SOME, property_release=assets.RELEASE_NOT_NEEDED)
+    refused = await refusal(agency.offer("crowd", "news", "web"))
+    assert (refused.code, refused.reason) == (FAILED, "RELEASES_MISSING")
+    assert (await agency.offer("crowd", "news")).sale.editorial_only
+    assert (await agency.buy(asset_id="crowd", type_id="news")).license.type_id == "news"
+    await agency.define("news")
+    assert (await refusal(agency.buy(asset_id="crowd", type_id="news"))).reason == "RELEASES_MISSING"
+
+
+@pytest.mark.parametrize(
+    ("model", "building", "editorial_only"),
+    [
+        (assets.RELEASE_UNSPECIFIED, assets.RELEASE_UNSPECIFIED, False),
+        (assets.RELEASE_ALL, assets.RELEASE_NOT_NEEDED, False),
+        (assets.RELEASE_NONE, assets.RELEASE_ALL, True),
+        (assets.RELEASE_ALL, assets.RELEASE_SOME, True),
+        (assets.RELEASE_ALL, 99, True),
+    ],
+)
+def test_a_release_that_is_missing_or_in_a_new_word_leaves_news_alone(
+    model: Any, building: Any, editorial_only: bool
+) -> None:
+    event = assets.AssetReadyForSearch(asset_id="a", model_release=model, property_release=building)
+    assert asset_ready(event) == NoteAssetReady(asset_id="a", editorial_only=editorial_only)
 
 
 @pytest.mark.parametrize(
@@ -179,6 +227,60 @@ async def test_a_withdrawn_asset_is_not_sold_and_its_licenses_remain(agency: Age
     assert (await agency.report(id, usage())).license.counted == 1
 
 
+async def test_each_license_that_is_live_is_told_once_of_each_withdrawal_however_many_there_are(
+    agency: Agency, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(licenses, "_TOLD_AT_ONCE", 2)
+    ids = [(await agency.buy(buyer_id=f"buyer-{n}")).license.license_id for n in range(5)]
+    await agency.offer("harbour")
+    other = await agency.buy(asset_id="harbour")
+    await agency.find(not_before=other.revision)
+    await agency.withdraw()
+    assert await eventually(lambda: len(_withdrawn(agency)) == 5)
+    assert sorted(_withdrawn(agency)) == sorted((id, f"buyer-{n}", "no release") for n, id in enumerate(ids))
+    await agency.offer()
+    await agency.withdraw()
+    assert await eventually(lambda: len(_withdrawn(agency)) == 10)
+    assert sorted(_withdrawn(agency)) == sorted(2 * [(id, f"buyer-{n}", "no release") for n, id in enumerate(ids)])
+
+
+async def test_licensees_who_know_are_not_told_an_hour_later_and_cost_no_commit() -> None:
+    clock = ManualClock()
+    async with embedded("media.licensing", clock=clock) as world:
+        agency, stores = Agency(world.channel, broker=world.broker), world.stores["media.licensing"]
+        await agency.define(valid_for=Duration(seconds=864_000))
+        await agency.offer()
+        bought = await agency.buy()
+        await agency.find(not_before=bought.revision)
+        await agency.withdraw()
+        assert await eventually(lambda: _withdrawn(agency))
+        stream = f"license-{bought.license.license_id}"
+        before, timers = await stores.log.read(stream), await stores.pending.timers(10)
+        clock.advance(TOLD_AGAIN.total_seconds() + 1)
+
+        async def is_over() -> bool:
+            return len(await stores.pending.timers(10)) < len(timers)
+
+        assert await eventually(is_over)
+        assert await stores.log.read(stream) == before
+
+
+def _withdrawn(agency: Agency) -> list[tuple[str, str, str]]:
+    """Returns the license, the buyer and the reason of each event about a license whose asset was withdrawn."""
+    bodies = [one.body for one in agency.broker.published if one.type.endswith(".LicensedAssetWithdrawn")]
+    told = [events.LicensedAssetWithdrawn.FromString(body) for body in bodies]
+    return [(one.license_id, one.buyer_id, one.reason) for one in told]
+
+
+async def test_an_offer_is_announced_with_its_types(agency: Agency) -> None:
+    def offered() -> list[events.AssetOfferedForSale]:
+        bodies = [one.body for one in agency.broker.published if one.type.endswith(".AssetOfferedForSale")]
+        return [events.AssetOfferedForSale.FromString(body) for body in bodies]
+
+    assert await eventually(offered)
+    assert [(one.asset_id, list(one.type_ids)) for one in offered()] == [("sunset", ["web"])]
+
+
 async def test_no_license_starts_under_an_embargo(agency: Agency) -> None:
     end = datetime.now(UTC) + timedelta(days=1)
     await agency.offer("sunset", "web", embargo_until=at(end))
@@ -206,7 +308,7 @@ async def test_a_license_keeps_the_terms_with_which_it_was_sold(agency: Agency) 
 async def test_a_license_that_was_granted_before_a_crash_is_issued_after_it() -> None:
     """Another process begins with a log that has the grant, and no license yet."""
     async with embedded("media.licensing") as world:
-        agency = Agency(world.channel)
+        agency = Agency(world.channel, broker=world.broker)
         await agency.define()
         await agency.offer()
         bought = (await agency.buy()).license

@@ -8,6 +8,7 @@ from treaty.domain import Invalid, Rejected
 from treaty.testing.scenarios import given
 
 from services.media.licensing.domain.events import (
+    LicensedAssetWithdrawn,
     LicenseExpired,
     LicenseRenewed,
     RightProlonged,
@@ -217,3 +218,14 @@ def test_the_latest_reports_are_kept_and_no_more() -> None:
     assert license.report_of("u-0") is None
     assert license.report_of("u-1") is not None
     assert license.counted == KEPT + 1
+
+
+def test_a_license_is_told_of_each_withdrawal_once_and_not_after_its_end() -> None:
+    told = LicensedAssetWithdrawn(withdrawal=1, reason="no release")
+    past = [purchased()]
+    given(License, "l-1", past).when(lambda it: it.note_withdrawal(1, "no release")).then([told])
+    given(License, "l-1", [*past, told]).when(lambda it: it.note_withdrawal(1, "no release")).then_nothing()
+    again = LicensedAssetWithdrawn(withdrawal=2, reason="no release")
+    given(License, "l-1", [*past, told]).when(lambda it: it.note_withdrawal(2, "no release")).then([again])
+    ended = [*past, LicenseExpired(expired_at=NOW + MONTH)]
+    given(License, "l-1", ended).when(lambda it: it.note_withdrawal(1, "no release")).then_nothing()

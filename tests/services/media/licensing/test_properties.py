@@ -47,6 +47,10 @@ def _renew(number: int) -> Command:
     return lambda it: it.renew(prolonged)
 
 
+def _withdraw(withdrawal: int) -> Command:
+    return lambda it: it.note_withdrawal(withdrawal, "no release")
+
+
 _numbers, _uses = st.integers(1, 6), st.integers(0, 9)
 _commands: st.SearchStrategy[list[Command]] = st.lists(
     st.one_of(
@@ -54,6 +58,7 @@ _commands: st.SearchStrategy[list[Command]] = st.lists(
         st.builds(_correct, _numbers, _uses),
         st.builds(_renew, _numbers),
         st.just(lambda it: it.expire(NOW + MONTH)),
+        st.builds(_withdraw, st.integers(1, 2)),
         st.just(lambda it: it.purchase("sunset", right())),
     ),
     max_size=20,
@@ -129,7 +134,8 @@ _sold = st.sampled_from(
 @given(st.lists(st.tuples(_sold, st.integers(0, 90), st.integers(0, 90)), max_size=15))
 def test_nothing_overlaps_an_exclusive_right(wanted: list[tuple[Terms, int, int]]) -> None:
     sale = Sale(id="sunset")
-    sale.offer(["web"], None)
+    sale.make_ready(editorial_only=False)
+    sale.offer({"web": terms()}, None)
     granted: list[tuple[Terms, Period]] = []
     for n, (sold, start, today) in enumerate(sorted(wanted, key=lambda one: one[2])):
         now = NOW + timedelta(days=today)

@@ -5,15 +5,26 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from treaty.domain import Conflict, Invalid, Rejected
+from treaty.domain import Call, Conflict, Invalid, Rejected
 from treaty.testing.scenarios import given
 
-from services.media.licensing.domain.events import AssetOffered, AssetWithdrawn, RightProlonged
+from services.media.licensing.application.commands import TellLicensees
+from services.media.licensing.application.licenses import TOLD_AGAIN, follow_sale
+from services.media.licensing.domain.events import (
+    AssetBecameReady,
+    AssetOffered,
+    AssetWithdrawn,
+    LicenseesTold,
+    RightProlonged,
+)
 from services.media.licensing.domain.sale import Right, Sale
-from services.media.licensing.domain.terms import WORLD, Medium, Scope, Terms
+from services.media.licensing.domain.terms import WORLD, Medium, Model, Scope, Terms
 from tests.services.media.licensing.terms import EXCLUSIVE, MONTH, NOW, ROYALTY_FREE, right, scope, terms
 
+READY = AssetBecameReady(editorial_only=False)
 OFFERED = AssetOffered(type_ids=("web",), embargo_until=None)
+
+NEWS = terms(model=Model.EDITORIAL)
 
 
 def grant(sold: Terms | None = None, **values: Any) -> Callable[[Sale], None]:
@@ -35,18 +46,70 @@ def test_a_right_is_granted_for_the_period_of_its_type() -> None:
 
 
 def test_an_offer_without_types_is_refused_and_the_same_offer_changes_nothing() -> None:
-    given(Sale, "sunset").when(lambda it: it.offer([], None)).then_raises(Invalid)
-    given(Sale, "sunset", [OFFERED]).when(lambda it: it.offer(["web", "web"], None)).then_nothing()
+    given(Sale, "sunset", [READY]).when(lambda it: it.offer({}, None)).then_raises(Invalid)
+    given(Sale, "sunset", [READY, OFFERED]).when(lambda it: it.offer({"web": terms()}, None)).then_nothing()
+
+
+def test_an_asset_is_offered_once_it_is_ready() -> None:
+    given(Sale, "sunset").when(lambda it: it.offer({"web": terms()}, None)).then_raises(Rejected, "ASSET_NOT_READY")
+    given(Sale, "sunset").when(lambda it: it.make_ready(editorial_only=False)).then([READY])
+    given(Sale, "sunset", [READY]).when(lambda it: it.make_ready(editorial_only=False)).then_nothing()
+    given(Sale, "sunset", [READY]).when(lambda it: it.offer({"web": terms()}, None)).then([OFFERED])
+    given(Sale, "sunset", [READY]).when(grant()).then_raises(Rejected, "ASSET_NOT_OFFERED")
+
+
+def test_a_sale_from_before_readiness_was_recorded_goes_on_and_its_offer_changes_when_the_asset_is_ready() -> None:
+    assert given(Sale, "sunset", [OFFERED]).when(grant()).events
+    given(Sale, "sunset", [OFFERED]).when(lambda it: it.offer({"web": terms()}, None)).then_nothing()
+    other = {"print": terms()}
+    given(Sale, "sunset", [OFFERED]).when(lambda it: it.offer(other, None)).then_raises(Rejected, "ASSET_NOT_READY")
+    assert given(Sale, "sunset", [OFFERED, READY]).when(lambda it: it.offer(other, None)).events
+
+
+@pytest.mark.parametrize("model", [Model.EDITORIAL, Model.COMP])
+def test_without_releases_an_asset_is_sold_for_news_and_for_layouts_that_are_not_published(model: Model) -> None:
+    limited, sold = AssetBecameReady(editorial_only=True), terms(model=model)
+    given(Sale, "sunset", [limited]).when(lambda it: it.offer({"web": sold}, None)).then([OFFERED])
+    assert given(Sale, "sunset", [limited, OFFERED]).when(grant(sold)).events
+
+
+@pytest.mark.parametrize("sold", [terms(), ROYALTY_FREE, EXCLUSIVE])
+def test_without_releases_no_other_right_is_offered_granted_or_prolonged(sold: Terms) -> None:
+    limited = AssetBecameReady(editorial_only=True)
+    offered = given(Sale, "sunset", [limited]).when(lambda it: it.offer({"news": NEWS, "web": sold}, None))
+    offered.then_raises(Rejected, "RELEASES_MISSING")
+    past = [OFFERED, right(sold=sold), limited]
+    given(Sale, "sunset", past).when(grant(sold)).then_raises(Rejected, "RELEASES_MISSING")
+    given(Sale, "sunset", past).when(prolong(terms=sold)).then_raises(Rejected, "RELEASES_MISSING")
 
 
 def test_a_withdrawn_asset_is_not_sold_until_it_is_offered_again() -> None:
-    withdrawn = [OFFERED, AssetWithdrawn(reason="no release")]
-    given(Sale, "sunset", [OFFERED]).when(lambda it: it.withdraw("no release")).then(withdrawn[1:])
+    withdrawn = [READY, OFFERED, AssetWithdrawn(reason="no release")]
+    given(Sale, "sunset", [READY, OFFERED]).when(lambda it: it.withdraw("no release")).then(withdrawn[2:])
     given(Sale, "sunset", withdrawn).when(lambda it: it.withdraw("again")).then_nothing()
     given(Sale, "sunset", withdrawn).when(grant()).then_raises(Rejected, "ASSET_WITHDRAWN")
     given(Sale, "sunset", [*withdrawn, right()]).when(prolong()).then_raises(Rejected, "ASSET_WITHDRAWN")
-    assert not given(Sale, "sunset", withdrawn).when(lambda it: it.offer(["web"], None)).then([OFFERED]).withdrawn
+    assert (
+        not given(Sale, "sunset", withdrawn).when(lambda it: it.offer({"web": terms()}, None)).then([OFFERED]).withdrawn
+    )
     given(Sale, "sunset").when(lambda it: it.withdraw("never offered")).then_raises(Rejected, "ASSET_NOT_OFFERED")
+
+
+def test_licensees_are_told_further_until_the_asset_is_offered_again() -> None:
+    withdrawn = [READY, OFFERED, AssetWithdrawn(reason="no release")]
+    told = LicenseesTold(withdrawal=1, purchased_at=NOW, license_id="l-1")
+    given(Sale, "sunset", withdrawn).when(lambda it: it.note_told(1, NOW, "l-1")).then([told])
+    given(Sale, "sunset", [*withdrawn, OFFERED]).when(lambda it: it.note_told(1, NOW, "l-1")).then_nothing()
+    twice = [*withdrawn, OFFERED, AssetWithdrawn(reason="again")]
+    given(Sale, "sunset", twice).when(lambda it: it.note_told(1, NOW, "l-1")).then_nothing()
+    assert given(Sale, "sunset", twice).state.is_withdrawn_by(2)
+
+
+def test_licensees_are_told_of_a_withdrawal_at_once_and_again_when_all_licenses_are_listed() -> None:
+    withdrawn = AssetWithdrawn(reason="no release")
+    sale = given(Sale, "sunset", [READY, OFFERED, withdrawn]).state
+    tell = TellLicensees(asset_id="sunset", withdrawal=1)
+    assert list(follow_sale(sale, withdrawn)) == [Call(tell), Call(tell, after=TOLD_AGAIN)]
 
 
 def test_no_license_starts_before_the_embargo_ends() -> None:

@@ -25,17 +25,19 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#media/assets/v1/assets_events.proto\x12\x0fmedia.assets.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa1\x01\n\rAssetUploaded\x12\x10\n\x08\x61sset_id\x18\x01 \x01(\t\x12\x17\n\x0fphotographer_id\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\x0e\n\x06sha256\x18\x04 \x01(\t\x12\x15\n\rcontent_bytes\x18\x05 \x01(\x03\x12/\n\x0buploaded_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xd9\x01\n\x13\x41ssetReadyForSearch\x12\x10\n\x08\x61sset_id\x18\x01 \x01(\t\x12\x17\n\x0fphotographer_id\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\x0c\n\x04tags\x18\x04 \x03(\t\x12\x0e\n\x06\x66ormat\x18\x05 \x01(\t\x12\r\n\x05width\x18\x06 \x01(\x05\x12\x0e\n\x06height\x18\x07 \x01(\x05\x12\x0e\n\x06sha256\x18\x08 \x01(\t\x12\r\n\x05\x64hash\x18\t \x01(\t\x12,\n\x08ready_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x90\x01\n\rAssetRejected\x12\x10\n\x08\x61sset_id\x18\x01 \x01(\t\x12\x17\n\x0fphotographer_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x13\n\x0b\x65xplanation\x18\x04 \x01(\t\x12/\n\x0brejected_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#media/assets/v1/assets_events.proto\x12\x0fmedia.assets.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa1\x01\n\rAssetUploaded\x12\x10\n\x08\x61sset_id\x18\x01 \x01(\t\x12\x17\n\x0fphotographer_id\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\x0e\n\x06sha256\x18\x04 \x01(\t\x12\x15\n\rcontent_bytes\x18\x05 \x01(\x03\x12/\n\x0buploaded_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xbe\x02\n\x13\x41ssetReadyForSearch\x12\x10\n\x08\x61sset_id\x18\x01 \x01(\t\x12\x17\n\x0fphotographer_id\x18\x02 \x01(\t\x12\r\n\x05title\x18\x03 \x01(\t\x12\x0c\n\x04tags\x18\x04 \x03(\t\x12\x0e\n\x06\x66ormat\x18\x05 \x01(\t\x12\r\n\x05width\x18\x06 \x01(\x05\x12\x0e\n\x06height\x18\x07 \x01(\x05\x12\x0e\n\x06sha256\x18\x08 \x01(\t\x12\r\n\x05\x64hash\x18\t \x01(\t\x12,\n\x08ready_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\rmodel_release\x18\x0b \x01(\x0e\x32\x18.media.assets.v1.Release\x12\x32\n\x10property_release\x18\x0c \x01(\x0e\x32\x18.media.assets.v1.Release\"\x90\x01\n\rAssetRejected\x12\x10\n\x08\x61sset_id\x18\x01 \x01(\t\x12\x17\n\x0fphotographer_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x13\n\x0b\x65xplanation\x18\x04 \x01(\t\x12/\n\x0brejected_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*o\n\x07Release\x12\x17\n\x13RELEASE_UNSPECIFIED\x10\x00\x12\x16\n\x12RELEASE_NOT_NEEDED\x10\x01\x12\x0f\n\x0bRELEASE_ALL\x10\x02\x12\x10\n\x0cRELEASE_SOME\x10\x03\x12\x10\n\x0cRELEASE_NONE\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'media.assets.v1.assets_events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_RELEASE']._serialized_start=721
+  _globals['_RELEASE']._serialized_end=832
   _globals['_ASSETUPLOADED']._serialized_start=90
   _globals['_ASSETUPLOADED']._serialized_end=251
   _globals['_ASSETREADYFORSEARCH']._serialized_start=254
-  _globals['_ASSETREADYFORSEARCH']._serialized_end=471
-  _globals['_ASSETREJECTED']._serialized_start=474
-  _globals['_ASSETREJECTED']._serialized_end=618
+  _globals['_ASSETREADYFORSEARCH']._serialized_end=572
+  _globals['_ASSETREJECTED']._serialized_start=575
+  _globals['_ASSETREJECTED']._serialized_end=719
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -18,6 +19,38 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _Release:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ReleaseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Release.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RELEASE_UNSPECIFIED: _Release.ValueType  # 0
+    """The picture does not say."""
+    RELEASE_NOT_NEEDED: _Release.ValueType  # 1
+    """It shows nobody, or nothing, that needs one."""
+    RELEASE_ALL: _Release.ValueType  # 2
+    """All have agreed."""
+    RELEASE_SOME: _Release.ValueType  # 3
+    """Some have agreed, or with limits."""
+    RELEASE_NONE: _Release.ValueType  # 4
+    """Nobody has agreed."""
+
+class Release(_Release, metaclass=_ReleaseEnumTypeWrapper):
+    """Whether the people in a picture, or the owners of what it shows, have agreed to its commercial use."""
+
+RELEASE_UNSPECIFIED: Release.ValueType  # 0
+"""The picture does not say."""
+RELEASE_NOT_NEEDED: Release.ValueType  # 1
+"""It shows nobody, or nothing, that needs one."""
+RELEASE_ALL: Release.ValueType  # 2
+"""All have agreed."""
+RELEASE_SOME: Release.ValueType  # 3
+"""Some have agreed, or with limits."""
+RELEASE_NONE: Release.ValueType  # 4
+"""Nobody has agreed."""
+Global___Release: _TypeAlias = Release  # noqa: Y015
 
 @_typing.final
 class AssetUploaded(_message.Message):
@@ -79,6 +112,8 @@ class AssetReadyForSearch(_message.Message):
     SHA256_FIELD_NUMBER: _builtins.int
     DHASH_FIELD_NUMBER: _builtins.int
     READY_AT_FIELD_NUMBER: _builtins.int
+    MODEL_RELEASE_FIELD_NUMBER: _builtins.int
+    PROPERTY_RELEASE_FIELD_NUMBER: _builtins.int
     asset_id: _builtins.str
     """The asset."""
     photographer_id: _builtins.str
@@ -95,6 +130,10 @@ class AssetReadyForSearch(_message.Message):
     """The SHA-256 of the content, in hex."""
     dhash: _builtins.str
     """The perceptual hash: 64 bits in hex, or empty for a picture without contours."""
+    model_release: Global___Release.ValueType
+    """The agreement of the people in it, as the picture says."""
+    property_release: Global___Release.ValueType
+    """The agreement of the owners of what it shows, as the picture says."""
     @_builtins.property
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The words under which its photographer filed it."""
@@ -116,10 +155,12 @@ class AssetReadyForSearch(_message.Message):
         sha256: _builtins.str = ...,
         dhash: _builtins.str = ...,
         ready_at: _timestamp_pb2.Timestamp | None = ...,
+        model_release: Global___Release.ValueType = ...,
+        property_release: Global___Release.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["ready_at", b"ready_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_id", b"asset_id", "dhash", b"dhash", "format", b"format", "height", b"height", "photographer_id", b"photographer_id", "ready_at", b"ready_at", "sha256", b"sha256", "tags", b"tags", "title", b"title", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_id", b"asset_id", "dhash", b"dhash", "format", b"format", "height", b"height", "model_release", b"model_release", "photographer_id", b"photographer_id", "property_release", b"property_release", "ready_at", b"ready_at", "sha256", b"sha256", "tags", b"tags", "title", b"title", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -24,9 +24,10 @@ _sym_db = _symbol_database.Default()
 
 from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from media.assets.v1 import assets_events_pb2 as media_dot_assets_dot_v1_dot_assets__events__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$media/assets/v1/assets_service.proto\x12\x0fmedia.assets.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xab\x01\n\x07Picture\x12\x0e\n\x06\x66ormat\x18\x01 \x01(\t\x12\r\n\x05width\x18\x02 \x01(\x05\x12\x0e\n\x06height\x18\x03 \x01(\x05\x12\x0c\n\x04mode\x18\x04 \x01(\t\x12\x0e\n\x06\x66rames\x18\x05 \x01(\x05\x12\x0e\n\x06\x63\x61mera\x18\x06 \x01(\t\x12\x10\n\x08taken_at\x18\x07 \x01(\t\x12\x10\n\x08keywords\x18\x08 \x03(\t\x12\r\n\x05\x64hash\x18\t \x01(\t\x12\x10\n\x08warnings\x18\n \x03(\t\"\xc4\x01\n\x07\x43redits\x12\x0f\n\x07\x63reator\x18\x01 \x01(\t\x12\x11\n\tcopyright\x18\x02 \x01(\t\x12\x0e\n\x06\x63redit\x18\x03 \x01(\t\x12\x13\n\x0busage_terms\x18\x04 \x01(\t\x12\x15\n\rweb_statement\x18\x05 \x01(\t\x12\x0f\n\x07\x63\x61ption\x18\x06 \x01(\t\x12\x15\n\x08latitude\x18\x07 \x01(\x01H\x00\x88\x01\x01\x12\x16\n\tlongitude\x18\x08 \x01(\x01H\x01\x88\x01\x01\x42\x0b\n\t_latitudeB\x0c\n\n_longitude\"\xa5\x02\n\x05\x41sset\x12\x10\n\x08\x61sset_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x17\n\x0fphotographer_id\x18\x03 \x01(\t\x12\x0c\n\x04tags\x18\x04 \x03(\t\x12,\n\x06status\x18\x05 \x01(\x0e\x32\x1c.media.assets.v1.AssetStatus\x12\x15\n\rcontent_bytes\x18\x06 \x01(\x03\x12\x0e\n\x06sha256\x18\x07 \x01(\t\x12/\n\x0buploaded_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x07picture\x18\t \x01(\x0b\x32\x18.media.assets.v1.Picture\x12\x0e\n\x06reason\x18\n \x01(\t\x12\x13\n\x0b\x65xplanation\x18\x0b \x01(\t\"\xa3\x02\n\x12UploadAssetRequest\x12\x1f\n\nrequest_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12/\n\x08\x61sset_id\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{0,64}$\x12\x17\n\x05title\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x36\n\x0fphotographer_id\x18\x04 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{0,64}$\x12\x30\n\x04tags\x18\x05 \x03(\tB\"\xbaH\x1f\x92\x01\x1c\x10\x32\"\x18r\x16\x32\x14^[^\\x00-\\x1f]{1,50}$\x12\x1e\n\rcontent_bytes\x18\x06 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x18\n\x05piece\x18\x07 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\xc0\x84=\"N\n\x13UploadAssetResponse\x12%\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x16.media.assets.v1.Asset\x12\x10\n\x08revision\x18\x02 \x01(\t\"p\n\x18\x45rasePhotographerRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x36\n\x0fphotographer_id\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\"+\n\x19\x45rasePhotographerResponse\x12\x0e\n\x06\x65rased\x18\x01 \x01(\x05\"B\n\x0fGetAssetRequest\x12/\n\x08\x61sset_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\"v\n\x10GetAssetResponse\x12%\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x16.media.assets.v1.Asset\x12\x10\n\x08revision\x18\x02 \x01(\t\x12)\n\x07\x63redits\x18\x03 \x01(\x0b\x32\x18.media.assets.v1.Credits\"G\n\x14\x44ownloadAssetRequest\x12/\n\x08\x61sset_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\"a\n\x15\x44ownloadAssetResponse\x12\x12\n\nmedia_type\x18\x01 \x01(\t\x12\x15\n\rcontent_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\r\n\x05piece\x18\x04 \x01(\x0c\"\x81\x01\n\x16\x44ownloadPreviewRequest\x12/\n\x08\x61sset_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\x12\x36\n\x04size\x18\x02 \x01(\x0e\x32\x1c.media.assets.v1.PreviewSizeB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\"c\n\x17\x44ownloadPreviewResponse\x12\x12\n\nmedia_type\x18\x01 \x01(\t\x12\x15\n\rcontent_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\r\n\x05piece\x18\x04 \x01(\x0c\"\xe8\x03\n\x13SearchAssetsRequest\x12\x16\n\x04text\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x14\n\x03tag\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x32\x12;\n\x0borientation\x18\x03 \x01(\x0e\x32\x1c.media.assets.v1.OrientationB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1a\n\tmin_width\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1b\n\nmin_height\x18\x05 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x17\n\x06\x63\x61mera\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x36\n\x0fphotographer_id\x18\x07 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{0,64}$\x12:\n\ntaken_from\x18\x08 \x01(\tB&\xbaH#r!2\x1f^$|^[0-9]{4}-[0-9]{2}-[0-9]{2}$\x12\x38\n\x08taken_to\x18\t \x01(\tB&\xbaH#r!2\x1f^$|^[0-9]{4}-[0-9]{2}-[0-9]{2}$\x12\x0e\n\x06\x66\x61\x63\x65ts\x18\n \x01(\x08\x12\x1a\n\tpage_size\x18\x0b \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x0c \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\x12\x1c\n\nnot_before\x18\r \x01(\tB\x08\xbaH\x05r\x03\x18\xac\x02\"\xd1\x01\n\x05\x46ound\x12\x10\n\x08\x61sset_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x17\n\x0fphotographer_id\x18\x03 \x01(\t\x12\x0c\n\x04tags\x18\x04 \x03(\t\x12\x0e\n\x06\x66ormat\x18\x05 \x01(\t\x12\r\n\x05width\x18\x06 \x01(\x05\x12\x0e\n\x06height\x18\x07 \x01(\x05\x12\x0e\n\x06\x63\x61mera\x18\x08 \x01(\t\x12\x10\n\x08taken_on\x18\t \x01(\t\x12/\n\x0buploaded_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"&\n\x05\x43ount\x12\r\n\x05value\x18\x01 \x01(\t\x12\x0e\n\x06\x61ssets\x18\x02 \x01(\x03\">\n\x05\x46\x61\x63\x65t\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12&\n\x06\x63ounts\x18\x02 \x03(\x0b\x32\x16.media.assets.v1.Count\"\x9e\x01\n\x14SearchAssetsResponse\x12&\n\x06\x61ssets\x18\x01 \x03(\x0b\x32\x16.media.assets.v1.Found\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12&\n\x06\x66\x61\x63\x65ts\x18\x03 \x03(\x0b\x32\x16.media.assets.v1.Facet\x12\x0f\n\x07\x63ounted\x18\x04 \x01(\x03\x12\x0c\n\x04more\x18\x05 \x01(\x08\"\x81\x01\n\x12\x46indSimilarRequest\x12\x31\n\x08\x61sset_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$H\x00\x12&\n\x05\x64hash\x18\x02 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{16}$H\x00\x42\x10\n\x07picture\x12\x05\xbaH\x02\x08\x01\"Z\n\x07Similar\x12\x10\n\x08\x61sset_id\x18\x01 \x01(\t\x12\x10\n\x08\x64istance\x18\x02 \x01(\x05\x12+\n\x08likeness\x18\x03 \x01(\x0e\x32\x19.media.assets.v1.Likeness\"N\n\x13\x46indSimilarResponse\x12)\n\x07similar\x18\x01 \x03(\x0b\x32\x18.media.assets.v1.Similar\x12\x0c\n\x04\x66lat\x18\x02 \x01(\x08*\xaf\x01\n\x0b\x41ssetStatus\x12\x1c\n\x18\x41SSET_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15\x41SSET_STATUS_UPLOADED\x10\x01\x12\x1a\n\x16\x41SSET_STATUS_INSPECTED\x10\x02\x12\x18\n\x14\x41SSET_STATUS_INDEXED\x10\x03\x12\x16\n\x12\x41SSET_STATUS_READY\x10\x04\x12\x19\n\x15\x41SSET_STATUS_REJECTED\x10\x05*w\n\x0bOrientation\x12\x1b\n\x17ORIENTATION_UNSPECIFIED\x10\x00\x12\x19\n\x15ORIENTATION_LANDSCAPE\x10\x01\x12\x18\n\x14ORIENTATION_PORTRAIT\x10\x02\x12\x16\n\x12ORIENTATION_SQUARE\x10\x03*[\n\x0bPreviewSize\x12\x1c\n\x18PREVIEW_SIZE_UNSPECIFIED\x10\x00\x12\x16\n\x12PREVIEW_SIZE_SMALL\x10\x01\x12\x16\n\x12PREVIEW_SIZE_LARGE\x10\x02*_\n\x08Likeness\x12\x18\n\x14LIKENESS_UNSPECIFIED\x10\x00\x12\x11\n\rLIKENESS_SAME\x10\x01\x12\x12\n\x0eLIKENESS_MATCH\x10\x02\x12\x12\n\x0eLIKENESS_MAYBE\x10\x03\x32\xcc\x05\n\rAssetsService\x12_\n\x0bUploadAsset\x12#.media.assets.v1.UploadAssetRequest\x1a$.media.assets.v1.UploadAssetResponse\"\x03\x90\x02\x02(\x01\x12o\n\x11\x45rasePhotographer\x12).media.assets.v1.ErasePhotographerRequest\x1a*.media.assets.v1.ErasePhotographerResponse\"\x03\x90\x02\x02\x12T\n\x08GetAsset\x12 .media.assets.v1.GetAssetRequest\x1a!.media.assets.v1.GetAssetResponse\"\x03\x90\x02\x01\x12\x65\n\rDownloadAsset\x12%.media.assets.v1.DownloadAssetRequest\x1a&.media.assets.v1.DownloadAssetResponse\"\x03\x90\x02\x01\x30\x01\x12k\n\x0f\x44ownloadPreview\x12\'.media.assets.v1.DownloadPreviewRequest\x1a(.media.assets.v1.DownloadPreviewResponse\"\x03\x90\x02\x01\x30\x01\x12`\n\x0cSearchAssets\x12$.media.assets.v1.SearchAssetsRequest\x1a%.media.assets.v1.SearchAssetsResponse\"\x03\x90\x02\x01\x12]\n\x0b\x46indSimilar\x12#.media.assets.v1.FindSimilarRequest\x1a$.media.assets.v1.FindSimilarResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$media/assets/v1/assets_service.proto\x12\x0fmedia.assets.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#media/assets/v1/assets_events.proto\"\x90\x02\n\x07Picture\x12\x0e\n\x06\x66ormat\x18\x01 \x01(\t\x12\r\n\x05width\x18\x02 \x01(\x05\x12\x0e\n\x06height\x18\x03 \x01(\x05\x12\x0c\n\x04mode\x18\x04 \x01(\t\x12\x0e\n\x06\x66rames\x18\x05 \x01(\x05\x12\x0e\n\x06\x63\x61mera\x18\x06 \x01(\t\x12\x10\n\x08taken_at\x18\x07 \x01(\t\x12\x10\n\x08keywords\x18\x08 \x03(\t\x12\r\n\x05\x64hash\x18\t \x01(\t\x12\x10\n\x08warnings\x18\n \x03(\t\x12/\n\rmodel_release\x18\x0b \x01(\x0e\x32\x18.media.assets.v1.Release\x12\x32\n\x10property_release\x18\x0c \x01(\x0e\x32\x18.media.assets.v1.Release\"\xc4\x01\n\x07\x43redits\x12\x0f\n\x07\x63reator\x18\x01 \x01(\t\x12\x11\n\tcopyright\x18\x02 \x01(\t\x12\x0e\n\x06\x63redit\x18\x03 \x01(\t\x12\x13\n\x0busage_terms\x18\x04 \x01(\t\x12\x15\n\rweb_statement\x18\x05 \x01(\t\x12\x0f\n\x07\x63\x61ption\x18\x06 \x01(\t\x12\x15\n\x08latitude\x18\x07 \x01(\x01H\x00\x88\x01\x01\x12\x16\n\tlongitude\x18\x08 \x01(\x01H\x01\x88\x01\x01\x42\x0b\n\t_latitudeB\x0c\n\n_longitude\"\xb5\x02\n\x05\x41sset\x12\x10\n\x08\x61sset_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x17\n\x0fphotographer_id\x18\x03 \x01(\t\x12\x0c\n\x04tags\x18\x04 \x03(\t\x12,\n\x06status\x18\x05 \x01(\x0e\x32\x1c.media.assets.v1.AssetStatus\x12\x15\n\rcontent_bytes\x18\x06 \x01(\x03\x12\x0e\n\x06sha256\x18\x07 \x01(\t\x12/\n\x0buploaded_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12)\n\x07picture\x18\t \x01(\x0b\x32\x18.media.assets.v1.Picture\x12\x0e\n\x06reason\x18\n \x01(\t\x12\x13\n\x0b\x65xplanation\x18\x0b \x01(\t\x12\x0e\n\x06hidden\x18\x0c \x01(\x08\"\xa3\x02\n\x12UploadAssetRequest\x12\x1f\n\nrequest_id\x18\x01 \x01(\tB\x0b\xbaH\x08r\x03\xb0\x01\x01\xd8\x01\x01\x12/\n\x08\x61sset_id\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{0,64}$\x12\x17\n\x05title\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x36\n\x0fphotographer_id\x18\x04 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{0,64}$\x12\x30\n\x04tags\x18\x05 \x03(\tB\"\xbaH\x1f\x92\x01\x1c\x10\x32\"\x18r\x16\x32\x14^[^\\x00-\\x1f]{1,50}$\x12\x1e\n\rcontent_bytes\x18\x06 \x01(\x03\x42\x07\xbaH\x04\"\x02(\x00\x12\x18\n\x05piece\x18\x07 \x01(\x0c\x42\t\xbaH\x06z\x04\x18\xc0\x84=\"N\n\x13UploadAssetResponse\x12%\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x16.media.assets.v1.Asset\x12\x10\n\x08revision\x18\x02 \x01(\t\"p\n\x18\x45rasePhotographerRequest\x12\x1c\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01\x12\x36\n\x0fphotographer_id\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\"+\n\x19\x45rasePhotographerResponse\x12\x0e\n\x06\x65rased\x18\x01 \x01(\x05\"B\n\x0fGetAssetRequest\x12/\n\x08\x61sset_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\"v\n\x10GetAssetResponse\x12%\n\x05\x61sset\x18\x01 \x01(\x0b\x32\x16.media.assets.v1.Asset\x12\x10\n\x08revision\x18\x02 \x01(\t\x12)\n\x07\x63redits\x18\x03 \x01(\x0b\x32\x18.media.assets.v1.Credits\"G\n\x14\x44ownloadAssetRequest\x12/\n\x08\x61sset_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\"a\n\x15\x44ownloadAssetResponse\x12\x12\n\nmedia_type\x18\x01 \x01(\t\x12\x15\n\rcontent_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\r\n\x05piece\x18\x04 \x01(\x0c\"\x81\x01\n\x16\x44ownloadPreviewRequest\x12/\n\x08\x61sset_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$\x12\x36\n\x04size\x18\x02 \x01(\x0e\x32\x1c.media.assets.v1.PreviewSizeB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00\"c\n\x17\x44ownloadPreviewResponse\x12\x12\n\nmedia_type\x18\x01 \x01(\t\x12\x15\n\rcontent_bytes\x18\x02 \x01(\x03\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\r\n\x05piece\x18\x04 \x01(\x0c\"\xe8\x03\n\x13SearchAssetsRequest\x12\x16\n\x04text\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\xc8\x01\x12\x14\n\x03tag\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18\x32\x12;\n\x0borientation\x18\x03 \x01(\x0e\x32\x1c.media.assets.v1.OrientationB\x08\xbaH\x05\x82\x01\x02\x10\x01\x12\x1a\n\tmin_width\x18\x04 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1b\n\nmin_height\x18\x05 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x17\n\x06\x63\x61mera\x18\x06 \x01(\tB\x07\xbaH\x04r\x02\x18\x64\x12\x36\n\x0fphotographer_id\x18\x07 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{0,64}$\x12:\n\ntaken_from\x18\x08 \x01(\tB&\xbaH#r!2\x1f^$|^[0-9]{4}-[0-9]{2}-[0-9]{2}$\x12\x38\n\x08taken_to\x18\t \x01(\tB&\xbaH#r!2\x1f^$|^[0-9]{4}-[0-9]{2}-[0-9]{2}$\x12\x0e\n\x06\x66\x61\x63\x65ts\x18\n \x01(\x08\x12\x1a\n\tpage_size\x18\x0b \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00\x12\x1c\n\npage_token\x18\x0c \x01(\tB\x08\xbaH\x05r\x03\x18\xf4\x03\x12\x1c\n\nnot_before\x18\r \x01(\tB\x08\xbaH\x05r\x03\x18\xac\x02\"\xd1\x01\n\x05\x46ound\x12\x10\n\x08\x61sset_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x17\n\x0fphotographer_id\x18\x03 \x01(\t\x12\x0c\n\x04tags\x18\x04 \x03(\t\x12\x0e\n\x06\x66ormat\x18\x05 \x01(\t\x12\r\n\x05width\x18\x06 \x01(\x05\x12\x0e\n\x06height\x18\x07 \x01(\x05\x12\x0e\n\x06\x63\x61mera\x18\x08 \x01(\t\x12\x10\n\x08taken_on\x18\t \x01(\t\x12/\n\x0buploaded_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"&\n\x05\x43ount\x12\r\n\x05value\x18\x01 \x01(\t\x12\x0e\n\x06\x61ssets\x18\x02 \x01(\x03\">\n\x05\x46\x61\x63\x65t\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12&\n\x06\x63ounts\x18\x02 \x03(\x0b\x32\x16.media.assets.v1.Count\"\x9e\x01\n\x14SearchAssetsResponse\x12&\n\x06\x61ssets\x18\x01 \x03(\x0b\x32\x16.media.assets.v1.Found\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12&\n\x06\x66\x61\x63\x65ts\x18\x03 \x03(\x0b\x32\x16.media.assets.v1.Facet\x12\x0f\n\x07\x63ounted\x18\x04 \x01(\x03\x12\x0c\n\x04more\x18\x05 \x01(\x08\"\x81\x01\n\x12\x46indSimilarRequest\x12\x31\n\x08\x61sset_id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18\x32\x16^[A-Za-z0-9._-]{1,64}$H\x00\x12&\n\x05\x64hash\x18\x02 \x01(\tB\x15\xbaH\x12r\x10\x32\x0e^[0-9a-f]{16}$H\x00\x42\x10\n\x07picture\x12\x05\xbaH\x02\x08\x01\"Z\n\x07Similar\x12\x10\n\x08\x61sset_id\x18\x01 \x01(\t\x12\x10\n\x08\x64istance\x18\x02 \x01(\x05\x12+\n\x08likeness\x18\x03 \x01(\x0e\x32\x19.media.assets.v1.Likeness\"N\n\x13\x46indSimilarResponse\x12)\n\x07similar\x18\x01 \x03(\x0b\x32\x18.media.assets.v1.Similar\x12\x0c\n\x04\x66lat\x18\x02 \x01(\x08*\xaf\x01\n\x0b\x41ssetStatus\x12\x1c\n\x18\x41SSET_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15\x41SSET_STATUS_UPLOADED\x10\x01\x12\x1a\n\x16\x41SSET_STATUS_INSPECTED\x10\x02\x12\x18\n\x14\x41SSET_STATUS_INDEXED\x10\x03\x12\x16\n\x12\x41SSET_STATUS_READY\x10\x04\x12\x19\n\x15\x41SSET_STATUS_REJECTED\x10\x05*w\n\x0bOrientation\x12\x1b\n\x17ORIENTATION_UNSPECIFIED\x10\x00\x12\x19\n\x15ORIENTATION_LANDSCAPE\x10\x01\x12\x18\n\x14ORIENTATION_PORTRAIT\x10\x02\x12\x16\n\x12ORIENTATION_SQUARE\x10\x03*[\n\x0bPreviewSize\x12\x1c\n\x18PREVIEW_SIZE_UNSPECIFIED\x10\x00\x12\x16\n\x12PREVIEW_SIZE_SMALL\x10\x01\x12\x16\n\x12PREVIEW_SIZE_LARGE\x10\x02*_\n\x08Likeness\x12\x18\n\x14LIKENESS_UNSPECIFIED\x10\x00\x12\x11\n\rLIKENESS_SAME\x10\x01\x12\x12\n\x0eLIKENESS_MATCH\x10\x02\x12\x12\n\x0eLIKENESS_MAYBE\x10\x03\x32\xcc\x05\n\rAssetsService\x12_\n\x0bUploadAsset\x12#.media.assets.v1.UploadAssetRequest\x1a$.media.assets.v1.UploadAssetResponse\"\x03\x90\x02\x02(\x01\x12o\n\x11\x45rasePhotographer\x12).media.assets.v1.ErasePhotographerRequest\x1a*.media.assets.v1.ErasePhotographerResponse\"\x03\x90\x02\x02\x12T\n\x08GetAsset\x12 .media.assets.v1.GetAssetRequest\x1a!.media.assets.v1.GetAssetResponse\"\x03\x90\x02\x01\x12\x65\n\rDownloadAsset\x12%.media.assets.v1.DownloadAssetRequest\x1a&.media.assets.v1.DownloadAssetResponse\"\x03\x90\x02\x01\x30\x01\x12k\n\x0f\x44ownloadPreview\x12\'.media.assets.v1.DownloadPreviewRequest\x1a(.media.assets.v1.DownloadPreviewResponse\"\x03\x90\x02\x01\x30\x01\x12`\n\x0cSearchAssets\x12$.media.assets.v1.SearchAssetsRequest\x1a%.media.assets.v1.SearchAssetsResponse\"\x03\x90\x02\x01\x12]\n\x0b\x46indSimilar\x12#.media.assets.v1.FindSimilarRequest\x1a$.media.assets.v1.FindSimilarResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -103,56 +104,56 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ASSETSSERVICE'].methods_by_name['SearchAssets']._serialized_options = b'\220\002\001'
   _globals['_ASSETSSERVICE'].methods_by_name['FindSimilar']._loaded_options = None
   _globals['_ASSETSSERVICE'].methods_by_name['FindSimilar']._serialized_options = b'\220\002\001'
-  _globals['_ASSETSTATUS']._serialized_start=3187
-  _globals['_ASSETSTATUS']._serialized_end=3362
-  _globals['_ORIENTATION']._serialized_start=3364
-  _globals['_ORIENTATION']._serialized_end=3483
-  _globals['_PREVIEWSIZE']._serialized_start=3485
-  _globals['_PREVIEWSIZE']._serialized_end=3576
-  _globals['_LIKENESS']._serialized_start=3578
-  _globals['_LIKENESS']._serialized_end=3673
-  _globals['_PICTURE']._serialized_start=120
-  _globals['_PICTURE']._serialized_end=291
-  _globals['_CREDITS']._serialized_start=294
-  _globals['_CREDITS']._serialized_end=490
-  _globals['_ASSET']._serialized_start=493
-  _globals['_ASSET']._serialized_end=786
-  _globals['_UPLOADASSETREQUEST']._serialized_start=789
-  _globals['_UPLOADASSETREQUEST']._serialized_end=1080
-  _globals['_UPLOADASSETRESPONSE']._serialized_start=1082
-  _globals['_UPLOADASSETRESPONSE']._serialized_end=1160
-  _globals['_ERASEPHOTOGRAPHERREQUEST']._serialized_start=1162
-  _globals['_ERASEPHOTOGRAPHERREQUEST']._serialized_end=1274
-  _globals['_ERASEPHOTOGRAPHERRESPONSE']._serialized_start=1276
-  _globals['_ERASEPHOTOGRAPHERRESPONSE']._serialized_end=1319
-  _globals['_GETASSETREQUEST']._serialized_start=1321
-  _globals['_GETASSETREQUEST']._serialized_end=1387
-  _globals['_GETASSETRESPONSE']._serialized_start=1389
-  _globals['_GETASSETRESPONSE']._serialized_end=1507
-  _globals['_DOWNLOADASSETREQUEST']._serialized_start=1509
-  _globals['_DOWNLOADASSETREQUEST']._serialized_end=1580
-  _globals['_DOWNLOADASSETRESPONSE']._serialized_start=1582
-  _globals['_DOWNLOADASSETRESPONSE']._serialized_end=1679
-  _globals['_DOWNLOADPREVIEWREQUEST']._serialized_start=1682
-  _globals['_DOWNLOADPREVIEWREQUEST']._serialized_end=1811
-  _globals['_DOWNLOADPREVIEWRESPONSE']._serialized_start=1813
-  _globals['_DOWNLOADPREVIEWRESPONSE']._serialized_end=1912
-  _globals['_SEARCHASSETSREQUEST']._serialized_start=1915
-  _globals['_SEARCHASSETSREQUEST']._serialized_end=2403
-  _globals['_FOUND']._serialized_start=2406
-  _globals['_FOUND']._serialized_end=2615
-  _globals['_COUNT']._serialized_start=2617
-  _globals['_COUNT']._serialized_end=2655
-  _globals['_FACET']._serialized_start=2657
-  _globals['_FACET']._serialized_end=2719
-  _globals['_SEARCHASSETSRESPONSE']._serialized_start=2722
-  _globals['_SEARCHASSETSRESPONSE']._serialized_end=2880
-  _globals['_FINDSIMILARREQUEST']._serialized_start=2883
-  _globals['_FINDSIMILARREQUEST']._serialized_end=3012
-  _globals['_SIMILAR']._serialized_start=3014
-  _globals['_SIMILAR']._serialized_end=3104
-  _globals['_FINDSIMILARRESPONSE']._serialized_start=3106
-  _globals['_FINDSIMILARRESPONSE']._serialized_end=3184
-  _globals['_ASSETSSERVICE']._serialized_start=3676
-  _globals['_ASSETSSERVICE']._serialized_end=4392
+  _globals['_ASSETSTATUS']._serialized_start=3341
+  _globals['_ASSETSTATUS']._serialized_end=3516
+  _globals['_ORIENTATION']._serialized_start=3518
+  _globals['_ORIENTATION']._serialized_end=3637
+  _globals['_PREVIEWSIZE']._serialized_start=3639
+  _globals['_PREVIEWSIZE']._serialized_end=3730
+  _globals['_LIKENESS']._serialized_start=3732
+  _globals['_LIKENESS']._serialized_end=3827
+  _globals['_PICTURE']._serialized_start=157
+  _globals['_PICTURE']._serialized_end=429
+  _globals['_CREDITS']._serialized_start=432
+  _globals['_CREDITS']._serialized_end=628
+  _globals['_ASSET']._serialized_start=631
+  _globals['_ASSET']._serialized_end=940
+  _globals['_UPLOADASSETREQUEST']._serialized_start=943
+  _globals['_UPLOADASSETREQUEST']._serialized_end=1234
+  _globals['_UPLOADASSETRESPONSE']._serialized_start=1236
+  _globals['_UPLOADASSETRESPONSE']._serialized_end=1314
+  _globals['_ERASEPHOTOGRAPHERREQUEST']._serialized_start=1316
+  _globals['_ERASEPHOTOGRAPHERREQUEST']._serialized_end=1428
+  _globals['_ERASEPHOTOGRAPHERRESPONSE']._serialized_start=1430
+  _globals['_ERASEPHOTOGRAPHERRESPONSE']._serialized_end=1473
+  _globals['_GETASSETREQUEST']._serialized_start=1475
+  _globals['_GETASSETREQUEST']._serialized_end=1541
+  _globals['_GETASSETRESPONSE']._serialized_start=1543
+  _globals['_GETASSETRESPONSE']._serialized_end=1661
+  _globals['_DOWNLOADASSETREQUEST']._serialized_start=1663
+  _globals['_DOWNLOADASSETREQUEST']._serialized_end=1734
+  _globals['_DOWNLOADASSETRESPONSE']._serialized_start=1736
+  _globals['_DOWNLOADASSETRESPONSE']._serialized_end=1833
+  _globals['_DOWNLOADPREVIEWREQUEST']._serialized_start=1836
+  _globals['_DOWNLOADPREVIEWREQUEST']._serialized_end=1965
+  _globals['_DOWNLOADPREVIEWRESPONSE']._serialized_start=1967
+  _globals['_DOWNLOADPREVIEWRESPONSE']._serialized_end=2066
+  _globals['_SEARCHASSETSREQUEST']._serialized_start=2069
+  _globals['_SEARCHASSETSREQUEST']._serialized_end=2557
+  _globals['_FOUND']._serialized_start=2560
+  _globals['_FOUND']._serialized_end=2769
+  _globals['_COUNT']._serialized_start=2771
+  _globals['_COUNT']._serialized_end=2809
+  _globals['_FACET']._serialized_start=2811
+  _globals['_FACET']._serialized_end=2873
+  _globals['_SEARCHASSETSRESPONSE']._serialized_start=2876
+  _globals['_SEARCHASSETSRESPONSE']._serialized_end=3034
+  _globals['_FINDSIMILARREQUEST']._serialized_start=3037
+  _globals['_FINDSIMILARREQUEST']._serialized_end=3166
+  _globals['_SIMILAR']._serialized_start=3168
+  _globals['_SIMILAR']._serialized_end=3258
+  _globals['_FINDSIMILARRESPONSE']._serialized_start=3260
+  _globals['_FINDSIMILARRESPONSE']._serialized_end=3338
+  _globals['_ASSETSSERVICE']._serialized_start=3830
+  _globals['_ASSETSSERVICE']._serialized_end=4546
 # @@protoc_insertion_point(module_scope)

@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from media.assets.v1 import assets_events_pb2 as _assets_events_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -152,6 +153,8 @@ class Picture(_message.Message):
     KEYWORDS_FIELD_NUMBER: _builtins.int
     DHASH_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    MODEL_RELEASE_FIELD_NUMBER: _builtins.int
+    PROPERTY_RELEASE_FIELD_NUMBER: _builtins.int
     format: _builtins.str
     """The format by content: JPEG, PNG, WEBP, TIFF or GIF."""
     width: _builtins.int
@@ -168,6 +171,10 @@ class Picture(_message.Message):
     """When it was taken, in ISO 8601; without an offset if the picture has none."""
     dhash: _builtins.str
     """The perceptual hash: 64 bits in hex, or empty for a picture without contours."""
+    model_release: _assets_events_pb2.Release.ValueType
+    """The agreement of the people in it, as the picture says."""
+    property_release: _assets_events_pb2.Release.ValueType
+    """The agreement of the owners of what it shows, as the picture says."""
     @_builtins.property
     def keywords(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The keywords in the picture."""
@@ -189,10 +196,12 @@ class Picture(_message.Message):
         keywords: _abc.Iterable[_builtins.str] | None = ...,
         dhash: _builtins.str = ...,
         warnings: _abc.Iterable[_builtins.str] | None = ...,
+        model_release: _assets_events_pb2.Release.ValueType = ...,
+        property_release: _assets_events_pb2.Release.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["camera", b"camera", "dhash", b"dhash", "format", b"format", "frames", b"frames", "height", b"height", "keywords", b"keywords", "mode", b"mode", "taken_at", b"taken_at", "warnings", b"warnings", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["camera", b"camera", "dhash", b"dhash", "format", b"format", "frames", b"frames", "height", b"height", "keywords", b"keywords", "mode", b"mode", "model_release", b"model_release", "property_release", b"property_release", "taken_at", b"taken_at", "warnings", b"warnings", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -272,6 +281,7 @@ class Asset(_message.Message):
     PICTURE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     EXPLANATION_FIELD_NUMBER: _builtins.int
+    HIDDEN_FIELD_NUMBER: _builtins.int
     asset_id: _builtins.str
     """The asset."""
     title: _builtins.str
@@ -288,6 +298,8 @@ class Asset(_message.Message):
     """Why it was rejected, for machines; otherwise empty."""
     explanation: _builtins.str
     """Why it was rejected, for people; otherwise empty."""
+    hidden: _builtins.bool
+    """Whether it is not found, because it was withdrawn from sale. Its content is still there."""
     @_builtins.property
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The words under which its photographer filed it."""
@@ -314,10 +326,11 @@ class Asset(_message.Message):
         picture: Global___Picture | None = ...,
         reason: _builtins.str = ...,
         explanation: _builtins.str = ...,
+        hidden: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["picture", b"picture", "uploaded_at", b"uploaded_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_id", b"asset_id", "content_bytes", b"content_bytes", "explanation", b"explanation", "photographer_id", b"photographer_id", "picture", b"picture", "reason", b"reason", "sha256", b"sha256", "status", b"status", "tags", b"tags", "title", b"title", "uploaded_at", b"uploaded_at"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_id", b"asset_id", "content_bytes", b"content_bytes", "explanation", b"explanation", "hidden", b"hidden", "photographer_id", b"photographer_id", "picture", b"picture", "reason", b"reason", "sha256", b"sha256", "status", b"status", "tags", b"tags", "title", b"title", "uploaded_at", b"uploaded_at"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -538,9 +551,11 @@ class DownloadAssetResponse(_message.Message):
     media_type: _builtins.str
     """In the first message: the media type, such as image/jpeg."""
     content_bytes: _builtins.int
-    """In the first message: the number of bytes of the whole content."""
+    """In the first message: the number of bytes that are delivered in all."""
     sha256: _builtins.str
-    """In the first message: the SHA-256 of the content, in hex."""
+    """In the first message: the SHA-256 of what is delivered, in hex. That of the upload is another one if the file had
+    positions or serial numbers.
+    """
     piece: _builtins.bytes
     """A piece of the content."""
     def __init__(

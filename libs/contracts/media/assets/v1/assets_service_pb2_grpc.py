@@ -98,7 +98,8 @@ class AssetsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DownloadAsset(self, request, context):
-        """Streams the content of an asset as it was uploaded. The first message says what follows.
+        """Streams the content of an asset: its pixels and its rights as they were uploaded, without positions and the serial
+        numbers of devices. The first message says what follows.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -23,7 +23,9 @@ class AssetsServiceStub:
     GetAsset: _aio.UnaryUnaryMultiCallable[_assets_service_pb2.GetAssetRequest, _assets_service_pb2.GetAssetResponse]
     """Returns an asset, as of its latest durable commit."""
     DownloadAsset: _aio.UnaryStreamMultiCallable[_assets_service_pb2.DownloadAssetRequest, _assets_service_pb2.DownloadAssetResponse]
-    """Streams the content of an asset as it was uploaded. The first message says what follows."""
+    """Streams the content of an asset: its pixels and its rights as they were uploaded, without positions and the serial
+    numbers of devices. The first message says what follows.
+    """
     DownloadPreview: _aio.UnaryStreamMultiCallable[_assets_service_pb2.DownloadPreviewRequest, _assets_service_pb2.DownloadPreviewResponse]
     """Streams a preview: a JPEG that is upright and has no metadata. The first message says what follows."""
     SearchAssets: _aio.UnaryUnaryMultiCallable[_assets_service_pb2.SearchAssetsRequest, _assets_service_pb2.SearchAssetsResponse]
@@ -64,7 +66,9 @@ class AssetsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _assets_service_pb2.DownloadAssetRequest,
         context: _aio.ServicerContext[_assets_service_pb2.DownloadAssetRequest, _abc.AsyncIterator[_assets_service_pb2.DownloadAssetResponse]],
     ) -> _abc.AsyncIterator[_assets_service_pb2.DownloadAssetResponse]:
-        """Streams the content of an asset as it was uploaded. The first message says what follows."""
+        """Streams the content of an asset: its pixels and its rights as they were uploaded, without positions and the serial
+        numbers of devices. The first message says what follows.
+        """
 
     @_abc_1.abstractmethod
     def DownloadPreview(

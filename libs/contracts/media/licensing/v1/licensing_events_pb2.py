@@ -26,17 +26,17 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from media.money.v1 import money_pb2 as media_dot_money_dot_v1_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)media/licensing/v1/licensing_events.proto\x12\x12media.licensing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1amedia/money/v1/money.proto\"\xaa\x01\n\x18LicensePurchaseConfirmed\x12\x12\n\nlicense_id\x18\x01 \x01(\t\x12\x10\n\x08\x61sset_id\x18\x02 \x01(\t\x12\x10\n\x08\x62uyer_id\x18\x03 \x01(\t\x12$\n\x05price\x18\x04 \x01(\x0b\x32\x15.media.money.v1.Money\x12\x30\n\x0cpurchased_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xac\x01\n\x0eLicenseRenewed\x12\x12\n\nlicense_id\x18\x01 \x01(\t\x12\x10\n\x08\x61sset_id\x18\x02 \x01(\t\x12\x10\n\x08\x62uyer_id\x18\x03 \x01(\t\x12+\n\x07\x65nds_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x61llowed\x18\x05 \x01(\x03\x12$\n\x05price\x18\x06 \x01(\x0b\x32\x15.media.money.v1.Money\"x\n\x0eLicenseExpired\x12\x12\n\nlicense_id\x18\x01 \x01(\t\x12\x10\n\x08\x61sset_id\x18\x02 \x01(\t\x12\x10\n\x08\x62uyer_id\x18\x03 \x01(\t\x12.\n\nexpired_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9b\x02\n\x16UsageViolationDetected\x12\x12\n\nlicense_id\x18\x01 \x01(\t\x12\x10\n\x08\x61sset_id\x18\x02 \x01(\t\x12\x10\n\x08\x62uyer_id\x18\x03 \x01(\t\x12\x10\n\x08usage_id\x18\x04 \x01(\t\x12,\n\x08\x62reaches\x18\x05 \x03(\x0e\x32\x1a.media.licensing.v1.Breach\x12\x0c\n\x04uses\x18\x06 \x01(\x03\x12\x0f\n\x07\x61llowed\x18\x07 \x01(\x03\x12+\n\x07used_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tterritory\x18\t \x01(\t\x12*\n\x06medium\x18\n \x01(\x0e\x32\x1a.media.licensing.v1.Medium\"q\n\x17UsageViolationCorrected\x12\x12\n\nlicense_id\x18\x01 \x01(\t\x12\x10\n\x08\x61sset_id\x18\x02 \x01(\t\x12\x10\n\x08\x62uyer_id\x18\x03 \x01(\t\x12\x10\n\x08usage_id\x18\x04 \x01(\t\x12\x0c\n\x04uses\x18\x05 \x01(\x03\":\n\x16\x41ssetWithdrawnFromSale\x12\x10\n\x08\x61sset_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t*\xac\x01\n\x06Medium\x12\x16\n\x12MEDIUM_UNSPECIFIED\x10\x00\x12\x10\n\x0cMEDIUM_PRINT\x10\x01\x12\x0e\n\nMEDIUM_WEB\x10\x02\x12\x11\n\rMEDIUM_SOCIAL\x10\x03\x12\x14\n\x10MEDIUM_BROADCAST\x10\x04\x12\x16\n\x12MEDIUM_ADVERTISING\x10\x05\x12\x14\n\x10MEDIUM_PACKAGING\x10\x06\x12\x11\n\rMEDIUM_LAYOUT\x10\x07*o\n\x06\x42reach\x12\x16\n\x12\x42REACH_UNSPECIFIED\x10\x00\x12\x11\n\rBREACH_EXCESS\x10\x01\x12\x11\n\rBREACH_PERIOD\x10\x02\x12\x14\n\x10\x42REACH_TERRITORY\x10\x03\x12\x11\n\rBREACH_MEDIUM\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)media/licensing/v1/licensing_events.proto\x12\x12media.licensing.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1amedia/money/v1/money.proto\"\xaa\x01\n\x18LicensePurchaseConfirmed\x12\x12\n\nlicense_id\x18\x01 \x01(\t\x12\x10\n\x08\x61sset_id\x18\x02 \x01(\t\x12\x10\n\x08\x62uyer_id\x18\x03 \x01(\t\x12$\n\x05price\x18\x04 \x01(\x0b\x32\x15.media.money.v1.Money\x12\x30\n\x0cpurchased_at\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xac\x01\n\x0eLicenseRenewed\x12\x12\n\nlicense_id\x18\x01 \x01(\t\x12\x10\n\x08\x61sset_id\x18\x02 \x01(\t\x12\x10\n\x08\x62uyer_id\x18\x03 \x01(\t\x12+\n\x07\x65nds_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x61llowed\x18\x05 \x01(\x03\x12$\n\x05price\x18\x06 \x01(\x0b\x32\x15.media.money.v1.Money\"x\n\x0eLicenseExpired\x12\x12\n\nlicense_id\x18\x01 \x01(\t\x12\x10\n\x08\x61sset_id\x18\x02 \x01(\t\x12\x10\n\x08\x62uyer_id\x18\x03 \x01(\t\x12.\n\nexpired_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9b\x02\n\x16UsageViolationDetected\x12\x12\n\nlicense_id\x18\x01 \x01(\t\x12\x10\n\x08\x61sset_id\x18\x02 \x01(\t\x12\x10\n\x08\x62uyer_id\x18\x03 \x01(\t\x12\x10\n\x08usage_id\x18\x04 \x01(\t\x12,\n\x08\x62reaches\x18\x05 \x03(\x0e\x32\x1a.media.licensing.v1.Breach\x12\x0c\n\x04uses\x18\x06 \x01(\x03\x12\x0f\n\x07\x61llowed\x18\x07 \x01(\x03\x12+\n\x07used_at\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tterritory\x18\t \x01(\t\x12*\n\x06medium\x18\n \x01(\x0e\x32\x1a.media.licensing.v1.Medium\"q\n\x17UsageViolationCorrected\x12\x12\n\nlicense_id\x18\x01 \x01(\t\x12\x10\n\x08\x61sset_id\x18\x02 \x01(\t\x12\x10\n\x08\x62uyer_id\x18\x03 \x01(\t\x12\x10\n\x08usage_id\x18\x04 \x01(\t\x12\x0c\n\x04uses\x18\x05 \x01(\x03\"l\n\x13\x41ssetOfferedForSale\x12\x10\n\x08\x61sset_id\x18\x01 \x01(\t\x12\x10\n\x08type_ids\x18\x02 \x03(\t\x12\x31\n\rembargo_until\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"`\n\x16LicensedAssetWithdrawn\x12\x12\n\nlicense_id\x18\x01 \x01(\t\x12\x10\n\x08\x61sset_id\x18\x02 \x01(\t\x12\x10\n\x08\x62uyer_id\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\":\n\x16\x41ssetWithdrawnFromSale\x12\x10\n\x08\x61sset_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t*\xac\x01\n\x06Medium\x12\x16\n\x12MEDIUM_UNSPECIFIED\x10\x00\x12\x10\n\x0cMEDIUM_PRINT\x10\x01\x12\x0e\n\nMEDIUM_WEB\x10\x02\x12\x11\n\rMEDIUM_SOCIAL\x10\x03\x12\x14\n\x10MEDIUM_BROADCAST\x10\x04\x12\x16\n\x12MEDIUM_ADVERTISING\x10\x05\x12\x14\n\x10MEDIUM_PACKAGING\x10\x06\x12\x11\n\rMEDIUM_LAYOUT\x10\x07*o\n\x06\x42reach\x12\x16\n\x12\x42REACH_UNSPECIFIED\x10\x00\x12\x11\n\rBREACH_EXCESS\x10\x01\x12\x11\n\rBREACH_PERIOD\x10\x02\x12\x14\n\x10\x42REACH_TERRITORY\x10\x03\x12\x11\n\rBREACH_MEDIUM\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'media.licensing.v1.licensing_events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MEDIUM']._serialized_start=1058
-  _globals['_MEDIUM']._serialized_end=1230
-  _globals['_BREACH']._serialized_start=1232
-  _globals['_BREACH']._serialized_end=1343
+  _globals['_MEDIUM']._serialized_start=1266
+  _globals['_MEDIUM']._serialized_end=1438
+  _globals['_BREACH']._serialized_start=1440
+  _globals['_BREACH']._serialized_end=1551
   _globals['_LICENSEPURCHASECONFIRMED']._serialized_start=127
   _globals['_LICENSEPURCHASECONFIRMED']._serialized_end=297
   _globals['_LICENSERENEWED']._serialized_start=300
@@ -47,6 +47,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_USAGEVIOLATIONDETECTED']._serialized_end=880
   _globals['_USAGEVIOLATIONCORRECTED']._serialized_start=882
   _globals['_USAGEVIOLATIONCORRECTED']._serialized_end=995
-  _globals['_ASSETWITHDRAWNFROMSALE']._serialized_start=997
-  _globals['_ASSETWITHDRAWNFROMSALE']._serialized_end=1055
+  _globals['_ASSETOFFEREDFORSALE']._serialized_start=997
+  _globals['_ASSETOFFEREDFORSALE']._serialized_end=1105
+  _globals['_LICENSEDASSETWITHDRAWN']._serialized_start=1107
+  _globals['_LICENSEDASSETWITHDRAWN']._serialized_end=1203
+  _globals['_ASSETWITHDRAWNFROMSALE']._serialized_start=1205
+  _globals['_ASSETWITHDRAWNFROMSALE']._serialized_end=1263
 # @@protoc_insertion_point(module_scope)

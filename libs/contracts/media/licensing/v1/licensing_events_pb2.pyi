@@ -322,6 +322,74 @@ class UsageViolationCorrected(_message.Message):
 Global___UsageViolationCorrected: _TypeAlias = UsageViolationCorrected  # noqa: Y015
 
 @_typing.final
+class AssetOfferedForSale(_message.Message):
+    """Licenses of an asset are sold, or are sold again, or other ones are sold than before."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASSET_ID_FIELD_NUMBER: _builtins.int
+    TYPE_IDS_FIELD_NUMBER: _builtins.int
+    EMBARGO_UNTIL_FIELD_NUMBER: _builtins.int
+    asset_id: _builtins.str
+    """The asset."""
+    @_builtins.property
+    def type_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The license types that are offered."""
+
+    @_builtins.property
+    def embargo_until(self) -> _timestamp_pb2.Timestamp:
+        """No license starts before this time; none if there is no embargo."""
+
+    def __init__(
+        self,
+        *,
+        asset_id: _builtins.str = ...,
+        type_ids: _abc.Iterable[_builtins.str] | None = ...,
+        embargo_until: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["embargo_until", b"embargo_until"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_id", b"asset_id", "embargo_until", b"embargo_until", "type_ids", b"type_ids"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AssetOfferedForSale: _TypeAlias = AssetOfferedForSale  # noqa: Y015
+
+@_typing.final
+class LicensedAssetWithdrawn(_message.Message):
+    """The asset of a license that has not expired is no longer sold. The license remains; its buyer may want to know why."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LICENSE_ID_FIELD_NUMBER: _builtins.int
+    ASSET_ID_FIELD_NUMBER: _builtins.int
+    BUYER_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    license_id: _builtins.str
+    """The license."""
+    asset_id: _builtins.str
+    """The asset."""
+    buyer_id: _builtins.str
+    """The buyer."""
+    reason: _builtins.str
+    """Why, for people."""
+    def __init__(
+        self,
+        *,
+        license_id: _builtins.str = ...,
+        asset_id: _builtins.str = ...,
+        buyer_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_id", b"asset_id", "buyer_id", b"buyer_id", "license_id", b"license_id", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LicensedAssetWithdrawn: _TypeAlias = LicensedAssetWithdrawn  # noqa: Y015
+
+@_typing.final
 class AssetWithdrawnFromSale(_message.Message):
     """No more licenses of an asset are sold. The licenses that were sold remain."""
 

@@ -204,10 +204,16 @@ class Sale(_message.Message):
     EMBARGO_UNTIL_FIELD_NUMBER: _builtins.int
     WITHDRAWN_FIELD_NUMBER: _builtins.int
     RIGHTS_FIELD_NUMBER: _builtins.int
+    READY_FIELD_NUMBER: _builtins.int
+    EDITORIAL_ONLY_FIELD_NUMBER: _builtins.int
     asset_id: _builtins.str
     """The asset."""
     withdrawn: _builtins.bool
     """Whether no more licenses are sold."""
+    ready: _builtins.bool
+    """Whether the picture is known to be ready. A sale from before this was recorded goes on without it."""
+    editorial_only: _builtins.bool
+    """Whether releases of the picture are missing, so that it is sold for news alone, and for layouts."""
     @_builtins.property
     def type_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The license types that are offered."""
@@ -228,10 +234,12 @@ class Sale(_message.Message):
         embargo_until: _timestamp_pb2.Timestamp | None = ...,
         withdrawn: _builtins.bool = ...,
         rights: _abc.Iterable[Global___Right] | None = ...,
+        ready: _builtins.bool = ...,
+        editorial_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["embargo_until", b"embargo_until"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_id", b"asset_id", "embargo_until", b"embargo_until", "rights", b"rights", "type_ids", b"type_ids", "withdrawn", b"withdrawn"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_id", b"asset_id", "editorial_only", b"editorial_only", "embargo_until", b"embargo_until", "ready", b"ready", "rights", b"rights", "type_ids", b"type_ids", "withdrawn", b"withdrawn"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

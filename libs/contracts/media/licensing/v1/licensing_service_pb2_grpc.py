@@ -114,14 +114,16 @@ class LicensingServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def OfferAsset(self, request, context):
-        """Puts an asset on sale with license types, or changes its offer.
+        """Puts an asset on sale with license types, or changes its offer. It is refused with ASSET_NOT_READY before the
+        picture is ready, and with RELEASES_MISSING if the picture may be sold for news alone and a type is for more.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def WithdrawAsset(self, request, context):
-        """Ends the sale of an asset. The licenses that were sold remain.
+        """Ends the sale of an asset, which also leaves the search. The licenses that were sold remain, and an event for each
+        of them that has not expired says so.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -19,9 +19,13 @@ class LicensingServiceStub:
     DefineLicenseType: _aio.UnaryUnaryMultiCallable[_licensing_service_pb2.DefineLicenseTypeRequest, _licensing_service_pb2.DefineLicenseTypeResponse]
     """Defines a license type, or defines it again. Licenses that were sold keep their terms."""
     OfferAsset: _aio.UnaryUnaryMultiCallable[_licensing_service_pb2.OfferAssetRequest, _licensing_service_pb2.OfferAssetResponse]
-    """Puts an asset on sale with license types, or changes its offer."""
+    """Puts an asset on sale with license types, or changes its offer. It is refused with ASSET_NOT_READY before the
+    picture is ready, and with RELEASES_MISSING if the picture may be sold for news alone and a type is for more.
+    """
     WithdrawAsset: _aio.UnaryUnaryMultiCallable[_licensing_service_pb2.WithdrawAssetRequest, _licensing_service_pb2.WithdrawAssetResponse]
-    """Ends the sale of an asset. The licenses that were sold remain."""
+    """Ends the sale of an asset, which also leaves the search. The licenses that were sold remain, and an event for each
+    of them that has not expired says so.
+    """
     PurchaseLicense: _aio.UnaryUnaryMultiCallable[_licensing_service_pb2.PurchaseLicenseRequest, _licensing_service_pb2.PurchaseLicenseResponse]
     """Purchases a license. Of two buyers of an exclusive right one gets it; the other is refused, and owes nothing."""
     RenewLicense: _aio.UnaryUnaryMultiCallable[_licensing_service_pb2.RenewLicenseRequest, _licensing_service_pb2.RenewLicenseResponse]
@@ -60,7 +64,9 @@ class LicensingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _licensing_service_pb2.OfferAssetRequest,
         context: _aio.ServicerContext[_licensing_service_pb2.OfferAssetRequest, _abc.Awaitable[_licensing_service_pb2.OfferAssetResponse]],
     ) -> _abc.Awaitable[_licensing_service_pb2.OfferAssetResponse]:
-        """Puts an asset on sale with license types, or changes its offer."""
+        """Puts an asset on sale with license types, or changes its offer. It is refused with ASSET_NOT_READY before the
+        picture is ready, and with RELEASES_MISSING if the picture may be sold for news alone and a type is for more.
+        """
 
     @_abc_1.abstractmethod
     def WithdrawAsset(
@@ -68,7 +74,9 @@ class LicensingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _licensing_service_pb2.WithdrawAssetRequest,
         context: _aio.ServicerContext[_licensing_service_pb2.WithdrawAssetRequest, _abc.Awaitable[_licensing_service_pb2.WithdrawAssetResponse]],
     ) -> _abc.Awaitable[_licensing_service_pb2.WithdrawAssetResponse]:
-        """Ends the sale of an asset. The licenses that were sold remain."""
+        """Ends the sale of an asset, which also leaves the search. The licenses that were sold remain, and an event for each
+        of them that has not expired says so.
+        """
 
     @_abc_1.abstractmethod
     def PurchaseLicense(

@@ -91,6 +91,30 @@ class Picture:
     warnings: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A part of what is delivered: the bytes of the file from `start` to `stop`, new bytes, or so many blank ones."""
+
+    start: int = 0
+    stop: int = 0
+    new: bytes = b""
+    blank: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """The delivery of a file, in the order of the file: without parts, all of it.
+
+    Attributes:
+        size: in bytes.
+        sha256: in hex.
+    """
+
+    parts: tuple[Part, ...]
+    size: int
+    sha256: str
+
+
 class Reason(StrEnum):
     """Why a file is no picture that can be used."""
 
@@ -162,6 +186,7 @@ class Inspected:
     picture: Picture
     personal: Personal
     previews: Mapping[str, bytes]
+    delivery: Delivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +215,16 @@ def dump(answer: Answer) -> bytes:
     elif isinstance(result, Failure):
         body = {"failure": result.sentence}
     else:
+        parts = result.delivery.parts
         body = {
             "picture": asdict(result.picture),
             "personal": asdict(result.personal),
             "previews": {name: b64encode(preview).decode() for name, preview in result.previews.items()},
+            "delivery": {
+                "parts": [[part.start, part.stop, b64encode(part.new).decode(), part.blank] for part in parts],
+                "size": result.delivery.size,
+                "sha256": result.delivery.sha256,
+            },
         }
     return json.dumps({**body, "last": answer.last}).encode()
 
@@ -223,7 +254,16 @@ def _inspected(body: dict[str, Any]) -> Inspected:
         picture=Picture(**_frozen(picture), metadata=Metadata(**_frozen(metadata))),
         personal=Personal(**_frozen(body["personal"])),
         previews={str(name): b64decode(preview, validate=True) for name, preview in body["previews"].items()},
+        delivery=_delivery(body["delivery"]),
     )
+
+
+def _delivery(body: dict[str, Any]) -> Delivery:
+    parts = tuple(
+        Part(start=int(start), stop=int(stop), new=b64decode(new, validate=True), blank=int(blank))
+        for start, stop, new, blank in body["parts"]
+    )
+    return Delivery(parts=parts, size=int(body["size"]), sha256=str(body["sha256"]))
 
 
 def _frozen(fields: dict[str, Any]) -> dict[str, Any]:

@@ -6,10 +6,12 @@ import pytest
 
 from services.media.assets.external.pictures.messages import (
     Answer,
+    Delivery,
     Failure,
     Inspected,
     Limits,
     Metadata,
+    Part,
     Personal,
     Picture,
     Reason,
@@ -33,6 +35,7 @@ INSPECTED = Inspected(
     ),
     personal=Personal(latitude=1.5, longitude=-2.5, owner="Otto", serials=("1",)),
     previews={"small": b"\xff\xd8\0"},
+    delivery=Delivery(parts=(Part(stop=2), Part(new=b"\0\xff"), Part(blank=3)), size=7, sha256="ab"),
 )
 
 
@@ -86,6 +89,8 @@ def _changed(**fields: object) -> bytes:
         _changed(personal={"name": "Otto"}),
         _changed(previews={"small": "?"}),
         _changed(previews=7),
+        _changed(delivery=None),
+        _changed(delivery={"parts": [[0, 1]], "size": 1, "sha256": ""}),
     ],
 )
 def test_a_message_that_is_no_answer_is_an_error(message: bytes) -> None:

@@ -1,9 +1,11 @@
 """The inspection of one file, from its bytes to the result."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from services.media.assets.external.pictures.messages import Inspected, Picture
+from services.media.assets.external.pictures.messages import Inspected, Personal, Picture
 from services.media.assets.external.pictures.worker import exif, formats, metadata
+from services.media.assets.external.pictures.worker.delivery import delivery
 from services.media.assets.external.pictures.worker.dhash import dhashes
 from services.media.assets.external.pictures.worker.notes import Notes
 from services.media.assets.external.pictures.worker.previews import grey, plain, previews, upright
@@ -16,6 +18,13 @@ def inspect(path: Path, pixels: int) -> Inspected:
         Unreadable: the file is refused.
         MemoryError: the picture does not fit into the memory of this process.
     """
+    picture, personal, made, turned = _decoded(path, pixels)
+    delivered = delivery(path, picture.format, picture.metadata, turned)
+    return Inspected(picture=picture, personal=personal, previews=made, delivery=delivered)
+
+
+def _decoded(path: Path, pixels: int) -> tuple[Picture, Personal, Mapping[str, bytes], int]:
+    """Returns also the orientation. The pixels are gone from the memory when it returns."""
     with formats.opened(path, pixels) as image:
         notes = Notes()
         known, personal = metadata.read(image, notes)
@@ -39,4 +48,4 @@ def inspect(path: Path, pixels: int) -> Inspected:
         metadata=known,
         warnings=notes.warnings,
     )
-    return Inspected(picture=picture, personal=personal, previews=made)
+    return picture, personal, made, turned
