@@ -17,6 +17,7 @@ from commerce.notifications.v1 import notifications_service_pb2 as notifications
 from commerce.ordering.v1 import ordering_service_pb2 as ordering
 from commerce.payments.v1 import payments_service_pb2 as payments
 from commerce.shipping.v1 import shipping_service_pb2 as shipping
+from google.protobuf.timestamp_pb2 import Timestamp
 from treaty.testing.clients import refusal
 
 from scripts.lib.demo.places import Pace
@@ -63,6 +64,26 @@ class Paths:
         sku = await shop.sell(1013, 5)
         order = await shop.reaches(await shop.buy(sku, 1013), CANCELLED)
         assert order.reason == "payment failed: declined by the bank"
+        await shop.balanced()
+
+    async def test_the_payment_method_of_the_customer_is_charged(self, shop: Shop) -> None:
+        customer, sku = await shop.join(), await shop.sell(1000, 5)
+        await shop.pay_by(customer, "tok_1")
+        order_id = await shop.buy(sku, 1000, customer=customer)
+        await shop.reaches(order_id, COMPLETED)
+        assert (await shop.payment(order_id)).method == "card tok_1"
+        await shop.pay_by(customer, "tok_declined")
+        order = await shop.reaches(await shop.buy(sku, 1000, customer=customer), CANCELLED)
+        assert order.reason == "payment failed: declined by the bank"
+        await shop.balanced()
+
+    async def test_an_order_of_a_customer_whose_payment_method_has_expired_is_cancelled(self, shop: Shop) -> None:
+        customer, sku = await shop.join(), await shop.sell(1000, 5)
+        await shop.pay_by(customer, "tok_1", expires_at=Timestamp(seconds=1))
+        order = await shop.reaches(await shop.buy(sku, 1000, customer=customer), CANCELLED)
+        assert order.reason == "payment failed: the payment method has expired"
+        await shop.pay_by(customer, "tok_2")
+        await shop.reaches(await shop.buy(sku, 1000, customer=customer), COMPLETED)
         await shop.balanced()
 
     async def test_a_gateway_that_is_silent_cancels_the_order_and_holds_nothing(self, shop: Shop) -> None:

@@ -21,6 +21,7 @@ from commerce.payments.v1 import payments_service_pb2 as payments
 from commerce.payments.v1.payments_service_pb2_grpc import PaymentsServiceStub
 from commerce.shipping.v1 import shipping_service_pb2 as shipping
 from commerce.shipping.v1.shipping_service_pb2_grpc import ShippingServiceStub
+from google.protobuf.timestamp_pb2 import Timestamp
 from treaty.rpc.client import channel, until_answered
 from treaty.testing import while_moving
 
@@ -136,6 +137,13 @@ class Shop:
         placed = await self.ask("ordering", "PlaceOrder", request)
         self.orders.append(placed.order.order_id)
         return str(placed.order.order_id)
+
+    async def pay_by(self, customer: str, token: str, expires_at: Timestamp | None = None) -> None:
+        """Registers the payment method of a customer; how the gateway behaves follows from its token."""
+        request = payments.RegisterMethodRequest(
+            request_id=new_id(), customer_id=customer, token=token, label=f"card {token}", expires_at=expires_at
+        )
+        await self.ask("payments", "RegisterMethod", request)
 
     async def began(self, order_id: str) -> set[str]:
         """Returns the correlations in the commits of an order, its payment and its shipment."""
