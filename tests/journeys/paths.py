@@ -60,6 +60,20 @@ class Paths:
         assert order.reason.startswith("out of stock")
         await shop.balanced()
 
+    async def test_an_order_that_no_warehouse_has_alone_is_sent_from_several_and_comes_back_to_them(
+        self, shop: Shop
+    ) -> None:
+        sku = await shop.sell(1000, 3)
+        await shop.receive(sku, 3, "north")
+        order_id = await shop.buy(sku, 1000, pieces=4)
+        await shop.reaches(order_id, COMPLETED)
+        sent = [(line.warehouse, line.quantity) for line in (await shop.shipment(order_id)).lines]
+        assert sent == [("main", 3), ("north", 1)]
+        await shop.balanced()
+        await self._returned(shop, order_id, sku, 4)
+        await shop.balanced()
+        assert [(await shop.stock(sku, name)).on_hand for name in ("main", "north")] == [3, 3]
+
     async def test_a_declined_payment_cancels_the_order_and_frees_its_stock(self, shop: Shop) -> None:
         sku = await shop.sell(1013, 5)
         order = await shop.reaches(await shop.buy(sku, 1013), CANCELLED)
