@@ -13,6 +13,7 @@ import pytest
 from commerce.catalog.v1 import catalog_service_pb2 as catalog
 from commerce.customers.v1 import customers_events_pb2 as customers_events
 from commerce.customers.v1 import customers_service_pb2 as customers
+from commerce.inventory.v1 import inventory_service_pb2 as inventory
 from commerce.notifications.v1 import notifications_service_pb2 as notifications
 from commerce.ordering.v1 import ordering_service_pb2 as ordering
 from commerce.payments.v1 import payments_service_pb2 as payments
@@ -267,6 +268,31 @@ class Paths:
             return (await refusal(shop.ask("ordering", "PlaceOrder", asked))).reason == "NOT_OFFERED"
 
         await shop.eventually(refused)
+
+    async def test_a_discontinued_product_is_reordered_in_no_warehouse(self, shop: Shop) -> None:
+        sku = await shop.sell(1000, 3)
+        await shop.receive(sku, 3, "north")
+        for warehouse in ("main", "north"):
+            manage = inventory.ManageItemRequest(
+                request_id=new_id(), sku=sku, warehouse=warehouse, reorder_point=5, reorder_quantity=9
+            )
+            await shop.ask("inventory", "ManageItem", manage)
+
+        async def low() -> list[str]:
+            found = await shop.ask("inventory", "ListStock", inventory.ListStockRequest(sku=sku, to_reorder=True))
+            return [item.warehouse for item in found.items]
+
+        async def nowhere() -> bool:
+            return not await low()
+
+        async def everywhere() -> bool:
+            return await low() == ["main", "north"]
+
+        await shop.eventually(everywhere)
+        gone = catalog.DiscontinueProductRequest(request_id=new_id(), sku=sku, reason="out of fashion")
+        await shop.ask("catalog", "DiscontinueProduct", gone)
+        await shop.eventually(nowhere)
+        await shop.balanced()
 
     async def test_a_customer_who_is_forgotten_has_no_address_left_anywhere(self, shop: Shop) -> None:
         customer, sku = await shop.join(), await shop.sell(1000, 10)
