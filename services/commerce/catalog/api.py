@@ -9,10 +9,9 @@ from commerce.money.v1 import money_pb2
 from treaty.domain import Invalid
 from treaty.rpc import EnumTable, page_of, to_token
 
-from services.commerce.catalog.application import (
+from services.commerce.catalog.application.catalog import (
     Catalog,
     ChangePrice,
-    CreateCategory,
     CreateProduct,
     DescribeProduct,
     DiscontinueProduct,
@@ -23,6 +22,7 @@ from services.commerce.catalog.application import (
     StartPromotion,
     SubmitReview,
 )
+from services.commerce.catalog.application.categories import Categories, CreateCategory
 from services.commerce.catalog.domain.categories import Category
 from services.commerce.catalog.domain.products import Product
 from services.commerce.catalog.domain.reviews import Review, Status
@@ -44,8 +44,8 @@ _STATUS = EnumTable(
 class CatalogApi(pb_grpc.CatalogServiceServicer):
     """The gRPC servicer. The id of a new review is its request_id, so a repeated request finds the same review."""
 
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
+    def __init__(self, catalog: Catalog, categories: Categories) -> None:
+        self._catalog, self._categories = catalog, categories
 
     async def CreateProduct(self, request: pb.CreateProductRequest, context: Any) -> pb.CreateProductResponse:
         command = CreateProduct(
@@ -86,7 +86,7 @@ class CatalogApi(pb_grpc.CatalogServiceServicer):
 
     async def CreateCategory(self, request: pb.CreateCategoryRequest, context: Any) -> pb.CreateCategoryResponse:
         command = CreateCategory(slug=request.slug, name=request.name, parent=request.parent)
-        created = await self._catalog.create_category(command)
+        created = await self._categories.create_category(command)
         return pb.CreateCategoryResponse(category=_category(created.state), revision=created.revision)
 
     async def SubmitReview(self, request: pb.SubmitReviewRequest, context: Any) -> pb.SubmitReviewResponse:
@@ -126,7 +126,7 @@ class CatalogApi(pb_grpc.CatalogServiceServicer):
         return pb.SearchProductsResponse(products=[_summary(row) for row in rows], next_page_token=to_token(after))
 
     async def GetCategory(self, request: pb.GetCategoryRequest, context: Any) -> pb.GetCategoryResponse:
-        found = await self._catalog.get_category(request.slug)
+        found = await self._categories.get_category(request.slug)
         return pb.GetCategoryResponse(category=_category(found.state), revision=found.revision)
 
     async def ListReviews(self, request: pb.ListReviewsRequest, context: Any) -> pb.ListReviewsResponse:

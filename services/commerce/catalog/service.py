@@ -9,7 +9,9 @@ from treaty.service import Pattern, Ports, Relation, Service
 
 from services.commerce.catalog import acl, storage
 from services.commerce.catalog.api import CatalogApi
-from services.commerce.catalog.application import Authors, Catalog, EraseReviews, erase_again
+from services.commerce.catalog.application.authors import Authors, EraseReviews, erase_again
+from services.commerce.catalog.application.catalog import Catalog
+from services.commerce.catalog.application.categories import Categories
 from services.commerce.catalog.publishing import publish
 
 
@@ -18,9 +20,10 @@ def build(ports: Ports) -> Service:
         authors=ports.repository(storage.AUTHORS, policies=[erase_again], commands=storage.COMMANDS),
         personal_data=ports.personal_data,
     )
+    categories = Categories(categories=ports.repository(storage.CATEGORIES))
     catalog = Catalog(
         products=ports.repository(storage.PRODUCTS, policies=[publish]),
-        categories=ports.repository(storage.CATEGORIES),
+        categories=categories,
         reviews=ports.repository(storage.REVIEWS),
         authors=authors,
         product_rows=ports.view(storage.PRODUCT_ROWS),
@@ -29,7 +32,7 @@ def build(ports: Ports) -> Service:
     )
     return Service(
         name="commerce.catalog",
-        api=Api(pb_grpc.add_CatalogServiceServicer_to_server, CatalogApi(catalog)),
+        api=Api(pb_grpc.add_CatalogServiceServicer_to_server, CatalogApi(catalog, categories)),
         publishes=[events.ProductCreated, events.ProductChanged, events.PriceChanged, events.ProductDiscontinued],
         subscriptions=[on(customers.CustomerForgotten, acl.customer_forgotten, then=authors.forget)],
         commands=storage.COMMANDS,

@@ -6,7 +6,7 @@ A name here never changes. If the fields of an event change, its shape gets an u
 from treaty.commits import Names, Shape, Stored
 from treaty.projections import Projection
 
-from services.commerce.catalog.application import EraseReviews
+from services.commerce.catalog.application.authors import EraseReviews
 from services.commerce.catalog.domain import authors, categories, events, products, reviews
 from services.commerce.catalog.projections import ProductRow, ReviewRow, product_row, review_row
 

@@ -9,7 +9,7 @@ from treaty.domain import Aggregate, Call, Invalid, Rejected
 from treaty.personal_data import ERASED_AGAIN
 from treaty.testing.scenarios import given
 
-from services.commerce.catalog.application import EraseReviews, erase_again
+from services.commerce.catalog.application.authors import EraseReviews, erase_again
 from services.commerce.catalog.domain.authors import Author
 from services.commerce.catalog.domain.categories import Category
 from services.commerce.catalog.domain.events import (
