@@ -22,7 +22,7 @@ from services.commerce.catalog.application.catalog import (
     StartPromotion,
     SubmitReview,
 )
-from services.commerce.catalog.application.categories import Categories, CreateCategory
+from services.commerce.catalog.application.categories import Categories, CreateCategory, ListCategories
 from services.commerce.catalog.domain.categories import Category
 from services.commerce.catalog.domain.products import Product
 from services.commerce.catalog.domain.reviews import Review, Status
@@ -128,6 +128,12 @@ class CatalogApi(pb_grpc.CatalogServiceServicer):
     async def GetCategory(self, request: pb.GetCategoryRequest, context: Any) -> pb.GetCategoryResponse:
         found = await self._categories.get_category(request.slug)
         return pb.GetCategoryResponse(category=_category(found.state), revision=found.revision)
+
+    async def ListCategories(self, request: pb.ListCategoriesRequest, context: Any) -> pb.ListCategoriesResponse:
+        query = ListCategories(parent=request.parent, page=page_of(request))
+        rows, after = await self._categories.list_categories(query)
+        categories = [pb.Category(slug=row.slug, name=row.name, parent=row.parent) for row in rows]
+        return pb.ListCategoriesResponse(categories=categories, next_page_token=to_token(after))
 
     async def ListReviews(self, request: pb.ListReviewsRequest, context: Any) -> pb.ListReviewsResponse:
         query = ListReviews(

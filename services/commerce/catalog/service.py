@@ -20,7 +20,9 @@ def build(ports: Ports) -> Service:
         authors=ports.repository(storage.AUTHORS, policies=[erase_again], commands=storage.COMMANDS),
         personal_data=ports.personal_data,
     )
-    categories = Categories(categories=ports.repository(storage.CATEGORIES))
+    categories = Categories(
+        categories=ports.repository(storage.CATEGORIES), category_rows=ports.view(storage.CATEGORY_ROWS)
+    )
     catalog = Catalog(
         products=ports.repository(storage.PRODUCTS, policies=[publish]),
         categories=categories,
@@ -37,6 +39,6 @@ def build(ports: Ports) -> Service:
         subscriptions=[on(customers.CustomerForgotten, acl.customer_forgotten, then=authors.forget)],
         commands=storage.COMMANDS,
         calls={EraseReviews: authors.erase_reviews},
-        projections=[storage.PRODUCT_ROWS, storage.REVIEW_ROWS],
+        projections=[storage.PRODUCT_ROWS, storage.CATEGORY_ROWS, storage.REVIEW_ROWS],
         relations=[Relation("commerce.customers", Pattern.PUBLISHED_LANGUAGE, "who is forgotten has no reviews")],
     )

@@ -7,7 +7,7 @@ from typing import Any
 from treaty.clock import Clock
 from treaty.commits import Committed, Repository
 from treaty.domain import Invalid
-from treaty.projections import FIRST, Between, Key, Page, View, Words
+from treaty.projections import FIRST, Among, Between, Key, Page, View, Words
 
 from services.commerce.catalog.application.authors import Authors
 from services.commerce.catalog.application.categories import Categories
@@ -69,7 +69,10 @@ class ModerateReview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchProducts:
-    """A product is found if all conditions hold. A condition that is empty or None always holds."""
+    """A product is found if all conditions hold. A condition that is empty or None always holds.
+
+    The products of a category are also those of the categories below it.
+    """
 
     text: str = ""
     category: str = ""
@@ -160,7 +163,10 @@ class Catalog:
 
     async def search_products(self, query: SearchProducts) -> tuple[list[ProductRow], Key | None]:
         """Returns a page of products, sorted by name, and the key of the next page, or None at the end."""
-        return await self.product_rows.page(_conditions(query), query.page)
+        where = _conditions(query)
+        if query.category:
+            where["category"] = Among(await self.categories.with_parts(query.category))
+        return await self.product_rows.page(where, query.page)
 
     async def list_reviews(self, query: ListReviews) -> tuple[list[ReviewRow], Key | None]:
         """Returns a page of reviews, the newest first, and the key of the next page, or None at the end."""
@@ -180,8 +186,6 @@ def _conditions(query: SearchProducts) -> dict[str, Any]:
     where: dict[str, Any] = {}
     if query.text:
         where["words"] = Words(query.text)
-    if query.category:
-        where["category"] = query.category
     if not query.include_discontinued:
         where["discontinued"] = False
     return {**where, **_prices(query.lowest, query.highest)}

@@ -17,7 +17,6 @@ from treaty.commits import Committed, Repository
 from treaty.domain import Call, DomainError, NotFound
 from treaty.projections import View
 
-from services.commerce.inventory.application.levels import levels_of
 from services.commerce.inventory.domain.allocations import Allocation, Status
 from services.commerce.inventory.domain.events import AllocationEvent, OrderAllocated
 from services.commerce.inventory.domain.plans import plan
@@ -148,7 +147,7 @@ class Allocations:
         main = await self.stock_rows.rows([stock_id(DEFAULT_WAREHOUSE, sku) for sku in pieces])
         shelves = {row.sku: {row.warehouse: row.available} for row in main.values()}
         if any(sum(shelves.get(sku, {}).values()) < quantity for sku, quantity in pieces.items()):
-            found = await asyncio.gather(*(levels_of(self.stock_rows, sku) for sku in pieces))
+            found = await asyncio.gather(*(self.stock_rows.every({"sku": sku}) for sku in pieces))
             shelves = {
                 sku: {row.warehouse: row.available for row in rows} for sku, rows in zip(pieces, found, strict=True)
             }

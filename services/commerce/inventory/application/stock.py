@@ -9,7 +9,6 @@ from treaty.commits import Committed, Repository
 from treaty.domain import Call, NotFound
 from treaty.projections import FIRST, Key, Page, View
 
-from services.commerce.inventory.application.levels import levels_of
 from services.commerce.inventory.domain.batches import end_of
 from services.commerce.inventory.domain.events import ItemRegistered, StockEvent, StockReceived
 from services.commerce.inventory.domain.stock import StockItem
@@ -142,7 +141,7 @@ class Stock:
         The item of the default warehouse is the first, because items that are registered from then on follow it.
         """
         main = await self._discontinue(DEFAULT_WAREHOUSE, command.sku)
-        for row in await levels_of(self.stock_rows, command.sku):
+        for row in await self.stock_rows.every({"sku": command.sku}):
             if row.warehouse != DEFAULT_WAREHOUSE:
                 await self._discontinue(row.warehouse, command.sku)
         return main
