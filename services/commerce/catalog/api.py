@@ -24,6 +24,7 @@ from services.commerce.catalog.application.catalog import (
 )
 from services.commerce.catalog.application.categories import Categories, CreateCategory, ListCategories
 from services.commerce.catalog.domain.categories import Category
+from services.commerce.catalog.domain.prices import KEPT
 from services.commerce.catalog.domain.products import Product
 from services.commerce.catalog.domain.reviews import Review, Status
 from services.commerce.catalog.domain.values import Details, Opinion, Promotion
@@ -107,10 +108,14 @@ class CatalogApi(pb_grpc.CatalogServiceServicer):
         return pb.ModerateReviewResponse(review=_review(moderated.state, opinion), revision=moderated.revision)
 
     async def GetProduct(self, request: pb.GetProductRequest, context: Any) -> pb.GetProductResponse:
-        found, current = await self._catalog.get_product(request.sku)
+        found, current, lowest = await self._catalog.get_product(request.sku)
         assert current is not None
+        assert lowest is not None
         return pb.GetProductResponse(
-            product=_product(found.state), revision=found.revision, current_price=money_to_wire(current)
+            product=_product(found.state),
+            revision=found.revision,
+            current_price=money_to_wire(current),
+            lowest_price=money_to_wire(lowest),
         )
 
     async def SearchProducts(self, request: pb.SearchProductsRequest, context: Any) -> pb.SearchProductsResponse:
@@ -193,9 +198,10 @@ def _product(product: Product) -> pb.Product:
         promotion=None if promotion is None else promotion_to_wire(promotion),
         price_history=[
             pb.PastPrice(list_price=money_to_wire(past.price), since=time_to_wire(past.since))
-            for past in product.price_history
+            for past in product.price_history[-KEPT:]
         ],
         discontinued=product.discontinued,
+        promotion_history=[promotion_to_wire(past) for past in product.promotion_history[-KEPT:]],
     )
 
 

@@ -156,10 +156,10 @@ class Catalog:
         moderated = await self.reviews.change(command.review_id, lambda review: review.reject(command.reason))
         return await self._shown(moderated)
 
-    async def get_product(self, sku: str) -> tuple[Committed[Product], Money | None]:
-        """Returns one product and its current price."""
-        found = await self.products.get(sku)
-        return found, found.state.price_at(self.clock.now())
+    async def get_product(self, sku: str) -> tuple[Committed[Product], Money | None, Money | None]:
+        """Returns one product, its current price, and the lowest price of the 30 days before."""
+        found, now = await self.products.get(sku), self.clock.now()
+        return found, found.state.price_at(now), found.state.lowest_price_before(now)
 
     async def search_products(self, query: SearchProducts) -> tuple[list[ProductRow], Key | None]:
         """Returns a page of products, sorted by name, and the key of the next page, or None at the end."""
