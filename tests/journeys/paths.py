@@ -13,10 +13,12 @@ import pytest
 from commerce.catalog.v1 import catalog_service_pb2 as catalog
 from commerce.customers.v1 import customers_events_pb2 as customers_events
 from commerce.customers.v1 import customers_service_pb2 as customers
+from commerce.inventory.v1 import inventory_service_pb2 as inventory
 from commerce.notifications.v1 import notifications_service_pb2 as notifications
 from commerce.ordering.v1 import ordering_service_pb2 as ordering
 from commerce.payments.v1 import payments_service_pb2 as payments
 from commerce.shipping.v1 import shipping_service_pb2 as shipping
+from google.protobuf.timestamp_pb2 import Timestamp
 from treaty.testing.clients import refusal
 
 from scripts.lib.demo.places import Pace
@@ -59,10 +61,44 @@ class Paths:
         assert order.reason.startswith("out of stock")
         await shop.balanced()
 
+    async def test_an_order_that_no_warehouse_has_alone_is_sent_from_several_and_comes_back_to_them(
+        self, shop: Shop
+    ) -> None:
+        sku = await shop.sell(1000, 3)
+        await shop.receive(sku, 3, "north")
+        order_id = await shop.buy(sku, 1000, pieces=4)
+        await shop.reaches(order_id, COMPLETED)
+        sent = [(line.warehouse, line.quantity) for line in (await shop.shipment(order_id)).lines]
+        assert sent == [("main", 3), ("north", 1)]
+        await shop.balanced()
+        await self._returned(shop, order_id, sku, 4)
+        await shop.balanced()
+        assert [(await shop.stock(sku, name)).on_hand for name in ("main", "north")] == [3, 3]
+
     async def test_a_declined_payment_cancels_the_order_and_frees_its_stock(self, shop: Shop) -> None:
         sku = await shop.sell(1013, 5)
         order = await shop.reaches(await shop.buy(sku, 1013), CANCELLED)
         assert order.reason == "payment failed: declined by the bank"
+        await shop.balanced()
+
+    async def test_the_payment_method_of_the_customer_is_charged(self, shop: Shop) -> None:
+        customer, sku = await shop.join(), await shop.sell(1000, 5)
+        await shop.pay_by(customer, "tok_1")
+        order_id = await shop.buy(sku, 1000, customer=customer)
+        await shop.reaches(order_id, COMPLETED)
+        assert (await shop.payment(order_id)).method == "card tok_1"
+        await shop.pay_by(customer, "tok_declined")
+        order = await shop.reaches(await shop.buy(sku, 1000, customer=customer), CANCELLED)
+        assert order.reason == "payment failed: declined by the bank"
+        await shop.balanced()
+
+    async def test_an_order_of_a_customer_whose_payment_method_has_expired_is_cancelled(self, shop: Shop) -> None:
+        customer, sku = await shop.join(), await shop.sell(1000, 5)
+        await shop.pay_by(customer, "tok_1", expires_at=Timestamp(seconds=1))
+        order = await shop.reaches(await shop.buy(sku, 1000, customer=customer), CANCELLED)
+        assert order.reason == "payment failed: the payment method has expired"
+        await shop.pay_by(customer, "tok_2")
+        await shop.reaches(await shop.buy(sku, 1000, customer=customer), COMPLETED)
         await shop.balanced()
 
     async def test_a_gateway_that_is_silent_cancels_the_order_and_holds_nothing(self, shop: Shop) -> None:
@@ -232,6 +268,31 @@ class Paths:
             return (await refusal(shop.ask("ordering", "PlaceOrder", asked))).reason == "NOT_OFFERED"
 
         await shop.eventually(refused)
+
+    async def test_a_discontinued_product_is_reordered_in_no_warehouse(self, shop: Shop) -> None:
+        sku = await shop.sell(1000, 3)
+        await shop.receive(sku, 3, "north")
+        for warehouse in ("main", "north"):
+            manage = inventory.ManageItemRequest(
+                request_id=new_id(), sku=sku, warehouse=warehouse, reorder_point=5, reorder_quantity=9
+            )
+            await shop.ask("inventory", "ManageItem", manage)
+
+        async def low() -> list[str]:
+            found = await shop.ask("inventory", "ListStock", inventory.ListStockRequest(sku=sku, to_reorder=True))
+            return [item.warehouse for item in found.items]
+
+        async def nowhere() -> bool:
+            return not await low()
+
+        async def everywhere() -> bool:
+            return await low() == ["main", "north"]
+
+        await shop.eventually(everywhere)
+        gone = catalog.DiscontinueProductRequest(request_id=new_id(), sku=sku, reason="out of fashion")
+        await shop.ask("catalog", "DiscontinueProduct", gone)
+        await shop.eventually(nowhere)
+        await shop.balanced()
 
     async def test_a_customer_who_is_forgotten_has_no_address_left_anywhere(self, shop: Shop) -> None:
         customer, sku = await shop.join(), await shop.sell(1000, 10)

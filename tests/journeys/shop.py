@@ -21,6 +21,7 @@ from commerce.payments.v1 import payments_service_pb2 as payments
 from commerce.payments.v1.payments_service_pb2_grpc import PaymentsServiceStub
 from commerce.shipping.v1 import shipping_service_pb2 as shipping
 from commerce.shipping.v1.shipping_service_pb2_grpc import ShippingServiceStub
+from google.protobuf.timestamp_pb2 import Timestamp
 from treaty.rpc.client import channel, until_answered
 from treaty.testing import while_moving
 
@@ -60,6 +61,7 @@ class Shop:
     place: Place
     orders: list[str] = field(default_factory=list)
     received: dict[str, int] = field(default_factory=dict)
+    elsewhere: dict[str, list[str]] = field(default_factory=dict)
     _channels: dict[str, Any] = field(default_factory=dict)
 
     async def close(self) -> None:
@@ -86,6 +88,16 @@ class Shop:
         self.received[sku] = pieces
         await self.eventually(lambda: self._costs(sku, price))
         return sku
+
+    async def receive(self, sku: str, pieces: int, warehouse: str) -> None:
+        """Puts pieces into another warehouse than the main one, and waits until Inventory can plan with them."""
+        register = inventory.RegisterItemRequest(request_id=new_id(), sku=sku, warehouse=warehouse)
+        await self.ask("inventory", "RegisterItem", register)
+        receive = inventory.ReceiveStockRequest(request_id=new_id(), sku=sku, warehouse=warehouse, quantity=pieces)
+        received = await self.ask("inventory", "ReceiveStock", receive)
+        self.received[sku] += pieces
+        self.elsewhere.setdefault(sku, []).append(warehouse)
+        await self.ask("inventory", "ListStock", inventory.ListStockRequest(sku=sku, not_before=received.revision))
 
     async def _is_known(self, sku: str) -> bool:
         try:
@@ -137,6 +149,13 @@ class Shop:
         self.orders.append(placed.order.order_id)
         return str(placed.order.order_id)
 
+    async def pay_by(self, customer: str, token: str, expires_at: Timestamp | None = None) -> None:
+        """Registers the payment method of a customer; how the gateway behaves follows from its token."""
+        request = payments.RegisterMethodRequest(
+            request_id=new_id(), customer_id=customer, token=token, label=f"card {token}", expires_at=expires_at
+        )
+        await self.ask("payments", "RegisterMethod", request)
+
     async def began(self, order_id: str) -> set[str]:
         """Returns the correlations in the commits of an order, its payment and its shipment."""
         found = set()
@@ -172,8 +191,8 @@ class Shop:
         found: payments.Payment = answer.payment
         return found
 
-    async def stock(self, sku: str) -> inventory.StockItem:
-        answer = await self.ask("inventory", "GetStock", inventory.GetStockRequest(sku=sku))
+    async def stock(self, sku: str, warehouse: str = "") -> inventory.StockItem:
+        answer = await self.ask("inventory", "GetStock", inventory.GetStockRequest(sku=sku, warehouse=warehouse))
         found: inventory.StockItem = answer.item
         return found
 
@@ -215,8 +234,9 @@ class Shop:
         for sku, received in self.received.items():
             gone = sum(_pieces_kept(order, sku) for order in orders)
             held = sum(_pieces_held(order, sku) for order in orders)
-            item = await self.stock(sku) if received else inventory.StockItem()
-            assert (item.on_hand, item.reserved) == (received - gone, held), sku
+            items = [await self.stock(sku, name) for name in ("", *self.elsewhere.get(sku, []))] if received else []
+            there = sum(item.on_hand for item in items), sum(item.reserved for item in items)
+            assert there == (received - gone, held), sku
 
     async def _money_adds_up(self, order: ordering.Order) -> None:
         books = await self.place.books(order.order_id)

@@ -6,7 +6,7 @@ from typing import Any
 
 from treaty.followers.leases import LeaseLost
 from treaty.projections.projection import Projection
-from treaty.projections.rows import Between, Facets, Key, Outdated, Row, Superseded, Where, Words
+from treaty.projections.rows import Among, Between, Facets, Key, Outdated, Row, Superseded, Where, Words
 from treaty.projections.similar import Near
 
 
@@ -98,6 +98,8 @@ def _meets(values: Mapping[str, Any], where: Where) -> bool:
 
 def _is(value: Any, wanted: Any) -> bool:
     match wanted:
+        case Among():
+            return any(_is(value, one) for one in wanted.values)
         case Between():
             return (wanted.low is None or value >= wanted.low) and (wanted.high is None or value <= wanted.high)
         case Words():

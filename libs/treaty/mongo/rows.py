@@ -13,6 +13,7 @@ from treaty.mongo.driver import DURABLE, SNAPSHOT, aggregated, reaching, session
 from treaty.mongo.writing_session import WritingSession
 from treaty.projections.projection import Projection
 from treaty.projections.rows import (
+    Among,
     Between,
     Facets,
     Key,
@@ -272,6 +273,8 @@ def _frequencies(field: str, most: int) -> list[dict[str, Any]]:
 
 def _conditions(field: str, value: Any) -> Iterator[dict[str, Any]]:
     match value:
+        case Among():
+            yield {field: {"$in": list(value.values)}}
         case Between():
             bounds = {"$gte": value.low, "$lte": value.high}
             yield {field: {name: bound for name, bound in bounds.items() if bound is not None} or {"$exists": True}}

@@ -4,12 +4,13 @@ These names are for authors of contexts; the modules inside are the toolkit's ow
 """
 
 from treaty.projections.projection import Projection
-from treaty.projections.rows import Between, Facets, Key, Where, Words, words_of
+from treaty.projections.rows import Among, Between, Facets, Key, Where, Words, words_of
 from treaty.projections.similar import Near, parts_of
 from treaty.projections.view import FIRST, Page, View
 
 __all__ = [
     "FIRST",
+    "Among",
     "Between",
     "Facets",
     "Key",

@@ -20,6 +20,13 @@ class Between:
 
 
 @dataclass(frozen=True, slots=True)
+class Among:
+    """A condition: the value is one of these."""
+
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Words:
     """A condition on a field of words: each word of the text is the beginning of one of them."""
 
@@ -31,8 +38,8 @@ class Words:
 
 
 Where = Mapping[str, Any]
-"""The conditions on a list, by field: a value, `Between`, `Words` or `Near`. Of a field with several values, a value is
-one of them."""
+"""The conditions on a list, by field: a value, `Among`, `Between`, `Words` or `Near`. Of a field with several values, a
+value is one of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,6 +68,14 @@ class View(Generic[R]):
         assert last.values is not None
         return values, (last.values[self._projection.order_by], last.id)
 
+    async def every(self, where: Where) -> Sequence[R]:
+        """Returns all rows of a list that is known to be short, page by page."""
+        every, after = await self.page(where, Page(size=_LARGEST_PAGE))
+        while after is not None:
+            rows, after = await self.page(where, Page(size=_LARGEST_PAGE, after=after))
+            every += rows
+        return every
+
     async def facets(self, where: Where, *names: str, most: int = 10, among: int = 10_000) -> Facets:
         """Counts how often the values of some fields are in a list; at most the first `among` rows are counted."""
         return await self._rows.facets(where, names, most=most, among=among)

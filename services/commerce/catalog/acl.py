@@ -2,7 +2,7 @@
 
 from commerce.customers.v1 import customers_events_pb2 as customers
 
-from services.commerce.catalog.application import ForgetAuthor
+from services.commerce.catalog.application.authors import ForgetAuthor
 
 
 def customer_forgotten(event: customers.CustomerForgotten) -> ForgetAuthor:

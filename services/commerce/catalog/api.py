@@ -9,10 +9,9 @@ from commerce.money.v1 import money_pb2
 from treaty.domain import Invalid
 from treaty.rpc import EnumTable, page_of, to_token
 
-from services.commerce.catalog.application import (
+from services.commerce.catalog.application.catalog import (
     Catalog,
     ChangePrice,
-    CreateCategory,
     CreateProduct,
     DescribeProduct,
     DiscontinueProduct,
@@ -23,7 +22,9 @@ from services.commerce.catalog.application import (
     StartPromotion,
     SubmitReview,
 )
+from services.commerce.catalog.application.categories import Categories, CreateCategory, ListCategories
 from services.commerce.catalog.domain.categories import Category
+from services.commerce.catalog.domain.prices import KEPT
 from services.commerce.catalog.domain.products import Product
 from services.commerce.catalog.domain.reviews import Review, Status
 from services.commerce.catalog.domain.values import Details, Opinion, Promotion
@@ -44,8 +45,8 @@ _STATUS = EnumTable(
 class CatalogApi(pb_grpc.CatalogServiceServicer):
     """The gRPC servicer. The id of a new review is its request_id, so a repeated request finds the same review."""
 
-    def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
+    def __init__(self, catalog: Catalog, categories: Categories) -> None:
+        self._catalog, self._categories = catalog, categories
 
     async def CreateProduct(self, request: pb.CreateProductRequest, context: Any) -> pb.CreateProductResponse:
         command = CreateProduct(
@@ -86,7 +87,7 @@ class CatalogApi(pb_grpc.CatalogServiceServicer):
 
     async def CreateCategory(self, request: pb.CreateCategoryRequest, context: Any) -> pb.CreateCategoryResponse:
         command = CreateCategory(slug=request.slug, name=request.name, parent=request.parent)
-        created = await self._catalog.create_category(command)
+        created = await self._categories.create_category(command)
         return pb.CreateCategoryResponse(category=_category(created.state), revision=created.revision)
 
     async def SubmitReview(self, request: pb.SubmitReviewRequest, context: Any) -> pb.SubmitReviewResponse:
@@ -107,10 +108,14 @@ class CatalogApi(pb_grpc.CatalogServiceServicer):
         return pb.ModerateReviewResponse(review=_review(moderated.state, opinion), revision=moderated.revision)
 
     async def GetProduct(self, request: pb.GetProductRequest, context: Any) -> pb.GetProductResponse:
-        found, current = await self._catalog.get_product(request.sku)
+        found, current, lowest = await self._catalog.get_product(request.sku)
         assert current is not None
+        assert lowest is not None
         return pb.GetProductResponse(
-            product=_product(found.state), revision=found.revision, current_price=money_to_wire(current)
+            product=_product(found.state),
+            revision=found.revision,
+            current_price=money_to_wire(current),
+            lowest_price=money_to_wire(lowest),
         )
 
     async def SearchProducts(self, request: pb.SearchProductsRequest, context: Any) -> pb.SearchProductsResponse:
@@ -126,8 +131,14 @@ class CatalogApi(pb_grpc.CatalogServiceServicer):
         return pb.SearchProductsResponse(products=[_summary(row) for row in rows], next_page_token=to_token(after))
 
     async def GetCategory(self, request: pb.GetCategoryRequest, context: Any) -> pb.GetCategoryResponse:
-        found = await self._catalog.get_category(request.slug)
+        found = await self._categories.get_category(request.slug)
         return pb.GetCategoryResponse(category=_category(found.state), revision=found.revision)
+
+    async def ListCategories(self, request: pb.ListCategoriesRequest, context: Any) -> pb.ListCategoriesResponse:
+        query = ListCategories(parent=request.parent, page=page_of(request))
+        rows, after = await self._categories.list_categories(query)
+        categories = [pb.Category(slug=row.slug, name=row.name, parent=row.parent) for row in rows]
+        return pb.ListCategoriesResponse(categories=categories, next_page_token=to_token(after))
 
     async def ListReviews(self, request: pb.ListReviewsRequest, context: Any) -> pb.ListReviewsResponse:
         query = ListReviews(
@@ -187,9 +198,10 @@ def _product(product: Product) -> pb.Product:
         promotion=None if promotion is None else promotion_to_wire(promotion),
         price_history=[
             pb.PastPrice(list_price=money_to_wire(past.price), since=time_to_wire(past.since))
-            for past in product.price_history
+            for past in product.price_history[-KEPT:]
         ],
         discontinued=product.discontinued,
+        promotion_history=[promotion_to_wire(past) for past in product.promotion_history[-KEPT:]],
     )
 
 

@@ -1,4 +1,4 @@
-"""The read models of Catalog: products for the search, and reviews by product and status."""
+"""The read models of Catalog: products for the search, categories, and reviews by product and status."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -6,6 +6,7 @@ from datetime import datetime
 from treaty.projections import words_of
 
 from services.commerce.catalog.domain.events import (
+    CategoryEvent,
     PriceChanged,
     ProductCreated,
     ProductDescribed,
@@ -63,6 +64,20 @@ def product_row(sku: str, row: ProductRow | None, event: ProductEvent) -> Produc
 
 def _words(details: Details) -> tuple[str, ...]:
     return words_of(details.name, details.description, *details.tags)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CategoryRow:
+    """A category in a list."""
+
+    slug: str
+    name: str
+    parent: str
+
+
+def category_row(slug: str, row: CategoryRow | None, event: CategoryEvent) -> CategoryRow:
+    """Projects the event of a category onto its row."""
+    return CategoryRow(slug=slug, name=event.name, parent=event.parent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

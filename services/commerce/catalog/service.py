@@ -9,7 +9,9 @@ from treaty.service import Pattern, Ports, Relation, Service
 
 from services.commerce.catalog import acl, storage
 from services.commerce.catalog.api import CatalogApi
-from services.commerce.catalog.application import Authors, Catalog, EraseReviews, erase_again
+from services.commerce.catalog.application.authors import Authors, EraseReviews, erase_again
+from services.commerce.catalog.application.catalog import Catalog
+from services.commerce.catalog.application.categories import Categories
 from services.commerce.catalog.publishing import publish
 
 
@@ -18,9 +20,12 @@ def build(ports: Ports) -> Service:
         authors=ports.repository(storage.AUTHORS, policies=[erase_again], commands=storage.COMMANDS),
         personal_data=ports.personal_data,
     )
+    categories = Categories(
+        categories=ports.repository(storage.CATEGORIES), category_rows=ports.view(storage.CATEGORY_ROWS)
+    )
     catalog = Catalog(
         products=ports.repository(storage.PRODUCTS, policies=[publish]),
-        categories=ports.repository(storage.CATEGORIES),
+        categories=categories,
         reviews=ports.repository(storage.REVIEWS),
         authors=authors,
         product_rows=ports.view(storage.PRODUCT_ROWS),
@@ -29,11 +34,11 @@ def build(ports: Ports) -> Service:
     )
     return Service(
         name="commerce.catalog",
-        api=Api(pb_grpc.add_CatalogServiceServicer_to_server, CatalogApi(catalog)),
+        api=Api(pb_grpc.add_CatalogServiceServicer_to_server, CatalogApi(catalog, categories)),
         publishes=[events.ProductCreated, events.ProductChanged, events.PriceChanged, events.ProductDiscontinued],
         subscriptions=[on(customers.CustomerForgotten, acl.customer_forgotten, then=authors.forget)],
         commands=storage.COMMANDS,
         calls={EraseReviews: authors.erase_reviews},
-        projections=[storage.PRODUCT_ROWS, storage.REVIEW_ROWS],
+        projections=[storage.PRODUCT_ROWS, storage.CATEGORY_ROWS, storage.REVIEW_ROWS],
         relations=[Relation("commerce.customers", Pattern.PUBLISHED_LANGUAGE, "who is forgotten has no reviews")],
     )

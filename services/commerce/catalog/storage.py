@@ -6,9 +6,16 @@ A name here never changes. If the fields of an event change, its shape gets an u
 from treaty.commits import Names, Shape, Stored
 from treaty.projections import Projection
 
-from services.commerce.catalog.application import EraseReviews
+from services.commerce.catalog.application.authors import EraseReviews
 from services.commerce.catalog.domain import authors, categories, events, products, reviews
-from services.commerce.catalog.projections import ProductRow, ReviewRow, product_row, review_row
+from services.commerce.catalog.projections import (
+    CategoryRow,
+    ProductRow,
+    ReviewRow,
+    category_row,
+    product_row,
+    review_row,
+)
 
 PRODUCTS = Stored(
     "product",
@@ -46,6 +53,16 @@ PRODUCT_ROWS = Projection(
     project=product_row,
     order_by="name",
     filters=("words", "category", "price"),  # the rows found by these are then filtered by currency and `discontinued`
+    descending=False,
+)
+
+CATEGORY_ROWS = Projection(
+    name="categories",
+    source=CATEGORIES,
+    row=CategoryRow,
+    project=category_row,
+    order_by="name",
+    filters=("parent",),
     descending=False,
 )
 

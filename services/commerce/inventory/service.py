@@ -15,7 +15,13 @@ from treaty.settings import Settings
 from services.commerce.inventory import acl, storage
 from services.commerce.inventory.api import InventoryApi
 from services.commerce.inventory.application.allocations import Allocations, ExpireAllocation, expire
-from services.commerce.inventory.application.stock import ExpireStock, Stock, expire_pieces
+from services.commerce.inventory.application.stock import (
+    ExpireStock,
+    FollowProduct,
+    Stock,
+    expire_pieces,
+    follow_products,
+)
 from services.commerce.inventory.publishing import publish_allocation, publish_stock
 
 
@@ -27,7 +33,9 @@ class InventorySettings(Settings):
 
 def build(ports: Ports) -> Service:
     settings = ports.settings(InventorySettings)
-    items = ports.repository(storage.STOCK, policies=[publish_stock, expire_pieces], commands=storage.COMMANDS)
+    items = ports.repository(
+        storage.STOCK, policies=[publish_stock, expire_pieces, follow_products], commands=storage.COMMANDS
+    )
     stock_rows = ports.view(storage.STOCK_LEVELS)
     stock = Stock(
         items=items, warehouses=ports.repository(storage.WAREHOUSES), stock_rows=stock_rows, clock=ports.clock
@@ -61,7 +69,11 @@ def build(ports: Ports) -> Service:
             on(catalog.ProductDiscontinued, acl.product_discontinued, then=stock.discontinue_product),
         ],
         commands=storage.COMMANDS,
-        calls={ExpireAllocation: allocations.expire_allocation, ExpireStock: stock.expire_stock},
+        calls={
+            ExpireAllocation: allocations.expire_allocation,
+            ExpireStock: stock.expire_stock,
+            FollowProduct: stock.follow_product,
+        },
         projections=[storage.STOCK_LEVELS],
         relations=[
             Relation("commerce.ordering", Pattern.ANTI_CORRUPTION_LAYER, "an order becomes an allocation"),

@@ -7,7 +7,7 @@ from treaty.commits import Names, Shape, Stored
 from treaty.projections import Projection
 
 from services.commerce.inventory.application.allocations import ExpireAllocation
-from services.commerce.inventory.application.stock import ExpireStock
+from services.commerce.inventory.application.stock import ExpireStock, FollowProduct
 from services.commerce.inventory.domain import allocations, events, stock, warehouses
 from services.commerce.inventory.projections import StockRow, stock_level
 
@@ -51,7 +51,13 @@ WAREHOUSES = Stored(
     "warehouse", warehouses.Warehouse, events=[Shape("warehouse-registered", events.WarehouseRegistered)]
 )
 
-COMMANDS = Names([Shape("expire-allocation", ExpireAllocation), Shape("expire-stock", ExpireStock)])
+COMMANDS = Names(
+    [
+        Shape("expire-allocation", ExpireAllocation),
+        Shape("expire-stock", ExpireStock),
+        Shape("follow-product", FollowProduct),
+    ]
+)
 
 STOCK_LEVELS = Projection(
     name="stock",

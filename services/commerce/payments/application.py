@@ -61,8 +61,10 @@ class Gateway(Protocol):
     `GatewayTimeout` and `GatewayAway` mean: try again.
     """
 
-    async def authorise(self, reference: str, amount: Money) -> Answer:
-        """Requests that the gateway holds the money.
+    async def authorise(self, reference: str, amount: Money, token: str = "") -> Answer:
+        """Requests that the gateway holds the money of the payment method with a token.
+
+        Without a token, the payer chooses a method with the gateway, under our reference.
 
         Raises:
             GatewayTimeout, GatewayAway
@@ -166,15 +168,16 @@ class Payments:
     clock: Clock
 
     async def request_payment(self, command: RequestPayment) -> Committed[Payment]:
-        """Requests the money of a placed order, by the customer's payment method if there is a valid one."""
-        method = await self._method(command.customer_id)
+        """Requests the money of a placed order, by the customer's payment method if there is one."""
+        method, now = await self._method(command.customer_id), self.clock.now()
         return await self.payments.add(
             command.order_id,
             lambda payment: payment.request(
                 command.amount,
                 customer_id=command.customer_id,
-                token=method.token if method else "",
-                label=method.label if method else "",
+                token=method.token,
+                label=method.label,
+                expired=method.has_expired(now),
             ),
         )
 
@@ -216,7 +219,7 @@ class Payments:
         if payment.state.status is not Status.REQUESTED:
             return
         try:
-            answer = await self.gateway.authorise(command.order_id, command.amount)
+            answer = await self.gateway.authorise(command.order_id, command.amount, payment.state.token)
         except GatewayTimeout:
             await self.payments.change(
                 command.order_id, lambda payment: payment.fail("the gateway did not answer in time", reversal=True)
@@ -254,12 +257,12 @@ class Payments:
         else:
             await self.payments.change(command.order_id, lambda payment: payment.refunded(command.refund_id))
 
-    async def _method(self, customer_id: str) -> PaymentMethod | None:
+    async def _method(self, customer_id: str) -> PaymentMethod:
+        """Returns the payment method of a customer, or a blank one for a guest and for a customer without a method."""
         try:
-            method = (await self.methods.get(customer_id)).state if customer_id else None
+            return (await self.methods.get(customer_id)).state if customer_id else PaymentMethod(id="")
         except NotFound:
-            return None
-        return method if method is not None and method.is_good(self.clock.now()) else None
+            return PaymentMethod(id=customer_id)
 
 
 def _note(payment: Payment, answer: Answer) -> None:
@@ -276,7 +279,7 @@ def ask_gateway(payment: Payment, event: PaymentEvent) -> Iterator[Call]:
     """Policy: sends the request to the gateway that follows from an event."""
     amount = payment.amount
     match event:
-        case PaymentRequested():
+        case PaymentRequested() if payment.status is Status.REQUESTED:
             yield Call(Authorise(order_id=payment.id, amount=event.amount))
         case CaptureStarted() if amount is not None:
             yield Call(Capture(order_id=payment.id, amount=amount))

@@ -301,6 +301,13 @@ async def test_pages_go_on_where_the_last_one_ended() -> None:
     assert pages == [[4, 4, 3], [3, 2, 2], [1, 1, 0], [0]]
 
 
+@pytest.mark.parametrize("rows", [0, 199, 200, 201, 450])
+async def test_a_whole_list_is_read_over_its_pages(rows: int) -> None:
+    noted_rows = [noted(f"{n:03d}", 1, "ann" if n < rows else "bob", n) for n in range(rows + 1)]
+    found = await View(NOTES, await applied(noted_rows)).every({"owner": "ann"})
+    assert [value.rank for value in found] == list(reversed(range(rows)))
+
+
 async def test_a_reading_that_was_given_up_does_not_hold_the_next_one() -> None:
     rows = SlowRows(NOTES)
     projector = Projector(NOTES, rows, 0, NoProbe())

@@ -3,7 +3,7 @@
 import pytest
 
 from treaty.followers.leases import LeaseLost
-from treaty.projections.rows import Between, Facets, Key, Outdated, Row, Rows, Superseded, Words, words_of
+from treaty.projections.rows import Among, Between, Facets, Key, Outdated, Row, Rows, Superseded, Words, words_of
 from treaty.projections.similar import Near, parts_of
 from treaty.service.stores import Stores
 from treaty.testing.samples import NOTES
@@ -69,6 +69,14 @@ class RowsSuite(OnStores):
         assert [r.id for r in await rows.find({"rank": Between(2, 4)}, None, 10)] == ["4", "3", "2"]
         assert [r.id for r in await rows.find({"rank": Between(low=4)}, None, 10)] == ["5", "4"]
         assert [r.id for r in await rows.find({"rank": Between(high=1)}, None, 10)] == ["1", "0"]
+
+    async def test_a_value_is_among_others(self, rows: Rows) -> None:
+        await rows.store([row("a", 1), row("b", 2, "bob"), row("c", 3, "cid")], 1, 0)
+        await rows.store([Row("d", 1, {"owner": "zoe", "rank": 4, "tags": ["red", "blue"]})], 1, 0)
+        assert [r.id for r in await rows.find({"owner": Among(("ann", "cid", "eve"))}, None, 10)] == ["c", "a"]
+        assert [r.id for r in await rows.find({"owner": Among(("ann", "cid")), "rank": 1}, None, 10)] == ["a"]
+        assert [r.id for r in await rows.find({"tags": Among(("blue", "black"))}, None, 10)] == ["d"]
+        assert not await rows.find({"owner": Among(())}, None, 10)
 
     async def test_each_word_must_begin_one_of_the_rows(self, rows: Rows) -> None:
         texts = {"a": "Green tea, loose", "b": "A green (tea) cup", "c": "Black coffee"}

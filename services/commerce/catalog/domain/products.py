@@ -14,29 +14,31 @@ from services.commerce.catalog.domain.events import (
     PromotionEnded,
     PromotionStarted,
 )
+from services.commerce.catalog.domain.prices import (
+    ListPrices,
+    Promotions,
+    lowest_price,
+    with_price,
+    with_promotion,
+    without_promotion,
+)
 from services.commerce.catalog.domain.values import Details, Promotion, must_be_a_price
 from services.commerce.money import Money
-
-KEPT_PRICES = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PastPrice:
-    """A list price, and the moment from which it was valid."""
-
-    price: Money
-    since: datetime
 
 
 @dataclass(slots=True, kw_only=True)
 class Product(Aggregate[ProductEvent]):
-    """One product. Its id is the SKU. Its promotion is always cheaper than its list price, in the same currency."""
+    """One product. Its id is the SKU. Its promotion is always cheaper than its list price, in the same currency.
+
+    The histories end with the present. `promotion_history` has the time in which each promotion was valid indeed.
+    """
 
     details: Details = field(default_factory=Details)
     list_price: Money | None = None
     promotion: Promotion | None = None
-    price_history: tuple[PastPrice, ...] = ()
+    price_history: ListPrices = ()
     discontinued: bool = False
+    promotion_history: Promotions = ()
 
     def create(self, details: Details, list_price: Money, at: datetime) -> None:
         if self.list_price is not None:
@@ -92,6 +94,10 @@ class Product(Aggregate[ProductEvent]):
         """Returns the price of one piece at a moment."""
         return self.promotion.price if self.promotion is not None and self.promotion.runs(at) else self.list_price
 
+    def lowest_price_before(self, at: datetime) -> Money | None:
+        """Returns the lowest price of the 30 days before the promotion that runs at a moment, or before that moment."""
+        return lowest_price(self.price_history, self.promotion_history, at)
+
     def _must_be_for_sale(self) -> None:
         if self.discontinued:
             raise Rejected(f"{self.id} is discontinued and can no longer be changed", reason="PRODUCT_DISCONTINUED")
@@ -121,14 +127,16 @@ class Product(Aggregate[ProductEvent]):
                 self._set_price(event.list_price, event.changed_at)
             case PromotionStarted():
                 self.promotion = event.promotion
+                self.promotion_history = with_promotion(self.promotion_history, event.promotion, event.changed_at)
             case PromotionEnded():
                 self.promotion = None
+                self.promotion_history = without_promotion(self.promotion_history, event.changed_at)
             case ProductDiscontinued():
                 self.discontinued = True
 
     def _set_price(self, price: Money, since: datetime) -> None:
         self.list_price = price
-        self.price_history = (*self.price_history, PastPrice(price=price, since=since))[-KEPT_PRICES:]
+        self.price_history = with_price(self.price_history, price, since, self.promotion_history)
 
 
 def _must_be_lower(promotion: Money, list_price: Money) -> None:

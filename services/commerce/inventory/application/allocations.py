@@ -15,12 +15,13 @@ from treaty.causes import Cause, current_cause, step
 from treaty.clock import Clock
 from treaty.commits import Committed, Repository
 from treaty.domain import Call, DomainError, NotFound
-from treaty.projections import Page, View
+from treaty.projections import View
 
 from services.commerce.inventory.domain.allocations import Allocation, Status
 from services.commerce.inventory.domain.events import AllocationEvent, OrderAllocated
+from services.commerce.inventory.domain.plans import plan
 from services.commerce.inventory.domain.stock import StockItem
-from services.commerce.inventory.domain.values import DEFAULT_WAREHOUSE, AllocatedLine, stock_id
+from services.commerce.inventory.domain.values import DEFAULT_WAREHOUSE, AllocatedLine, Lines, stock_id
 from services.commerce.inventory.projections import StockRow
 
 
@@ -138,26 +139,19 @@ class Allocations:
             raise NotFound(f"no stock was requested for order {order_id} yet")
         return found
 
-    async def _planned(self, pieces: Mapping[str, int]) -> Sequence[AllocatedLine]:
-        """Chooses a warehouse for each SKU: the default one, or else the first other one with enough pieces.
+    async def _planned(self, pieces: Mapping[str, int]) -> Lines:
+        """Chooses warehouses for the pieces. Other warehouses are looked at only if the default one has too few.
 
         The read model may be out of date, so only the reservation decides whether there are enough pieces.
         """
         main = await self.stock_rows.rows([stock_id(DEFAULT_WAREHOUSE, sku) for sku in pieces])
-        able = {row.sku for row in main.values() if row.available >= pieces[row.sku]}
-        return [
-            AllocatedLine(
-                sku=sku,
-                warehouse=DEFAULT_WAREHOUSE if sku in able else await self._other_warehouse(sku, quantity),
-                quantity=quantity,
-            )
-            for sku, quantity in pieces.items()
-        ]
-
-    async def _other_warehouse(self, sku: str, quantity: int) -> str:
-        """Returns the first warehouse with enough pieces. Otherwise returns the default one, which then refuses."""
-        rows, _ = await self.stock_rows.page({"sku": sku}, Page(size=100))
-        return next((row.warehouse for row in rows if row.available >= quantity), DEFAULT_WAREHOUSE)
+        shelves = {row.sku: {row.warehouse: row.available} for row in main.values()}
+        if any(sum(shelves.get(sku, {}).values()) < quantity for sku, quantity in pieces.items()):
+            found = await asyncio.gather(*(self.stock_rows.every({"sku": sku}) for sku in pieces))
+            shelves = {
+                sku: {row.warehouse: row.available for row in rows} for sku, rows in zip(pieces, found, strict=True)
+            }
+        return plan(pieces, shelves)
 
     async def _reserve(self, order_id: str, line: AllocatedLine) -> DomainError | None:
         """Reserves one line. Returns the refusal, or None if the line is reserved."""

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 
 from treaty.clock import Clock
 from treaty.commits import Committed, Repository
-from treaty.domain import Call
+from treaty.domain import Call, NotFound
 from treaty.projections import FIRST, Key, Page, View
 
 from services.commerce.inventory.domain.batches import end_of
-from services.commerce.inventory.domain.events import StockEvent, StockReceived
+from services.commerce.inventory.domain.events import ItemRegistered, StockEvent, StockReceived
 from services.commerce.inventory.domain.stock import StockItem
 from services.commerce.inventory.domain.values import DEFAULT_WAREHOUSE, stock_id
 from services.commerce.inventory.domain.warehouses import Warehouse
@@ -32,6 +33,14 @@ class ListProduct:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscontinueProduct:
+    sku: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowProduct:
+    """An item follows its product, which may have been discontinued while the item was being registered."""
+
+    warehouse: str
     sku: str
 
 
@@ -109,11 +118,15 @@ class Stock:
     clock: Clock
 
     async def register_item(self, command: RegisterItem) -> Committed[StockItem]:
-        """Registers a SKU in a warehouse."""
-        return await self.items.add(
-            stock_id(command.warehouse, command.sku),
-            lambda item: item.register(warehouse=command.warehouse, sku=command.sku, description=command.description),
-        )
+        """Registers a SKU in a warehouse. If its product is discontinued, it is not reordered there either."""
+        discontinued = await self._is_discontinued(command.sku)
+
+        def decide(item: StockItem) -> None:
+            item.register(warehouse=command.warehouse, sku=command.sku, description=command.description)
+            if discontinued:
+                item.discontinue(warehouse=command.warehouse, sku=command.sku)
+
+        return await self.items.add(stock_id(command.warehouse, command.sku), decide)
 
     async def list_product(self, command: ListProduct) -> Committed[StockItem]:
         """Creates the item of a product of the catalogue in the default warehouse."""
@@ -123,11 +136,20 @@ class Stock:
         )
 
     async def discontinue_product(self, command: DiscontinueProduct) -> Committed[StockItem]:
-        """Ends the reorders of a product in the default warehouse."""
-        return await self.items.add(
-            stock_id(DEFAULT_WAREHOUSE, command.sku),
-            lambda item: item.discontinue(warehouse=DEFAULT_WAREHOUSE, sku=command.sku),
-        )
+        """Ends the reorders of a product in every warehouse.
+
+        The item of the default warehouse is the first, because items that are registered from then on follow it.
+        """
+        main = await self._discontinue(DEFAULT_WAREHOUSE, command.sku)
+        for row in await self.stock_rows.every({"sku": command.sku}):
+            if row.warehouse != DEFAULT_WAREHOUSE:
+                await self._discontinue(row.warehouse, command.sku)
+        return main
+
+    async def follow_product(self, command: FollowProduct) -> None:
+        """Ends the reorders of an item if its product is discontinued."""
+        if await self._is_discontinued(command.sku):
+            await self._discontinue(command.warehouse, command.sku)
 
     async def manage_item(self, command: ManageItem) -> Committed[StockItem]:
         """Sets the bar code, the reorder point and the reorder quantity of an item."""
@@ -176,6 +198,30 @@ class Stock:
         """Returns a page of stock items, sorted by SKU, and the key of the next page, or None at the end."""
         where = {"warehouse": query.warehouse, "sku": query.sku, "to_reorder": query.to_reorder}
         return await self.stock_rows.page({name: value for name, value in where.items() if value}, query.page)
+
+    async def _is_discontinued(self, sku: str) -> bool:
+        try:
+            return (await self.items.get(stock_id(DEFAULT_WAREHOUSE, sku))).state.discontinued
+        except NotFound:
+            return False
+
+    async def _discontinue(self, warehouse: str, sku: str) -> Committed[StockItem]:
+        return await self.items.add(
+            stock_id(warehouse, sku), lambda item: item.discontinue(warehouse=warehouse, sku=sku)
+        )
+
+
+LISTED = timedelta(minutes=1)
+"""The time after which the read model shows a new item, so that the end of its product finds it there."""
+
+
+def follow_products(item: StockItem, event: StockEvent) -> Iterator[Call]:
+    """Policy: looks at the product of a new item once more, because it may be discontinued at the same time."""
+    match event:
+        case ItemRegistered() if event.warehouse != DEFAULT_WAREHOUSE:
+            yield Call(FollowProduct(warehouse=event.warehouse, sku=event.sku), after=LISTED)
+        case _:
+            return
 
 
 def expire_pieces(item: StockItem, event: StockEvent) -> Iterator[Call]:

@@ -30,9 +30,9 @@ class PaymentMethod(Aggregate[MethodEvent]):
         if not self.forgotten:
             self.record(MethodForgotten())
 
-    def is_good(self, now: datetime) -> bool:
-        """Returns whether the payment method can be used at a moment."""
-        return bool(self.token) and (self.expires_at is None or now < self.expires_at)
+    def has_expired(self, now: datetime) -> bool:
+        """Returns whether the payment method can no longer be used. One that was never registered has not expired."""
+        return self.expires_at is not None and self.expires_at <= now
 
     def evolve(self, event: MethodEvent) -> None:
         match event:

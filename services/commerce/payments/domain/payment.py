@@ -93,10 +93,17 @@ class Payment(Aggregate[PaymentEvent]):
     transactions: tuple[Transaction, ...] = ()
     refunds: tuple[Refund, ...] = ()
 
-    def request(self, amount: Money, *, customer_id: str = "", token: str = "", label: str = "") -> None:
-        """Requests the money. Does nothing if it was requested before, or if the order was cancelled first."""
+    def request(
+        self, amount: Money, *, customer_id: str = "", token: str = "", label: str = "", expired: bool = False
+    ) -> None:
+        """Requests the money. Does nothing if it was requested before, or if the order was cancelled first.
+
+        If the payment method has expired, the payment fails at once: another method is not charged in its place.
+        """
         if self.status is Status.NEW and not self.cancelled:
             self.record(PaymentRequested(amount=amount, customer_id=customer_id, token=token, label=label))
+            if expired:
+                self.fail("the payment method has expired", reversal=False)
 
     def await_verdict(self) -> None:
         """Records that the gateway will call back. If the order is cancelled already, the payment fails."""

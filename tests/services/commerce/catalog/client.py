@@ -32,6 +32,7 @@ KNOWN: dict[str, dict[str, Any]] = {
     "GetProduct": {"sku": "mug"},
     "SearchProducts": {},
     "GetCategory": {"slug": "kitchen"},
+    "ListCategories": {},
     "ListReviews": {"sku": "mug"},
 }
 
@@ -52,6 +53,13 @@ class Catalogue:
         """Creates a product under a request id of its own."""
         known = {"request_id": self.ids.new(), "sku": sku, "list_price": price or money(100), **changes}
         return await self.ask("CreateProduct", **known)
+
+    async def sort(self, slug: str, parent: str = "", name: str = "") -> str:
+        """Creates a category; returns the revision once the list shows it."""
+        known = {"request_id": self.ids.new(), "slug": slug, "name": name or slug.title(), "parent": parent}
+        revision: str = (await self.ask("CreateCategory", **known)).revision
+        await self.ask("ListCategories", not_before=revision)
+        return revision
 
     async def review(self, title: str, **changes: Any) -> Any:
         return await self.ask("SubmitReview", **{"request_id": self.ids.new(), "title": title, **changes})

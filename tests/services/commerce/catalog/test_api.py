@@ -11,7 +11,7 @@ from treaty.testing.clients import refusal
 from treaty.testing.world import embedded
 
 from tests.services.clients import money
-from tests.services.commerce.catalog.client import FAR_AHEAD, Catalogue
+from tests.services.commerce.catalog.client import FAR_AHEAD, LONG_AGO, Catalogue
 
 INVALID, REFUSED = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.FAILED_PRECONDITION
 
@@ -82,9 +82,14 @@ async def test_a_promotion_lowers_the_price_until_it_is_ended(catalog: Catalogue
     await catalog.ask("CreateProduct")
     started = await catalog.ask("StartPromotion")
     assert (started.product.promotion.price, started.product.promotion.ends_at) == (money(900), FAR_AHEAD)
-    assert (await catalog.ask("GetProduct")).current_price == money(900)
+    read = await catalog.ask("GetProduct")
+    assert (read.current_price, read.lowest_price) == (money(900), money(1200))
     assert not (await catalog.ask("EndPromotion")).product.HasField("promotion")
-    assert (await catalog.ask("GetProduct")).current_price == money(1200)
+    read = await catalog.ask("GetProduct")
+    assert (read.current_price, read.lowest_price) == (money(1200), money(900))
+    [past] = read.product.promotion_history
+    held = past.starts_at.seconds > LONG_AGO.seconds, past.ends_at.seconds < FAR_AHEAD.seconds
+    assert (past.price, held) == (money(900), (True, True))
 
 
 async def test_a_promotion_to_come_does_not_lower_the_price_yet(catalog: Catalogue) -> None:

@@ -42,6 +42,31 @@ async def test_products_are_found_by_category_and_price(catalog: Catalogue) -> N
     assert await catalog.found(seen, category="kitchen", highest_price=money(250)) == ["a"]
 
 
+async def test_a_category_has_the_products_of_its_parts(catalog: Catalogue) -> None:
+    tree = {"house": "", "kitchen": "house", "cups": "kitchen", "garden": "house", "office": ""}
+    for slug, parent in tree.items():
+        await catalog.sort(slug, parent)
+        seen = (await catalog.make(f"in-{slug}", name=slug, category=slug)).revision
+    assert await catalog.found(seen, category="house") == ["in-cups", "in-garden", "in-house", "in-kitchen"]
+    assert await catalog.found(seen, category="kitchen") == ["in-cups", "in-kitchen"]
+    assert await catalog.found(seen, category="cups", text="cups") == ["in-cups"]
+    assert await catalog.found(seen, category="attic") == []
+    page = await catalog.ask("SearchProducts", category="house", page_size=3)
+    rest = await catalog.ask("SearchProducts", category="house", page_size=3, page_token=page.next_page_token)
+    assert [one.sku for one in rest.products] == ["in-kitchen"]
+
+
+async def test_categories_are_listed_by_name_all_or_the_parts_of_one(catalog: Catalogue) -> None:
+    for slug, parent, name in [("k", "", "Kitchen"), ("c", "k", "Cups"), ("b", "k", "Bowls"), ("t", "c", "Tea cups")]:
+        await catalog.sort(slug, parent, name)
+    first = await catalog.ask("ListCategories", page_size=3)
+    assert [one.name for one in first.categories] == ["Bowls", "Cups", "Kitchen"]
+    last = await catalog.ask("ListCategories", page_size=3, page_token=first.next_page_token)
+    assert (list(last.categories), last.next_page_token) == ([pb.Category(slug="t", name="Tea cups", parent="c")], "")
+    assert [one.slug for one in (await catalog.ask("ListCategories", parent="k")).categories] == ["b", "c"]
+    assert not (await catalog.ask("ListCategories", parent="t")).categories
+
+
 async def test_a_list_shows_what_a_command_changed_once_its_revision_is_asked_for(catalog: Catalogue) -> None:
     await catalog.ask("CreateProduct")
     described = await catalog.ask("DescribeProduct")

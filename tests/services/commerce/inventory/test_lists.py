@@ -4,11 +4,14 @@ from typing import Any
 
 import grpc
 import pytest
+from commerce.catalog.v1 import catalog_events_pb2 as catalog
 from commerce.inventory.v1 import inventory_events_pb2 as events
 from commerce.inventory.v1 import inventory_service_pb2 as pb
+from treaty.causes import Cause, acting
 from treaty.testing import eventually
 from treaty.testing.clients import TIMEOUT, refusal
 
+from services.commerce.inventory.application.stock import FollowProduct, Stock
 from tests.services.clients import Shop, money
 
 
@@ -50,6 +53,54 @@ async def test_stock_is_listed_by_sku_and_by_warehouse(inventory: Shop) -> None:
     assert await listed(inventory, sku="cup") == [("cup", "main"), ("cup", "north")]
     assert await listed(inventory, warehouse="main") == [("cup", "main"), ("tea", "main")]
     assert await listed(inventory, warehouse="north", sku="tea") == []
+
+
+async def called_for_more(shop: Shop) -> set[str]:
+    """Returns the warehouses that have announced that they need more pieces."""
+    await shop.settled()
+    name = events.ReorderNeeded.DESCRIPTOR.full_name
+    told = [events.ReorderNeeded.FromString(one.body) for one in shop.world.broker.published if one.type == name]
+    return {one.warehouse for one in told}
+
+
+async def discontinued(shop: Shop, sku: str) -> None:
+    shop.hear("commerce.inventory", sku, catalog.ProductDiscontinued(sku=sku))
+    await shop.settled()
+
+
+async def test_a_discontinued_product_is_reordered_in_no_warehouse(inventory: Shop) -> None:
+    for warehouse in ("main", "north", "south"):
+        await page(inventory, not_before=await receive(inventory, "tea", warehouse))
+    await receive(inventory, "cup", "north")
+    for _ in range(2):
+        await discontinued(inventory, "tea")
+    for warehouse in ("main", "north", "south"):
+        await manage(inventory, "tea", warehouse=warehouse)
+    assert await called_for_more(inventory) == set()
+    await manage(inventory, "cup", warehouse="north")
+    assert await called_for_more(inventory) == {"north"}, "another product is still reordered"
+    assert await listed(inventory, to_reorder=True) == [("cup", "north")]
+
+
+async def test_an_item_that_is_registered_after_the_end_of_its_product_is_not_reordered(inventory: Shop) -> None:
+    await discontinued(inventory, "tea")
+    await receive(inventory, "tea", "north")
+    await manage(inventory, "tea", warehouse="north")
+    assert await called_for_more(inventory) == set()
+
+
+async def test_an_item_that_is_registered_at_the_end_of_its_product_follows_it(inventory: Shop) -> None:
+    for sku in ("tea", "cup"):
+        await receive(inventory, sku, "north")
+        await page(inventory, not_before=await receive(inventory, sku))
+    stock: Stock = inventory.world.runner("commerce.inventory").service.calls[FollowProduct].__self__  # type: ignore[attr-defined]
+    with acting(Cause(id="discontinue", digest="", durable=True)):
+        await stock.items.change("main/tea", lambda item: item.discontinue(warehouse="main", sku="tea"))
+    for sku in ("tea", "cup"):
+        with acting(Cause(id=f"follow/{sku}", digest="", durable=True)):
+            await stock.follow_product(FollowProduct(warehouse="north", sku=sku))
+    ended = {sku: (await stock.items.get(f"north/{sku}")).state.discontinued for sku in ("tea", "cup")}
+    assert ended == {"tea": True, "cup": False}
 
 
 async def test_stock_is_listed_page_by_page(inventory: Shop) -> None:

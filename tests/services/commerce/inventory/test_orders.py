@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Coroutine, Sequence
 from itertools import permutations
-from typing import Any
+from typing import Any, TypeVar
 
 import grpc
 import pytest
@@ -29,6 +29,7 @@ from tests.services.clients import Shop
 ORDER = "aaaaaaaa-2222-4333-8444-555555555555"
 OTHER = "bbbbbbbb-2222-4333-8444-555555555555"
 RETURN = "cccccccc-2222-4333-8444-555555555555"
+T = TypeVar("T")
 FULFILLED = pb.ALLOCATION_STATUS_FULFILLED
 
 
@@ -79,9 +80,9 @@ def use_cases(shop: Shop) -> Allocations:
     return allocating
 
 
-async def acted(id: str, use_case: Coroutine[Any, Any, Any]) -> None:
+async def acted(id: str, use_case: Coroutine[Any, Any, T]) -> T:
     with acting(Cause(id=id, digest="", durable=True)):
-        await use_case
+        return await use_case
 
 
 def lines(found: Any) -> list[tuple[str, str, int]]:
@@ -160,25 +161,74 @@ async def test_an_order_that_was_cancelled_before_it_was_heard_of_gets_nothing(i
     assert await inventory.on_hand("tea") == (10, 0)
 
 
+async def stocked(shop: Shop, warehouse: str, quantity: int, sku: str = "tea") -> None:
+    """Registers an item in a warehouse and receives pieces, and waits until the list shows them."""
+    register = pb.RegisterItemRequest(request_id=shop.ids.new(), sku=sku, warehouse=warehouse)
+    await shop.inventory.RegisterItem(register, timeout=TIMEOUT)
+    request = pb.ReceiveStockRequest(request_id=shop.ids.new(), sku=sku, warehouse=warehouse, quantity=quantity)
+    revision = (await shop.inventory.ReceiveStock(request, timeout=TIMEOUT)).revision
+    await shop.inventory.ListStock(pb.ListStockRequest(not_before=revision), timeout=TIMEOUT)
+
+
+async def levels(shop: Shop, sku: str = "tea") -> dict[str, tuple[int, int]]:
+    """Returns the pieces on hand and reserved by warehouse."""
+    await shop.settled()
+    found = await shop.inventory.ListStock(pb.ListStockRequest(sku=sku), timeout=TIMEOUT)
+    return {item.warehouse: (item.on_hand, item.reserved) for item in found.items}
+
+
+async def test_an_order_that_no_warehouse_has_alone_comes_from_several_and_goes_back_to_them(inventory: Shop) -> None:
+    for warehouse in ("main", "north"):
+        await stocked(inventory, warehouse, 3)
+    placed(inventory, tea=4)
+    held = await comes_to(inventory, pb.ALLOCATION_STATUS_ALLOCATED)
+    assert lines(held) == [("tea", "main", 3), ("tea", "north", 1)]
+    assert await levels(inventory) == {"main": (3, 3), "north": (3, 1)}
+    await delivered(inventory, tea=4)
+    assert await levels(inventory) == {"main": (0, 0), "north": (2, 0)}
+    await take_back(inventory, tea=4)
+    assert await levels(inventory) == {"main": (3, 0), "north": (3, 0)}
+
+
+async def test_a_cancelled_order_frees_its_pieces_in_every_warehouse(inventory: Shop) -> None:
+    for warehouse in ("main", "north"):
+        await stocked(inventory, warehouse, 3)
+    placed(inventory, tea=5)
+    await comes_to(inventory, pb.ALLOCATION_STATUS_ALLOCATED)
+    for _ in range(2):
+        inventory.hear("commerce.inventory", ORDER, ordering.OrderCancelled(order_id=ORDER))
+    await comes_to(inventory, pb.ALLOCATION_STATUS_RELEASED)
+    assert await levels(inventory) == {"main": (3, 0), "north": (3, 0)}
+
+
+async def test_a_warehouse_that_has_fewer_than_it_showed_frees_what_the_others_reserved(inventory: Shop) -> None:
+    for warehouse in ("main", "north"):
+        await stocked(inventory, warehouse, 3)
+    allocating = use_cases(inventory)
+    planned = await acted("plan", allocating._planned({"tea": 6}))
+    await acted("other order", allocating.items.change("north/tea", lambda item: item.reserve(OTHER, 1, "2024-01-01")))
+    await acted("request", allocating.allocations.add(ORDER, lambda allocation: allocation.request(planned)))
+    placed(inventory, tea=6)
+    assert lines(await comes_to(inventory, pb.ALLOCATION_STATUS_REFUSED)) == []
+    assert await levels(inventory) == {"main": (3, 0), "north": (3, 1)}
+
+
 async def test_another_warehouse_is_chosen_when_the_main_one_has_too_few(inventory: Shop) -> None:
     await inventory.stock("tea", 3)
     for warehouse in ("south", "north"):
-        register = pb.RegisterItemRequest(request_id=inventory.ids.new(), sku="tea", warehouse=warehouse)
-        await inventory.inventory.RegisterItem(register, timeout=TIMEOUT)
-        request = pb.ReceiveStockRequest(request_id=inventory.ids.new(), sku="tea", warehouse=warehouse, quantity=9)
-        revision = (await inventory.inventory.ReceiveStock(request, timeout=TIMEOUT)).revision
-        await inventory.inventory.ListStock(pb.ListStockRequest(not_before=revision), timeout=TIMEOUT)
+        await stocked(inventory, warehouse, 9)
     placed(inventory, tea=4)
     placed(inventory, OTHER, tea=3)
     assert lines(await comes_to(inventory, pb.ALLOCATION_STATUS_ALLOCATED)) == [("tea", "north", 4)]
     assert lines(await comes_to(inventory, pb.ALLOCATION_STATUS_ALLOCATED, OTHER)) == [("tea", "main", 3)]
 
 
-async def test_an_order_that_no_warehouse_can_supply_is_refused(inventory: Shop) -> None:
-    await inventory.stock("tea", 3)
-    placed(inventory, tea=4)
+async def test_an_order_that_all_warehouses_together_cannot_supply_is_refused(inventory: Shop) -> None:
+    for warehouse in ("main", "north"):
+        await stocked(inventory, warehouse, 3)
+    placed(inventory, tea=7)
     assert lines(await comes_to(inventory, pb.ALLOCATION_STATUS_REFUSED)) == []
-    assert await inventory.on_hand("tea") == (3, 0)
+    assert await levels(inventory) == {"main": (3, 0), "north": (3, 0)}
 
 
 async def test_a_return_is_taken_back_once_whoever_asks_again(inventory: Shop) -> None:

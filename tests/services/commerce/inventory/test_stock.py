@@ -2,13 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from treaty.domain import Call, Invalid, Rejected
 from treaty.testing.scenarios import given
 
-from services.commerce.inventory.application.stock import ExpireStock, expire_pieces
+from services.commerce.inventory.application.stock import (
+    ExpireStock,
+    FollowProduct,
+    expire_pieces,
+    follow_products,
+)
 from services.commerce.inventory.domain.batches import MOST_BATCHES, Batch
 from services.commerce.inventory.domain.events import (
     ItemDiscontinued,
@@ -325,6 +330,14 @@ def test_no_more_is_called_for_of_what_is_discontinued() -> None:
     past = [*TEN, MANAGED, ItemDiscontinued()]
     item = given(StockItem, "i", past).when(lambda item: item.reserve("o-1", 10, MAY))
     assert not item.then([StockReserved(order_id="o-1", quantity=10)]).runs_low
+
+
+def test_an_item_of_another_warehouse_looks_at_its_product_once_it_is_listed() -> None:
+    item = given(StockItem, "north/tea").state
+    north = ItemRegistered(warehouse="north", sku="tea", description="Tea")
+    [call] = follow_products(item, north)
+    assert (call.command, call.after) == (FollowProduct(warehouse="north", sku="tea"), timedelta(minutes=1))
+    assert list(follow_products(item, REGISTERED)) == []
 
 
 LISTED = ItemRegistered(warehouse="main", sku="tea", description="Tea", from_catalogue=True)

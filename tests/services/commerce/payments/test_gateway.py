@@ -36,9 +36,9 @@ from services.commerce.payments.external.gateway.simulator import Behaviour, Sim
 _fields = st.text(st.characters(blacklist_characters="|\r\n", blacklist_categories=["Cs"]), max_size=9)
 
 
-@given(st.integers(0, 9999), _fields.filter(bool), _fields, _fields)
-def test_a_line_comes_back_as_it_was_written(kind: int, reference: str, amount: str, currency: str) -> None:
-    line = Line(type=f"{kind:04d}", reference=reference, amount=amount, currency=currency)
+@given(st.integers(0, 9999), _fields.filter(bool), _fields, _fields, _fields)
+def test_a_line_comes_back_as_it_was_written(kind: int, reference: str, amount: str, currency: str, token: str) -> None:
+    line = Line(type=f"{kind:04d}", reference=reference, amount=amount, currency=currency, token=token)
     assert decode(line.encode()) == line
 
 
@@ -48,6 +48,7 @@ def test_a_line_comes_back_as_it_was_written(kind: int, reference: str, amount: 
         b"",
         b"hello\n",
         b"0110|ref|00\n",
+        b"0110|ref|00|x|tok_1|\n",
         b"abcd|ref|00|x\n",
         b"0110||00|x\n",
         "²110|ref|00|x\n".encode(),
@@ -62,6 +63,7 @@ def test_what_is_not_of_the_format_is_refused(data: bytes) -> None:
 def test_an_answer_belongs_to_its_request() -> None:
     asked = request(AUTHORISE, "o-1", Money(500, "GBP"))
     assert asked.encode() == b"0100|o-1|500|GBP\n"
+    assert request(AUTHORISE, "o-1", Money(500, "GBP"), "tok_1").encode() == b"0100|o-1|500|GBP|tok_1\n"
     assert (answer(asked, "00").type, answer(asked, "00").answers) == ("0110", AUTHORISE)
 
 
@@ -95,6 +97,30 @@ async def test_money_is_held_captured_and_given_back() -> None:
     for _ in range(2):
         await gateway.refund("o", "cancellation", Money(500, "GBP"))
     assert (account.captured, account.refunded) == (500, 500)
+
+
+@pytest.mark.parametrize("token", ["", "tok_1"])
+async def test_the_gateway_charges_the_method_that_it_is_told_or_none_in_particular(token: str) -> None:
+    gateway = in_process()
+    assert (await gateway.authorise("o", Money(500, "GBP"), token)).verdict is Verdict.APPROVED
+    account = gateway.simulator.accounts["o"]
+    assert (account.held, account.token) == (500, token)
+
+
+@pytest.mark.parametrize(
+    ("token", "reason"),
+    [
+        ("tok_declined", "declined by the bank"),
+        ("tok_unknown", "unknown payment method"),
+        ("tok_expired", "the card has expired"),
+    ],
+)
+async def test_a_method_that_the_gateway_does_not_accept_is_declined_and_holds_nothing(token: str, reason: str) -> None:
+    gateway = in_process()
+    for _ in range(2):
+        told = await gateway.authorise("o", Money(529, "GBP"), token)
+        assert told == Answer(verdict=Verdict.DECLINED, reason=reason)
+    assert await gateway.books() == Books(held=0, captured=0, refunded=0)
 
 
 async def captured(gateway: GatewayClient, reference: str = "o") -> None:
@@ -310,6 +336,7 @@ async def test_the_gateway_is_reached_over_a_socket_and_again_after_it_broke() -
     ):
         answers = await asyncio.gather(*(gateway.authorise(f"o-{n}", Money(500 + n, "GBP")) for n in range(14)))
         assert [told.verdict for told in answers] == [Verdict.APPROVED] * 13 + [Verdict.DECLINED]
+        assert (await gateway.authorise("card", Money(1, "GBP"), "tok_unknown")).verdict is Verdict.DECLINED
         assert gateway._writer is not None
         gateway._writer.close()
         assert (await gateway.authorise("again", Money(100, "GBP"))).verdict is Verdict.APPROVED

@@ -70,6 +70,18 @@ def test_a_gateway_that_did_not_answer_is_told_to_give_the_money_up() -> None:
     given(Payment, "o", [REQUESTED]).when(lambda payment: payment.fail("no answer", reversal=True)).then([silent])
 
 
+def test_a_payment_by_an_expired_method_fails_and_nothing_is_asked_of_the_gateway() -> None:
+    by_card = PaymentRequested(amount=AMOUNT, customer_id="ann", token="tok_1", label="card")
+    expired = PaymentFailed(reason="the payment method has expired", reversal=False)
+
+    def request(payment: Payment) -> None:
+        payment.request(AMOUNT, customer_id="ann", token="tok_1", label="card", expired=True)
+
+    payment = given(Payment, "o").when(request).then([by_card, expired])
+    assert [call for event in (by_card, expired) for call in ask_gateway(payment, event)] == []
+    given(Payment, "o", [REQUESTED]).when(request).then_nothing()
+
+
 @pytest.mark.parametrize("command", [Payment.authorised, fail])
 @pytest.mark.parametrize("past", [[], [REQUESTED, AUTHORISED], VOIDING, CAPTURED])
 def test_a_late_answer_of_the_gateway_changes_nothing(past: list[PaymentEvent], command) -> None:  # type: ignore[no-untyped-def]
@@ -212,11 +224,12 @@ def test_a_method_is_kept_until_another_replaces_it() -> None:
 
 def test_a_method_is_good_until_it_expires() -> None:
     card = given(PaymentMethod, "ann", [CARD]).state
-    assert card.is_good(NOW - timedelta(seconds=1))
-    assert not card.is_good(NOW)
+    assert not card.has_expired(NOW - timedelta(seconds=1))
+    assert card.has_expired(NOW)
 
 
-def test_a_method_that_does_not_expire_is_good_and_one_that_nobody_registered_is_not() -> None:
+def test_a_method_without_an_end_and_one_that_is_not_there_do_not_expire() -> None:
     lasting = MethodRegistered(token="tok_1", label="", expires_at=None)
-    assert given(PaymentMethod, "ann", [lasting]).state.is_good(NOW)
-    assert not given(PaymentMethod, "ann").state.is_good(NOW)
+    assert not given(PaymentMethod, "ann", [lasting]).state.has_expired(NOW)
+    assert not given(PaymentMethod, "ann").state.has_expired(NOW)
+    assert not given(PaymentMethod, "ann", [CARD, MethodForgotten()]).state.has_expired(NOW)

@@ -207,25 +207,49 @@ async def test_too_much_or_too_early_is_not_given_back(shop: Shop) -> None:
     assert (differs.code, differs.reason) == (grpc.StatusCode.INVALID_ARGUMENT, "REFUND_DIFFERS")
 
 
-@pytest.mark.parametrize(("seconds", "method"), [(None, "card"), (4_000_000_000, "card"), (1, "")])
-async def test_an_order_is_paid_by_the_method_of_its_customer_if_that_is_good(
-    shop: Shop, seconds: int | None, method: str
-) -> None:
+async def register(shop: Shop, token: str = "tok_1", seconds: int | None = None) -> None:
     expires_at = None if seconds is None else Timestamp(seconds=seconds)
     request = pb.RegisterMethodRequest(
-        request_id=shop.ids.new(), customer_id="ann", token="tok_1", label="card", expires_at=expires_at
+        request_id=shop.ids.new(), customer_id="ann", token=token, label="card", expires_at=expires_at
     )
     await shop.payments.RegisterMethod(request, timeout=TIMEOUT)
-    assert (await captured(shop)).method == method
+
+
+@pytest.mark.parametrize("seconds", [None, 4_000_000_000])
+async def test_the_gateway_charges_the_method_of_the_customer(shop: Shop, seconds: int | None) -> None:
+    await register(shop, seconds=seconds)
+    assert (await captured(shop)).method == "card"
+    gateway = shop.world.resource("commerce.payments")
+    assert gateway.simulator.accounts[ORDER].token == "tok_1"
+
+
+async def test_an_order_of_a_customer_without_a_method_is_paid_by_none_that_is_shown(shop: Shop) -> None:
+    assert (await captured(shop)).method == ""
+    gateway = shop.world.resource("commerce.payments")
+    assert gateway.simulator.accounts[ORDER].token == ""
+
+
+async def test_a_method_that_the_gateway_declines_fails_the_payment(shop: Shop) -> None:
+    await register(shop, "tok_declined")
+    placed(shop, customer_id="ann")
+    failed = await shop.paid(ORDER, pb.PAYMENT_STATUS_FAILED)
+    assert (failed.method, failed.reason) == ("card", "declined by the bank")
+
+
+async def test_an_expired_method_is_not_charged_and_no_other_is(shop: Shop) -> None:
+    await register(shop, seconds=1)
+    placed(shop, customer_id="ann")
+    failed = await shop.paid(ORDER, pb.PAYMENT_STATUS_FAILED)
+    assert (failed.method, failed.reason) == ("card", "the payment method has expired")
+    await shop.settled()
+    assert shop.world.resource("commerce.payments").simulator.accounts == {}
 
 
 async def test_the_orders_of_a_forgotten_customer_have_no_method(shop: Shop) -> None:
-    request = pb.RegisterMethodRequest(request_id=shop.ids.new(), customer_id="ann", token="tok_1", label="card")
-    await shop.payments.RegisterMethod(request, timeout=TIMEOUT)
+    await register(shop)
     shop.hear("commerce.payments", "ann", customers.CustomerForgotten(customer_id="ann"))
     await shop.settled()
-    request.request_id = shop.ids.new()
-    assert (await refusal(shop.payments.RegisterMethod(request, timeout=TIMEOUT))).reason == "CUSTOMER_FORGOTTEN"
+    assert (await refusal(register(shop))).reason == "CUSTOMER_FORGOTTEN"
     assert (await captured(shop)).method == ""
 
 

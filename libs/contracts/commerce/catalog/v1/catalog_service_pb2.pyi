@@ -121,6 +121,7 @@ class Product(_message.Message):
     PROMOTION_FIELD_NUMBER: _builtins.int
     PRICE_HISTORY_FIELD_NUMBER: _builtins.int
     DISCONTINUED_FIELD_NUMBER: _builtins.int
+    PROMOTION_HISTORY_FIELD_NUMBER: _builtins.int
     sku: _builtins.str
     """The stock-keeping unit: the name by which every context knows the product."""
     name: _builtins.str
@@ -155,6 +156,12 @@ class Product(_message.Message):
     def price_history(self) -> _containers.RepeatedCompositeFieldContainer[Global___PastPrice]:
         """The last 20 list prices, the oldest first; the last one holds now."""
 
+    @_builtins.property
+    def promotion_history(self) -> _containers.RepeatedCompositeFieldContainer[_catalog_events_pb2.Promotion]:
+        """The last 20 promotions, the oldest first, each with the time in which it held: from when it was made, if it was made
+        after its start, until it was ended or replaced. One that runs or is to come is the last of them.
+        """
+
     def __init__(
         self,
         *,
@@ -169,10 +176,11 @@ class Product(_message.Message):
         promotion: _catalog_events_pb2.Promotion | None = ...,
         price_history: _abc.Iterable[Global___PastPrice] | None = ...,
         discontinued: _builtins.bool = ...,
+        promotion_history: _abc.Iterable[_catalog_events_pb2.Promotion] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["list_price", b"list_price", "promotion", b"promotion"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "description", b"description", "discontinued", b"discontinued", "images", b"images", "list_price", b"list_price", "name", b"name", "price_history", b"price_history", "promotion", b"promotion", "related", b"related", "sku", b"sku", "tags", b"tags"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["category", b"category", "description", b"description", "discontinued", b"discontinued", "images", b"images", "list_price", b"list_price", "name", b"name", "price_history", b"price_history", "promotion", b"promotion", "promotion_history", b"promotion_history", "related", b"related", "sku", b"sku", "tags", b"tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -909,6 +917,7 @@ class GetProductResponse(_message.Message):
     PRODUCT_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     CURRENT_PRICE_FIELD_NUMBER: _builtins.int
+    LOWEST_PRICE_FIELD_NUMBER: _builtins.int
     revision: _builtins.str
     """Names the commit that this answer stands on, as "stream@version"."""
     @_builtins.property
@@ -919,16 +928,23 @@ class GetProductResponse(_message.Message):
     def current_price(self) -> _money_pb2.Money:
         """What one piece costs at this moment, without tax: the price of a running promotion, or else the list price."""
 
+    @_builtins.property
+    def lowest_price(self) -> _money_pb2.Money:
+        """The lowest price of the 30 days before the running promotion, or before this moment without one, without tax. In the
+        EU it is shown beside a reduced price. If the product is sold for less than 30 days, the lowest since then.
+        """
+
     def __init__(
         self,
         *,
         product: Global___Product | None = ...,
         revision: _builtins.str = ...,
         current_price: _money_pb2.Money | None = ...,
+        lowest_price: _money_pb2.Money | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["current_price", b"current_price", "product", b"product"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["current_price", b"current_price", "lowest_price", b"lowest_price", "product", b"product"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["current_price", b"current_price", "product", b"product", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["current_price", b"current_price", "lowest_price", b"lowest_price", "product", b"product", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -951,7 +967,7 @@ class SearchProductsRequest(_message.Message):
     text: _builtins.str
     """Words, or their beginnings, each of which stands in the name, the description or the tags."""
     category: _builtins.str
-    """Only products of this category; empty for all."""
+    """Only products of this category and of all categories below it; empty for all."""
     include_discontinued: _builtins.bool
     """Whether products that cannot be bought any more are found too."""
     page_size: _builtins.int
@@ -1105,6 +1121,68 @@ class GetCategoryResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetCategoryResponse: _TypeAlias = GetCategoryResponse  # noqa: Y015
+
+@_typing.final
+class ListCategoriesRequest(_message.Message):
+    """Asks for a page of categories."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    NOT_BEFORE_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    """Only categories that are directly a part of this one; empty for all categories."""
+    page_size: _builtins.int
+    """How many categories at most; 0 means 50, more than 200 means 200."""
+    page_token: _builtins.str
+    """The next_page_token of the page before; empty for the first page."""
+    not_before: _builtins.str
+    """A revision from a command's reply: answered only once the read model shows it."""
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        not_before: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["not_before", b"not_before", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCategoriesRequest: _TypeAlias = ListCategoriesRequest  # noqa: Y015
+
+@_typing.final
+class ListCategoriesResponse(_message.Message):
+    """A page of categories."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CATEGORIES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    """Pass it as page_token for the next page; empty at the end."""
+    @_builtins.property
+    def categories(self) -> _containers.RepeatedCompositeFieldContainer[Global___Category]:
+        """The categories of this page, by name."""
+
+    def __init__(
+        self,
+        *,
+        categories: _abc.Iterable[Global___Category] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["categories", b"categories", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCategoriesResponse: _TypeAlias = ListCategoriesResponse  # noqa: Y015
 
 @_typing.final
 class ListReviewsRequest(_message.Message):

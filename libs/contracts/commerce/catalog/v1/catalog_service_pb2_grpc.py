@@ -95,6 +95,11 @@ class CatalogServiceStub:
                 request_serializer=commerce_dot_catalog_dot_v1_dot_catalog__service__pb2.GetCategoryRequest.SerializeToString,
                 response_deserializer=commerce_dot_catalog_dot_v1_dot_catalog__service__pb2.GetCategoryResponse.FromString,
                 _registered_method=True)
+        self.ListCategories = channel.unary_unary(
+                '/commerce.catalog.v1.CatalogService/ListCategories',
+                request_serializer=commerce_dot_catalog_dot_v1_dot_catalog__service__pb2.ListCategoriesRequest.SerializeToString,
+                response_deserializer=commerce_dot_catalog_dot_v1_dot_catalog__service__pb2.ListCategoriesResponse.FromString,
+                _registered_method=True)
         self.ListReviews = channel.unary_unary(
                 '/commerce.catalog.v1.CatalogService/ListReviews',
                 request_serializer=commerce_dot_catalog_dot_v1_dot_catalog__service__pb2.ListReviewsRequest.SerializeToString,
@@ -192,6 +197,14 @@ class CatalogServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListCategories(self, request, context):
+        """Lists categories by name: all, or those that are directly a part of one. Answered from a read model that follows the
+        categories by some milliseconds.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListReviews(self, request, context):
         """Lists the reviews of a product, the newest first. Answered from a read model that follows the reviews by some
         milliseconds.
@@ -262,6 +275,11 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     servicer.GetCategory,
                     request_deserializer=commerce_dot_catalog_dot_v1_dot_catalog__service__pb2.GetCategoryRequest.FromString,
                     response_serializer=commerce_dot_catalog_dot_v1_dot_catalog__service__pb2.GetCategoryResponse.SerializeToString,
+            ),
+            'ListCategories': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCategories,
+                    request_deserializer=commerce_dot_catalog_dot_v1_dot_catalog__service__pb2.ListCategoriesRequest.FromString,
+                    response_serializer=commerce_dot_catalog_dot_v1_dot_catalog__service__pb2.ListCategoriesResponse.SerializeToString,
             ),
             'ListReviews': grpc.unary_unary_rpc_method_handler(
                     servicer.ListReviews,
@@ -594,6 +612,33 @@ class CatalogService:
             '/commerce.catalog.v1.CatalogService/GetCategory',
             commerce_dot_catalog_dot_v1_dot_catalog__service__pb2.GetCategoryRequest.SerializeToString,
             commerce_dot_catalog_dot_v1_dot_catalog__service__pb2.GetCategoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCategories(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/commerce.catalog.v1.CatalogService/ListCategories',
+            commerce_dot_catalog_dot_v1_dot_catalog__service__pb2.ListCategoriesRequest.SerializeToString,
+            commerce_dot_catalog_dot_v1_dot_catalog__service__pb2.ListCategoriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

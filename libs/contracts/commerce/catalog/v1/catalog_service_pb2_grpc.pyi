@@ -44,6 +44,10 @@ class CatalogServiceStub:
     """
     GetCategory: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.GetCategoryRequest, _catalog_service_pb2.GetCategoryResponse]
     """Reads one category, as of its latest durable commit."""
+    ListCategories: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.ListCategoriesRequest, _catalog_service_pb2.ListCategoriesResponse]
+    """Lists categories by name: all, or those that are directly a part of one. Answered from a read model that follows the
+    categories by some milliseconds.
+    """
     ListReviews: _aio.UnaryUnaryMultiCallable[_catalog_service_pb2.ListReviewsRequest, _catalog_service_pb2.ListReviewsResponse]
     """Lists the reviews of a product, the newest first. Answered from a read model that follows the reviews by some
     milliseconds.
@@ -151,6 +155,16 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_catalog_service_pb2.GetCategoryRequest, _abc.Awaitable[_catalog_service_pb2.GetCategoryResponse]],
     ) -> _abc.Awaitable[_catalog_service_pb2.GetCategoryResponse]:
         """Reads one category, as of its latest durable commit."""
+
+    @_abc_1.abstractmethod
+    def ListCategories(
+        self,
+        request: _catalog_service_pb2.ListCategoriesRequest,
+        context: _aio.ServicerContext[_catalog_service_pb2.ListCategoriesRequest, _abc.Awaitable[_catalog_service_pb2.ListCategoriesResponse]],
+    ) -> _abc.Awaitable[_catalog_service_pb2.ListCategoriesResponse]:
+        """Lists categories by name: all, or those that are directly a part of one. Answered from a read model that follows the
+        categories by some milliseconds.
+        """
 
     @_abc_1.abstractmethod
     def ListReviews(

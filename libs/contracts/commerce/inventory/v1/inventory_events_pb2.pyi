@@ -46,7 +46,7 @@ Global___ReleaseReason: _TypeAlias = ReleaseReason  # noqa: Y015
 
 @_typing.final
 class AllocatedLine(_message.Message):
-    """Pieces of one SKU in one warehouse that are set aside for an order."""
+    """Pieces of one SKU in one warehouse that are set aside for an order. A SKU has a line for each warehouse it comes from."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -729,7 +729,7 @@ Global___Allocation: _TypeAlias = Allocation  # noqa: Y015
 
 @_typing.final
 class AllocationLine(_message.Message):
-    """Pieces of one SKU."""
+    """Pieces of one SKU. A SKU has a line for each warehouse it comes from."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -1227,7 +1227,7 @@ class SearchOffersRequest(_message.Message):
     text: _builtins.str
     """Words of which each must begin one of the offer's words; empty for all."""
     category: _builtins.str
-    """Only of this category; empty for all."""
+    """Only of this category, without those below it; empty for all."""
     lowest_price: _builtins.int
     """Only with at least this list price, in minor units."""
     highest_price: _builtins.int

@@ -118,7 +118,9 @@ class Payment(_message.Message):
     reason: _builtins.str
     """Why it failed, or why the gateway will not give up the hold; empty otherwise."""
     method: _builtins.str
-    """How it is paid, for people, such as "card ending in 4242"; empty for the gateway's default."""
+    """The label of the payment method that the gateway is told to charge, such as "card ending in 4242". Empty if the
+    method has no label, and if the order has no method: the payer then chooses one with the gateway.
+    """
     @_builtins.property
     def amount(self) -> _money_pb2.Money:
         """How much."""
@@ -349,7 +351,7 @@ class RegisterMethodRequest(_message.Message):
     customer_id: _builtins.str
     """Whose it is."""
     token: _builtins.str
-    """What the gateway knows it by; never a card number."""
+    """What the gateway knows it by, and is told to charge; never a card number."""
     label: _builtins.str
     """How people know it, such as "card ending in 4242"."""
     @_builtins.property

@@ -67,8 +67,9 @@ class PaymentsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def RegisterMethod(self, request, context):
-        """Keeps a way to pay for a customer's later orders; the one registered last is used. Refused with CUSTOMER_FORGOTTEN
-        once the customer was forgotten.
+        """Keeps a way to pay for a customer's later orders; the one registered last is charged. The payment of an order that
+        is placed after it expired fails, and the order is cancelled. Refused with CUSTOMER_FORGOTTEN once the customer was
+        forgotten.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -23,8 +23,9 @@ class PaymentsServiceStub:
     A refund that the gateway refused is asked for once more with the same refund_id and a new request_id.
     """
     RegisterMethod: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.RegisterMethodRequest, _payments_service_pb2.RegisterMethodResponse]
-    """Keeps a way to pay for a customer's later orders; the one registered last is used. Refused with CUSTOMER_FORGOTTEN
-    once the customer was forgotten.
+    """Keeps a way to pay for a customer's later orders; the one registered last is charged. The payment of an order that
+    is placed after it expired fails, and the order is cancelled. Refused with CUSTOMER_FORGOTTEN once the customer was
+    forgotten.
     """
     GetPayment: _aio.UnaryUnaryMultiCallable[_payments_service_pb2.GetPaymentRequest, _payments_service_pb2.GetPaymentResponse]
     """Reads the payment of one order, as of its latest durable commit."""
@@ -50,8 +51,9 @@ class PaymentsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _payments_service_pb2.RegisterMethodRequest,
         context: _aio.ServicerContext[_payments_service_pb2.RegisterMethodRequest, _abc.Awaitable[_payments_service_pb2.RegisterMethodResponse]],
     ) -> _abc.Awaitable[_payments_service_pb2.RegisterMethodResponse]:
-        """Keeps a way to pay for a customer's later orders; the one registered last is used. Refused with CUSTOMER_FORGOTTEN
-        once the customer was forgotten.
+        """Keeps a way to pay for a customer's later orders; the one registered last is charged. The payment of an order that
+        is placed after it expired fails, and the order is cancelled. Refused with CUSTOMER_FORGOTTEN once the customer was
+        forgotten.
         """
 
     @_abc_1.abstractmethod

@@ -74,7 +74,7 @@ Global___ShipmentStatus: _TypeAlias = ShipmentStatus  # noqa: Y015
 
 @_typing.final
 class ShippedLine(_message.Message):
-    """Pieces of one SKU in a shipment."""
+    """Pieces of one SKU in a shipment. A SKU has a line for each warehouse it leaves from."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -57,8 +57,8 @@ class GatewayClient:
         self._waiting: dict[tuple[str, str], asyncio.Future[Line]] = {}
         self._received = 0
 
-    async def authorise(self, reference: str, amount: Money) -> Answer:
-        return to_answer(await self._ask(request(AUTHORISE, reference, amount)))
+    async def authorise(self, reference: str, amount: Money, token: str = "") -> Answer:
+        return to_answer(await self._ask(request(AUTHORISE, reference, amount, token)))
 
     async def capture(self, reference: str, amount: Money) -> None:
         await self._must_succeed(request(CAPTURE, reference, amount))

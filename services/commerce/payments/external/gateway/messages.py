@@ -1,8 +1,8 @@
 """The anti-corruption layer to the gateway: the gateway's message format, and its translation.
 
 A message is a line of fields that are separated by bars. The message types follow ISO 8583. A request is
-`type|reference|amount|currency`; its answer is `type+10|reference|code|text`. Answers come in any sequence, late, or
-twice.
+`type|reference|amount|currency`, and `|token` after it if a payment method is charged; its answer is
+`type+10|reference|code|text`. Answers come in any sequence, late, or twice.
 """
 
 import re
@@ -16,14 +16,19 @@ from services.commerce.payments.application import Answer, NoteVerdict, Verdict
 
 AUTHORISE, CAPTURE, REFUND, REVERSE, BOOKS = "0100", "0220", "0200", "0400", "0600"
 REQUESTS = (AUTHORISE, CAPTURE, REFUND, REVERSE, BOOKS)
-APPROVED, DO_NOT_HONOUR, IN_PROGRESS = "00", "05", "09"
+APPROVED, DO_NOT_HONOUR, IN_PROGRESS, UNKNOWN_METHOD, EXPIRED_METHOD = "00", "05", "09", "14", "54"
 TRY_AGAIN = frozenset({IN_PROGRESS, "19", "68", "90", "91", "96"})
 """The codes of an outage, after ISO 8583: the gateway did not decide. Any other code but `APPROVED` is a refusal."""
 EVERYTHING = "*"
 """The reference that requests the books of all references together."""
 
 _TYPE = re.compile(r"[0-9]{4}")
-_REASONS = {"05": "declined by the bank", "51": "insufficient funds", "54": "the card has expired"}
+_REASONS = {
+    DO_NOT_HONOUR: "declined by the bank",
+    UNKNOWN_METHOD: "unknown payment method",
+    "51": "insufficient funds",
+    EXPIRED_METHOD: "the card has expired",
+}
 
 
 class ForeignMessage(Exception):
@@ -32,15 +37,20 @@ class ForeignMessage(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A request or an answer. For answers, `amount` holds the response code and `currency` the text."""
+    """A request or an answer. For answers, `amount` holds the response code and `currency` the text.
+
+    `token` is the gateway's name for the payment method that is charged. A line without one has no field for it.
+    """
 
     type: str
     reference: str
     amount: str = ""
     currency: str = ""
+    token: str = ""
 
     def encode(self) -> bytes:
-        return f"{self.type}|{self.reference}|{self.amount}|{self.currency}\n".encode()
+        token = f"|{self.token}" if self.token else ""
+        return f"{self.type}|{self.reference}|{self.amount}|{self.currency}{token}\n".encode()
 
     @property
     def answers(self) -> str:
@@ -55,16 +65,22 @@ def decode(data: bytes) -> Line:
         ForeignMessage: if it is not in the gateway's format.
     """
     fields = data.decode("utf-8", "replace").rstrip("\r\n").split("|")
-    if len(fields) != 4 or not _TYPE.fullmatch(fields[0]) or not fields[1]:
-        raise ForeignMessage(f"{data[:100]!r} is not a line of type|reference|amount|currency")
-    return Line(type=fields[0], reference=fields[1], amount=fields[2], currency=fields[3])
+    if len(fields) not in (4, 5) or not _TYPE.fullmatch(fields[0]) or not fields[1]:
+        raise ForeignMessage(f"{data[:100]!r} is not a line of type|reference|amount|currency|token")
+    return Line(
+        type=fields[0],
+        reference=fields[1],
+        amount=fields[2],
+        currency=fields[3],
+        token=fields[4] if len(fields) == 5 else "",
+    )
 
 
-def request(type: str, reference: str, amount: Money | None = None) -> Line:
+def request(type: str, reference: str, amount: Money | None = None, token: str = "") -> Line:
     """Returns one of our requests in the gateway's format."""
     if amount is None:
         return Line(type=type, reference=reference)
-    return Line(type=type, reference=reference, amount=str(amount.minor_units), currency=amount.currency)
+    return Line(type=type, reference=reference, amount=str(amount.minor_units), currency=amount.currency, token=token)
 
 
 def answer(request: Line, code: str, text: str = "") -> Line:

@@ -21,10 +21,12 @@ from services.commerce.payments.external.gateway.messages import (
     CAPTURE,
     DO_NOT_HONOUR,
     EVERYTHING,
+    EXPIRED_METHOD,
     IN_PROGRESS,
     REFUND,
     REQUESTS,
     REVERSE,
+    UNKNOWN_METHOD,
     ForeignMessage,
     Line,
     answer,
@@ -57,6 +59,13 @@ RULES: Mapping[int, Behaviour] = {
 No amount makes the gateway refuse a capture, a void or a refund unless the rules are changed.
 """
 
+TOKENS: Mapping[str, str] = {
+    "tok_declined": DO_NOT_HONOUR,
+    "tok_unknown": UNKNOWN_METHOD,
+    "tok_expired": EXPIRED_METHOD,
+}
+"""The response code by the token of a payment method. With any other token, or none, the amount decides."""
+
 REFUSED: Mapping[str, Behaviour] = {CAPTURE: "refuse-capture", REVERSE: "refuse-void", REFUND: "refuse-refund"}
 """The behaviour that refuses a type of request."""
 
@@ -69,7 +78,10 @@ _TRIES = 60
 
 @dataclass(slots=True)
 class Account:
-    """The gateway's books of one reference, in minor units. `refunds` are the ids of the refunds that it has made."""
+    """The gateway's books of one reference, in minor units. `refunds` are the ids of the refunds that it has made.
+
+    `token` is the payment method that was charged, or empty.
+    """
 
     amount: int = 0
     held: int = 0
@@ -78,6 +90,7 @@ class Account:
     verdict: str = ""
     reversed: bool = False
     refunds: set[str] = field(default_factory=set)
+    token: str = ""
 
 
 async def _nobody(id: str, body: bytes) -> bool:
@@ -90,6 +103,7 @@ class Simulator:
 
     Args:
         rules: behaviour by the last two digits of the amount; all other amounts are approved.
+        tokens: response codes by the token of a payment method; they come before the rules.
         late: seconds until a late answer or a callback is sent.
         tell: sends a callback.
     """
@@ -98,6 +112,7 @@ class Simulator:
     late: float = 3.0
     tell: Tell = _nobody
     accounts: dict[str, Account] = field(default_factory=dict)
+    tokens: Mapping[str, str] = field(default_factory=lambda: TOKENS)
     _later: set[asyncio.TimerHandle] = field(default_factory=set)
     _calling: set["asyncio.Task[None]"] = field(default_factory=set)
 
@@ -123,6 +138,11 @@ class Simulator:
         send(answer(request, APPROVED))
 
     def _authorise(self, account: Account, request: Line, send: Send) -> None:
+        account.token = account.token or request.token
+        if request.token in self.tokens:
+            self._decide(account, int(request.amount), self.tokens[request.token])
+            send(answer(request, account.verdict))
+            return
         behaviour = self.rules.get(int(request.amount) % 100, "approve")
         if behaviour.startswith("callback"):
             self._decide_later(account, request, APPROVED if behaviour == "callback" else DO_NOT_HONOUR)

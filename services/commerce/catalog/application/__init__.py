@@ -1,0 +1,1 @@
+"""The use cases of Catalog: products with their reviews, categories, and the authors of reviews."""
