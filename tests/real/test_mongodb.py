@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from bson import ObjectId
-from motor.motor_asyncio import AsyncIOMotorClient
 from pymongo.monitoring import CommandListener, CommandStartedEvent
 from treaty.commits.log import CommitLog, CommitRefused, Place, StoreAway, VersionTaken
 from treaty.contents import NoContent
@@ -445,7 +444,8 @@ async def test_a_transaction_is_durable_whatever_the_server_and_the_address_say(
     servers: dict[str, str], context: str
 ) -> None:
     concerns = Concerns()
-    client: Any = AsyncIOMotorClient(servers["MONGODB_URI"], w=1, journal=False, event_listeners=[concerns])
+    plain = connect(servers["MONGODB_URI"], "motor")
+    client = type(plain)(servers["MONGODB_URI"], w=1, journal=False, event_listeners=[concerns])
     stores = MongoStores(client, context, surroundings=Surroundings())
     await stores.prepare([NOTES])
     for epoch in (1, -1):
@@ -453,3 +453,4 @@ async def test_a_transaction_is_durable_whatever_the_server_and_the_address_say(
     assert concerns.begun == ["snapshot", "snapshot"]
     assert concerns.committed == 2 * [{"w": "majority", "j": True, "wtimeout": 5000}]
     await close(client)
+    await close(plain)
