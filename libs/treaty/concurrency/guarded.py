@@ -9,6 +9,9 @@ from treaty.concurrency.tasks import Broken
 
 T = TypeVar("T")
 
+HANDLER_SECONDS = 180.0
+"""How long a handler of a message or of a call may take, unless a setting says something else."""
+
 
 @contextmanager
 def guarding() -> Iterator[None]:

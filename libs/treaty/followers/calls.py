@@ -15,7 +15,7 @@ import structlog
 from treaty.causes import Cause, acting
 from treaty.commits.codec import Names
 from treaty.commits.commit import CauseEntry, Commit, PendingCall
-from treaty.concurrency.guarded import guarded, guarded_for
+from treaty.concurrency.guarded import HANDLER_SECONDS, guarded, guarded_for
 from treaty.concurrency.lanes import Lanes
 from treaty.domain import DomainError
 from treaty.followers.pending import Item
@@ -55,7 +55,7 @@ class Caller:
         *,
         probe: Probe,
         patience: float = 0.5,
-        seconds: float = 180.0,
+        seconds: float = HANDLER_SECONDS,
     ) -> None:
         self._commands, self._handlers, self._pending = commands, handlers, pending
         self._probe = probe

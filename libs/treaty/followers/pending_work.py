@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from treaty.concurrency.guarded import guarded
+from treaty.concurrency.guarded import HANDLER_SECONDS, guarded
 from treaty.concurrency.tasks import at_once, ended
 from treaty.dependencies import Breakers
 from treaty.followers.attempts import Attempts
@@ -61,7 +61,7 @@ class PendingWork:
         sure: Sure = at_once,
         read_inbox: Callable[[], Awaitable[None]] = at_once,
         look_every: float = 5.0,
-        run_seconds: float = 180.0,
+        run_seconds: float = HANDLER_SECONDS,
         most_timers: int = 10_000,
         breakers: Breakers | None = None,
     ) -> None:
@@ -79,8 +79,7 @@ class PendingWork:
         self._overdue: list[str] = []
         self._may_fire: set[str] = set()
         self._gathering = False
-        self._timers_until = math.inf
-        self._clock_ahead = 0.0
+        self._timers_until, self._clock_ahead = math.inf, 0.0
         self._wake = asyncio.Event()
 
     def parked(self, lane: str) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from treaty.chance import backoff
 from treaty.commits.codec import NeedsDeploy
-from treaty.concurrency.guarded import TookTooLong, guarded_for
+from treaty.concurrency.guarded import HANDLER_SECONDS, TookTooLong, guarded_for
 from treaty.dependencies import Breakers, DependencyAway
 from treaty.messaging.envelope import Envelope
 from treaty.surroundings import Surroundings
@@ -30,7 +30,7 @@ class Patience:
     pause: float = 0.1
     look_every: float = 1.0
     away_seconds: float = 30.0
-    handler_seconds: float = 180.0
+    handler_seconds: float = HANDLER_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,5 +122,7 @@ class Inboxes:
 
 def _names(topology: Topology, layout: Slots | Hashed) -> Sequence[str]:
     """Returns the names of the queues in which messages of the inbox may be; in a renewal, those of both layouts."""
-    partitions = range(topology.partitions)
-    return list(dict.fromkeys(one.queue(topology, p) for one in (layout, layout.entry) for p in partitions))
+    layouts: list[Slots | Hashed] = [layout]
+    if isinstance(layout, Hashed) and layout.is_left:
+        layouts.append(Slots())
+    return [one.queue(topology, partition) for one in layouts for partition in range(topology.partitions)]

@@ -144,6 +144,31 @@ async def test_two_processes_on_one_aggregate_lose_nothing(bank: Bank) -> None:
     assert bank.probe.counts["treaty.commit.conflicts"] > 0
 
 
+async def test_a_new_primary_is_asked_for_repeats_only_when_it_shows_what_is_durable(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = bank.log()
+    accounts = bank.accounts(log=log)
+    await accounts.add("ann", deposit(5), cause=request("1"))
+    before = await accounts.change("ann", withdraw(5), cause=request("2"))
+    shown = False
+    read_head, look_up = log.head, log.caused_by
+
+    async def head(stream: str, *, fresh: bool = False) -> Commit | None:
+        nonlocal shown
+        await asyncio.sleep(0)
+        shown = shown or fresh
+        return await read_head(stream, fresh=fresh)
+
+    async def caused_by(stream: str, causes: Sequence[str]) -> Sequence[Commit]:
+        return await look_up(stream, causes) if shown else ()
+
+    monkeypatch.setattr(log, "head", head)
+    monkeypatch.setattr(log, "caused_by", caused_by)
+    repeat = await accounts.change("ann", withdraw(5), cause=request("2"))
+    assert (repeat.version, repeat.state.balance) == (before.version, 0)
+
+
 async def test_a_full_lane_refuses_at_once_and_only_its_own(bank: Bank) -> None:
     accounts = bank.accounts(per_lane=3)
     bank.store.faults.append(Fault.LAGGING)

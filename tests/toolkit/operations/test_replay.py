@@ -104,6 +104,14 @@ async def test_only_the_streams_that_were_asked_for_come_and_wait(office: Office
     assert office.desk.done == office.all_of("a-1")
 
 
+async def test_a_stream_that_is_longer_than_one_reading_comes_whole(office: Office) -> None:
+    await office.commit(*["a-1"] * 600)
+    async with office.consuming():
+        assert await office.replay(wished(streams=["a-1"])) == 600
+        await office.settled()
+    assert office.desk.done == office.all_of("a-1")
+
+
 async def test_only_what_was_committed_in_the_time_comes(office: Office) -> None:
     for _ in range(4):
         await office.commit("a-1")

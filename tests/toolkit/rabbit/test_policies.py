@@ -6,10 +6,22 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from treaty.messaging.broker import TopologyDiffers
+from treaty.messaging.broker import Topology, TopologyDiffers
+from treaty.rabbit.hashed import Hashed
+from treaty.rabbit.inboxes import _names
 from treaty.rabbit.policies import Policies, faults
+from treaty.rabbit.topology import Slots
 
 QUEUES = ["made.desk.q0", "made.desk.q1"]
+
+
+def test_in_a_renewal_the_queues_of_both_layouts_are_checked() -> None:
+    topology = Topology(
+        context="made.desk", publishes=[], subscribes={"made.bank": ["made.bank.v1.Happened"]}, partitions=1
+    )
+    assert list(_names(topology, Slots())) == [Slots().queue(topology, 0)]
+    left = Hashed(is_left=True)
+    assert list(_names(topology, left)) == [left.queue(topology, 0), Slots().queue(topology, 0)]
 
 
 class Management:
