@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -270,10 +271,11 @@ async def test_a_declaration_that_overlaps_the_end_of_a_renewal_does_not_bring_t
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pair, renewed, declare, late = office.pair, asyncio.Event(), Inboxes._declare_inbox, 0
+    is_late = ContextVar("is_late", default=False)
 
     async def declare_late(self: Inboxes, channel: AbstractChannel, topology: Topology, layout: Any) -> None:
         nonlocal late
-        if isinstance(layout, Hashed) and layout.is_left and not renewed.is_set():
+        if is_late.get() and isinstance(layout, Hashed) and layout.is_left:
             late += 1
             await renewed.wait()
         await declare(self, channel, topology, layout)
@@ -282,7 +284,9 @@ async def test_a_declaration_that_overlaps_the_end_of_a_renewal_does_not_bring_t
         monkeypatch.setattr(Inboxes, "_declare_inbox", declare_late)
         renewing = asyncio.create_task(office.renew(settle=1.0))
         await asyncio.sleep(0.7)
+        is_late.set(True)
         declaring = asyncio.create_task(office.beside.broker.declare(pair.topology))
+        is_late.set(False)
         assert await renewing
         renewed.set()
         await declaring

@@ -16,7 +16,7 @@ from bson import ObjectId
 from pymongo.monitoring import CommandListener, CommandStartedEvent
 from treaty.commits.log import CommitLog, CommitRefused, Place, StoreAway, VersionTaken
 from treaty.contents import NoContent
-from treaty.mongo.driver import Driver, close, connect
+from treaty.mongo.driver import Driver, close, connect, database
 from treaty.mongo.stores import MongoStores
 from treaty.probes import NoProbe, Probe
 from treaty.projections.rows import Row, RowRefused, RowsRefused
@@ -160,10 +160,11 @@ class TestPyMongoPrivate(_WithPyMongo, _OnMongoDB, PersonalDataSuite):
 
 
 @asynccontextmanager
-async def failing(servers: dict[str, str], times: int, **data: Any) -> AsyncIterator[None]:
-    """Makes the next inserts fail in a way that MongoDB itself can, by its fail point `failCommand`."""
+async def failing(servers: dict[str, str], context: str, times: int, **data: Any) -> AsyncIterator[None]:
+    """Makes a context's next commits fail in a way that MongoDB itself can, by its fail point `failCommand`."""
     client = connect(servers["MONGODB_URI"], "motor")
-    point = {"configureFailPoint": "failCommand", "data": {"failCommands": ["insert"], "appName": "treaty", **data}}
+    mine = {"failCommands": ["insert"], "namespace": f"{database(client, context).name}.commits"}
+    point = {"configureFailPoint": "failCommand", "data": {**mine, **data}}
     try:
         await client.admin.command({**point, "mode": {"times": times}})
         yield
@@ -174,32 +175,32 @@ async def failing(servers: dict[str, str], times: int, **data: Any) -> AsyncIter
 
 class _UnknownOutcomes(_OnMongoDB):
     async def test_a_missing_majority_is_no_success_and_resolved_by_sending_again(
-        self, servers: dict[str, str], make_log: MakeLog
+        self, servers: dict[str, str], context: str, make_log: MakeLog
     ) -> None:
         recorder = Recorder()
         log = await make_log(recorder)
         error = {"code": 64, "codeName": "WriteConcernFailed", "errmsg": "waiting for replication timed out"}
-        async with failing(servers, 2, writeConcernError=error):
+        async with failing(servers, context, 2, writeConcernError=error):
             await log.append(plain_commit("thing-1"))
         assert recorder.counts["treaty.commit.unknown"] == 2
         assert len(await log.read("thing-1")) == 1
 
     async def test_a_lost_connection_is_resolved_by_sending_again(
-        self, servers: dict[str, str], make_log: MakeLog
+        self, servers: dict[str, str], context: str, make_log: MakeLog
     ) -> None:
         recorder = Recorder()
         log = await make_log(recorder)
-        async with failing(servers, 4, closeConnection=True):
+        async with failing(servers, context, 4, closeConnection=True):
             await asyncio.gather(*(log.append(plain_commit(f"thing-{n}")) for n in range(5)))
         assert recorder.counts["treaty.commit.unknown"] >= 1
         assert [len(await log.read(f"thing-{n}")) for n in range(5)] == [1] * 5
 
     async def test_a_rival_is_told_even_when_the_outcome_was_unknown(
-        self, servers: dict[str, str], make_log: MakeLog
+        self, servers: dict[str, str], context: str, make_log: MakeLog
     ) -> None:
         log = await make_log()
         await log.append(plain_commit("thing-1", token="first"))
-        async with failing(servers, 3, closeConnection=True):
+        async with failing(servers, context, 3, closeConnection=True):
             with pytest.raises(VersionTaken):
                 await log.append(plain_commit("thing-1", causes=["other"], token="second"))
 

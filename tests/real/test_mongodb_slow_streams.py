@@ -35,10 +35,11 @@ class _SlowToResume:
 async def stores(servers: dict[str, str], context: str, request: pytest.FixtureRequest) -> AsyncIterator[MongoStores]:
     driver: Driver = request.param
     uri = servers["MONGODB_URI"]
-    client = connect(f"{uri}{'&' if '?' in uri else '?'}socketTimeoutMS=700", driver)
-    stores = MongoStores(client, context, surroundings=Surroundings())
-    await stores.prepare([])
-    yield stores
+    patient = connect(uri, "motor")
+    await MongoStores(patient, context, surroundings=Surroundings()).prepare([])
+    await close(patient)
+    client = connect(f"{uri}{'&' if '?' in uri else '?'}socketTimeoutMS=2000", driver)
+    yield MongoStores(client, context, surroundings=Surroundings())
     await close(client)
 
 
@@ -53,7 +54,8 @@ async def test_an_opening_that_times_out_is_followed_by_a_scan_with_a_warning(
     place = await _place(stores)
     await stores.log.append(plain_commit("thing-2"))
     other = connect(servers["MONGODB_URI"], "motor")
-    slow = {"failCommands": ["aggregate"], "appName": "treaty", "blockConnection": True, "blockTimeMS": 1500}
+    opening = {"failCommands": ["aggregate"], "namespace": f"{stores._database.name}.commits"}
+    slow = {**opening, "blockConnection": True, "blockTimeMS": 4000}
     try:
         await other.admin.command({"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": slow})
         with capture_logs() as logs:
