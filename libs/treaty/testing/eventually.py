@@ -7,6 +7,9 @@ from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
+_HANGS_SECONDS = 120.0
+"""A condition that has not returned after so long is given up, or after the time within which it shall be true."""
+
 
 @overload
 async def eventually(condition: Callable[[], Awaitable[T]], *, within: float = ...) -> T: ...
@@ -24,7 +27,7 @@ async def eventually(condition: Callable[[], Any], *, within: float = 20.0) -> A
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within
     while True:
-        if value := await _value(condition):
+        if value := await _value(condition, within):
             return value
         if loop.time() > deadline:
             raise AssertionError(f"not within {within} s: {_text(condition)}")
@@ -47,10 +50,10 @@ async def while_moving(
     begun = moved = looked = loop.time()
     seen = None
     while True:
-        if value := await _value(condition):
+        if value := await _value(condition, within):
             return value
         if loop.time() - looked > min(still / 10, 1.0) or seen is None:
-            now, looked = await _value(progress), loop.time()
+            now, looked = await _value(progress, within), loop.time()
             if now != seen:
                 seen, moved = now, looked
         if looked - moved > still or looked - begun > within:
@@ -61,9 +64,18 @@ async def while_moving(
         await asyncio.sleep(0.02)
 
 
-async def _value(ask: Callable[[], Any]) -> Any:
+async def _value(ask: Callable[[], Any], within: float) -> Any:
     value = ask()
-    return await value if inspect.isawaitable(value) else value
+    if not inspect.isawaitable(value):
+        return value
+    seconds = max(within, _HANGS_SECONDS)
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            return await value
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        raise AssertionError(f"it did not return within {seconds:g} s: {_text(ask)}") from None
 
 
 def _text(condition: Callable[[], Any]) -> str:

@@ -1,10 +1,13 @@
-"""Waiting as long as there is progress: a slow machine is no failure, a standstill is."""
+"""Waiting as long as there is progress: a slow machine is no failure; a standstill is, and a condition that hangs."""
 
 import asyncio
 import itertools
+import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
-from treaty.testing import while_moving
+from treaty.testing import eventually, while_moving
 
 
 async def test_it_waits_as_long_as_something_moves() -> None:
@@ -34,3 +37,38 @@ async def test_both_questions_may_be_asynchronous() -> None:
         return 0
 
     assert await while_moving(is_done, progress, still=5.0) == "yes"
+
+
+async def _hanging() -> None:
+    await asyncio.Event().wait()
+
+
+_HANGS = r"did not return within 0\.05 s: async def _hanging"
+
+
+@pytest.fixture
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["treaty.testing.eventually"], "_HANGS_SECONDS", 0.05)
+
+
+@pytest.mark.usefixtures("_impatient")
+async def test_a_condition_that_never_returns_is_named() -> None:
+    with pytest.raises(AssertionError, match=_HANGS):
+        await eventually(_hanging, within=0.01)
+
+
+@pytest.mark.usefixtures("_impatient")
+@pytest.mark.parametrize(("condition", "progress"), [(_hanging, int), (bool, _hanging)])
+async def test_neither_a_condition_nor_its_progress_may_hang(
+    condition: Callable[[], Any], progress: Callable[[], Any]
+) -> None:
+    with pytest.raises(AssertionError, match=_HANGS):
+        await while_moving(condition, progress, within=0.01)
+
+
+async def test_a_timeout_of_the_condition_is_its_own() -> None:
+    async def late() -> bool:
+        raise TimeoutError("its own")
+
+    with pytest.raises(TimeoutError, match="its own"):
+        await eventually(late)
