@@ -16,7 +16,7 @@ from bson import ObjectId
 from pymongo.monitoring import CommandListener, CommandStartedEvent
 from treaty.commits.log import CommitLog, CommitRefused, Place, StoreAway, VersionTaken
 from treaty.contents import NoContent
-from treaty.mongo.driver import Driver, close, connect, database
+from treaty.mongo.driver import Driver, close, connect
 from treaty.mongo.stores import MongoStores
 from treaty.probes import NoProbe, Probe
 from treaty.projections.rows import Row, RowRefused, RowsRefused
@@ -160,17 +160,23 @@ class TestPyMongoPrivate(_WithPyMongo, _OnMongoDB, PersonalDataSuite):
 
 
 @asynccontextmanager
-async def failing(servers: dict[str, str], context: str, times: int, **data: Any) -> AsyncIterator[None]:
-    """Makes a context's next commits fail in a way that MongoDB itself can, by its fail point `failCommand`."""
+async def failing(servers: dict[str, str], namespace: str, times: int, **data: Any) -> AsyncIterator[None]:
+    """Makes the next inserts into a collection fail in a way that MongoDB itself can, by its fail point."""
     client = connect(servers["MONGODB_URI"], "motor")
-    mine = {"failCommands": ["insert"], "namespace": f"{database(client, context).name}.commits"}
-    point = {"configureFailPoint": "failCommand", "data": {**mine, **data}}
+    point = {
+        "configureFailPoint": "failCommand",
+        "data": {"failCommands": ["insert"], "namespace": namespace, **data},
+    }
     try:
         await client.admin.command({**point, "mode": {"times": times}})
         yield
     finally:
         await client.admin.command({"configureFailPoint": "failCommand", "mode": "off"})
         await close(client)
+
+
+def _commits_of(context: str) -> str:
+    return f"{context.replace('.', '_')}.commits"
 
 
 class _UnknownOutcomes(_OnMongoDB):
@@ -180,7 +186,7 @@ class _UnknownOutcomes(_OnMongoDB):
         recorder = Recorder()
         log = await make_log(recorder)
         error = {"code": 64, "codeName": "WriteConcernFailed", "errmsg": "waiting for replication timed out"}
-        async with failing(servers, context, 2, writeConcernError=error):
+        async with failing(servers, _commits_of(context), 2, writeConcernError=error):
             await log.append(plain_commit("thing-1"))
         assert recorder.counts["treaty.commit.unknown"] == 2
         assert len(await log.read("thing-1")) == 1
@@ -190,7 +196,7 @@ class _UnknownOutcomes(_OnMongoDB):
     ) -> None:
         recorder = Recorder()
         log = await make_log(recorder)
-        async with failing(servers, context, 4, closeConnection=True):
+        async with failing(servers, _commits_of(context), 4, closeConnection=True):
             await asyncio.gather(*(log.append(plain_commit(f"thing-{n}")) for n in range(5)))
         assert recorder.counts["treaty.commit.unknown"] >= 1
         assert [len(await log.read(f"thing-{n}")) for n in range(5)] == [1] * 5
@@ -200,7 +206,7 @@ class _UnknownOutcomes(_OnMongoDB):
     ) -> None:
         log = await make_log()
         await log.append(plain_commit("thing-1", token="first"))
-        async with failing(servers, context, 3, closeConnection=True):
+        async with failing(servers, _commits_of(context), 3, closeConnection=True):
             with pytest.raises(VersionTaken):
                 await log.append(plain_commit("thing-1", causes=["other"], token="second"))
 
@@ -382,7 +388,7 @@ async def test_rows_that_this_process_may_not_read_or_write_are_no_outage(
     rows = stores_of_next.rows(NOTES)
     await rows.prepare()
     row = Row("a", 1, {"owner": "a", "rank": 1})
-    refusing = partial(failing, servers, 1, errorCode=13, namespace=rows._rows(0).full_name)
+    refusing = partial(failing, servers, rows._rows(0).full_name, 1, errorCode=13)
     async with refusing(failCommands=["find"]):
         with pytest.raises(RowsRefused, match="MongoDB refuses the rows of view_"):
             await rows.load(["a"])
