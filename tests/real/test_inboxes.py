@@ -287,7 +287,7 @@ async def test_a_declaration_that_overlaps_the_end_of_a_renewal_does_not_bring_t
         is_late.set(True)
         declaring = asyncio.create_task(office.beside.broker.declare(pair.topology))
         is_late.set(False)
-        assert await renewing
+        assert await asyncio.wait_for(renewing, 120)
         renewed.set()
         await declaring
         assert late
@@ -329,7 +329,7 @@ async def test_what_waits_for_the_inbox_waits_for_the_new_one_too_while_an_inbox
         await asyncio.wait_for(reading, 60)
         running.cancel()
         assert office.of("s-new") == [1]
-        assert await renewing
+        assert await asyncio.wait_for(renewing, 120)
 
 
 async def test_an_inbox_is_not_renewed_while_a_replay_is_open(office: Office) -> None:

@@ -94,7 +94,8 @@ async def test_an_upload_that_breaks_off_or_is_cancelled_is_not_left_open(settin
         await asyncio.Event().wait()
 
     storing = asyncio.create_task(contents(settings).put(stalled(), owner="note-a"))
-    await arrived.wait()
+    await eventually(lambda: arrived.is_set() or storing.done(), within=60)
+    assert not storing.done(), storing
     await eventually(lambda: _open_uploads(settings) == 1)
     storing.cancel()
     with pytest.raises(asyncio.CancelledError):

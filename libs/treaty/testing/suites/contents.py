@@ -9,6 +9,7 @@ import pytest
 
 from treaty.contents import NoContent, owner_of
 from treaty.service.stores import Stores
+from treaty.testing.eventually import eventually
 from treaty.testing.suites.stores import OnStores
 
 _LARGE = bytes(range(256)) * 12_000
@@ -86,7 +87,8 @@ class ContentsSuite(OnStores):
             await asyncio.Event().wait()
 
         storing = asyncio.create_task(stores.contents.put(stalled(), owner="note-a"))
-        await arrived.wait()
+        await eventually(lambda: arrived.is_set() or storing.done(), within=60)
+        assert not storing.done(), storing
         storing.cancel()
         await asyncio.gather(storing, return_exceptions=True)
         assert await stores.contents.sweep(_none, older_than=_OF_ANY_AGE) == 0

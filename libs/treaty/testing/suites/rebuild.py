@@ -16,6 +16,7 @@ from treaty.projections.projector import Projector, follower_of
 from treaty.projections.rows import Row, Rows, Superseded
 from treaty.projections.view import NotShown, Page, View
 from treaty.service.stores import Stores
+from treaty.testing.eventually import eventually
 from treaty.testing.samples import NOTES, Noted, noted
 from treaty.testing.suites.stores import OnStores
 
@@ -117,10 +118,11 @@ class RebuildSuite(OnStores):
 
     async def test_a_rebuild_that_loses_its_lease_stops_writing_and_is_never_served(self, written: Stores) -> None:
         slow = _SlowStores(written)
-        building = asyncio.create_task(rebuild(NOTES, slow, owner="me", lease_seconds=0.4))
-        await slow.writing.wait()
+        building = asyncio.create_task(rebuild(NOTES, slow, owner="me", lease_seconds=3.0))
+        await eventually(lambda: slow.writing.is_set() or building.done(), within=60)
+        assert not building.done(), building
         await written.leases.release("rebuild notes", "me")
-        assert await written.leases.acquire("rebuild notes", "thief", 0.4)
+        assert await written.leases.acquire("rebuild notes", "thief", 60)
         with pytest.raises(RebuildLost, match="run the rebuild again"):
             await building
         rows = written.rows(NOTES)
