@@ -1,10 +1,11 @@
 """Settings from the environment, and from files for secrets: one frozen object; errors name the variable."""
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote_plus, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
@@ -19,8 +20,14 @@ SIMULATED = "simulated"
 """The value of a setting that lets a simulator in this process stand for another system."""
 
 _PRODUCTION = ("production", "prod")
-_UNSAFE_OPTIONS = ("no_verify_ssl", "tlsinsecure", "tlsallowinvalidcertificates", "tlsallowinvalidhostnames")
-"""Options of the addresses of RabbitMQ and MongoDB that switch the check of the server's certificate off."""
+_UNSAFE_OPTIONS = {
+    "no_verify_ssl": "0",
+    "tlsinsecure": "false",
+    "tlsallowinvalidcertificates": "false",
+    "tlsallowinvalidhostnames": "false",
+}
+"""Options of the addresses of RabbitMQ and MongoDB that switch the check of the server's certificate off, each with the
+one value that does not."""
 
 _SHORTEST_SECRET = 16
 """Characters of the shortest secret that is taken outside of dev."""
@@ -171,21 +178,20 @@ def _unfit(settings: Settings, environment: str) -> Iterator[str]:
 
 
 def _unfit_secret(variable: str, secret: str) -> Iterator[str]:
-    unsafe = [option for option in _options(secret) if option.lower() in _UNSAFE_OPTIONS]
-    if unsafe:
-        yield f"{variable} must not have the option {unsafe[0]}: the server could be anybody"
+    for option, value in _options(secret):
+        if value != _UNSAFE_OPTIONS.get(option.lower(), value):
+            yield f"{variable} must not have the option {option}: the server could be anybody"
     if secret == DEVELOPMENT_SECRET:
         yield f"{variable} must be set, or {variable}_FILE to the path of a file with its value"
     elif secret and "://" not in secret and len(secret) < _SHORTEST_SECRET:
         yield f"{variable} must have at least {_SHORTEST_SECRET} characters, so that it cannot be guessed"
 
 
-def _options(url: str) -> Iterator[str]:
-    """Yields the names of the options of a URL that are switched on."""
-    for pair in url.partition("?")[2].split("&") if "://" in url else ():
+def _options(url: str) -> Iterator[tuple[str, str]]:
+    """Yields the names and values of the options of a URL, as any of the drivers may take them."""
+    for pair in re.split("[&;]", url.partition("?")[2]) if "://" in url else ():
         name, _, value = pair.partition("=")
-        if value.lower() not in ("0", "false", ""):
-            yield name
+        yield unquote_plus(name), unquote_plus(value)
 
 
 def _value(name: str, environ: Mapping[str, str]) -> str | None:

@@ -12,6 +12,8 @@ T = TypeVar("T")
 HANDLER_SECONDS = 180.0
 """How long a handler of a message or of a call may take, unless a setting says something else."""
 
+_SLICES = 20
+
 
 @contextmanager
 def guarding() -> Iterator[None]:
@@ -48,13 +50,38 @@ class TookTooLong(Exception):
 async def guarded_for(seconds: float, work: Awaitable[T]) -> T:
     """Awaits work as `guarded` does, but not longer than so many seconds.
 
+    Seconds while the process stands still do not count, but for a twentieth: the work could not use them.
+
     Raises:
         TookTooLong
     """
     try:
-        async with asyncio.timeout(seconds) as limit:
-            return await guarded(work)
+        async with asyncio.timeout(None) as limit:
+            countdown = _Countdown(limit, seconds)
+            try:
+                return await guarded(work)
+            finally:
+                countdown.stop()
     except TimeoutError:
         if not limit.expired():
             raise
         raise TookTooLong(f"it did not end within {seconds:g} s") from None
+
+
+class _Countdown:
+    """Ends a limit after so many seconds, counted in slices: one counts for one, however late its end is noticed."""
+
+    def __init__(self, limit: asyncio.Timeout, seconds: float) -> None:
+        self._limit, self._slice, self._left = limit, seconds / _SLICES, _SLICES
+        self._timer = asyncio.get_running_loop().call_later(self._slice, self._count)
+
+    def _count(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._left -= 1
+        if self._left > 0:
+            self._timer = loop.call_later(self._slice, self._count)
+        else:
+            self._limit.reschedule(loop.time())
+
+    def stop(self) -> None:
+        self._timer.cancel()

@@ -162,7 +162,10 @@ class PartitionConsumer:
     async def _handle_or_keep(
         self, delivery: Delivery, envelope: Envelope, replay: str, malformed: Malformed | None
     ) -> bool:
-        """Returns whether the event took effect; if not, it is in quarantine, or there was nothing to do."""
+        """Returns whether the event took effect; if not, it is in quarantine, or there was nothing to do.
+
+        A process that was frozen while it handled the event keeps it only if nobody else has the partition by then.
+        """
         error: Exception | None = malformed
         if error is None:
             if replay:
@@ -174,6 +177,7 @@ class PartitionConsumer:
                 error = await self._tries.make(envelope, self._draining)
                 if error is None:
                     return True
+                await self._sure()
         await self._keeper.keep(envelope, error, replay, raw=plain(delivery.headers) if malformed else ())
         return False
 

@@ -76,8 +76,8 @@ class Quarantined:
     `order` counts up within the partition. `error` is empty for a message that only waits behind another of its key.
     `next_try` is None when it is left to a person, or waits. `schema` says that this version of the code does not know
     the message: it is tried once by every new owner, since only a deploy can help. `waits_for` is the replay whose end
-    must come first. `missing` is the dependency that was away at the last try. `raw` has the headers of a message that
-    could not be read: each try reads them again.
+    must come first. `missing` is the dependency that was away at the last try, or the handler that hung. `raw` has the
+    headers of a message that could not be read: each try reads them again.
     """
 
     id: str
@@ -118,6 +118,7 @@ class Held:
     """
 
     id: str
+    type: str
     key: str
     order: int
     source: str
@@ -135,6 +136,7 @@ def held(item: Quarantined) -> Held:
     """Returns the part of a message that its owner remembers."""
     return Held(
         id=item.id,
+        type=item.envelope.type,
         key=item.key,
         order=item.order,
         source=item.envelope.source,

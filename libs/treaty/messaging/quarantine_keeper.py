@@ -214,7 +214,8 @@ class QuarantineKeeper:
         due: Sequence[str] = ()
         if len(self._keys):
             asked = await self._quarantine.asked(self._partition)
-            due = await self._quarantine.due(self._partition, self._clock.now(), away=self._breakers.closed_to_all())
+            away = {*self._breakers.closed_to_all(), *self._due.on_trial()}
+            due = await self._quarantine.due(self._partition, self._clock.now(), away=away)
         free = (item.key for item in self._keys.free())
         self._due.put(self._ready([*asked, *sorted(self._unsure)]), self._ready([*due, *sorted(self._deployed), *free]))
 

@@ -20,6 +20,7 @@ from treaty.messaging.quarantine import (
     held,
     next_try,
 )
+from treaty.messaging.tries import handler_of, missing_of
 from treaty.surroundings import Surroundings
 
 logger = structlog.get_logger()
@@ -70,13 +71,14 @@ class Release:
         try:
             await self._handle(known.event())
         except Exception as error:
-            if isinstance(error, DependencyAway):
-                self._breakers.failed(error.dependency)
             again = self._failed_again(known, error)
+            if again.missing:
+                self._breakers.failed(again.missing)
             await self._update(known, again)
             await self._answer(known, f"failed again: {error_name(error)}")
             return held(replace(again, intent=None))
-        self._breakers.succeeded(known.missing)
+        for back in (known.missing, handler_of(known.envelope.type)):
+            self._breakers.succeeded(back)
         await self._answer(known, "took effect")
         self._probe.reach("quarantine.handled")
         await self._remove(replace(known, intent=None))
@@ -164,7 +166,7 @@ def failed(item: Quarantined, error: Exception, now: datetime) -> Quarantined:
         error=error_name(error),
         detail=_storable("".join(traceback.format_exception(error))[-4000:]),
         schema=schema,
-        missing=error.dependency if isinstance(error, DependencyAway) else "",
+        missing=missing_of(error, item.envelope),
     )
 
 

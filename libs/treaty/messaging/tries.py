@@ -23,7 +23,8 @@ class Patience:
         away_seconds: how long a dependency is away before the messages that need it move too, so that others need not
             wait behind them.
         handler_seconds: how long a handler may take. A message whose handler takes longer moves at once, because all
-            messages of its key have waited so long already.
+            messages of its key have waited so long already. After a quarter of it there is no further attempt, so that
+            a message is done with before the broker takes it back (RabbitMQ: after 30 minutes).
     """
 
     tries: int = 4
@@ -60,7 +61,8 @@ class Tries:
         Raises:
             GivenUp: if `stop` is set while something that the event needs is away. Then the event comes again.
         """
-        attempts, until, missing = 0, asyncio.get_running_loop().time() + self.patience.away_seconds, ""
+        attempts, begun, missing = 0, asyncio.get_running_loop().time(), ""
+        last_attempt, until = begun + self.patience.handler_seconds / 4, begun + self.patience.away_seconds
         probe, chance = self.surroundings.probe, self.surroundings.chance
         while True:
             try:
@@ -69,15 +71,15 @@ class Tries:
                 probe.reach("consumer.handled")
                 self.breakers.succeeded(missing)
                 return None
-            except DependencyAway as away:
-                failure: Exception = away
-                missing = away.dependency
-                self.breakers.failed(missing)
             except Exception as error:
                 failure = error
-                attempts += 1
+                if missing := missing_of(error, envelope):
+                    self.breakers.failed(missing)
+                attempts += not isinstance(error, DependencyAway)
             probe.count("treaty.consumer.retries", type=envelope.type)
             if isinstance(failure, NeedsDeploy | TookTooLong) or attempts >= self.patience.tries:
+                return failure
+            if attempts and asyncio.get_running_loop().time() >= last_attempt:
                 return failure
             await asyncio.sleep(chance.jitter(backoff(max(attempts - 1, 0), self.patience.pause, 5.0)))
             if isinstance(failure, DependencyAway) and not await self._may_try_again(missing, until, stop):
@@ -90,3 +92,18 @@ class Tries:
             self.patience.away_seconds - self.breakers.away_for(missing),
         )
         return left > 0 and await self.breakers.turn(missing, stop, seconds=left)
+
+
+def missing_of(error: Exception, event: Envelope) -> str:
+    """Returns the dependency that was away when an event failed; nothing, if that is not why.
+
+    A handler that hangs counts as one: its other events had better not be tried all at once.
+    """
+    if isinstance(error, TookTooLong):
+        return handler_of(event.type)
+    return error.dependency if isinstance(error, DependencyAway) else ""
+
+
+def handler_of(type: str) -> str:
+    """Returns the name under which the handler of a type of event counts as a dependency."""
+    return f"handler of {type}"

@@ -16,7 +16,7 @@ from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 from treaty.commits.commit import Commit, Fold
 from treaty.commits.log import Batch, Behind, Place, StoreAway
 from treaty.commits.store import Inserted, OutcomeUnknown, of_causes
-from treaty.mongo.documents import CODEC, from_document, sorted_out, to_document
+from treaty.mongo.documents import CODEC, from_document, sorted_out, to_document, under, within
 from treaty.mongo.driver import LOCAL, reaching, session
 from treaty.mongo.guard import Guard
 from treaty.mongo.reader import OpeningTimedOut, Reader
@@ -102,7 +102,7 @@ class MongoCommits:
         self, stream: str, *, first: int = 1, last: int | None = None, states: bool = True, most: int = 0
     ) -> Sequence[Commit]:
         with reaching():
-            found = self._commits.find(_within(stream, first, last), None if states else {"state": 0}).sort("_id", 1)
+            found = self._commits.find(within(stream, first, last), None if states else {"state": 0}).sort("_id", 1)
             one_reply = found.limit(-most)  # ends at 16 MB
             return [from_document(document) for document in await one_reply.to_list(None)]
 
@@ -122,11 +122,11 @@ class MongoCommits:
             await self._folds.delete_many({"stream": stream, "version": {"$gte": first}})
 
     async def under(self, prefix: str) -> Sequence[Commit]:
-        within = {"stream": {"$gte": prefix, "$lt": f"{prefix}\U0010ffff"}}
+        wanted = under(prefix)
         with reaching():
             async with session(self._client) as causal:
-                await self._local.find(within, session=causal).sort("stream", -1).limit(1).to_list(1)
-                found = await self._commits.find(within, session=causal).to_list(None)
+                await self._local.find(wanted, session=causal).sort("_id", -1).limit(1).to_list(1)
+                found = await self._commits.find(wanted, session=causal).to_list(None)
         commits, _ = sorted_out(found)
         return sorted(commits, key=lambda commit: (commit.stream, commit.version))
 
@@ -207,21 +207,18 @@ class MongoCommits:
     async def streams(self, prefix: str, limit: int) -> Sequence[str]:
         """Jumps from stream to stream in the index of causes, however long each is."""
         found: list[str] = []
-        within: dict[str, Any] = {"$gte": prefix, "$lt": f"{prefix}\U0010ffff"}
+        names: dict[str, Any] = {"$gte": prefix, "$lt": f"{prefix}\U0010ffff"}
         while len(found) < limit:
             with reaching():
-                first = (
-                    await self._commits.find({"stream": within}, {"stream": 1}).sort("stream", 1).limit(1).to_list(1)
-                )
+                first = await self._commits.find({"stream": names}, {"stream": 1}).sort("stream", 1).limit(1).to_list(1)
             if not first:
                 break
             found.append(first[0]["stream"])
-            within = {"$gt": found[-1], "$lt": f"{prefix}\U0010ffff"}
+            names = {"$gt": found[-1], "$lt": f"{prefix}\U0010ffff"}
         return found
 
     async def _latest(self, commits: Any, stream: str, causal: Any) -> Commit | None:
-        within = _within(stream, 0, None)
-        found = await commits.find(within, session=causal).sort("_id", -1).limit(1).to_list(1)
+        found = await commits.find(within(stream, 0, None), session=causal).sort("_id", -1).limit(1).to_list(1)
         return from_document(found[0]) if found else None
 
 
@@ -251,16 +248,6 @@ def _needs_a_scan(error: PyMongoError) -> bool:
     """
     lost = isinstance(error, OperationFailure) and error.code not in _PASSING
     return lost or isinstance(error, OpeningTimedOut)
-
-
-def _within(stream: str, first: int, last: int | None) -> dict[str, Any]:
-    """Returns the condition for the commits of a stream, by their ids alone: its other fields may be unreadable.
-
-    Ids of another stream, whose name goes on with `@`, lie in between; they are longer.
-    """
-    lowest, end = f"{stream}@{first:012d}", f"{stream}@:" if last is None else f"{stream}@{last + 1:012d}"
-    length = len(lowest.encode(errors="surrogatepass"))
-    return {"_id": {"$gte": lowest, "$lt": end}, "$expr": {"$eq": [{"$strLenBytes": "$_id"}, length]}}
 
 
 def _size(field: str) -> dict[str, Any]:

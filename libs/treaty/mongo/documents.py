@@ -55,6 +55,24 @@ def _cause(entry: CauseEntry) -> dict[str, Any]:
     return document
 
 
+def within(stream: str, first: int, last: int | None) -> dict[str, Any]:
+    """Returns the condition for the commits of a stream, by their ids alone: its other fields may be unreadable.
+
+    Ids of another stream, whose name goes on with `@`, lie in between; they are longer.
+    """
+    lowest, end = f"{stream}@{first:012d}", f"{stream}@:" if last is None else f"{stream}@{last + 1:012d}"
+    length = len(lowest.encode(errors="surrogatepass"))
+    return {"_id": {"$gte": lowest, "$lt": end}, "$expr": {"$eq": [{"$strLenBytes": "$_id"}, length]}}
+
+
+def under(prefix: str) -> dict[str, Any]:
+    """Returns the condition for the commits of all streams whose names begin so, by their ids alone.
+
+    So it needs no index that somebody may have dropped.
+    """
+    return {"_id": {"$gte": prefix, "$lt": f"{prefix}\U0010ffff"}}
+
+
 def sorted_out(documents: Iterable[Any]) -> tuple[list[Commit], list[Unreadable]]:
     """Returns the commits, and the documents that cannot be read, each in the order of the documents."""
     commits: list[Commit] = []

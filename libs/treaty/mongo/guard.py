@@ -9,7 +9,7 @@ from pymongo.errors import DuplicateKeyError, OperationFailure
 
 from treaty.commits.duplicates import DUPLICATES, duplicates_of, extra_id, found
 from treaty.commits.log import StoreAway
-from treaty.mongo.documents import sorted_out, to_document
+from treaty.mongo.documents import sorted_out, to_document, under, within
 from treaty.mongo.driver import reaching
 
 logger = structlog.get_logger()
@@ -55,7 +55,7 @@ class Guard:
                         raise
                     await self._tell_apart()
                     await self._make()
-            entries, _ = sorted_out(await self._commits.find(_under(DUPLICATES)).sort("_id", 1).to_list(None))
+            entries, _ = sorted_out(await self._commits.find(under(DUPLICATES)).sort("_id", 1).to_list(None))
         self.refused = frozenset(one.stream for one in duplicates_of(entries) if not one.accepted)
 
     async def check(self) -> bool:
@@ -122,7 +122,7 @@ class Guard:
         stream, cause = one["_id"]["stream"], one["_id"]["cause"]
         text = f"{cause} in {', '.join(_in_order(one))}"
         logger.error("a cause took effect more than once", stream=stream, cause=cause)
-        listed = self._commits.find({"stream": f"{DUPLICATES}{stream}"}).sort("_id", 1)
+        listed = self._commits.find(within(f"{DUPLICATES}{stream}", 1, None)).sort("_id", 1)
         entries, _ = sorted_out(await listed.to_list(None))
         known = [text for before in duplicates_of(entries) if not before.accepted for text in before.causes]
         if text not in known:
@@ -142,7 +142,3 @@ class Guard:
 def _in_order(one: Mapping[str, Any]) -> Sequence[str]:
     """Returns the ids of the commits that have a cause, in the order of their versions."""
     return sorted(one["commits"])
-
-
-def _under(prefix: str) -> Mapping[str, Any]:
-    return {"stream": {"$gte": prefix, "$lt": f"{prefix}\U0010ffff"}}

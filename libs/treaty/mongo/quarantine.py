@@ -1,6 +1,7 @@
 """The quarantine in MongoDB, in the collection `quarantine` of the consuming context's database."""
 
 import re
+import sys
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import datetime
@@ -22,6 +23,7 @@ _SIZE = {"$binarySize": "$body"}
 _HELD = {
     "key": 1,
     "order": 1,
+    "headers.ce-type": 1,
     "headers.ce-source": 1,
     "headers.ce-sequence": 1,
     "next_try": 1,
@@ -33,6 +35,9 @@ _HELD = {
     "large": {"$or": [{"$gt": [_SIZE, LARGE]}, {"$eq": [_SIZE, REFERENCE_BYTES]}]},
 }
 """The projection of `Held`."""
+
+_DUE = [("partition", 1), ("discarded", 1), ("next_try", 1), ("missing", 1), ("key", 1)]
+"""Has all that `due` reads, so that no message is fetched that is not due now."""
 
 _BATCH = 500
 _MOST_DUE = 10_000
@@ -49,7 +54,7 @@ class MongoQuarantine:
         with reaching():
             await self._items.create_index([("discarded", 1), ("partition", 1), ("order", 1)], name="order")
             await self._items.create_index([("key", 1), ("partition", 1), ("order", 1)], name="key")
-            await self._items.create_index([("partition", 1), ("next_try", 1)], name="next_try")
+            await self._items.create_index(_DUE, name="due")
             await self._items.create_index([("partition", 1)], name="asked", partialFilterExpression=_ASKED)
             await self._items.create_index([("discarded", 1), ("since", 1)], name="since")
             await self._answers.create_index([("message", 1), ("at", -1)], name="message")
@@ -251,6 +256,7 @@ def _held(document: Mapping[str, Any]) -> Held:
     headers = document["headers"]
     return Held(
         id=document["_id"],
+        type=sys.intern(headers.get("ce-type", "")),
         key=document["key"],
         order=document["order"],
         source=headers.get("ce-source", ""),

@@ -174,9 +174,17 @@ class Replayer:
                 yield commit
 
     async def _readable(self, stream: str) -> AsyncIterator[Commit]:
-        """Yields the commits of a stream up to the first that cannot be read: what is behind it must not overtake."""
-        first, last = 1, None
-        while True:
+        """Yields the commits of a stream up to the first that cannot be read: what is behind it must not overtake.
+
+        Those that come meanwhile arrive live.
+        """
+        try:
+            head = await self._log.head(stream, fresh=True)
+            first, last = 1, head.version if head is not None else 0
+        except Unreadable as found:
+            self._leave_out(found.id, found.why)
+            first, last = 1, found.version - 1
+        while first <= last:
             try:
                 commits = await self._log.read(stream, first=first, last=last, states=False, most=_TOGETHER)
             except Unreadable as found:

@@ -4,6 +4,7 @@ AMQP does not show policies; the management API of RabbitMQ does (the plugin rab
 that a queue does not know is not applied at all, so only `effective_policy_definition` counts.
 """
 
+import asyncio
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -16,6 +17,8 @@ from treaty.rabbit.topology import MAX_DELIVERIES
 
 logger = structlog.get_logger()
 
+_AT_ONCE = 8
+
 _REFUSING = {"reject-publish", "reject-publish-dlx"}
 
 
@@ -26,6 +29,7 @@ class Policies:
         url: returns http(s)://user:password@host:15672; it is called before each check. The user needs the tag
             `monitoring` or `management`, and no more.
         virtual_host: the one of the context's queues.
+        timeout: seconds for a check of all queues of a context, so that a slow management API keeps nobody waiting.
     """
 
     def __init__(self, url: Callable[[], str], virtual_host: str, *, timeout: float = 5.0) -> None:
@@ -42,14 +46,16 @@ class Policies:
             MayDrop: if a policy can drop messages.
         """
         try:
-            self._faults[context] = [fault for queue in await self._read(queues) for fault in faults(queue)]
+            async with asyncio.timeout(self._timeout):
+                found = await self._read(queues)
+            self._faults[context] = [fault for queue in found for fault in faults(queue)]
         except Exception as error:
             logger.warning("the policies cannot be read", context=context, error=f"{type(error).__name__}: {error}")
         if self._faults.get(context):
             raise MayDrop("; ".join(self._faults[context]))
 
     async def _read(self, names: Sequence[str]) -> Sequence[Mapping[str, Any]]:
-        from aiohttp import ClientSession, ClientTimeout  # only with a management URL
+        from aiohttp import ClientSession, TCPConnector  # only with a management URL
         from yarl import URL
 
         parts = urlsplit(self._url())
@@ -57,11 +63,15 @@ class Policies:
         headers = {"Authorization": f"Basic {b64encode(user.encode()).decode()}"}
         path = f"/api/queues/{quote(self._virtual_host, safe='')}"
         queues = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], path=path))
-        async with ClientSession(
-            headers=headers, timeout=ClientTimeout(self._timeout), raise_for_status=True
-        ) as client:
-            answers = [await client.get(URL(f"{queues}/{quote(name, safe='')}", encoded=True)) for name in names]
-            return [await answer.json() for answer in answers]
+        connector = TCPConnector(limit=_AT_ONCE)
+        async with ClientSession(headers=headers, connector=connector, raise_for_status=True) as client:
+
+            async def one(name: str) -> Mapping[str, Any]:
+                async with client.get(URL(f"{queues}/{quote(name, safe='')}", encoded=True)) as answer:
+                    found: Mapping[str, Any] = await answer.json()
+                    return found
+
+            return await asyncio.gather(*map(one, names))
 
 
 def faults(queue: Mapping[str, Any]) -> list[str]:

@@ -1,9 +1,10 @@
 """What others raise is an error of their work; only who cancels a task ends it."""
 
 import asyncio
+import time
 
 import pytest
-from treaty.concurrency.guarded import guarded, guarding
+from treaty.concurrency.guarded import TookTooLong, guarded, guarded_for, guarding
 from treaty.concurrency.tasks import Broken
 
 
@@ -72,3 +73,29 @@ async def test_who_cleans_up_after_a_cancellation_is_guarded_too() -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert found == ["it was cancelled from within"]
+
+
+async def test_work_is_cut_off_after_its_time() -> None:
+    begun = time.monotonic()
+    with pytest.raises(TookTooLong, match=r"within 0\.2 s"):
+        await guarded_for(0.2, asyncio.sleep(600))
+    assert time.monotonic() - begun >= 0.19
+
+
+async def test_time_in_which_the_process_stands_still_is_not_that_of_the_work() -> None:
+    async def work() -> str:
+        await asyncio.sleep(0.05)
+        time.sleep(1.0)  # noqa: ASYNC251 - the process stands still
+        await asyncio.sleep(0.05)
+        return "done"
+
+    assert await guarded_for(0.5, work()) == "done"
+
+
+async def test_a_timeout_of_the_work_itself_is_its_own_error() -> None:
+    async def work() -> None:
+        async with asyncio.timeout(0.01):
+            await asyncio.sleep(60)
+
+    with pytest.raises(TimeoutError):
+        await guarded_for(30.0, work())

@@ -1,11 +1,15 @@
 """A dependency that is away for long holds up nobody who does not need it, and counts as back when it is."""
 
 import asyncio
-from dataclasses import dataclass, field
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 
+import pytest
 from treaty.commits.codec import NeedsDeploy
 from treaty.concurrency.tasks import at_once
 from treaty.dependencies import AFTER, Breakers, DependencyAway
+from treaty.followers.leases import Sure
 from treaty.memory.broker import MemoryBroker
 from treaty.messaging.consumer import PartitionConsumer
 from treaty.messaging.envelope import Envelope
@@ -22,6 +26,7 @@ from tests.toolkit.pieces import DESK, Desk, running
 
 AWAY_SECONDS = 30.0
 PREFETCH = 16
+PATIENT = Patience(away_seconds=AWAY_SECONDS)
 
 
 class Away(DependencyAway):
@@ -49,18 +54,25 @@ async def _desk() -> Desk:
     return await Desk(broker=MemoryBroker(prefetch=PREFETCH)).declared()
 
 
-def _consumer(desk: Desk, needing: Needing, breakers: Breakers) -> PartitionConsumer:
+def _consumer(
+    desk: Desk,
+    handle: Callable[[Envelope], Awaitable[None]],
+    breakers: Breakers,
+    *,
+    sure: Sure = at_once,
+    patience: Patience = PATIENT,
+) -> PartitionConsumer:
     return PartitionConsumer(
         DESK,
         0,
         desk.broker,
-        needing.handle,
+        handle,
         desk.quarantine,
         desk.replays,
         surroundings=breakers.surroundings,
         note_mark=lambda _: at_once(),
-        sure=at_once,
-        patience=Patience(away_seconds=AWAY_SECONDS),
+        sure=sure,
+        patience=patience,
         breakers=breakers,
     )
 
@@ -78,7 +90,7 @@ def test_a_partition_full_of_messages_that_wait_lets_the_others_through_after_th
     async def run() -> float:
         desk, needing = await _desk(), Needing()
         _deliver(desk, *(f"n{n}" for n in range(3 * PREFETCH)), "healthy")
-        async with running(_consumer(desk, needing, _breakers(desk)).run()):
+        async with running(_consumer(desk, needing.handle, _breakers(desk)).run()):
             await eventually(lambda: "healthy" in needing.handled, within=3600.0)
             assert len(await desk.held()) >= 2 * PREFETCH
         return needing.handled["healthy"]
@@ -91,7 +103,7 @@ def test_messages_whose_retry_hangs_hold_up_neither_others_nor_what_comes_on_the
         desk, needing = await _desk(), Needing()
         keys = [f"n{n}" for n in range(20 * PREFETCH)]
         _deliver(desk, *keys)
-        async with running(_consumer(desk, needing, _breakers(desk)).run()):
+        async with running(_consumer(desk, needing.handle, _breakers(desk)).run()):
             await eventually(lambda: _holds(desk, len(keys)), within=3600.0)
             needing.hangs, needing.tried = 5.0, 0
             desk.clock.advance(301)
@@ -116,7 +128,7 @@ def test_a_handler_that_hangs_holds_up_its_key_for_its_time_and_the_others_not_a
         desk, needing = await _desk(), Needing(hangs=1e9)
         _deliver(desk, "n1", *(str(n) for n in range(PREFETCH - 1)))
         desk.broker.deliver(DESK.context, envelope("test.bank", "behind", key="n1"))
-        async with running(_consumer(desk, needing, _breakers(desk)).run()):
+        async with running(_consumer(desk, needing.handle, _breakers(desk)).run()):
             await asyncio.sleep(Patience().handler_seconds - 1.0)
             assert not await desk.held()
             assert len(needing.handled) == PREFETCH - 1
@@ -130,11 +142,89 @@ def test_a_handler_that_hangs_holds_up_its_key_for_its_time_and_the_others_not_a
     simulate(1, run())
 
 
+@pytest.mark.parametrize("first", ["hangs", "fails"])
+def test_many_keys_whose_handler_hangs_in_quarantine_hold_up_no_healthy_one(first: str) -> None:
+    async def run() -> float:
+        desk, handled, phase = await _desk(), set[str](), first
+
+        async def handle(event: Envelope) -> None:
+            if phase == "fails":
+                raise ValueError("not yet")
+            if event.type.endswith("Hanging"):
+                await asyncio.sleep(1e9)
+            handled.add(event.id)
+
+        def deliver(id: str, type: str) -> None:
+            event = replace(envelope("test.bank", id, key=id), type=f"test.bank.v1.{type}")
+            desk.broker.deliver(DESK.context, event)
+
+        for n in range(400):
+            deliver(f"h{n}", "Hanging")
+        async with running(_consumer(desk, handle, _breakers(desk)).run()):
+            await asyncio.sleep(400 / PREFETCH * Patience().handler_seconds + 60.0)
+            phase = "fails"
+            deliver("healthy", "Healthy")
+            await asyncio.sleep(60.0)
+            assert len(await desk.held()) == 401
+            phase = "hangs"
+            begun = asyncio.get_running_loop().time()
+            while "healthy" not in handled:
+                await asyncio.sleep(10.0)
+                desk.clock.advance(10)
+            return asyncio.get_running_loop().time() - begun
+
+    assert simulate(1, run()) <= (60.0 if first == "hangs" else 600.0)
+
+
+async def test_a_process_that_stood_still_keeps_nothing_that_another_one_has_by_then() -> None:
+    desk = await Desk().declared()
+    is_sure = asyncio.Event()
+    is_sure.set()
+
+    async def sure() -> None:
+        await is_sure.wait()
+
+    async def handle(event: Envelope) -> None:
+        desk.started.append(event.id)
+        await asyncio.sleep(0.2)
+        if event.id == "h":
+            raise NeedsDeploy("of the time before")
+
+    consumer = _consumer(desk, handle, _breakers(desk), sure=sure, patience=Patience(handler_seconds=0.5))
+    async with running(consumer.run()):
+        desk.deliver(*"abcdefgh")
+        await eventually(lambda: len(desk.started) == 8)
+        is_sure.clear()
+        time.sleep(1.0)  # noqa: ASYNC251 - frozen for longer than a handler may take
+        await asyncio.sleep(0.5)
+        assert not await desk.held()
+        is_sure.set()
+        await eventually(lambda: _holds(desk, 1))
+    assert await desk.held() == ["h"]
+
+
+def test_a_handler_that_fails_late_is_not_tried_again_before_the_broker_takes_the_message_back() -> None:
+    async def run() -> None:
+        desk = await _desk()
+
+        async def handle(event: Envelope) -> None:
+            await asyncio.sleep(1000.0)
+            raise ValueError("late")
+
+        _deliver(desk, "a")
+        patience = Patience(handler_seconds=1200.0)
+        async with running(_consumer(desk, handle, _breakers(desk), patience=patience).run()):
+            await asyncio.sleep(1800.0)
+            assert await desk.held() == ["a"]
+
+    simulate(1, run())
+
+
 def test_a_message_that_is_back_in_time_waits_where_it_stands() -> None:
     async def run() -> None:
         desk, needing = await _desk(), Needing()
         _deliver(desk, "n1", "n2")
-        async with running(_consumer(desk, needing, _breakers(desk)).run()):
+        async with running(_consumer(desk, needing.handle, _breakers(desk)).run()):
             await asyncio.sleep(AWAY_SECONDS * 0.6)
             needing.away = False
             await asyncio.sleep(AWAY_SECONDS)
@@ -149,7 +239,7 @@ def test_the_gauge_says_that_a_dependency_is_back_when_a_message_in_quarantine_t
         desk, needing = await _desk(), Needing()
         breakers = _breakers(desk)
         _deliver(desk, *(f"n{n}" for n in range(AFTER)))
-        async with running(_consumer(desk, needing, breakers).run()):
+        async with running(_consumer(desk, needing.handle, breakers).run()):
             await asyncio.sleep(2 * AWAY_SECONDS)
             assert len(await desk.held()) == AFTER
             desk.clock.advance(11)

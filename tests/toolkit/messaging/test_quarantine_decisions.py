@@ -82,7 +82,7 @@ async def test_a_message_that_waits_for_a_deploy_is_tried_once_by_the_next_owner
 
 async def test_a_release_restores_the_order_of_each_source() -> None:
     def item(id: str, order: int, source: str, sequence: str) -> Held:
-        return Held(id=id, key="a", order=order, source=source, sequence=sequence)
+        return Held(id=id, type="t", key="a", order=order, source=source, sequence=sequence)
 
     arrived = [item("x3", 1, "x", "003"), item("y1", 2, "y", "001"), item("x1", 3, "x", "001")]
     assert [found.id for found in in_order(arrived)] == ["x1", "y1", "x3"]

@@ -1,9 +1,12 @@
 """Replays: history comes to one consumer while live traffic goes on; each key in order, each event once."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from treaty.commits.commit import Commit
 from treaty.messaging.broker import exchange_of
 from treaty.messaging.envelope import Envelope, envelopes
 from treaty.messaging.quarantine import Intent
@@ -108,6 +111,21 @@ async def test_a_stream_that_is_longer_than_one_reading_comes_whole(office: Offi
     await office.commit(*["a-1"] * 600)
     async with office.consuming():
         assert await office.replay(wished(streams=["a-1"])) == 600
+        await office.settled()
+    assert office.desk.done == office.all_of("a-1")
+
+
+async def test_a_stream_on_which_commits_keep_coming_is_replayed_up_to_where_it_was(office: Office) -> None:
+    await office.commit(*["a-1"] * 300)
+    read = office.bank.log.read
+
+    async def read_while_it_grows(stream: str, **wanted: Any) -> Sequence[Commit]:
+        await office.commit(*["a-1"] * 300, live=True)
+        return await read(stream, **wanted)
+
+    office.bank.log.read = read_while_it_grows
+    async with office.consuming():
+        assert await office.replay(wished(streams=["a-1"])) == 300
         await office.settled()
     assert office.desk.done == office.all_of("a-1")
 

@@ -1,5 +1,7 @@
 """A policy that can drop messages makes the topology differ, until it is removed."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -30,6 +32,7 @@ class Management:
     def __init__(self) -> None:
         self.policies: dict[str, dict[str, Any]] = {}
         self.away = False
+        self.seconds = 0.0
         self.asked: list[str] = []
 
     async def queue(self, request: web.Request) -> web.Response:
@@ -37,6 +40,7 @@ class Management:
             raise web.HTTPServiceUnavailable
         assert request.headers["Authorization"] == "Basic YW5uOnNlY3JldA=="
         self.asked.append(request.raw_path)
+        await asyncio.sleep(self.seconds)
         name = request.match_info["name"]
         definition = self.policies.get(name)
         policy = {"policy": "careless", "effective_policy_definition": definition} if definition else {"policy": None}
@@ -60,12 +64,27 @@ async def test_a_policy_that_drops_makes_the_topology_differ_until_it_is_gone(
     management: Management, policies: Policies
 ) -> None:
     await policies.check("made.desk", QUEUES)
-    assert management.asked == [f"/api/queues/%2F/made.desk.q{n}" for n in range(2)]
+    assert sorted(management.asked) == [f"/api/queues/%2F/made.desk.q{n}" for n in range(2)]
     management.policies["made.desk.q1"] = {"message-ttl": 1000}
     with pytest.raises(TopologyDiffers, match=r"careless sets message-ttl = 1000 on made\.desk\.q1.*clear_policy"):
         await policies.check("made.desk", QUEUES)
     management.policies.clear()
     await policies.check("made.desk", QUEUES)
+
+
+async def test_a_slow_management_api_keeps_a_context_waiting_no_longer_than_one_timeout(
+    management: Management, policies: Policies
+) -> None:
+    management.seconds, policies._timeout = 0.2, 1.0
+    management.policies["made.desk.q15"] = {"message-ttl": 1000}
+    with pytest.raises(TopologyDiffers, match=r"made\.desk\.q15"):
+        await policies.check("made.desk", [f"made.desk.q{n}" for n in range(16)])
+    management.seconds, policies._timeout = 600.0, 0.2
+    management.policies.clear()
+    begun = time.monotonic()
+    with pytest.raises(TopologyDiffers, match=r"made\.desk\.q15"):
+        await policies.check("made.desk", [f"made.desk.q{n}" for n in range(16)])
+    assert time.monotonic() - begun < 60.0
 
 
 async def test_while_the_policies_cannot_be_read_the_last_result_counts(

@@ -8,6 +8,10 @@ from treaty.domain import Invalid
 
 MOST_BATCHES = 100
 
+MOST_HELD = 4_000
+"""Parts of batches that an item holds: a batch counts once for each order. So an item fits into a commit, and so do the
+effects of a day on which all of them expire."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
@@ -81,6 +85,11 @@ def without(batches: Batches, taken: Iterable[Batch]) -> Batches:
 def held_for(holds: Holds, order_id: str) -> Batches:
     """Returns the pieces that are reserved for an order."""
     return tuple(batch for hold in holds if hold.order_id == order_id for batch in hold.batches)
+
+
+def held_parts(holds: Holds) -> int:
+    """Returns how many parts of batches are reserved: a batch counts once for each order."""
+    return sum(len(hold.batches) for hold in holds)
 
 
 def good(batches: Batches, today: str) -> Batches:

@@ -6,6 +6,7 @@ from treaty.domain import Aggregate, Invalid, Rejected
 
 from services.commerce.inventory.domain.batches import (
     MOST_BATCHES,
+    MOST_HELD,
     Batches,
     Hold,
     Holds,
@@ -13,6 +14,7 @@ from services.commerce.inventory.domain.batches import (
     first,
     good,
     held_for,
+    held_parts,
     past,
     pieces,
     with_pieces,
@@ -138,7 +140,12 @@ class StockItem(Aggregate[StockEvent]):
         self._call_for_more()
 
     def reserve(self, order_id: str, quantity: int, today: str) -> None:
-        """Reserves pieces for an order, if enough are available `today`: those with the earliest day first."""
+        """Reserves pieces for an order, if enough are available `today`: those with the earliest day first.
+
+        Raises:
+            Rejected: OUT_OF_STOCK, or TOO_MANY_HOLDS if so many orders hold pieces with a last day that this one has
+                to wait until others have left.
+        """
         if quantity <= 0:
             raise Invalid(f"{quantity} pieces cannot be reserved", field="quantity")
         today = max(today, self.today)
@@ -146,6 +153,8 @@ class StockItem(Aggregate[StockEvent]):
         if quantity > available:
             raise Rejected(f"{quantity} {self.sku} wanted, {available} available", reason="OUT_OF_STOCK")
         batches = first(good(self.loose, today), quantity)
+        if batches and held_parts(self.holds) + len(batches) > MOST_HELD:
+            raise Rejected(f"too many open orders hold pieces of {self.sku}", reason="TOO_MANY_HOLDS")
         self.record(StockReserved(order_id=order_id, quantity=quantity, batches=batches))
         self._call_for_more()
 

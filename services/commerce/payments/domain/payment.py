@@ -90,6 +90,7 @@ class Payment(Aggregate[PaymentEvent]):
     awaiting: bool = False
     confirmed: bool = False
     cancelled: bool = False
+    approved_late: bool = False
     transactions: tuple[Transaction, ...] = ()
     refunds: tuple[Refund, ...] = ()
 
@@ -112,11 +113,14 @@ class Payment(Aggregate[PaymentEvent]):
             self._go_on()
 
     def authorised(self) -> None:
-        """Records that the gateway holds the money. If the payment has failed already, the money is released again."""
+        """Records that the gateway holds the money. If the payment has failed already, the money is released again.
+
+        An approval that comes again changes nothing: what it holds is taken, or is being released.
+        """
         if self.status is Status.REQUESTED:
             self.record(PaymentAuthorised())
             self._go_on()
-        elif self.status is Status.FAILED:
+        elif self.status is Status.FAILED and not self.approved:
             self.record(ApprovedTooLate())
 
     def fail(self, reason: str, *, reversal: bool) -> None:
@@ -151,8 +155,8 @@ class Payment(Aggregate[PaymentEvent]):
             self.record(PaymentVoided())
 
     def void_refused(self, why: str) -> None:
-        """Records that the gateway will not release the money. A failed payment may hold none, so it stays failed."""
-        if self.status is Status.VOIDING:
+        """Records that the gateway will not release the money. Does nothing if it never said that it holds any."""
+        if self.status is Status.VOIDING or (self.status is Status.FAILED and self.approved):
             self.record(VoidRefused(reason=why))
 
     def refund(self, refund_id: str, amount: Money) -> None:
@@ -189,6 +193,11 @@ class Payment(Aggregate[PaymentEvent]):
         for one in self.refunds:
             if one.refund_id == refund_id and not one.done and not one.refused:
                 self.record(RefundRefused(refund_id=refund_id, reason=why))
+
+    @property
+    def approved(self) -> bool:
+        """Whether the gateway has said that it holds the money, in time or too late."""
+        return self.approved_late or bool(self.transactions)
 
     @property
     def left(self) -> Money | None:
@@ -250,7 +259,7 @@ class Payment(Aggregate[PaymentEvent]):
             case PaymentRefunded():
                 self._finish_refund(event)
             case ApprovedTooLate():
-                pass
+                self.approved_late = True
 
     def _done(self, status: Status, kind: Kind) -> None:
         assert self.amount is not None

@@ -3,9 +3,13 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
+from bson import encode
+from treaty.commits.decider import MOST_EFFECTS
 from treaty.domain import Call, Invalid, Rejected
+from treaty.mongo.commits import MAX_BYTES
 from treaty.testing.scenarios import given
 
 from services.commerce.inventory.application.stock import (
@@ -14,7 +18,7 @@ from services.commerce.inventory.application.stock import (
     expire_pieces,
     follow_products,
 )
-from services.commerce.inventory.domain.batches import MOST_BATCHES, Batch
+from services.commerce.inventory.domain.batches import MOST_BATCHES, MOST_HELD, Batch
 from services.commerce.inventory.domain.events import (
     ItemDiscontinued,
     ItemManaged,
@@ -169,6 +173,22 @@ def test_an_item_has_so_many_batches_and_no_more() -> None:
     full.when(lambda item: item.receive(1, expires_on="2000-01-01")).then(
         [StockReceived(quantity=1, expires_on="2000-01-01")]
     )
+
+
+def test_an_item_that_very_many_orders_hold_fits_in_a_commit_and_says_when_it_is_full() -> None:
+    one = (Batch(expires_on=MAY, quantity=1),)
+    orders = [StockReserved(order_id=str(uuid4()), quantity=1, batches=one) for _ in range(MOST_HELD)]
+    past = [REGISTERED, StockReceived(quantity=MOST_HELD + 9, expires_on=MAY), *orders]
+    full = given(StockItem, "i", past)
+    assert len(encode({"state": STOCK.snapshot(full.state)})) < MAX_BYTES / 3
+    full.when(lambda item: item.reserve("more", 1, MAY)).then_raises(Rejected, "TOO_MANY_HOLDS")
+    freed = given(StockItem, "i", [*past, StockFreed(order_id=orders[0].order_id, quantity=1)])
+    freed.when(lambda item: item.reserve("more", 1, MAY)).then([replace(orders[0], order_id="more")])
+    loose = given(StockItem, "i", [*past, StockWrittenOff(quantity=9, today=JUNE), StockReceived(quantity=1)])
+    loose.when(lambda item: item.reserve("more", 1, MAY)).then([StockReserved(order_id="more", quantity=1)])
+    spoilt = tuple(order.order_id for order in orders)
+    assert len(spoilt) < MOST_EFFECTS
+    full.when(lambda item: item.expire(AFTER_MAY)).then([StockExpired(today=AFTER_MAY, quantity=9, orders=spoilt)])
 
 
 def test_what_leaves_leaves_in_the_order_of_the_days() -> None:

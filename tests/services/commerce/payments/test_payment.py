@@ -132,6 +132,20 @@ def test_money_that_the_gateway_refuses_to_take_fails_the_payment_and_what_is_he
 def test_a_hold_that_the_gateway_does_not_give_up_has_an_end_that_people_see() -> None:
     payment = given(Payment, "o", VOIDING).when(lambda payment: payment.void_refused("no such hold"))
     assert payment.then([VoidRefused(reason="no such hold")]).status is Status.VOID_REFUSED
+
+
+@pytest.mark.parametrize(
+    "past", [[REQUESTED, GIVEN_UP, ApprovedTooLate()], [*CAPTURING, PaymentFailed(reason="refused", reversal=True)]]
+)
+def test_a_failed_payment_whose_hold_is_not_given_up_is_seen_too(past: list[PaymentEvent]) -> None:
+    payment = given(Payment, "o", past).when(lambda payment: payment.void_refused("try later"))
+    assert payment.then([VoidRefused(reason="try later")]).status is Status.VOID_REFUSED
+    again = given(Payment, "o", [*past, VoidRefused(reason="try later")])
+    again.when(lambda payment: payment.void_refused("try later")).then_nothing()
+    given(Payment, "o", past).when(Payment.authorised).then_nothing()
+
+
+def test_a_hold_that_there_may_never_have_been_is_nothing_to_look_at() -> None:
     failed = given(Payment, "o", [REQUESTED, GIVEN_UP])
     failed.when(lambda payment: payment.void_refused("no such hold")).then_nothing()
 
