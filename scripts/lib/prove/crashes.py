@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from treaty.concurrency.tasks import ended
 from treaty.process.crashes import EXIT_CODE, PLACES, VARIABLE
 from treaty.testing import while_moving
 
@@ -19,6 +20,9 @@ from scripts.lib.prove.servers import Servers
 _IN_THE_LEDGER = ("consumer.", "quarantine.", "projection.")
 _STILL = 60.0
 """Seconds without a new commit after which a process that did not end at its crash point is given up."""
+
+_FAR_BEHIND = 1_000
+"""Messages that wait for the ledger, above which the clients wait."""
 
 _SETTINGS = {
     "TREATY_LEASE_SECONDS": "1",
@@ -54,7 +58,7 @@ async def crash_everywhere(servers: Servers, folder: Path, hits: Sequence[int]) 
         await asyncio.gather(services.start(ACCOUNTS), services.start(LEDGER))
         clients = Clients(lambda: _address(services), pause=0.05)
         asking = asyncio.create_task(clients.run(8))
-        mending = asyncio.create_task(_ask_for_retries(look))
+        helping = [asyncio.create_task(_ask_for_retries(look)), asyncio.create_task(_keep_together(look, clients))]
         plan = [(place, hit) for hit in hits for place in PLACES]
         await asyncio.gather(
             _one_after_another(look, services, ACCOUNTS, [p for p in plan if not _is_of_the_ledger(p)], found),
@@ -62,7 +66,7 @@ async def crash_everywhere(servers: Servers, folder: Path, hits: Sequence[int]) 
         )
         clients.stop()
         await asking
-        mending.cancel()
+        await ended(helping)
         left = await look.settled()
         found.verdict = await look.verdict(clients.operations, settled=not left)
         if left:
@@ -100,6 +104,19 @@ async def _ask_for_retries(look: Looking) -> None:
     while True:
         with contextlib.suppress(Exception):
             await look.ask_for_retries()
+        await asyncio.sleep(0.5)
+
+
+async def _keep_together(look: Looking, clients: Clients) -> None:
+    """Holds the clients while the ledger is far behind them.
+
+    A message that fails is read and tried together with all that wait behind it, so thousands of them would take longer
+    than all the crashes.
+    """
+    while True:
+        with contextlib.suppress(Exception):
+            left = await look.backlog(LEDGER)
+            clients.held = left.queued + left.quarantined > _FAR_BEHIND
         await asyncio.sleep(0.5)
 
 

@@ -13,7 +13,7 @@ from treaty.commits.log import StoreAway
 from treaty.messaging.quarantine import Intent, Wanted
 from treaty.mongo.driver import close, connect, database, reaching
 from treaty.mongo.stores import MongoStores
-from treaty.operations.backlog import backlog
+from treaty.operations.backlog import Backlog, backlog
 from treaty.rabbit.broker import RabbitBroker
 from treaty.service.contexts import Build
 from treaty.service.ports import Ports
@@ -94,11 +94,16 @@ class Looking:
     async def verdict(self, operations: Iterable[Operation], *, settled: bool) -> Verdict:
         return await check(operations, self.stores, settled=settled)
 
+    async def backlog(self, context: str) -> Backlog:
+        """Returns the work that is left in a context."""
+        stores = self.stores[context]
+        service = self.load(context)(Ports(stores=stores, surroundings=Surroundings()))
+        return await backlog(service, stores, self.broker, self.partitions)
+
     async def _left(self) -> str:
         left = []
         for name, stores in self.stores.items():
-            ports = Ports(stores=stores, surroundings=Surroundings())
-            found = await backlog(self.load(name)(ports), stores, self.broker, self.partitions)
+            found = await self.backlog(name)
             now = await stores.pending.now()
             timers = sum(due <= now for due in (await stores.pending.timers(1000)).values())
             if not found.empty or timers:

@@ -157,7 +157,7 @@ def sales_day(order_id: str, event: OrderEvent) -> str | None:
     match event:
         case OrderCompleted():
             return f"{event.completed_at:%Y-%m-%d}/{event.total.currency}"
-        case OrderRefunded():
+        case OrderRefunded(delivered=True):
             return f"{event.refunded_at:%Y-%m-%d}/{event.amount.currency}"
         case ReturnCompleted():
             return f"{event.completed_at:%Y-%m-%d}/{event.refund.currency}"
@@ -176,6 +176,7 @@ def daily_sales(id: str, row: SalesRow | None, event: OrderEvent) -> SalesRow | 
                 orders=row.orders + 1,
                 pieces=row.pieces + event.pieces,
                 sales=row.sales + event.total.minor_units,
+                refunds=row.refunds + event.refunded,
             )
         case OrderRefunded():
             return replace(row, refunds=row.refunds + event.amount.minor_units)

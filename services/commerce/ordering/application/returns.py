@@ -15,6 +15,7 @@ from treaty.sagas import Saga
 from services.commerce.money import Money
 from services.commerce.ordering.application.commands import NoteRefund, NoteRefusedRefund
 from services.commerce.ordering.domain.order import Order
+from services.commerce.ordering.domain.returns import refunded_by
 from services.commerce.ordering.sagas.returns import (
     GoodsRestocked,
     MoneyRefunded,
@@ -73,7 +74,7 @@ class Returns:
         noted = await self.orders.add(
             command.order_id, lambda order: order.refunded(command.refund_id, command.amount, now)
         )
-        if _has_return(noted.state, command.refund_id):
+        if refunded_by(noted.state.returns, command.refund_id, command.amount) is not None:
             await self.saga.tell(MoneyRefunded(return_id=command.refund_id))
 
     async def note_refused_refund(self, command: NoteRefusedRefund) -> None:

@@ -75,18 +75,25 @@ class OrderDispatched:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderCompleted:
+    """The customer has the goods. `refunded` is the part of the total that was given back before, in minor units."""
+
     completed_at: datetime
     total: Money
     pieces: int
+    refunded: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderRefunded:
-    """Money of the order was given back that belongs to no return, such as for goodwill."""
+    """Money of the order was given back that belongs to no return, such as for goodwill.
+
+    `delivered` is false if that was before the delivery: the order may be cancelled yet, and be no sale.
+    """
 
     refund_id: str
     amount: Money
     refunded_at: datetime
+    delivered: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

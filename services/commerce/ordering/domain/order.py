@@ -41,6 +41,9 @@ from services.commerce.ordering.domain.returns import (
     Return,
     ReturnStatus,
     lines_to_return,
+    noted,
+    refunded_before,
+    refunds_after,
     requested,
     returns_after,
 )
@@ -75,13 +78,7 @@ class Order(Aggregate[OrderEvent]):
         self.record(DraftStarted(customer_id=customer_id, lines=tuple(lines)))
 
     def change_draft(self, *, put: Sequence[Line], remove: Sequence[str], delivery: Delivery | None) -> None:
-        """Changes the lines and the delivery of a draft.
-
-        Args:
-            put: lines to add. A line replaces the line with the same SKU.
-            remove: SKUs whose lines are removed.
-            delivery: the new delivery, or None to keep the current one.
-        """
+        """Changes the lines of a draft, and its delivery if there is one. A line in `put` replaces that of its SKU."""
         self._must_be(Status.DRAFT)
         gone = {*remove, *(line.sku for line in put)}
         lines = (*(line for line in self.lines if line.sku not in gone), *put)
@@ -210,7 +207,8 @@ class Order(Aggregate[OrderEvent]):
         """Completes the order: the customer has the goods."""
         if self.status is Status.DISPATCHED and self.totals is not None:
             pieces = sum(line.quantity for line in self.lines)
-            self.record(OrderCompleted(completed_at=at, total=self.totals.total, pieces=pieces))
+            refunded = refunded_before(self.refunds)
+            self.record(OrderCompleted(completed_at=at, total=self.totals.total, pieces=pieces, refunded=refunded))
 
     def not_delivered(self, why: str) -> None:
         """Cancels the order: it can never be delivered. The goods go back, and the money is refunded."""
@@ -224,7 +222,7 @@ class Order(Aggregate[OrderEvent]):
         if now > self.completed_at + RETURN_WITHIN:
             raise Rejected(f"goods can only be returned within {RETURN_WITHIN.days} days", reason="RETURN_TOO_LATE")
         lines = lines_to_return(self.lines, self.returns, wanted)
-        self.record(requested(return_id, lines, self.totals, reason, now))
+        self.record(requested(return_id, lines, self.totals, self.refunds, reason, now))
 
     def receive_return(self, return_id: str) -> None:
         """Records that the goods are at the warehouse. Does nothing if that is recorded already."""
@@ -246,10 +244,11 @@ class Order(Aggregate[OrderEvent]):
             self.record(ReturnClosed(return_id=return_id, reason=reason))
 
     def refunded(self, refund_id: str, amount: Money, now: datetime) -> None:
-        """Records a refund that Payments made. Does nothing if it is that of a return, or recorded already."""
-        known = {*(one.return_id for one in self.returns), *(one.refund_id for one in self.refunds)}
-        if self.placed_at is not None and refund_id not in known:
-            self.record(OrderRefunded(refund_id=refund_id, amount=amount, refunded_at=now))
+        """Records a refund that Payments made, once. That of a return is part of it, and completes a closed one."""
+        delivered = self.completed_at is not None
+        refund = OrderRefunded(refund_id=refund_id, amount=amount, refunded_at=now, delivered=delivered)
+        for event in noted(refund, self.returns, self.refunds) if self.placed_at is not None else ():
+            self.record(event)
 
     def return_of(self, return_id: str) -> Return:
         for one in self.returns:
@@ -295,6 +294,6 @@ class Order(Aggregate[OrderEvent]):
             case ShipmentPrepared():
                 pass
             case OrderRefunded():
-                self.refunds = (*self.refunds, Refund(refund_id=event.refund_id, amount=event.amount))
+                self.refunds = refunds_after(self.refunds, event)
             case ReturnRequested() | ReturnReceived() | ReturnCompleted() | ReturnClosed():
                 self.returns = returns_after(self.returns, event)

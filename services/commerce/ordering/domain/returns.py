@@ -1,6 +1,6 @@
 """The returns of a delivered order, and the pieces that may still be returned."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -9,6 +9,7 @@ from treaty.domain import Invalid, Rejected
 
 from services.commerce.money import Money
 from services.commerce.ordering.domain.events import (
+    OrderRefunded,
     ReturnClosed,
     ReturnCompleted,
     ReturnReceived,
@@ -45,10 +46,19 @@ class Refund:
 
     refund_id: str
     amount: Money
+    delivered: bool = True
 
 
-def requested(return_id: str, lines: tuple[Line, ...], totals: Totals, reason: str, now: datetime) -> ReturnRequested:
-    """Returns the event that opens a return of lines, with the money that they are worth."""
+def requested(
+    return_id: str, lines: tuple[Line, ...], totals: Totals, refunds: Sequence[Refund], reason: str, now: datetime
+) -> ReturnRequested:
+    """Returns the event that opens a return of lines, with the money that they are worth.
+
+    Raises:
+        Rejected: REFUND_EXISTS, if the money of this return was given back before it was requested.
+    """
+    if any(one.refund_id == return_id for one in refunds):
+        raise Rejected(f"{return_id} is the id of a refund: request the return under a new id", reason="REFUND_EXISTS")
     return ReturnRequested(
         return_id=return_id,
         lines=lines,
@@ -79,6 +89,37 @@ def lines_to_return(lines: Sequence[Line], returns: Sequence[Return], wanted: Ma
             f"no more of {', '.join(beyond[:5]) or 'the order'} can be sent back", reason="NOTHING_TO_RETURN"
         )
     return tuple(replace(line, quantity=asked[line.sku]) for line in lines if line.sku in asked)
+
+
+def refunded_by(returns: Sequence[Return], refund_id: str, amount: Money) -> Return | None:
+    """Returns the return that a refund belongs to; None for another refund, such as for goodwill."""
+    return next((one for one in returns if one.return_id == refund_id and one.refund == amount), None)
+
+
+def noted(
+    refund: OrderRefunded, returns: Sequence[Return], refunds: Sequence[Refund]
+) -> Iterator[OrderRefunded | ReturnCompleted]:
+    """Yields the event that records a refund, unless that is done.
+
+    An open return records its refund when it is completed. One that was closed meanwhile is completed by it: otherwise
+    its pieces could be returned and refunded again.
+    """
+    one = refunded_by(returns, refund.refund_id, refund.amount)
+    if one is None:
+        if all(known.refund_id != refund.refund_id for known in refunds):
+            yield refund
+    elif one.status is ReturnStatus.CLOSED:
+        yield ReturnCompleted(return_id=one.return_id, refund=one.refund, completed_at=refund.refunded_at)
+
+
+def refunds_after(refunds: Sequence[Refund], event: OrderRefunded) -> tuple[Refund, ...]:
+    """Returns an order's refunds after an event."""
+    return (*refunds, Refund(refund_id=event.refund_id, amount=event.amount, delivered=event.delivered))
+
+
+def refunded_before(refunds: Sequence[Refund]) -> int:
+    """Returns what was given back before the delivery, in minor units."""
+    return sum(one.amount.minor_units for one in refunds if not one.delivered)
 
 
 def _still_out(lines: Sequence[Line], returns: Sequence[Return]) -> dict[str, int]:

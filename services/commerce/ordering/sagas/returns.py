@@ -174,7 +174,7 @@ def _restocked(state: Returning, fact: GoodsRestocked) -> tuple[Returning, Seque
     if state.step is not Step.RESTOCKING:
         return state, ()
     after = replace(state, step=Step.REFUNDING, stuck="")
-    return after, _asking(after, fact.return_id)
+    return _go_on(after, fact.return_id) if after.refunded else (after, _asking(after, fact.return_id))
 
 
 def _resumed(state: Returning, fact: ReturnResumed) -> tuple[Returning, Sequence[Command]]:

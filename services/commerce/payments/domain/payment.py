@@ -28,6 +28,9 @@ from services.commerce.payments.domain.events import (
 CANCELLATION = "cancellation"
 """The id of the refund that is made when a paid order is cancelled. It refunds all money that is left."""
 
+MOST_REFUNDS = 1_000
+"""Refunds of a payment, with those that the gateway refused. That of a cancellation may be one more."""
+
 
 class Status(StrEnum):
     NEW = "new"
@@ -162,17 +165,21 @@ class Payment(Aggregate[PaymentEvent]):
     def refund(self, refund_id: str, amount: Money) -> None:
         """Starts a refund of a part of the captured money, or of all that is left.
 
-        Does nothing if it is started. A refund that the gateway refused is started once more.
+        Does nothing if it is started. A refund that the gateway refused is started once more, with the same amount: to
+        the gateway it is the same request.
         """
-        known = next((one for one in self.refunds if one.refund_id == refund_id and not one.refused), None)
-        if known is not None:
-            if known.amount != amount:
-                raise Invalid(
-                    f"refund {refund_id} is started with {known.amount} already",
-                    field="amount",
-                    reason="REFUND_DIFFERS",
-                )
+        known = next((one for one in self.refunds if one.refund_id == refund_id), None)
+        if known is not None and known.amount != amount:
+            raise Invalid(
+                f"refund {refund_id} is started with {known.amount} already", field="amount", reason="REFUND_DIFFERS"
+            )
+        if known is not None and not known.refused:
             return
+        if known is None and len(self.refunds) >= MOST_REFUNDS:
+            raise Rejected(
+                f"{MOST_REFUNDS} refunds of order {self.id} were asked for, which is the limit",
+                reason="TOO_MANY_REFUNDS",
+            )
         left = self.left
         if left is None:
             raise Rejected(f"the money of order {self.id} is not captured", reason="NOT_CAPTURED")

@@ -104,11 +104,11 @@ class Transfer(Aggregate[TransferEvent]):
             self.record(e.ReviewAsked())
 
     def screening_overdue(self, policy: Unscreened, *, large: bool) -> None:
-        """Follows the policy for a transfer without a verdict."""
+        """Follows the policy for a transfer without a verdict, unless a review has cleared it already."""
         if self.status is not Status.SCREENING:
             return
         self.record(e.ScreeningMissed(policy=policy))
-        match policy:
+        match Unscreened.ACCEPT if self.found_fraud is False else policy:
             case Unscreened.REFUSE:
                 self.record(e.ReleaseStarted(code="NOT_SCREENED", reason="no verdict came in time"))
             case Unscreened.APPROVE:

@@ -1,6 +1,7 @@
 """Returns: what may come back, and the process that takes it back."""
 
 import itertools
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from treaty.domain import Call, Invalid, NotFound, Rejected
 from treaty.testing.scenarios import given, given_facts
 
 from services.commerce.ordering.domain.events import (
+    OrderCompleted,
     OrderRefunded,
     ReturnClosed,
     ReturnCompleted,
@@ -125,6 +127,36 @@ def test_a_refund_of_no_return_is_noted_on_the_order_once() -> None:
     assert (sales_day("o", goodwill), row and row.refunds) == ("2024-05-06/GBP", 100)
 
 
+def test_a_return_does_not_take_the_id_of_a_refund_that_was_made_before() -> None:
+    goodwill = OrderRefunded(refund_id="r", amount=gbp(100), refunded_at=NOW)
+    given(Order, "o", [*delivered(*LINES), goodwill]).when(wanted("r", {})).then_raises(Rejected, "REFUND_EXISTS")
+
+
+def test_a_refund_of_a_closed_return_completes_it_and_its_pieces_are_not_returned_again() -> None:
+    opened, closed = requested("r", *LINES, refund=799), ReturnClosed(return_id="r", reason="abandoned")
+    past = [*delivered(*LINES), opened, closed]
+    done = ReturnCompleted(return_id="r", refund=gbp(799), completed_at=NOW)
+    given(Order, "o", past).when(lambda order: order.refunded("r", gbp(799), NOW)).then([done])
+    given(Order, "o", [*past, done]).when(lambda order: order.refunded("r", gbp(799), NOW)).then_nothing()
+    given(Order, "o", [*past, done]).when(wanted("s", {})).then_raises(Rejected, "NOTHING_TO_RETURN")
+    other = OrderRefunded(refund_id="r", amount=gbp(5), refunded_at=NOW)
+    given(Order, "o", past).when(lambda order: order.refunded("r", gbp(5), NOW)).then([other])
+
+
+def test_what_is_given_back_before_the_delivery_counts_with_the_sale_and_without_one_not_at_all() -> None:
+    past = delivered(*LINES)
+    [*before, completed] = past
+    goodwill = OrderRefunded(refund_id="g", amount=gbp(100), refunded_at=NOW, delivered=False)
+    given(Order, "o", before).when(lambda order: order.refunded("g", gbp(100), NOW)).then([goodwill])
+    assert sales_day("o", goodwill) is None
+    assert isinstance(completed, OrderCompleted)
+    sold = replace(completed, refunded=100)
+    given(Order, "o", [*before, goodwill]).when(lambda order: order.delivered(completed.completed_at)).then([sold])
+    row = daily_sales("2024-05-06/GBP", None, sold)
+    assert row is not None
+    assert (row.sales, row.refunds) == (completed.total.minor_units, 100)
+
+
 OPENED = ReturnOpened(return_id="r", order_id="o", pieces=PIECES, refund=gbp(150), arrive_by=NOW)
 ARRIVED, OVERDUE = GoodsArrived(return_id="r"), GoodsOverdue(return_id="r")
 RESTOCKED, REFUNDED = GoodsRestocked(return_id="r"), MoneyRefunded(return_id="r")
@@ -144,6 +176,10 @@ def test_goods_are_restocked_then_refunded_then_the_return_is_finished() -> None
     given_facts(returning, Returning(), [OPENED, ARRIVED]).when(RESTOCKED).then([REFUND])
     state = given_facts(returning, Returning(), [OPENED, ARRIVED, RESTOCKED]).when(REFUNDED).then([FINISH])
     assert state.ended
+
+
+def test_money_that_was_refunded_before_the_goods_were_in_stock_is_not_asked_for_again() -> None:
+    given_facts(returning, Returning(), [OPENED, ARRIVED, REFUNDED]).when(RESTOCKED).then([FINISH])
 
 
 def test_goods_that_do_not_come_close_the_return() -> None:

@@ -211,7 +211,7 @@ def test_a_decision_that_comes_before_the_verdict_is_used_by_it() -> None:
     blocked = cleared.when(screened(Decision.BLOCK)).state
     assert (blocked.status, blocked.code) == (Status.RELEASING, "FRAUD_SUSPECTED")
     overdue = cleared.when(lambda it: it.screening_overdue(Unscreened.REFUSE, large=False)).state
-    assert (overdue.status, overdue.code) == (Status.RELEASING, "NOT_SCREENED")
+    assert (overdue.status, overdue.code) == (Status.CAPTURING, "")
     given(Transfer, "t", [*TO_SCREENING, FRAUD, DOOMED]).when(screened(Decision.REVIEW)).then_nothing()
 
 

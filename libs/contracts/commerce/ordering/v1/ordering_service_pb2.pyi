@@ -1395,7 +1395,9 @@ class DailySales(_message.Message):
 
     @_builtins.property
     def refunds(self) -> _money_pb2.Money:
-        """What was given back for returns on that day."""
+        """What was given back on that day of delivered orders, for returns and otherwise, such as for goodwill. What was
+        given back before the delivery counts on the day of the delivery.
+        """
 
     def __init__(
         self,

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,34 @@ def test_a_second_picture_of_a_phone_goes(tmp_path: Path) -> None:
     made = delivered(data, inspected(tmp_path, data))
     assert len(made) < len(data)
     assert pixels(made) == pixels(data)[:1]
+
+
+def _with_segments(*segments: tuple[int, bytes]) -> bytes:
+    """Returns a CMYK file, which has an Adobe segment of its own, with others before those that it has."""
+    made = b"".join(struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body for marker, body in segments)
+    data = jpeg(image=IMAGE.convert("CMYK"), exif=EXIF)
+    return data[:2] + made + data[2:]
+
+
+@pytest.mark.parametrize(
+    "segments",
+    [
+        [(0xE0, b"JFIF\0\1\2\0\0\1\0\1\0\0" + SECRET.encode())],
+        [(0xE0, b"JFIF\0\1\2\0\0\1\0\1\1\5" + SECRET.encode().ljust(15))],
+        [(0xE0, b"JFIF\0\1\2\0\0\1\0\1\0\0"), (0xE0, b"JFIF\0" + SECRET.encode())],
+        [(0xEE, b"Adobe\0\x64\0\0\0\0\2" + SECRET.encode())],
+        [(0xEE, b"Adobe" + SECRET.encode()), (0xEE, b"Adobe\0\x64\0\0\0\0\0")],
+        [(0xE0, b"JFXX\0" + SECRET.encode())],
+    ],
+)
+def test_no_words_stay_in_segments_that_say_how_to_show_the_pixels(
+    tmp_path: Path, segments: list[tuple[int, bytes]]
+) -> None:
+    data = _with_segments(*segments)
+    made = delivered(data, inspected(tmp_path, data))
+    assert SECRET.encode() not in made
+    assert pixels(made) == pixels(data)
+    assert delivered(made, inspected(tmp_path, made)) == made
 
 
 def test_more_keywords_than_a_segment_holds_are_left_out(tmp_path: Path) -> None:
