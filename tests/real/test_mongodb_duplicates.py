@@ -124,6 +124,24 @@ async def test_duplicates_from_while_it_runs_are_found_by_the_next_look(before: 
     await stores.log.append(plain_commit("thing-9"))
 
 
+async def test_a_repair_reads_the_log_twice_however_many_causes_were_repeated(
+    before: MongoStores, context: str
+) -> None:
+    commits = before._database.get_collection("commits")
+    others = [to_document(plain_commit(f"other-{n}")) for n in range(500)]
+    twice = [to_document(plain_commit(f"pair-{n}", v, causes=["same"])) for n in range(20) for v in (1, 2)]
+    await commits.insert_many(others + twice)
+    database = before._database
+    await database.command({"profile": 2, "filter": {"op": "query", "ns": f"{database.name}.commits"}})
+    stores = opened(before, context)
+    await stores.prepare([])
+    await database.command({"profile": 0})
+    assert len(stores.commits.refused) == 22
+    read = [one.get("docsExamined", 0) async for one in database.get_collection("system.profile").find()]
+    assert len(read) >= 22
+    assert len([examined for examined in read if examined > 22]) == 2  # to find them, and to find no more
+
+
 @pytest.mark.slow
 async def test_a_repair_that_takes_longer_than_a_look_is_finished_while_it_runs(
     before: MongoStores, context: str

@@ -175,8 +175,8 @@ PLANTS: Mapping[str, Plant] = {
             ),
             Change(
                 "mongo/commits.py",
-                "            found = self._commits.find(_within(stream, first, last), ",
-                "            found = self._local.find(_within(stream, first, last), ",
+                "            found = self._commits.find(within(stream, first, last), ",
+                "            found = self._local.find(within(stream, first, last), ",
             ),
         ],
     ),
