@@ -115,7 +115,12 @@ def payment_refunded(event: payments2.PaymentRefunded) -> NoteRefund | None:
 def refund_refused(event: payments.RefundRefused) -> NoteRefusedRefund | None:
     if event.refund_id == CANCELLATION:
         return None
-    return NoteRefusedRefund(order_id=event.order_id, refund_id=event.refund_id, reason=event.reason)
+    return NoteRefusedRefund(
+        order_id=event.order_id,
+        refund_id=event.refund_id,
+        amount=money_from_wire(event.amount),
+        reason=event.reason,
+    )
 
 
 def shipment_created(event: shipping.ShipmentCreated) -> ShipmentNews:

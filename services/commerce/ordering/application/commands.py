@@ -85,6 +85,7 @@ class NoteRefusedRefund:
 
     order_id: str
     refund_id: str
+    amount: Money
     reason: str
 
 

@@ -80,9 +80,5 @@ class Returns:
     async def note_refused_refund(self, command: NoteRefusedRefund) -> None:
         """Stops a return whose refund was refused, until a person resumes or ends it."""
         order = (await self.orders.get(command.order_id)).state
-        if _has_return(order, command.refund_id):
+        if refunded_by(order.returns, command.refund_id, command.amount) is not None:
             await self.saga.tell(StepRefused(return_id=command.refund_id, reason=f"refunding: {command.reason}"))
-
-
-def _has_return(order: Order, return_id: str) -> bool:
-    return any(one.return_id == return_id for one in order.returns)

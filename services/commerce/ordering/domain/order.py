@@ -40,8 +40,8 @@ from services.commerce.ordering.domain.returns import (
     Refund,
     Return,
     ReturnStatus,
+    is_noted,
     lines_to_return,
-    noted,
     refunded_before,
     refunds_after,
     requested,
@@ -221,7 +221,7 @@ class Order(Aggregate[OrderEvent]):
             raise self._is_not_possible()
         if now > self.completed_at + RETURN_WITHIN:
             raise Rejected(f"goods can only be returned within {RETURN_WITHIN.days} days", reason="RETURN_TOO_LATE")
-        lines = lines_to_return(self.lines, self.returns, wanted)
+        lines = lines_to_return(self.lines, self.returns, self.refunds, wanted)
         self.record(requested(return_id, lines, self.totals, self.refunds, reason, now))
 
     def receive_return(self, return_id: str) -> None:
@@ -233,9 +233,11 @@ class Order(Aggregate[OrderEvent]):
             self.record(ReturnReceived(return_id=return_id))
 
     def complete_return(self, return_id: str, now: datetime) -> None:
-        """Completes the return: its goods are in stock and its money is refunded."""
+        """Completes the return: its money is refunded, its goods are in stock. Of a closed one, notes the refund."""
         one = self.return_of(return_id)
-        if one.status is not ReturnStatus.COMPLETED:
+        if one.status is ReturnStatus.CLOSED:
+            self.refunded(return_id, one.refund, now)
+        elif one.status is not ReturnStatus.COMPLETED:
             self.record(ReturnCompleted(return_id=return_id, refund=one.refund, completed_at=now))
 
     def close_return(self, return_id: str, reason: str) -> None:
@@ -244,11 +246,10 @@ class Order(Aggregate[OrderEvent]):
             self.record(ReturnClosed(return_id=return_id, reason=reason))
 
     def refunded(self, refund_id: str, amount: Money, now: datetime) -> None:
-        """Records a refund that Payments made, once. That of a return is part of it, and completes a closed one."""
-        delivered = self.completed_at is not None
-        refund = OrderRefunded(refund_id=refund_id, amount=amount, refunded_at=now, delivered=delivered)
-        for event in noted(refund, self.returns, self.refunds) if self.placed_at is not None else ():
-            self.record(event)
+        """Records a refund that Payments made, once. That of an open return is recorded when this is completed."""
+        if self.placed_at is not None and not is_noted(refund_id, amount, self.returns, self.refunds):
+            delivered = self.completed_at is not None
+            self.record(OrderRefunded(refund_id=refund_id, amount=amount, refunded_at=now, delivered=delivered))
 
     def return_of(self, return_id: str) -> Return:
         for one in self.returns:

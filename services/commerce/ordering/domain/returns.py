@@ -1,6 +1,6 @@
 """The returns of a delivered order, and the pieces that may still be returned."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -68,7 +68,9 @@ def requested(
     )
 
 
-def lines_to_return(lines: Sequence[Line], returns: Sequence[Return], wanted: Mapping[str, int]) -> tuple[Line, ...]:
+def lines_to_return(
+    lines: Sequence[Line], returns: Sequence[Return], refunds: Sequence[Refund], wanted: Mapping[str, int]
+) -> tuple[Line, ...]:
     """Returns the lines of a new return.
 
     Args:
@@ -78,7 +80,7 @@ def lines_to_return(lines: Sequence[Line], returns: Sequence[Return], wanted: Ma
         Rejected: if the customer has fewer pieces than are wanted, or has none.
         Invalid: if a SKU is not in the order.
     """
-    out = _still_out(lines, returns)
+    out = _still_out(lines, returns, refunds)
     unknown = [sku for sku in wanted if sku not in out]
     if unknown:
         raise Invalid(f"{', '.join(unknown[:5])} is not in the order", field="pieces.sku")
@@ -96,20 +98,12 @@ def refunded_by(returns: Sequence[Return], refund_id: str, amount: Money) -> Ret
     return next((one for one in returns if one.return_id == refund_id and one.refund == amount), None)
 
 
-def noted(
-    refund: OrderRefunded, returns: Sequence[Return], refunds: Sequence[Refund]
-) -> Iterator[OrderRefunded | ReturnCompleted]:
-    """Yields the event that records a refund, unless that is done.
-
-    An open return records its refund when it is completed. One that was closed meanwhile is completed by it: otherwise
-    its pieces could be returned and refunded again.
-    """
-    one = refunded_by(returns, refund.refund_id, refund.amount)
-    if one is None:
-        if all(known.refund_id != refund.refund_id for known in refunds):
-            yield refund
-    elif one.status is ReturnStatus.CLOSED:
-        yield ReturnCompleted(return_id=one.return_id, refund=one.refund, completed_at=refund.refunded_at)
+def is_noted(refund_id: str, amount: Money, returns: Sequence[Return], refunds: Sequence[Refund]) -> bool:
+    """Returns whether a refund is recorded already, or will be when its return is completed."""
+    one = refunded_by(returns, refund_id, amount)
+    if one is not None and one.status is not ReturnStatus.CLOSED:
+        return True
+    return any(refund.refund_id == refund_id for refund in refunds)
 
 
 def refunds_after(refunds: Sequence[Refund], event: OrderRefunded) -> tuple[Refund, ...]:
@@ -122,14 +116,18 @@ def refunded_before(refunds: Sequence[Refund]) -> int:
     return sum(one.amount.minor_units for one in refunds if not one.delivered)
 
 
-def _still_out(lines: Sequence[Line], returns: Sequence[Return]) -> dict[str, int]:
-    """Returns the number of delivered pieces of each SKU that are in no return, apart from closed returns."""
+def _still_out(lines: Sequence[Line], returns: Sequence[Return], refunds: Sequence[Refund]) -> dict[str, int]:
+    """Returns the number of delivered pieces of each SKU that can be returned.
+
+    A closed return does not count, unless its money was given back all the same.
+    """
     out = {line.sku: line.quantity for line in lines}
+    given_back = {(refund.refund_id, refund.amount) for refund in refunds}
     for one in returns:
-        if one.status is not ReturnStatus.CLOSED:
+        if one.status is not ReturnStatus.CLOSED or (one.return_id, one.refund) in given_back:
             for line in one.lines:
                 out[line.sku] -= line.quantity
-    return out
+    return {sku: max(pieces, 0) for sku, pieces in out.items()}
 
 
 def returns_after(

@@ -135,7 +135,7 @@ class Returning:
 def returning(state: Returning, fact: ReturnFact) -> tuple[Returning, Sequence[Command]]:
     """Restocks the goods when they have arrived, then refunds their money, then finishes the return."""
     if state.ended:
-        return state, ()
+        return _refunded_late(state, fact)
     match fact:
         case ReturnOpened():
             return _opened(state, fact)
@@ -153,6 +153,13 @@ def returning(state: Returning, fact: ReturnFact) -> tuple[Returning, Sequence[C
             return _resumed(state, fact)
         case ReturnAbandoned():
             return replace(state, ended=True, stuck=""), _closing(state, fact.return_id, fact.reason)
+
+
+def _refunded_late(state: Returning, fact: ReturnFact) -> tuple[Returning, Sequence[Command]]:
+    """Has the order note the money of a return that was closed while it was given back."""
+    if not isinstance(fact, MoneyRefunded) or state.refunded or not state.order_id:
+        return state, ()
+    return replace(state, refunded=True), [FinishReturn(return_id=fact.return_id, order_id=state.order_id)]
 
 
 def _opened(state: Returning, fact: ReturnOpened) -> tuple[Returning, Sequence[Command]]:
@@ -178,6 +185,8 @@ def _restocked(state: Returning, fact: GoodsRestocked) -> tuple[Returning, Seque
 
 
 def _resumed(state: Returning, fact: ReturnResumed) -> tuple[Returning, Sequence[Command]]:
+    if state.refunded and state.step is Step.REFUNDING:
+        return _go_on(state, fact.return_id)
     if not state.stuck:
         return state, ()
     return replace(state, stuck=""), _asking(state, fact.return_id)
@@ -203,4 +212,8 @@ def _asking(state: Returning, return_id: str) -> Sequence[Command]:
 
 
 def _closing(state: Returning, return_id: str, reason: str) -> Sequence[Command]:
-    return [CloseReturn(return_id=return_id, order_id=state.order_id, reason=reason)] if state.order_id else []
+    """Returns the commands that close a return. Its order notes the money that was given back all the same."""
+    if not state.order_id:
+        return []
+    close = CloseReturn(return_id=return_id, order_id=state.order_id, reason=reason)
+    return [close, FinishReturn(return_id=return_id, order_id=state.order_id)] if state.refunded else [close]

@@ -154,7 +154,8 @@ class Payment(Aggregate[PaymentEvent]):
             self.record(PaymentFailed(reason=f"the money could not be taken: {why}", reversal=True))
 
     def voided(self) -> None:
-        if self.status is Status.VOIDING:
+        """Records that the gateway has released the money, maybe after it had refused to before."""
+        if self.status in (Status.VOIDING, Status.VOID_REFUSED):
             self.record(PaymentVoided())
 
     def void_refused(self, why: str) -> None:

@@ -107,8 +107,9 @@ class Transfer(Aggregate[TransferEvent]):
         """Follows the policy for a transfer without a verdict, unless a review has cleared it already."""
         if self.status is not Status.SCREENING:
             return
+        policy = Unscreened.ACCEPT if self.found_fraud is False else policy
         self.record(e.ScreeningMissed(policy=policy))
-        match Unscreened.ACCEPT if self.found_fraud is False else policy:
+        match policy:
             case Unscreened.REFUSE:
                 self.record(e.ReleaseStarted(code="NOT_SCREENED", reason="no verdict came in time"))
             case Unscreened.APPROVE:

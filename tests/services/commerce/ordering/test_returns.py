@@ -36,6 +36,7 @@ from services.commerce.ordering.sagas.returns import (
     Returning,
     ReturnOpened,
     ReturnResumed,
+    Step,
     StepRefused,
     returning,
 )
@@ -132,15 +133,33 @@ def test_a_return_does_not_take_the_id_of_a_refund_that_was_made_before() -> Non
     given(Order, "o", [*delivered(*LINES), goodwill]).when(wanted("r", {})).then_raises(Rejected, "REFUND_EXISTS")
 
 
-def test_a_refund_of_a_closed_return_completes_it_and_its_pieces_are_not_returned_again() -> None:
-    opened, closed = requested("r", *LINES, refund=799), ReturnClosed(return_id="r", reason="abandoned")
+def test_a_refund_of_a_closed_return_is_noted_and_its_pieces_are_not_returned_again() -> None:
+    opened, closed = requested("r", line("tea", 2, 150), refund=300), ReturnClosed(return_id="r", reason="abandoned")
     past = [*delivered(*LINES), opened, closed]
-    done = ReturnCompleted(return_id="r", refund=gbp(799), completed_at=NOW)
-    given(Order, "o", past).when(lambda order: order.refunded("r", gbp(799), NOW)).then([done])
-    given(Order, "o", [*past, done]).when(lambda order: order.refunded("r", gbp(799), NOW)).then_nothing()
-    given(Order, "o", [*past, done]).when(wanted("s", {})).then_raises(Rejected, "NOTHING_TO_RETURN")
-    other = OrderRefunded(refund_id="r", amount=gbp(5), refunded_at=NOW)
-    given(Order, "o", past).when(lambda order: order.refunded("r", gbp(5), NOW)).then([other])
+    noted = OrderRefunded(refund_id="r", amount=gbp(300), refunded_at=NOW)
+    order = given(Order, "o", past).when(lambda order: order.refunded("r", gbp(300), NOW)).then([noted])
+    assert order.returns[0].status is ReturnStatus.CLOSED
+    given(Order, "o", past).when(lambda order: order.complete_return("r", NOW)).then([noted])
+    for again in (lambda order: order.refunded("r", gbp(300), NOW), lambda order: order.complete_return("r", NOW)):
+        given(Order, "o", [*past, noted]).when(again).then_nothing()
+    given(Order, "o", [*past, noted]).when(wanted("s", {"tea": 1})).then_raises(Rejected, "NOTHING_TO_RETURN")
+    given(Order, "o", [*past, noted]).when(wanted("s", {})).then([requested("s", line("cup", 1, 499), refund=499)])
+    given(Order, "o", [*past, noted]).when(lambda o: o.receive_return("r")).then_raises(Rejected, "RETURN_CLOSED")
+
+
+def test_a_late_refund_of_a_closed_return_leaves_the_next_return_as_it_is() -> None:
+    opened, closed = requested("r", line("tea", 2, 150), refund=300), ReturnClosed(return_id="r", reason="abandoned")
+    again = requested("s", line("tea", 1, 150), refund=150)
+    past = [*delivered(*LINES), opened, closed, again, OrderRefunded(refund_id="r", amount=gbp(300), refunded_at=NOW)]
+    given(Order, "o", past).when(wanted("t", {})).then([requested("t", line("cup", 1, 499), refund=499)])
+
+
+def test_goodwill_under_the_id_of_a_closed_return_leaves_its_pieces_with_the_customer() -> None:
+    opened, closed = requested("r", *LINES, refund=799), ReturnClosed(return_id="r", reason="late")
+    past = [*delivered(*LINES), opened, closed]
+    goodwill = OrderRefunded(refund_id="r", amount=gbp(5), refunded_at=NOW)
+    given(Order, "o", past).when(lambda order: order.refunded("r", gbp(5), NOW)).then([goodwill])
+    given(Order, "o", [*past, goodwill]).when(wanted("s", {})).then([requested("s", *LINES, refund=799)])
 
 
 def test_what_is_given_back_before_the_delivery_counts_with_the_sale_and_without_one_not_at_all() -> None:
@@ -180,6 +199,36 @@ def test_goods_are_restocked_then_refunded_then_the_return_is_finished() -> None
 
 def test_money_that_was_refunded_before_the_goods_were_in_stock_is_not_asked_for_again() -> None:
     given_facts(returning, Returning(), [OPENED, ARRIVED, REFUNDED]).when(RESTOCKED).then([FINISH])
+
+
+@pytest.mark.parametrize(
+    ("past", "end"),
+    [
+        ([OPENED, REFUNDED], OVERDUE),
+        ([OPENED, ARRIVED, REFUNDED, REFUSED], ReturnAbandoned(return_id="r", reason="paid by hand")),
+    ],
+)
+def test_a_return_that_is_closed_after_its_money_was_refunded_has_its_order_note_that(
+    past: list[ReturnFact], end: ReturnFact
+) -> None:
+    state, commands = Returning(), []
+    for fact in [*past, end]:
+        state, commands = returning(state, fact)
+    assert [type(command) for command in commands] == [CloseReturn, FinishReturn]
+    given_facts(returning, Returning(), [*past, end]).when(REFUNDED).then_nothing()
+
+
+def test_money_that_is_refunded_after_its_return_was_closed_is_noted_once() -> None:
+    closed = [OPENED, ARRIVED, RESTOCKED, ReturnAbandoned(return_id="r", reason="x")]
+    given_facts(returning, Returning(), closed).when(REFUNDED).then([FINISH])
+    given_facts(returning, Returning(), [*closed, REFUNDED]).when(REFUNDED).then_nothing()
+    given_facts(returning, Returning(), [OPENED, ARRIVED, RESTOCKED, REFUNDED]).when(REFUNDED).then_nothing()
+
+
+def test_a_run_that_was_refunded_and_waits_all_the_same_is_finished_when_it_is_resumed() -> None:
+    waiting = Returning(order_id="o", refund=gbp(150), step=Step.REFUNDING, arrived=True, refunded=True)
+    resumed = ReturnResumed(return_id="r", reason="it stands")
+    given_facts(returning, waiting).when(resumed).then([FINISH])
 
 
 def test_goods_that_do_not_come_close_the_return() -> None:

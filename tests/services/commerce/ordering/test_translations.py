@@ -174,8 +174,10 @@ def test_a_refund_is_noted_and_that_of_a_cancellation_is_not() -> None:
     refunded = payments2_pb.PaymentRefunded(order_id="o", refund_id="r", amount=wire(150))
     assert acl.payment_refunded(refunded) == NoteRefund(order_id="o", refund_id="r", amount=gbp(150))
     assert acl.payment_refunded(payments2_pb.PaymentRefunded(refund_id=acl.CANCELLATION)) is None
-    refused = payments_pb.RefundRefused(order_id="o", refund_id="r", reason="closed")
-    assert acl.refund_refused(refused) == NoteRefusedRefund(order_id="o", refund_id="r", reason="closed")
+    refused = payments_pb.RefundRefused(order_id="o", refund_id="r", amount=wire(150), reason="closed")
+    assert acl.refund_refused(refused) == NoteRefusedRefund(
+        order_id="o", refund_id="r", amount=gbp(150), reason="closed"
+    )
     assert acl.refund_refused(payments_pb.RefundRefused(refund_id=acl.CANCELLATION)) is None
 
 

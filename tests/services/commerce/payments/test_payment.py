@@ -141,6 +141,7 @@ def test_a_failed_payment_whose_hold_is_not_given_up_is_seen_too(past: list[Paym
     payment = given(Payment, "o", past).when(lambda payment: payment.void_refused("try later"))
     assert payment.then([VoidRefused(reason="try later")]).status is Status.VOID_REFUSED
     again = given(Payment, "o", [*past, VoidRefused(reason="try later")])
+    assert again.when(Payment.voided).then([PaymentVoided()]).status is Status.VOIDED
     again.when(lambda payment: payment.void_refused("try later")).then_nothing()
     given(Payment, "o", past).when(Payment.authorised).then_nothing()
 

@@ -211,7 +211,7 @@ def test_a_decision_that_comes_before_the_verdict_is_used_by_it() -> None:
     blocked = cleared.when(screened(Decision.BLOCK)).state
     assert (blocked.status, blocked.code) == (Status.RELEASING, "FRAUD_SUSPECTED")
     overdue = cleared.when(lambda it: it.screening_overdue(Unscreened.REFUSE, large=False)).state
-    assert (overdue.status, overdue.code) == (Status.CAPTURING, "")
+    assert (overdue.status, overdue.code, overdue.unscreened) == (Status.CAPTURING, "", Unscreened.ACCEPT)
     given(Transfer, "t", [*TO_SCREENING, FRAUD, DOOMED]).when(screened(Decision.REVIEW)).then_nothing()
 
 

@@ -163,6 +163,7 @@ class OrderingServiceServicer:
 
     def RequestReturn(self, request, context):
         """Asks to send delivered goods back. The money is given back when they have arrived and are in stock again.
+        Fails with FAILED_PRECONDITION and the reason REFUND_EXISTS if a refund of the order has the request_id as its id.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -40,7 +40,9 @@ class OrderingServiceStub:
     order can be cancelled and placed once more.
     """
     RequestReturn: _aio.UnaryUnaryMultiCallable[_ordering_service_pb2.RequestReturnRequest, _ordering_service_pb2.RequestReturnResponse]
-    """Asks to send delivered goods back. The money is given back when they have arrived and are in stock again."""
+    """Asks to send delivered goods back. The money is given back when they have arrived and are in stock again.
+    Fails with FAILED_PRECONDITION and the reason REFUND_EXISTS if a refund of the order has the request_id as its id.
+    """
     ReceiveReturn: _aio.UnaryUnaryMultiCallable[_ordering_service_pb2.ReceiveReturnRequest, _ordering_service_pb2.ReceiveReturnResponse]
     """Says that the goods of a return are at the warehouse."""
     GetOrder: _aio.UnaryUnaryMultiCallable[_ordering_service_pb2.GetOrderRequest, _ordering_service_pb2.GetOrderResponse]
@@ -130,7 +132,9 @@ class OrderingServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ordering_service_pb2.RequestReturnRequest,
         context: _aio.ServicerContext[_ordering_service_pb2.RequestReturnRequest, _abc.Awaitable[_ordering_service_pb2.RequestReturnResponse]],
     ) -> _abc.Awaitable[_ordering_service_pb2.RequestReturnResponse]:
-        """Asks to send delivered goods back. The money is given back when they have arrived and are in stock again."""
+        """Asks to send delivered goods back. The money is given back when they have arrived and are in stock again.
+        Fails with FAILED_PRECONDITION and the reason REFUND_EXISTS if a refund of the order has the request_id as its id.
+        """
 
     @_abc_1.abstractmethod
     def ReceiveReturn(

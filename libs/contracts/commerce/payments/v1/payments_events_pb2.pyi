@@ -179,7 +179,7 @@ Global___PaymentRefunded: _TypeAlias = PaymentRefunded  # noqa: Y015
 
 @_typing.final
 class VoidRefused(_message.Message):
-    """The gateway will not give up the hold on the money of a cancelled order: people must see to it."""
+    """The gateway will not give up the hold on the money of an order that is or will be cancelled: people must see to it."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

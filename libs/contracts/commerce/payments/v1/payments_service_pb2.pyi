@@ -42,7 +42,7 @@ class _PaymentStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Payment
     PAYMENT_STATUS_REFUNDED: _PaymentStatus.ValueType  # 6
     """The money was given back."""
     PAYMENT_STATUS_VOID_REFUSED: _PaymentStatus.ValueType  # 7
-    """The order is cancelled, but the gateway will not give up the hold: people must see to it."""
+    """The money is not taken, but the gateway will not give up the hold: people must see to it."""
 
 class PaymentStatus(_PaymentStatus, metaclass=_PaymentStatusEnumTypeWrapper):
     """Where a payment stands."""
@@ -62,7 +62,7 @@ PAYMENT_STATUS_VOIDED: PaymentStatus.ValueType  # 5
 PAYMENT_STATUS_REFUNDED: PaymentStatus.ValueType  # 6
 """The money was given back."""
 PAYMENT_STATUS_VOID_REFUSED: PaymentStatus.ValueType  # 7
-"""The order is cancelled, but the gateway will not give up the hold: people must see to it."""
+"""The money is not taken, but the gateway will not give up the hold: people must see to it."""
 Global___PaymentStatus: _TypeAlias = PaymentStatus  # noqa: Y015
 
 class _TransactionKind:

@@ -59,8 +59,10 @@ class PaymentsServiceServicer:
     def RefundPayment(self, request, context):
         """Gives back a part of the captured money of an order, or all that is left. The reply leaves when the refund is
         durable; the gateway is asked until it has done or refused it. Repeating the same request_id refunds nothing twice.
-        Ordering counts a refund whose id is not that of a return as one of the order.
-        A refund that the gateway refused is asked for once more with the same refund_id and a new request_id.
+        Ordering counts a refund as one of the order, unless its id and amount are those of a return.
+        A refund that the gateway refused is asked for once more with the same refund_id and amount, and a new request_id.
+        Fails with INVALID_ARGUMENT and the reason REFUND_DIFFERS for another amount under the same refund_id, and with
+        FAILED_PRECONDITION and TOO_MANY_REFUNDS once 1,000 refunds of an order were asked for.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -118,32 +118,45 @@ def test_a_second_picture_of_a_phone_goes(tmp_path: Path) -> None:
     assert pixels(made) == pixels(data)[:1]
 
 
-def _with_segments(*segments: tuple[int, bytes]) -> bytes:
-    """Returns a CMYK file, which has an Adobe segment of its own, with others before those that it has."""
+def _with_segments(mode: str, segments: list[tuple[int, bytes]], *, exif: bytes = b"") -> bytes:
+    """Returns a file of a colour mode, with segments before those that it has."""
     made = b"".join(struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body for marker, body in segments)
-    data = jpeg(image=IMAGE.convert("CMYK"), exif=EXIF)
+    data = jpeg(image=IMAGE.convert(mode), exif=exif)
     return data[:2] + made + data[2:]
 
 
+JFIF = b"JFIF\0\1\2\0\0\1\0\1"
+ADOBE = b"Adobe\0\x64\0\0\0\0"
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
 @pytest.mark.parametrize(
     "segments",
     [
-        [(0xE0, b"JFIF\0\1\2\0\0\1\0\1\0\0" + SECRET.encode())],
-        [(0xE0, b"JFIF\0\1\2\0\0\1\0\1\1\5" + SECRET.encode().ljust(15))],
-        [(0xE0, b"JFIF\0\1\2\0\0\1\0\1\0\0"), (0xE0, b"JFIF\0" + SECRET.encode())],
-        [(0xEE, b"Adobe\0\x64\0\0\0\0\2" + SECRET.encode())],
-        [(0xEE, b"Adobe" + SECRET.encode()), (0xEE, b"Adobe\0\x64\0\0\0\0\0")],
-        [(0xE0, b"JFXX\0" + SECRET.encode())],
+        [(0xE0, JFIF + b"\0\0" + SECRET.encode())],
+        [(0xE0, JFIF + b"\1\5" + SECRET.encode().ljust(15))],
+        [(0xE0, JFIF + b"\0\0"), (0xE0, b"JFIF\0" + SECRET.encode().ljust(9))],
+        [(0xEE, ADOBE + b"\2" + SECRET.encode())],
+        [(0xEE, ADOBE + b"\0"), (0xEE, b"Adobe" + SECRET.encode())],
+        [(0xEE, ADOBE + b"\7"), (0xE0, b"JFXX\0" + SECRET.encode())],
+        [(0xDC, b"\0\x40" + SECRET.encode())],
     ],
 )
 def test_no_words_stay_in_segments_that_say_how_to_show_the_pixels(
-    tmp_path: Path, segments: list[tuple[int, bytes]]
+    tmp_path: Path, mode: str, segments: list[tuple[int, bytes]]
 ) -> None:
-    data = _with_segments(*segments)
+    data = _with_segments(mode, segments)
     made = delivered(data, inspected(tmp_path, data))
-    assert SECRET.encode() not in made
+    assert all(SECRET.encode()[at : at + 4] not in made for at in range(len(SECRET) - 3))
     assert pixels(made) == pixels(data)
     assert delivered(made, inspected(tmp_path, made)) == made
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_the_numbers_of_a_jfif_segment_stay(tmp_path: Path, mode: str) -> None:
+    data = _with_segments(mode, [(0xE0, b"JFIF\0\1\2\1\x01\x2c\x01\x2c\1\1abc")], exif=EXIF)
+    with Image.open(io.BytesIO(delivered(data, inspected(tmp_path, data)))) as image:
+        assert image.info["dpi"] == (300, 300)
 
 
 def test_more_keywords_than_a_segment_holds_are_left_out(tmp_path: Path) -> None:

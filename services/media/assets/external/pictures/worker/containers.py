@@ -18,6 +18,10 @@ _JPEG_ALONE = {0x01, *range(0xD0, 0xD8)}
 _JPEG_KEPT = {0xE0: b"JFIF\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}
 """The application segments that say how to show the pixels, by their beginnings."""
 
+_JPEG_TABLES = {*_JPEG_ALONE, *range(0xC0, 0xC8), *range(0xC9, 0xD0), 0xDA, 0xDB}
+_JPEG_SIX_BYTES = {0xDC, 0xDD}
+"""The markers without which no pixel can be shown: frames, tables and scans; and those of a number of two bytes."""
+
 _PNG_KEPT = {
     *(b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS", b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"sBIT", b"bKGD"),
     *(b"pHYs", b"hIST", b"mDCV", b"cLLI", b"acTL", b"fcTL", b"fdAT"),
@@ -68,6 +72,7 @@ def parts_of(format: str, data: bytes, blocks: Blocks) -> Sequence[Part]:
 def _jpeg(data: bytes, blocks: Blocks) -> _Kept:
     """Source: ITU T.81, annex B."""
     kept, at, added = _Kept(), 2, False
+    seen: set[int] = set()
     kept.keep(0, 2)
     while at < len(data):
         start = data.find(b"\xff", at)
@@ -88,7 +93,9 @@ def _jpeg(data: bytes, blocks: Blocks) -> _Kept:
         stop = at + 2 if marker in _JPEG_ALONE else at + 2 + int.from_bytes(data[at + 2 : at + 4])
         if stop > len(data):
             raise ValueError("a segment is longer than the file")
-        stays = _jpeg_segment(marker, data[at:stop])
+        stays = _jpeg_segment(marker, data[at:stop], first=marker not in seen)
+        if stays:
+            seen.add(marker)
         if stays == data[at:stop]:
             kept.keep(at, stop)
         else:
@@ -103,23 +110,27 @@ def _jpeg(data: bytes, blocks: Blocks) -> _Kept:
     return kept
 
 
-def _jpeg_segment(marker: int, segment: bytes) -> bytes:
+def _jpeg_segment(marker: int, segment: bytes, *, first: bool) -> bytes:
     """Returns a segment as it stays; nothing if it goes. Of those that could have words in them, only numbers stay.
 
-    Sources: JFIF 1.02; Adobe Technical Note 5116. Of its numbers, decoders use the last one, and take a strange one
+    Sources: JFIF 1.02; Adobe Technical Note 5116. Of Adobe's numbers, decoders use the last one, and take a strange one
     for 2.
+
+    Args:
+        first: there was no segment of this kind before.
     """
-    if marker in _JPEG_KEPT and not segment.startswith(_JPEG_KEPT[marker], 4):
+    if marker in _JPEG_TABLES or (marker in _JPEG_SIX_BYTES and len(segment) == 6):
+        return segment
+    if not segment.startswith(_JPEG_KEPT.get(marker, segment), 4):
         return b""
     match marker:
-        case 0xE0:
-            density = segment[11:16]
-            return b"\xff\xe0\0\x10JFIF\0\1" + segment[10:11] + density + b"\0\0" if len(segment) >= 18 else b""
-        case 0xEE:
-            return b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0" + bytes([min(segment[15], 2)]) if len(segment) >= 16 else b""
+        case 0xE0 if first and len(segment) >= 18:
+            return b"\xff\xe0\0\x10JFIF\0\1" + segment[10:11] + bytes([min(segment[11], 2)]) + segment[12:16] + b"\0\0"
+        case 0xEE if len(segment) >= 16:
+            return b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0" + bytes([min(segment[15], 2)])
         case 0xE2:
             return segment
-    return b"" if 0xE0 <= marker <= 0xEF or marker == 0xFE else segment
+    return b""
 
 
 def _jpeg_xmp(packet: bytes) -> bytes:
