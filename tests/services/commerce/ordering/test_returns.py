@@ -211,9 +211,10 @@ def test_money_that_was_refunded_before_the_goods_were_in_stock_is_not_asked_for
 def test_a_return_that_is_closed_after_its_money_was_refunded_has_its_order_note_that(
     past: list[ReturnFact], end: ReturnFact
 ) -> None:
-    state, commands = Returning(), []
-    for fact in [*past, end]:
-        state, commands = returning(state, fact)
+    state = Returning()
+    for fact in past:
+        state, _ = returning(state, fact)
+    _, commands = returning(state, end)
     assert [type(command) for command in commands] == [CloseReturn, FinishReturn]
     given_facts(returning, Returning(), [*past, end]).when(REFUNDED).then_nothing()
 
