@@ -73,7 +73,8 @@ class Tries:
                 return None
             except Exception as error:
                 failure = error
-                if missing := missing_of(error, envelope):
+                if away := missing_of(error, envelope):
+                    missing = away
                     self.breakers.failed(missing)
                 attempts += not isinstance(error, DependencyAway)
             probe.count("treaty.consumer.retries", type=envelope.type)

@@ -220,6 +220,23 @@ def test_a_handler_that_fails_late_is_not_tried_again_before_the_broker_takes_th
     simulate(1, run())
 
 
+async def test_a_dependency_is_back_also_if_another_error_came_between() -> None:
+    desk = await Desk().declared()
+    breakers = _breakers(desk)
+    errors: list[Exception] = [Away("no answer"), Away("no answer"), Away("no answer"), ValueError("no")]
+
+    async def handle(event: Envelope) -> None:
+        if errors:
+            raise errors.pop(0)
+
+    patience = replace(PATIENT, pause=0.01)
+    async with running(_consumer(desk, handle, breakers, patience=patience).run()):
+        _deliver(desk, "a")
+        await desk.idle()
+    assert not errors
+    assert not breakers.is_open(Away.dependency)
+
+
 def test_a_message_that_is_back_in_time_waits_where_it_stands() -> None:
     async def run() -> None:
         desk, needing = await _desk(), Needing()
