@@ -9,9 +9,18 @@ from treaty.messaging.tries import handler_of
 _AT_ONCE = 8
 """Keys whose release stands in their lane, where other messages of these keys wait behind it."""
 
+_SLOW_AT_ONCE = 3
+"""Those of them whose release may take long: fewer than are released at the same time, so that others have a turn."""
+
+_HUNG, _OF_A_HUNG_TYPE = "\0hung", "\0of a type that hangs"
+
 
 class DueKeys:
-    """Remembers the keys that are due, and those whose release has begun and is not over yet."""
+    """Remembers the keys that are due, and those whose release has begun and is not over yet.
+
+    A release may take long if the message waits for a dependency that is away, if its handler hung at its last try, or
+    if the handler hung for other messages of its type. One of each is under way at a time.
+    """
 
     def __init__(self, breakers: Breakers) -> None:
         self._breakers = breakers
@@ -23,8 +32,8 @@ class DueKeys:
         return bool(self._begun)
 
     def on_trial(self) -> Collection[str]:
-        """Returns the dependencies that are away and tried now, by the release of one key each."""
-        return {missing for missing in self._begun.values() if missing and self._breakers.is_open(missing)}
+        """Returns the dependencies that are away and that a release tries now, however long that takes."""
+        return {slow for slow in self._begun.values() if slow not in ("", _HUNG, _OF_A_HUNG_TYPE)}
 
     def clear(self) -> None:
         self._due.clear()
@@ -39,27 +48,36 @@ class DueKeys:
     def next(self, first: Callable[[str], Held | None]) -> Sequence[str]:
         """Begins the release of as many keys as may be released now. `first` returns the first message of a key.
 
-        While a dependency is away, one key at a time tries it, however long that takes; the others are found again
-        later.
+        Those that have to wait because others are slow are found again later.
         """
-        chosen, on_trial = [], set(self.on_trial())
+        chosen = []
+        slow = {kind for kind in self._begun.values() if kind}
         while self._due and len(self._begun) < _AT_ONCE:
             key, always = next(iter(self._due.items()))
             del self._due[key]
-            missing = self._missing(first(key))
-            if always or (missing not in on_trial and self._breakers.admit(missing)):
+            kind = self.slow(first(key))
+            if always or not kind or self._may_try(kind, slow):
                 chosen.append(key)
-                self._begun[key] = missing
-                on_trial |= {missing} & set(self.on_trial())
+                self._begun[key] = kind
+                slow |= {kind} - {""}
         return chosen
 
-    def _missing(self, item: Held | None) -> str:
-        """Returns what a message needs that is away: what its last try missed, or its handler, if that hangs."""
+    def slow(self, item: Held | None) -> str:
+        """Returns why the release of a message may take long: the dependency that is away, or how its handler hangs."""
         if item is None:
             return ""
         handler = handler_of(item.type)
-        return handler if self._breakers.is_open(handler) else item.missing
+        if item.missing == handler:
+            return _HUNG
+        if self._breakers.is_open(handler):
+            return _OF_A_HUNG_TYPE
+        return item.missing if self._breakers.is_open(item.missing) else ""
 
     def over(self, key: str) -> None:
         """Records the end of a release."""
         self._begun.pop(key, None)
+
+    def _may_try(self, kind: str, slow: Collection[str]) -> bool:
+        if kind in slow or len(slow) >= _SLOW_AT_ONCE:
+            return False
+        return kind in (_HUNG, _OF_A_HUNG_TYPE) or self._breakers.admit(kind)

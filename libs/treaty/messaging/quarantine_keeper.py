@@ -261,6 +261,8 @@ class QuarantineKeeper:
         left = list(waiting[len(ready) :])
         ready = await self._release.carry_out(ready)
         for index, item in enumerate(ready):
+            if index and self._due.slow(item):
+                return [*ready[index:], *left]  # found again when it may be slow
             async with self._large if item.large else contextlib.nullcontext():
                 kept = await self._release.attempt(item)
             if kept is not None:

@@ -72,19 +72,26 @@ class Release:
             await self._handle(known.event())
         except Exception as error:
             again = self._failed_again(known, error)
-            if again.missing:
-                self._breakers.failed(again.missing)
+            self._note_breakers(known, again)
             await self._update(known, again)
             await self._answer(known, f"failed again: {error_name(error)}")
             return held(replace(again, intent=None))
-        for back in (known.missing, handler_of(known.envelope.type)):
-            self._breakers.succeeded(back)
+        self._breakers.succeeded(known.missing)
+        self._breakers.succeeded(handler_of(known.envelope.type))
         await self._answer(known, "took effect")
         self._probe.reach("quarantine.handled")
         await self._remove(replace(known, intent=None))
         self._probe.count("treaty.quarantine.released", queue=self._queue)
         logger.info("a message left quarantine", id=known.id)
         return None
+
+    def _note_breakers(self, known: Quarantined, again: Quarantined) -> None:
+        """Records what a failure shows to be away, and that the handler does not hang if it came to an end."""
+        handler = handler_of(known.envelope.type)
+        if again.missing:
+            self._breakers.failed(again.missing)
+        if again.missing != handler:
+            self._breakers.succeeded(handler)
 
     async def answer_behind(self, item: Held, first: Held) -> Held:
         """Answers the intent for a message that has to wait behind another one; returns it without the intent."""

@@ -11,6 +11,9 @@ from treaty.dependencies import Breakers, DependencyAway
 from treaty.messaging.envelope import Envelope
 from treaty.surroundings import Surroundings
 
+_KEPT_SECONDS = 1500.0
+"""For so long a message is tried where it stands: RabbitMQ takes it back after 30 minutes."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
@@ -23,8 +26,7 @@ class Patience:
         away_seconds: how long a dependency is away before the messages that need it move too, so that others need not
             wait behind them.
         handler_seconds: how long a handler may take. A message whose handler takes longer moves at once, because all
-            messages of its key have waited so long already. After a quarter of it there is no further attempt, so that
-            a message is done with before the broker takes it back (RabbitMQ: after 30 minutes).
+            messages of its key have waited so long already.
     """
 
     tries: int = 4
@@ -62,7 +64,7 @@ class Tries:
             GivenUp: if `stop` is set while something that the event needs is away. Then the event comes again.
         """
         attempts, begun, missing = 0, asyncio.get_running_loop().time(), ""
-        last_attempt, until = begun + self.patience.handler_seconds / 4, begun + self.patience.away_seconds
+        until, last = begun + self.patience.away_seconds, begun + _KEPT_SECONDS - self.patience.handler_seconds
         probe, chance = self.surroundings.probe, self.surroundings.chance
         while True:
             try:
@@ -71,16 +73,17 @@ class Tries:
                 probe.reach("consumer.handled")
                 self.breakers.succeeded(missing)
                 return None
+            except DependencyAway as away:
+                failure: Exception = away
+                missing = away.dependency
+                self.breakers.failed(missing)
             except Exception as error:
                 failure = error
-                if away := missing_of(error, envelope):
-                    missing = away
-                    self.breakers.failed(missing)
-                attempts += not isinstance(error, DependencyAway)
+                attempts += 1
             probe.count("treaty.consumer.retries", type=envelope.type)
             if isinstance(failure, NeedsDeploy | TookTooLong) or attempts >= self.patience.tries:
                 return failure
-            if attempts and asyncio.get_running_loop().time() >= last_attempt:
+            if attempts and asyncio.get_running_loop().time() > last:
                 return failure
             await asyncio.sleep(chance.jitter(backoff(max(attempts - 1, 0), self.patience.pause, 5.0)))
             if isinstance(failure, DependencyAway) and not await self._may_try_again(missing, until, stop):
@@ -98,7 +101,7 @@ class Tries:
 def missing_of(error: Exception, event: Envelope) -> str:
     """Returns the dependency that was away when an event failed; nothing, if that is not why.
 
-    A handler that hangs counts as one: its other events had better not be tried all at once.
+    A handler that hangs counts as one.
     """
     if isinstance(error, TookTooLong):
         return handler_of(event.type)

@@ -32,7 +32,7 @@ class Policies:
         timeout: seconds for a check of all queues of a context, so that a slow management API keeps nobody waiting.
     """
 
-    def __init__(self, url: Callable[[], str], virtual_host: str, *, timeout: float = 5.0) -> None:
+    def __init__(self, url: Callable[[], str], virtual_host: str, *, timeout: float = 15.0) -> None:
         self._url, self._virtual_host, self._timeout = url, virtual_host, timeout
         self._faults: dict[str, Sequence[str]] = {}
 

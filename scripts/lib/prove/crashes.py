@@ -114,9 +114,11 @@ async def _keep_together(look: Looking, clients: Clients) -> None:
     than all the crashes.
     """
     while True:
-        with contextlib.suppress(Exception):
+        try:
             left = await look.backlog(LEDGER)
             clients.held = left.queued + left.quarantined > _FAR_BEHIND
+        except Exception:
+            clients.held = False
         await asyncio.sleep(0.5)
 
 

@@ -14,7 +14,7 @@ from treaty.memory.broker import MemoryBroker
 from treaty.messaging.consumer import PartitionConsumer
 from treaty.messaging.envelope import Envelope
 from treaty.messaging.quarantine import AWAY_AT_MOST, SCHEDULE
-from treaty.messaging.tries import Patience
+from treaty.messaging.tries import Patience, handler_of
 from treaty.surroundings import Surroundings
 from treaty.testing import eventually
 from treaty.testing.recorder import Recorder
@@ -142,30 +142,48 @@ def test_a_handler_that_hangs_holds_up_its_key_for_its_time_and_the_others_not_a
     simulate(1, run())
 
 
-@pytest.mark.parametrize("first", ["hangs", "fails"])
-def test_many_keys_whose_handler_hangs_in_quarantine_hold_up_no_healthy_one(first: str) -> None:
+def _hanging(*, types: int = 1, behind: bool = False) -> list[tuple[str, str, str]]:
+    """Returns id, type and key of messages of 96 keys whose handler hangs; with `behind`, each is behind a good one."""
+    hanging = [(f"h{n}", f"Hanging{n % types}", f"h{n}") for n in range(96)]
+    first = [(f"good{n}", "Good", f"h{n}") for n in range(96)] if behind else []
+    return [*first, *hanging]
+
+
+@pytest.mark.parametrize(
+    ("messages", "first", "at_most"),
+    [
+        (_hanging(), "hangs", 60.0),
+        (_hanging(types=12), "hangs", 60.0),
+        (_hanging(), "fails", 600.0),
+        (_hanging(behind=True), "fails", 600.0),
+    ],
+    ids=["one type", "many types", "one type, for the first time", "behind others"],
+)
+def test_many_keys_whose_handler_hangs_in_quarantine_hold_up_no_healthy_one(
+    messages: list[tuple[str, str, str]], first: str, at_most: float
+) -> None:
     async def run() -> float:
         desk, handled, phase = await _desk(), set[str](), first
 
         async def handle(event: Envelope) -> None:
             if phase == "fails":
                 raise ValueError("not yet")
-            if event.type.endswith("Hanging"):
+            if event.id.startswith("h") and event.id != "healthy":
                 await asyncio.sleep(1e9)
             handled.add(event.id)
 
-        def deliver(id: str, type: str) -> None:
-            event = replace(envelope("test.bank", id, key=id), type=f"test.bank.v1.{type}")
+        def deliver(id: str, type: str, key: str) -> None:
+            event = replace(envelope("test.bank", id, key=key), type=f"test.bank.v1.{type}")
             desk.broker.deliver(DESK.context, event)
 
-        for n in range(400):
-            deliver(f"h{n}", "Hanging")
+        for message in messages:
+            deliver(*message)
         async with running(_consumer(desk, handle, _breakers(desk)).run()):
-            await asyncio.sleep(400 / PREFETCH * Patience().handler_seconds + 60.0)
+            await asyncio.sleep(len(messages) / PREFETCH * Patience().handler_seconds + 60.0)
             phase = "fails"
-            deliver("healthy", "Healthy")
+            deliver("healthy", "Healthy", "healthy")
             await asyncio.sleep(60.0)
-            assert len(await desk.held()) == 401
+            assert len(await desk.held()) == len(messages) + 1
             phase = "hangs"
             begun = asyncio.get_running_loop().time()
             while "healthy" not in handled:
@@ -173,7 +191,34 @@ def test_many_keys_whose_handler_hangs_in_quarantine_hold_up_no_healthy_one(firs
                 desk.clock.advance(10)
             return asyncio.get_running_loop().time() - begun
 
-    assert simulate(1, run()) <= (60.0 if first == "hangs" else 600.0)
+    assert simulate(1, run()) <= at_most
+
+
+def test_a_handler_that_fails_promptly_after_it_hung_is_no_longer_taken_for_one_that_hangs() -> None:
+    async def run() -> None:
+        desk, phase = await _desk(), "fails"
+
+        async def handle(event: Envelope) -> None:
+            if phase == "hangs":
+                await asyncio.sleep(1e9)
+            raise ValueError("no")
+
+        _deliver(desk, *(f"n{n}" for n in range(40)))
+        breakers = _breakers(desk)
+        async with running(_consumer(desk, handle, breakers).run()):
+            await asyncio.sleep(60.0)
+            phase = "hangs"
+            desk.clock.advance(11)
+            hangs = handler_of(envelope("test.bank", "n1", key="n1").type)
+            await eventually(lambda: breakers.is_open(hangs), within=3600.0)
+            phase = "fails"
+            desk.clock.advance(61)
+            await asyncio.sleep(600.0)
+            assert not breakers.is_open(hangs)
+            for n in range(40):
+                assert (await desk.known(f"n{n}")).attempts >= 1
+
+    simulate(1, run())
 
 
 async def test_a_process_that_stood_still_keeps_nothing_that_another_one_has_by_then() -> None:

@@ -75,7 +75,7 @@ async def test_a_policy_that_drops_makes_the_topology_differ_until_it_is_gone(
 async def test_a_slow_management_api_keeps_a_context_waiting_no_longer_than_one_timeout(
     management: Management, policies: Policies
 ) -> None:
-    management.seconds, policies._timeout = 0.2, 1.0
+    management.seconds, policies._timeout = 0.5, 5.0
     management.policies["made.desk.q15"] = {"message-ttl": 1000}
     with pytest.raises(TopologyDiffers, match=r"made\.desk\.q15"):
         await policies.check("made.desk", [f"made.desk.q{n}" for n in range(16)])
