@@ -19,7 +19,7 @@ _TRIAL_SECONDS = 10.0
 
 _FORGOTTEN_SECONDS = 600.0
 """After so long without a failure, a dependency counts as back: those that would have told may be gone. It is more than
-the pause between two tries of a message in quarantine."""
+the pause between two tries of a message that waits for another context."""
 
 
 class DependencyAway(Exception):
